@@ -1,0 +1,122 @@
+//! Write a transform for Kinesieve as a plain function.
+//!
+//! Kinesieve calls it once for each record of a Kinesis stream, in shard order, and does what the
+//! returned [`Outcome`] says.
+//!
+//! ```
+//! use kinesieve_sdk::{Event, Outcome, transform};
+//!
+//! /// Lets only errors through.
+//! #[transform]
+//! fn process(event: Event) -> Outcome {
+//!     if event.data.starts_with(b"ERROR") {
+//!         Outcome::Keep
+//!     } else {
+//!         Outcome::Drop
+//!     }
+//! }
+//! ```
+//!
+//! The crate has to be a `cdylib` (`[lib] crate-type = ["cdylib"]`). Build it into a component with
+//! `cargo build --release --target wasm32-wasip2`, and test the function as any other with
+//! `cargo test`: [`Event::new`] makes an event, and the functions of the host have stand-ins.
+//!
+//! A panic, an endless loop and memory beyond the limit are no way to answer: they cost the event
+//! (it goes to the dead letters) and the instance (the next event meets a fresh one).
+
+#[doc(hidden)]
+#[allow(missing_docs, reason = "not for people")]
+pub mod __private;
+#[doc(hidden)]
+pub mod bindings;
+mod error;
+mod event;
+mod host;
+mod outcome;
+mod settings;
+
+pub use bindings::kinesieve::transform::host::{Level, Shard};
+pub use bindings::kinesieve::transform::types::{Event, Outcome, Output};
+pub use error::{Error, OrElse};
+pub use host::{current_shard, log};
+pub use outcome::IntoOutcome;
+pub use settings::{SettingError, Settings};
+
+/// Makes a function the transform that a component exports. There is one in a component.
+///
+/// The function takes an [`Event`] and returns whatever is [`IntoOutcome`]: an [`Outcome`], or a
+/// `Result` of one, whose error rejects the event unless it is an [`Error::Retry`].
+///
+/// # Settings
+///
+/// With `configure`, what the deployment sets is read once, when an instance starts, and the
+/// function takes what was made of it. An error (anything that can be displayed) stops the
+/// processor from starting. Without `configure`, a deployment that gives settings doesn't start.
+///
+/// ```
+/// use kinesieve_sdk::{Error, Event, Outcome, SettingError, Settings, transform};
+///
+/// struct Config { below: f64 }
+///
+/// fn configure(settings: Settings) -> Result<Config, SettingError> {
+///     settings.only(&["below"])?;
+///     Ok(Config { below: settings.parse("below")?.unwrap_or(0.0) })
+/// }
+///
+/// #[transform(configure = configure)]
+/// fn process(config: &Config, event: Event) -> Result<Outcome, Error> {
+///     let reading: f64 = event.text()?.parse()?;
+///     Ok(if reading < config.below { Outcome::Drop } else { Outcome::Keep })
+/// }
+///
+/// let config = configure(Settings::from([("below", "10")])).unwrap();
+/// assert_eq!(process(&config, Event::new("9.5")), Ok(Outcome::Drop));
+/// assert_eq!(process(&config, Event::new("hot")), Err(Error::reject("invalid float literal")));
+/// ```
+///
+/// State that lasts from event to event belongs into the configuration too, in a
+/// [`Cell`](std::cell::Cell) or [`RefCell`](std::cell::RefCell). It is no place for what must not
+/// be lost: an instance is thrown away after a failure, and several may run side by side.
+pub use kinesieve_sdk_macros::transform;
+
+/// The attribute refuses what it can't export: anything but a function,
+///
+/// ```compile_fail
+/// #[kinesieve_sdk::transform]
+/// struct Process;
+/// ```
+///
+/// the wrong number of parameters,
+///
+/// ```compile_fail
+/// use kinesieve_sdk::{Event, Outcome, transform};
+/// #[transform]
+/// fn process(config: &u8, event: Event) -> Outcome { Outcome::Keep }
+/// ```
+///
+/// another type in their place,
+///
+/// ```compile_fail
+/// use kinesieve_sdk::{Outcome, transform};
+/// #[transform]
+/// fn process(event: String) -> Outcome { Outcome::Keep }
+/// ```
+///
+/// a configuration of another type than `configure` makes,
+///
+/// ```compile_fail
+/// use kinesieve_sdk::{Event, Outcome, Settings, transform};
+/// fn configure(_: Settings) -> Result<u8, String> { Ok(1) }
+/// #[transform(configure = configure)]
+/// fn process(config: &u16, event: Event) -> Outcome { Outcome::Keep }
+/// ```
+///
+/// and an answer that is no outcome.
+///
+/// ```compile_fail
+/// use kinesieve_sdk::{Event, transform};
+/// #[transform]
+/// fn process(event: Event) -> bool { true }
+/// ```
+#[cfg(doctest)]
+struct Refused;
