@@ -1,0 +1,151 @@
+# What a person types; `make` alone lists it.
+#
+# Needs Rust (with rustup) and Python 3. What else is needed is installed below .tools/, once, at versions
+# that scripts/requirements-*.txt name.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+# Cargo uses all cores by itself, and two of it would only wait for each other.
+.NOTPARALLEL:
+
+PYTHON ?= python3
+
+# The architecture that the function is built for: arm64 or x86_64. `sam build` hands no parameter of the
+# template on to make, so it has to be in the environment: `ARCH=x86_64 sam build`.
+ARCH ?= arm64
+# The transform that is packaged with the function.
+TRANSFORM ?= $(SAMPLE)
+
+VENV := $(CURDIR)/.tools/venv
+CARGO_LAMBDA := $(VENV)/bin/cargo-lambda
+GUEST_TARGET := wasm32-wasip2
+GUESTS := $(CURDIR)/transforms/target/$(GUEST_TARGET)/release
+SAMPLE := $(GUESTS)/drop_and_redact.wasm
+KINESIEVE := target/release/kinesieve
+
+# One profile, one set of features: what is compiled for one target serves all the others.
+CARGO_TEST := TEST_CARGO_LAMBDA="$(CARGO_LAMBDA)" TEST_GUESTS="$(GUESTS)" cargo
+
+# A line that says what comes next.
+say = @printf '\n==> %s\n' '$(1)'
+
+.PHONY: help
+help: ## List the targets
+	@printf 'make TARGET, where TARGET is one of\n\n'
+	@sed -nE 's/^([A-Za-z-]+):[^#]*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+# --- To run ---
+
+.PHONY: demo
+demo: tools-lambda build guests ## Run a batch through the function under a local Lambda runtime
+	$(call say,The demo)
+	@$(PYTHON) demo/demo.py --cargo-lambda "$(CARGO_LAMBDA)" --kinesieve "$(KINESIEVE)" \
+		--function target/release/kinesieve-lambda --transform "$(SAMPLE)"
+
+.PHONY: test
+test: tools fmt-check lint-template guests lint test-root test-transforms ## Run every check and every test
+	@printf '\nOK: every check and every test passed\n'
+
+.PHONY: bench
+bench: guests ## Measure
+	$(call say,Benchmarks)
+	$(CARGO_TEST) bench --bench records
+
+# --- To build ---
+
+.PHONY: build
+build: ## Build the command line and the function for this machine
+	$(call say,Building kinesieve and kinesieve-lambda into target/release)
+	cargo build --release
+
+.PHONY: guests
+guests: rust-target-$(GUEST_TARGET) ## Build the sample transforms and the guests of the tests
+	$(call say,Building the sample transforms and the guests of the tests)
+	cd transforms && cargo build --release --target $(GUEST_TARGET)
+
+# What `sam build` calls; it says in ARTIFACTS_DIR where the package belongs. The compiler of transforms stays
+# out of the function: the transform is compiled here.
+.PHONY: build-KinesieveFunction
+build-KinesieveFunction: tools-lambda package-arguments $(if $(filter $(SAMPLE),$(TRANSFORM)),guests)
+	$(call say,Building the function for $(ARCH))
+	PATH="$(VENV)/bin:$$PATH" $(CARGO_LAMBDA) lambda build --release --bin kinesieve-lambda --no-default-features \
+		$(if $(filter arm64,$(ARCH)),--arm64,--x86-64) --lambda-dir "$(ARTIFACTS_DIR)" --flatten kinesieve-lambda
+	$(call say,Compiling $(TRANSFORM) for $(ARCH))
+	cargo build --release --bin kinesieve
+	$(KINESIEVE) build "$(TRANSFORM)" --target $(ARCH) --output "$(ARTIFACTS_DIR)/transform.cwasm"
+	@cd "$(ARTIFACTS_DIR)" && ls -l bootstrap transform.cwasm transform.cwasm.json
+
+.PHONY: package-arguments
+package-arguments:
+	@case "$(ARCH)" in arm64|x86_64) ;; *) echo 'ARCH is "$(ARCH)": it has to be arm64 or x86_64' >&2; exit 2;; esac
+	@test -n "$(ARTIFACTS_DIR)" || { echo 'ARTIFACTS_DIR is not set: run `sam build`, which sets it' >&2; exit 2; }
+
+# --- To keep in order ---
+
+.PHONY: fmt
+fmt: ## Format all Rust code
+	cargo fmt --all
+	cd transforms && cargo fmt --all
+
+.PHONY: fmt-check
+fmt-check:
+	$(call say,Is the Rust code formatted? (`make fmt` does it))
+	cargo fmt --all --check
+	cd transforms && cargo fmt --all --check
+
+.PHONY: lint
+lint: ## Run clippy, warnings as errors
+	$(call say,Clippy on Kinesieve)
+	cargo clippy --release --all-targets -- -D warnings
+	$(call say,Clippy on the SDK, the transforms and the guests)
+	cd transforms && cargo clippy --release --workspace --all-targets -- -D warnings
+
+# Offline, and without an account: the region is only there because sam asks for one.
+.PHONY: lint-template
+lint-template: tools-template
+	$(call say,Is template.yaml valid as it is and as it expands for either architecture?)
+	AWS_DEFAULT_REGION=eu-west-1 AWS_EC2_METADATA_DISABLED=true SAM_CLI_TELEMETRY=0 \
+		$(VENV)/bin/sam validate --lint --template template.yaml
+	for architecture in arm64 x86_64; do \
+		expanded=.tools/template-$$architecture.json; \
+		$(VENV)/bin/python scripts/expand_template.py template.yaml Architecture=$$architecture > $$expanded; \
+		$(VENV)/bin/cfn-lint --non-zero-exit-code informational $$expanded; \
+	done
+
+.PHONY: test-root
+test-root: tools-lambda guests
+	$(call say,Tests of Kinesieve)
+	$(CARGO_TEST) test --release
+
+.PHONY: test-transforms
+test-transforms:
+	$(call say,Tests of the SDK and the sample transforms as native code)
+	cd transforms && cargo test --release --workspace
+
+.PHONY: clean
+clean: ## Remove what was built; the tools stay
+	cargo clean
+	cd transforms && cargo clean
+	rm -rf .aws-sam demo/out
+
+# --- To install, below .tools only ---
+
+.PHONY: tools tools-lambda tools-template
+tools: tools-lambda tools-template ## Install what tests and deployment need, below .tools
+tools-lambda: .tools/lambda.installed
+tools-template: .tools/template.installed
+
+.tools/%.installed: scripts/requirements-%.txt | $(VENV)/bin/python
+	$(call say,Installing what $< names into .tools/venv)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+$(VENV)/bin/python:
+	$(call say,Making .tools/venv)
+	$(PYTHON) -m venv $(VENV)
+
+rust-target-%:
+	@rustup target list --installed | grep -x '$*' > /dev/null || rustup target add '$*'

@@ -1,0 +1,143 @@
+//! What a record costs on its way, in nanoseconds a record: `make bench`.
+//!
+//! Each measurement runs over a whole batch and is divided by its records, so that the times that are
+//! printed are times a record.
+
+use std::hint::black_box;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use aws_lambda_events::kinesis::KinesisEvent;
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
+use kinesieve::event::{Batch, parse_lambda_event};
+use kinesieve::lambda::handle;
+use kinesieve::processor::{Outputs, Processor};
+use kinesieve::settings::Target;
+use kinesieve::sink::{self, Lines};
+use kinesieve::transform::{Guest, Job, Limits, StopAt, Transform, Verdict};
+
+/// An event of Lambda's largest size, 6 MB of JSON, of readings with 89 bytes of payload each.
+fn full_event() -> Vec<u8> {
+    let records: Vec<serde_json::Value> = (0..9_000).map(record).collect();
+    serde_json::json!({ "Records": records }).to_string().into_bytes()
+}
+
+/// A reading: every fourth is colder than the threshold of the rewriting transform.
+fn record(index: usize) -> serde_json::Value {
+    let temperature = if index.is_multiple_of(4) { 4 } else { 21 };
+    let mut payload = format!(
+        r#"{{"device":"sensor-{:04}","temperature":{temperature}.5,"operator":"ines.duarte","seq":{index}"#,
+        index % 1000
+    );
+    payload.push_str(&format!(r#","pad":"{}"}}"#, "x".repeat(89_usize.saturating_sub(payload.len() + 10))));
+    let sequence_number = format!("49590338271490256608{index:036}");
+    serde_json::json!({
+        "kinesis": {
+            "kinesisSchemaVersion": "1.0",
+            "partitionKey": format!("sensor-{:04}", index % 1000),
+            "sequenceNumber": sequence_number,
+            "data": base64_simd::STANDARD.encode_to_string(payload),
+            "approximateArrivalTimestamp": 1_545_084_650.987,
+        },
+        "eventSource": "aws:kinesis",
+        "eventVersion": "1.0",
+        "eventID": format!("shardId-000000000006:{sequence_number}"),
+        "eventName": "aws:kinesis:record",
+        "invokeIdentityArn": "arn:aws:iam::123456789012:role/readings-function",
+        "awsRegion": "eu-west-1",
+        "eventSourceARN": "arn:aws:kinesis:eu-west-1:123456789012:stream/readings",
+    })
+}
+
+/// Measures work on a batch, and reports the time for each of its records.
+fn measure(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, records: usize, mut work: impl FnMut()) {
+    let records = u32::try_from(records).unwrap_or(u32::MAX);
+    group.bench_function(name, |bencher| {
+        bencher.iter_custom(|iterations| {
+            let started = Instant::now();
+            for _ in 0..iterations {
+                work();
+            }
+            started.elapsed() / records
+        });
+    });
+}
+
+fn parsing(criterion: &mut Criterion) {
+    let event = full_event();
+    let records = parse_lambda_event(&event).expect("an event").len();
+    let mut group = criterion.benchmark_group("parse");
+    measure(&mut group, "kinesieve", records, || {
+        black_box(parse_lambda_event(black_box(&event)).expect("an event"));
+    });
+    measure(&mut group, "aws_lambda_events", records, || {
+        black_box(serde_json::from_slice::<KinesisEvent>(black_box(&event)).expect("an event"));
+    });
+    group.finish();
+}
+
+fn guest(name: &str, settings: &[(&str, &str)]) -> Guest {
+    let folder = std::env::var_os("TEST_GUESTS").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("transforms/target/wasm32-wasip2/release"),
+        PathBuf::from,
+    );
+    let transform = Transform::load(&folder.join(name).with_extension("wasm")).expect("`make guests` builds it");
+    let settings: Vec<(String, String)> =
+        settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    Guest::start(&transform, Limits::default(), &settings).expect("it starts")
+}
+
+/// Parse the JSON, drop below a threshold, remove a field, write it anew.
+const REWRITE: [(&str, &str); 3] = [("drop_field", "temperature"), ("drop_below", "10"), ("remove", "operator")];
+
+/// The guest with all that it takes to call it: the thread, the clock, the hand-over of verdicts.
+fn calls(criterion: &mut Criterion) {
+    let runtime = runtime();
+    let batch = Arc::new(parse_lambda_event(&full_event()).expect("an event"));
+    let mut group = criterion.benchmark_group("guest");
+    for (name, guest) in [("keep", guest("keep", &[])), ("rewrite", guest("drop_and_redact", &REWRITE))] {
+        measure(&mut group, name, batch.len(), || runtime.block_on(run(&guest, &batch)));
+    }
+    group.finish();
+}
+
+async fn run(guest: &Guest, batch: &Arc<Batch>) {
+    let mut run = guest.run(Job { batch: Arc::clone(batch), stop_at: StopAt::Retry, interrupt_at: None });
+    let mut verdicts = 0;
+    while let Some(chunk) = run.next().await {
+        let chunk = black_box(chunk);
+        assert!(!matches!(chunk.verdicts[0], Verdict::Reject(_) | Verdict::Fault(_)), "the guest does not do its work");
+        verdicts += chunk.verdicts.len();
+    }
+    assert_eq!(verdicts, batch.len());
+}
+
+/// From the invocation's bytes to the response, with `none` as output.
+fn handler(criterion: &mut Criterion) {
+    let runtime = runtime();
+    let event = full_event();
+    let records = parse_lambda_event(&event).expect("an event").len();
+    let mut group = criterion.benchmark_group("handler");
+    for (name, guest) in [("keep", guest("keep", &[])), ("rewrite", guest("drop_and_redact", &REWRITE))] {
+        let nowhere = sink::open(&Target::None, Lines::Envelopes).expect("nowhere is always open");
+        let processor = Processor::new(guest, Outputs::new(nowhere, []), None);
+        measure(&mut group, name, records, || {
+            let response = runtime.block_on(handle(&processor, black_box(&event), None)).expect("an answer");
+            assert!(response.batch_item_failures.is_empty());
+        });
+    }
+    group.finish();
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
+
+fn settings() -> Criterion {
+    Criterion::default().sample_size(20).warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(3))
+}
+
+criterion_group!(name = records; config = settings(); targets = parsing, calls, handler);
+criterion_main!(records);

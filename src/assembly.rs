@@ -1,0 +1,89 @@
+//! From settings to a processor: loads the transform, starts it, opens the targets, wires them up.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+
+use crate::dead_letter::DeadLetters;
+use crate::processor::{Outputs, Processor};
+use crate::settings::{Route, Settings, SettingsError, Target};
+use crate::sink::{self, Lines, Sink};
+use crate::transform::{Guest, Limits, LoadError, StartError, Transform};
+
+/// Why a processor could not be put together. Each message says what to change.
+#[derive(Debug, thiserror::Error)]
+pub enum AssemblyError {
+    /// The settings don't stand.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The transform can't be loaded.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The transform does not start.
+    #[error("transform {path}: {source}")]
+    Start {
+        /// The transform's file.
+        path: String,
+        /// Why.
+        source: StartError,
+    },
+    /// A target can't be opened.
+    #[error("can't write to {target}: {source}")]
+    Target {
+        /// The target as it is in the settings.
+        target: Target,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Puts a processor together. `default_output` stands in where the settings name no output.
+///
+/// # Errors
+/// When a setting, the transform or a target is not right. Targets are opened last, so that nothing
+/// is made on disk for a start that fails.
+pub fn processor(
+    settings: &Settings,
+    routes_from_variables: &[Route],
+    default_output: &Target,
+) -> Result<Processor, AssemblyError> {
+    let routes = settings.routes(routes_from_variables)?;
+    settings.check(&routes)?;
+    let transform_settings = settings.transform_settings()?;
+    let limits = Limits {
+        event_time: settings.event_timeout,
+        memory: usize::try_from(settings.memory_limit.as_u64()).unwrap_or(usize::MAX),
+    };
+    let transform = Transform::load(&settings.transform)?;
+    let guest = Guest::start(&transform, limits, &transform_settings)
+        .map_err(|source| AssemblyError::Start { path: settings.transform.display().to_string(), source })?;
+
+    let mut opened: HashMap<&Target, Arc<dyn Sink>> = HashMap::new();
+    let main = open_once(&mut opened, settings.output.as_ref().unwrap_or(default_output))?;
+    let mut route_sinks = Vec::new();
+    for (name, target) in routes {
+        route_sinks.push((name.to_owned(), open_once(&mut opened, target)?));
+    }
+    let dead_letters = match settings.dead_letter() {
+        Some(target) => Some(DeadLetters::new(open(target, Lines::Bare)?, transform.digest())),
+        None => None,
+    };
+    Ok(Processor::new(guest, Outputs::new(main, route_sinks), dead_letters))
+}
+
+/// Outputs that go to one place go through one sink: two would not know of each other's order.
+fn open_once<'a>(
+    opened: &mut HashMap<&'a Target, Arc<dyn Sink>>,
+    target: &'a Target,
+) -> Result<Arc<dyn Sink>, AssemblyError> {
+    if let Some(sink) = opened.get(target) {
+        return Ok(Arc::clone(sink));
+    }
+    let sink = open(target, Lines::Envelopes)?;
+    opened.insert(target, Arc::clone(&sink));
+    Ok(sink)
+}
+
+fn open(target: &Target, lines: Lines) -> Result<Arc<dyn Sink>, AssemblyError> {
+    sink::open(target, lines).map_err(|source| AssemblyError::Target { target: target.clone(), source })
+}

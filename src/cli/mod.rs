@@ -1,0 +1,61 @@
+//! The command line: one file a command.
+
+#[cfg(feature = "compiler")]
+mod build;
+mod progress;
+mod run;
+mod summary;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Everything that was read is acknowledged.
+const ALL_ACKNOWLEDGED: u8 = 0;
+/// It could not start, or the input can't be read.
+const FAILED: u8 = 1;
+/// It stopped at an event that is not acknowledged. (2 is clap's, for wrong usage.)
+const NOT_ACKNOWLEDGED: u8 = 3;
+
+/// Kinesieve: run a WebAssembly transform over the records of a Kinesis stream
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::RunArguments),
+    #[cfg(feature = "compiler")]
+    Build(build::BuildArguments),
+}
+
+/// Reads the arguments, does what they say, and answers with the exit code.
+pub fn main() -> ExitCode {
+    let arguments = match parse() {
+        Ok(arguments) => arguments,
+        Err(error) => error.exit(),
+    };
+    let outcome = match arguments.command {
+        Command::Run(arguments) => run::run(arguments),
+        #[cfg(feature = "compiler")]
+        Command::Build(arguments) => build::build(&arguments),
+    };
+    match outcome {
+        Ok(code) => code.into(),
+        Err(error) => {
+            // Our errors say all of it themselves; a chain would say it twice.
+            eprintln!("kinesieve: {error}");
+            FAILED.into()
+        }
+    }
+}
+
+fn parse() -> Result<Arguments, clap::Error> {
+    use clap::{CommandFactory, FromArgMatches};
+
+    let command = Arguments::command().mut_subcommands(crate::settings::ignore_empty_variables);
+    Arguments::from_arg_matches(&command.try_get_matches()?)
+}

@@ -1,0 +1,79 @@
+//! How far a long run is, on a terminal.
+
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tracing_subscriber::fmt::MakeWriter;
+
+/// How often the bar moves while nothing else moves it.
+const TICK: Duration = Duration::from_millis(200);
+
+/// A bar on standard error, if that is a terminal. Log lines go through it, so that they don't tear it.
+#[derive(Debug, Clone)]
+pub(super) struct Progress {
+    bar: ProgressBar,
+}
+
+impl Progress {
+    /// `bytes`: how long the input is, where that is known. A bar would tear outputs that go to the
+    /// same terminal, so there is none then.
+    pub(super) fn new(bytes: Option<u64>, outputs_on_stdout: bool) -> Self {
+        let is_in_the_way = outputs_on_stdout && io::stdout().is_terminal();
+        if !io::stderr().is_terminal() || is_in_the_way {
+            return Self { bar: ProgressBar::hidden() };
+        }
+        let template = match bytes {
+            Some(_) => "{bar:30} {bytes}/{total_bytes}  {msg}  {eta} left",
+            None => "{spinner} {bytes}  {msg}  {elapsed}",
+        };
+        let bar = ProgressBar::with_draw_target(bytes, ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(TICK);
+        Self { bar }
+    }
+
+    /// Says what is going on where that may take seconds and has no measure: compiling, say.
+    pub(super) fn waiting_for(what: String) -> Self {
+        if !io::stderr().is_terminal() {
+            return Self { bar: ProgressBar::hidden() };
+        }
+        let bar = ProgressBar::new_spinner().with_message(what);
+        bar.enable_steady_tick(TICK);
+        Self { bar }
+    }
+
+    pub(super) fn update(&self, bytes_read: u64, records: u64) {
+        self.bar.set_position(bytes_read);
+        self.bar.set_message(format!("{records} records"));
+    }
+
+    pub(super) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl<'a> MakeWriter<'a> for Progress {
+    type Writer = AroundBar;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        AroundBar { bar: self.bar.clone() }
+    }
+}
+
+/// Standard error, with the bar out of the way while something is written.
+pub(super) struct AroundBar {
+    bar: ProgressBar,
+}
+
+impl Write for AroundBar {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.bar.suspend(|| io::stderr().write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}

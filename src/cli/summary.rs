@@ -1,0 +1,100 @@
+//! What came of a run, for a person.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::processor::{Counts, Stop};
+
+/// What came of a run.
+#[derive(Debug)]
+pub(super) struct Summary<'a> {
+    pub(super) counts: &'a Counts,
+    /// Where it stopped, unless all was acknowledged.
+    pub(super) stop: Option<&'a Stop>,
+    pub(super) elapsed: Duration,
+}
+
+impl fmt::Display for Summary<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = self.counts;
+        let seconds = self.elapsed.as_secs_f64().max(1e-9);
+        writeln!(
+            formatter,
+            "{} in {seconds:.2} s: {:.0} records/s, {:.1} MB/s",
+            counted(counts.records, "record"),
+            counts.records as f64 / seconds,
+            counts.bytes as f64 / 1e6 / seconds,
+        )?;
+        writeln!(formatter, "  kept      {}", counts.kept)?;
+        writeln!(formatter, "  dropped   {}", counts.dropped)?;
+        writeln!(formatter, "  emitted   {}", counts.emitted)?;
+        write!(formatter, "  rejected  {}", counts.all_dead_lettered())?;
+        if !counts.dead_lettered.is_empty() {
+            let kinds: Vec<String> =
+                counts.dead_lettered.iter().map(|(kind, count)| format!("{count} {}", kind.as_str())).collect();
+            write!(formatter, " (to the dead letters: {})", kinds.join(", "))?;
+        }
+        writeln!(formatter)?;
+        writeln!(formatter, "  retried   {}", counts.unacknowledged)?;
+        write!(
+            formatter,
+            "{} delivered, {:.1} MB",
+            counted(counts.outputs, "output"),
+            counts.output_bytes as f64 / 1e6
+        )?;
+        match self.stop {
+            None => Ok(()),
+            Some(stop) => write!(
+                formatter,
+                "\nstopped at sequence number {}: {}: {}\nevents from there on are not acknowledged",
+                stop.sequence_number, stop.cause, stop.reason
+            ),
+        }
+    }
+}
+
+fn counted(count: u64, noun: &str) -> String {
+    if count == 1 { format!("{count} {noun}") } else { format!("{count} {noun}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dead_letter::Kind;
+    use crate::processor::Cause;
+
+    #[test]
+    fn says_what_became_of_every_record() {
+        let counts = Counts {
+            records: 1200,
+            bytes: 180_000,
+            kept: 700,
+            dropped: 300,
+            emitted: 90,
+            dead_lettered: [(Kind::Rejected, 9), (Kind::Decode, 1)].into(),
+            unacknowledged: 100,
+            outputs: 790,
+            output_bytes: 110_000,
+        };
+        let stop = Stop {
+            index: 1100,
+            sequence_number: "4966".to_owned(),
+            sub_sequence_number: 0,
+            attempts: 1,
+            cause: Cause::Retry,
+            reason: "the table is being rebuilt".to_owned(),
+        };
+        let summary = Summary { counts: &counts, stop: Some(&stop), elapsed: Duration::from_millis(250) };
+        insta::assert_snapshot!(summary, @r"
+        1200 records in 0.25 s: 4800 records/s, 0.7 MB/s
+          kept      700
+          dropped   300
+          emitted   90
+          rejected  10 (to the dead letters: 9 rejected, 1 decode)
+          retried   100
+        790 outputs delivered, 0.1 MB
+        stopped at sequence number 4966: the transform asks for it again: the table is being rebuilt
+        events from there on are not acknowledged
+        ");
+    }
+}

@@ -1,0 +1,145 @@
+//! The envelope of an event that can't be processed, and the way to its target.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::event::{Batch, Event};
+use crate::sink::{Delivery, Output, Sink};
+
+/// Why an event can't be processed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Kind {
+    /// The transform's own word.
+    Rejected,
+    /// The transform trapped, panicked or exited.
+    Trap,
+    /// The transform took longer than the limit for one event.
+    Timeout,
+    /// The transform asked for more memory than its limit.
+    Memory,
+    /// The payload can't be decoded.
+    Decode,
+    /// An output can never be delivered.
+    Undeliverable,
+}
+
+impl Kind {
+    /// The name in a dead letter, a log line and a summary.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Rejected => "rejected",
+            Kind::Trap => "trap",
+            Kind::Timeout => "timeout",
+            Kind::Memory => "memory",
+            Kind::Decode => "decode",
+            Kind::Undeliverable => "undeliverable",
+        }
+    }
+}
+
+/// An event on its way to the dead letters.
+#[derive(Debug, Clone, Copy)]
+pub struct DeadLetter<'a> {
+    /// The event as it came.
+    pub event: Event<'a>,
+    /// Why it is here.
+    pub kind: Kind,
+    /// Why, for a person.
+    pub reason: &'a str,
+    /// How many times the event was tried, this one included, as far as this process knows.
+    pub attempts: u32,
+}
+
+/// The dead-letter target.
+#[derive(Clone)]
+pub struct DeadLetters {
+    sink: Arc<dyn Sink>,
+    transform: Arc<str>,
+}
+
+/// The JSON of one dead letter: names that others rely on.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Envelope<'a> {
+    reason: &'a str,
+    kind: Kind,
+    stream_arn: &'a str,
+    shard_id: &'a str,
+    sequence_number: &'a str,
+    sub_sequence_number: u64,
+    partition_key: &'a str,
+    /// RFC 3339, in UTC, to the millisecond.
+    arrived_at: String,
+    attempts: u32,
+    /// The digest of the transform that could not process it.
+    transform: &'a str,
+    /// The payload; where it can't be decoded, its text as it came.
+    data_base64: String,
+}
+
+impl DeadLetters {
+    /// Dead letters of one transform, named by its digest.
+    pub fn new(sink: Arc<dyn Sink>, transform: &str) -> Self {
+        Self { sink, transform: transform.into() }
+    }
+
+    /// Writes dead letters and waits until the target has them: one result a letter, in order.
+    pub async fn write(&self, batch: &Batch, letters: &[DeadLetter<'_>]) -> Vec<Delivery> {
+        let bodies: Vec<Vec<u8>> = letters.iter().map(|letter| self.encode(batch, letter)).collect();
+        let outputs: Vec<Output<'_>> = letters
+            .iter()
+            .zip(&bodies)
+            .map(|(letter, body)| Output {
+                data: body,
+                partition_key: letter.event.partition_key,
+                route: None,
+                sequence_number: letter.event.sequence_number,
+                sub_sequence_number: letter.event.sub_sequence_number,
+            })
+            .collect();
+        self.sink.deliver(&outputs).await
+    }
+
+    fn encode(&self, batch: &Batch, letter: &DeadLetter<'_>) -> Vec<u8> {
+        let event = letter.event;
+        let envelope = Envelope {
+            reason: letter.reason,
+            kind: letter.kind,
+            stream_arn: batch.stream_arn(),
+            shard_id: batch.shard_id(),
+            sequence_number: event.sequence_number.as_str(),
+            sub_sequence_number: event.sub_sequence_number,
+            partition_key: event.partition_key,
+            arrived_at: rfc3339(event.arrived_at),
+            attempts: letter.attempts,
+            transform: &self.transform,
+            data_base64: base64_simd::STANDARD.encode_to_string(event.payload.bytes()),
+        };
+        // Strings and integers into a Vec: neither side can fail.
+        serde_json::to_vec(&envelope).unwrap_or_default()
+    }
+}
+
+/// Milliseconds since the Unix epoch as RFC 3339. A batch holds arrivals within the calendar.
+fn rfc3339(millis: u64) -> String {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000)
+        .ok()
+        .and_then(|time| time.format(&Rfc3339).ok())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arrivals_are_written_in_utc_to_the_millisecond() {
+        assert_eq!(rfc3339(1_545_084_650_987), "2018-12-17T22:10:50.987Z");
+        assert_eq!(rfc3339(0), "1970-01-01T00:00:00Z");
+        assert_eq!(rfc3339(253_402_300_799_999), "9999-12-31T23:59:59.999Z");
+    }
+}

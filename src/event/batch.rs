@@ -1,0 +1,299 @@
+//! The decoded records of one shard, in one arena.
+
+use std::ops::Range;
+
+use super::sequence_number::{InvalidSequenceNumber, SequenceNumber};
+
+/// The last millisecond of the year 9999: RFC 3339 can't write a later one.
+const LATEST_ARRIVAL: u64 = 253_402_300_799_999;
+
+/// Records of one shard, in the order in which the stream holds them.
+///
+/// All payloads lie behind each other in one arena and all texts in another, so a batch of 10,000
+/// records is a handful of allocations, and an [`Event`] is a cheap view into it.
+#[derive(Debug)]
+pub struct Batch {
+    stream_arn: String,
+    shard_id: String,
+    payloads: Vec<u8>,
+    texts: String,
+    slots: Vec<Slot>,
+}
+
+/// Where one record lies in the arenas of its batch.
+#[derive(Debug)]
+struct Slot {
+    payload: Range<usize>,
+    partition_key: Range<usize>,
+    sequence_number: Range<usize>,
+    sub_sequence_number: u64,
+    arrived_at: u64,
+    /// Why the payload is the raw text instead of the decoded bytes.
+    undecodable: Option<Box<str>>,
+}
+
+/// One user record of a stream, as a view into its batch.
+#[derive(Clone, Copy, Debug)]
+pub struct Event<'a> {
+    /// What the producer wrote.
+    pub payload: Payload<'a>,
+    /// The partition key, 1 to 256 characters.
+    pub partition_key: &'a str,
+    /// The record's position in its shard.
+    pub sequence_number: SequenceNumber<'a>,
+    /// The record's index inside its KPL aggregate; 0 for a record that travelled alone.
+    pub sub_sequence_number: u64,
+    /// Approximate arrival at the stream, in milliseconds since the Unix epoch.
+    pub arrived_at: u64,
+}
+
+/// The payload of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Payload<'a> {
+    /// The bytes that the producer put into the stream.
+    Decoded(&'a [u8]),
+    /// The encoding around the payload is broken: this event can only be dead-lettered.
+    Undecodable {
+        /// The text as it came, so that nothing is lost.
+        raw: &'a [u8],
+        /// What is wrong with it.
+        reason: &'a str,
+    },
+}
+
+impl<'a> Payload<'a> {
+    /// The bytes at hand: the decoded payload, or the raw text where it can't be decoded.
+    pub fn bytes(self) -> &'a [u8] {
+        match self {
+            Payload::Decoded(bytes) | Payload::Undecodable { raw: bytes, .. } => bytes,
+        }
+    }
+}
+
+impl Batch {
+    /// Starts an empty batch of a shard.
+    pub fn builder(stream_arn: impl Into<String>, shard_id: impl Into<String>) -> BatchBuilder {
+        BatchBuilder {
+            batch: Batch {
+                stream_arn: stream_arn.into(),
+                shard_id: shard_id.into(),
+                payloads: Vec::new(),
+                texts: String::new(),
+                slots: Vec::new(),
+            },
+        }
+    }
+
+    /// The stream that the records came from.
+    pub fn stream_arn(&self) -> &str {
+        &self.stream_arn
+    }
+
+    /// The shard that the records came from.
+    pub fn shard_id(&self) -> &str {
+        &self.shard_id
+    }
+
+    /// How many records there are.
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether there is no record at all.
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// All payload bytes together.
+    pub fn payload_bytes(&self) -> usize {
+        self.payloads.len()
+    }
+
+    /// The event at `index`, counted from 0 in shard order.
+    pub fn get(&self, index: usize) -> Option<Event<'_>> {
+        self.slots.get(index).map(|slot| self.view(slot))
+    }
+
+    /// The events in shard order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Event<'_>> {
+        self.slots.iter().map(|slot| self.view(slot))
+    }
+
+    fn view<'a>(&'a self, slot: &'a Slot) -> Event<'a> {
+        let bytes = &self.payloads[slot.payload.clone()];
+        Event {
+            payload: match &slot.undecodable {
+                None => Payload::Decoded(bytes),
+                Some(reason) => Payload::Undecodable { raw: bytes, reason },
+            },
+            partition_key: &self.texts[slot.partition_key.clone()],
+            sequence_number: SequenceNumber::from_checked(&self.texts[slot.sequence_number.clone()]),
+            sub_sequence_number: slot.sub_sequence_number,
+            arrived_at: slot.arrived_at,
+        }
+    }
+}
+
+/// A record on its way into a batch: everything but the payload.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'a> {
+    /// The partition key, 1 to 256 characters.
+    pub partition_key: &'a str,
+    /// The sequence number's text.
+    pub sequence_number: &'a str,
+    /// Approximate arrival, in milliseconds since the Unix epoch; beyond the year 9999 it is taken
+    /// for the last millisecond of that year.
+    pub arrived_at: u64,
+}
+
+/// Builds a [`Batch`], record by record, in shard order.
+#[derive(Debug)]
+pub struct BatchBuilder {
+    batch: Batch,
+}
+
+impl BatchBuilder {
+    /// Makes room beforehand, where the size is known.
+    pub fn reserve(&mut self, records: usize, payload_bytes: usize) {
+        self.batch.slots.reserve(records);
+        self.batch.payloads.reserve(payload_bytes);
+        // A sequence number has 56 characters, a partition key mostly fewer.
+        self.batch.texts.reserve(records.saturating_mul(96));
+    }
+
+    /// Adds a record whose payload is at hand as it is.
+    ///
+    /// # Errors
+    /// When the sequence number is none: without a position a record can't be acknowledged.
+    pub fn push_bytes(&mut self, record: Record<'_>, payload: &[u8]) -> Result<(), InvalidSequenceNumber> {
+        self.push(record, None, |arena| arena.extend_from_slice(payload))
+    }
+
+    /// Adds a record whose payload is base64 (the standard alphabet, padded). If the base64 is
+    /// broken, the event becomes undecodable by itself and carries the text as it came.
+    ///
+    /// # Errors
+    /// When the sequence number is none.
+    pub fn push_base64(&mut self, record: Record<'_>, encoded: &str) -> Result<(), InvalidSequenceNumber> {
+        let start = self.batch.payloads.len();
+        match base64_simd::STANDARD.decode_append(encoded, &mut self.batch.payloads) {
+            Ok(()) => self.push_slot(record, None, start),
+            Err(_) => {
+                self.batch.payloads.truncate(start);
+                let reason =
+                    "the data is not valid base64 (standard alphabet, padded); the payload is its text as it came";
+                self.push_undecodable(record, encoded.as_bytes(), reason)
+            }
+        }
+    }
+
+    /// Adds a record that can't be decoded, with its raw text and the reason.
+    ///
+    /// # Errors
+    /// When the sequence number is none.
+    pub fn push_undecodable(
+        &mut self,
+        record: Record<'_>,
+        raw: &[u8],
+        reason: &str,
+    ) -> Result<(), InvalidSequenceNumber> {
+        self.push(record, Some(reason.into()), |arena| arena.extend_from_slice(raw))
+    }
+
+    /// How many records were added so far.
+    pub fn len(&self) -> usize {
+        self.batch.len()
+    }
+
+    /// Whether no record was added so far.
+    pub fn is_empty(&self) -> bool {
+        self.batch.is_empty()
+    }
+
+    /// All payload bytes that were added so far.
+    pub fn payload_bytes(&self) -> usize {
+        self.batch.payload_bytes()
+    }
+
+    /// The finished batch.
+    pub fn build(self) -> Batch {
+        self.batch
+    }
+
+    fn push(
+        &mut self,
+        record: Record<'_>,
+        undecodable: Option<Box<str>>,
+        append: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<(), InvalidSequenceNumber> {
+        let start = self.batch.payloads.len();
+        append(&mut self.batch.payloads);
+        self.push_slot(record, undecodable, start)
+    }
+
+    fn push_slot(
+        &mut self,
+        record: Record<'_>,
+        undecodable: Option<Box<str>>,
+        payload_start: usize,
+    ) -> Result<(), InvalidSequenceNumber> {
+        if let Err(error) = SequenceNumber::parse(record.sequence_number) {
+            self.batch.payloads.truncate(payload_start);
+            return Err(error);
+        }
+        let slot = Slot {
+            payload: payload_start..self.batch.payloads.len(),
+            partition_key: append_text(&mut self.batch.texts, record.partition_key),
+            sequence_number: append_text(&mut self.batch.texts, record.sequence_number),
+            sub_sequence_number: 0,
+            arrived_at: record.arrived_at.min(LATEST_ARRIVAL),
+            undecodable,
+        };
+        self.batch.slots.push(slot);
+        Ok(())
+    }
+}
+
+fn append_text(texts: &mut String, text: &str) -> Range<usize> {
+    let start = texts.len();
+    texts.push_str(text);
+    start..texts.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(sequence_number: &str) -> Record<'_> {
+        Record { partition_key: "key", sequence_number, arrived_at: 1 }
+    }
+
+    #[test]
+    fn a_record_with_broken_base64_keeps_its_text_and_harms_no_neighbour() {
+        let mut builder = Batch::builder("arn", "shardId-000000000000");
+        builder.push_base64(record("1"), "b25l").expect("pushed");
+        builder.push_base64(record("2"), "b2%5l").expect("pushed");
+        builder.push_base64(record("3"), "dHdv").expect("pushed");
+        let batch = builder.build();
+        let payloads: Vec<Payload<'_>> = batch.iter().map(|event| event.payload).collect();
+        assert_eq!(payloads[0], Payload::Decoded(b"one"));
+        assert!(matches!(payloads[1], Payload::Undecodable { raw: b"b2%5l", .. }));
+        assert_eq!(payloads[2], Payload::Decoded(b"two"));
+    }
+
+    #[test]
+    fn a_record_without_a_position_leaves_the_batch_as_it_was() {
+        let mut builder = Batch::builder("arn", "shardId-000000000000");
+        builder.push_bytes(record("1"), b"one").expect("pushed");
+        builder.push_bytes(record("one"), b"lost").expect_err("no sequence number");
+        builder.push_base64(record(""), "bG9zdA==").expect_err("no sequence number");
+        assert_eq!((builder.len(), builder.payload_bytes()), (1, 3));
+    }
+
+    #[test]
+    fn an_arrival_beyond_the_calendar_is_held_at_its_end() {
+        let mut builder = Batch::builder("arn", "shardId-000000000000");
+        builder.push_bytes(Record { arrived_at: u64::MAX, ..record("1") }, b"").expect("pushed");
+        assert_eq!(builder.build().get(0).map(|event| event.arrived_at), Some(LATEST_ARRIVAL));
+    }
+}

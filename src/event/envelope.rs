@@ -1,0 +1,396 @@
+//! The JSON event that Lambda's event source mapping sends for a Kinesis stream.
+//!
+//! Parsed with borrowed types of our own. `aws_lambda_events` fails a whole event for one record
+//! with bad base64, takes the fraction of an arrival time for whole milliseconds, and reads a
+//! missing sequence number as an empty one; the tests hold this parser against it where it is
+//! right.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::batch::{Batch, BatchBuilder, Record};
+use super::sequence_number::InvalidSequenceNumber;
+
+/// Why an invocation's body is no batch of Kinesis records. Nothing of it was processed.
+#[derive(Debug, thiserror::Error)]
+pub enum EnvelopeError {
+    /// The body is not UTF-8.
+    #[error("the event is not UTF-8 text: {0}")]
+    NotUtf8(#[from] std::str::Utf8Error),
+    /// The body is not JSON, or of another shape.
+    #[error("the event is not a Kinesis event: {0}")]
+    NotKinesis(#[source] serde_json::Error),
+    /// There is no list of records.
+    #[error("the event is not a Kinesis event: it has no \"Records\"")]
+    NoRecords,
+    /// The records are another service's.
+    #[error("record {index} is not a Kinesis record: its eventSource is {found:?}, not \"aws:kinesis\"")]
+    OtherSource {
+        /// The record's place in the event, counted from 0.
+        index: usize,
+        /// What it says of its source.
+        found: String,
+    },
+    /// A record lacks what every Kinesis record has.
+    #[error("record {index} is not a Kinesis record: it has no \"{field}\"")]
+    MissingField {
+        /// The record's place in the event, counted from 0.
+        index: usize,
+        /// The path of the field inside the record.
+        field: &'static str,
+    },
+    /// A record's shard can't be read from its `eventID`.
+    #[error("record {index} does not say its shard: its eventID is {found:?}, not \"shardId-...:SEQUENCE\"")]
+    NoShard {
+        /// The record's place in the event, counted from 0.
+        index: usize,
+        /// The `eventID` as it came.
+        found: String,
+    },
+    /// A record's position can't be read.
+    #[error("record {index} has no position: {source}")]
+    NoPosition {
+        /// The record's place in the event, counted from 0.
+        index: usize,
+        /// What is wrong with it.
+        source: InvalidSequenceNumber,
+    },
+    /// A record is broken in a way that hides even its position.
+    #[error("record {index} can't be read, and so has no position to replay from: {source}")]
+    Unreadable {
+        /// The record's place in the event, counted from 0.
+        index: usize,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// An event source mapping never mixes shards in one batch; one position could not stand for two.
+    #[error(
+        "record {index} is of {found}, the records before it are of {expected}; a batch holds records of one shard"
+    )]
+    MixedShards {
+        /// The record's place in the event, counted from 0.
+        index: usize,
+        /// Stream and shard of the record.
+        found: String,
+        /// Stream and shard of the first record.
+        expected: String,
+    },
+}
+
+/// Parses the body of an invocation.
+///
+/// A record whose data or other parts can't be decoded becomes an undecodable event by itself, so
+/// long as its position can be read. An event without records is an empty batch.
+///
+/// # Errors
+/// When the body is not a Kinesis event, or a record lacks a field that every Kinesis record has:
+/// then nothing is known for certain about any of them.
+pub fn parse_lambda_event(body: &[u8]) -> Result<Batch, EnvelopeError> {
+    let text = std::str::from_utf8(body)?;
+    match serde_json::from_str::<Envelope<WireRecord<'_>>>(text) {
+        Ok(envelope) => collect(text.len(), envelope, |_, record| Ok(Readable::Whole(record))),
+        // One broken record must not fail the others, so each is read by itself, at half the speed.
+        Err(_) => {
+            let envelope: Envelope<&RawValue> = serde_json::from_str(text).map_err(EnvelopeError::NotKinesis)?;
+            collect(text.len(), envelope, read_alone)
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Envelope<R> {
+    #[serde(rename = "Records")]
+    records: Option<Vec<R>>,
+}
+
+#[derive(Deserialize)]
+struct WireRecord<'a> {
+    #[serde(borrow, rename = "eventID")]
+    event_id: Option<Text<'a>>,
+    #[serde(borrow, rename = "eventSource")]
+    event_source: Option<Text<'a>>,
+    #[serde(borrow, rename = "eventSourceARN")]
+    event_source_arn: Option<Text<'a>>,
+    #[serde(borrow)]
+    kinesis: Option<WireKinesis<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireKinesis<'a> {
+    #[serde(borrow)]
+    data: Option<Text<'a>>,
+    #[serde(borrow)]
+    partition_key: Option<Text<'a>>,
+    #[serde(borrow)]
+    sequence_number: Option<Text<'a>>,
+    /// Seconds since the Unix epoch, with a fraction.
+    approximate_arrival_timestamp: Option<f64>,
+}
+
+/// A string that borrows unless it holds an escape. (`Option<Cow<str>>` by itself never borrows.)
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// What must be readable of a record for its failure to be its own.
+#[derive(Deserialize)]
+struct Position<'a> {
+    #[serde(borrow, rename = "eventID")]
+    event_id: Option<Text<'a>>,
+    #[serde(borrow, rename = "eventSourceARN")]
+    event_source_arn: Option<Text<'a>>,
+    #[serde(borrow)]
+    kinesis: Option<KinesisPosition<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct KinesisPosition<'a> {
+    #[serde(borrow)]
+    sequence_number: Option<Text<'a>>,
+}
+
+/// A record as far as it could be read.
+enum Readable<'a> {
+    Whole(WireRecord<'a>),
+    PositionOnly { position: Position<'a>, raw: &'a str, reason: String },
+}
+
+fn read_alone<'a>(index: usize, raw: &'a RawValue) -> Result<Readable<'a>, EnvelopeError> {
+    let reason = match serde_json::from_str(raw.get()) {
+        Ok(record) => return Ok(Readable::Whole(record)),
+        Err(error) => format!("the record can't be decoded: {error}; the payload is the record's JSON as it came"),
+    };
+    match serde_json::from_str(raw.get()) {
+        Ok(position) => Ok(Readable::PositionOnly { position, raw: raw.get(), reason }),
+        Err(source) => Err(EnvelopeError::Unreadable { index, source }),
+    }
+}
+
+fn collect<'a, R>(
+    event_bytes: usize,
+    envelope: Envelope<R>,
+    read: impl Fn(usize, R) -> Result<Readable<'a>, EnvelopeError>,
+) -> Result<Batch, EnvelopeError> {
+    let records = envelope.records.ok_or(EnvelopeError::NoRecords)?;
+    let mut batch: Option<BatchBuilder> = None;
+    let mut origin = Origin::default();
+    let record_count = records.len();
+    for (index, wire) in records.into_iter().enumerate() {
+        let readable = read(index, wire)?;
+        let missing = |field| EnvelopeError::MissingField { index, field };
+        let (event_id, arn) = match &readable {
+            Readable::Whole(record) => {
+                if let Some(Text(source)) = &record.event_source
+                    && source != "aws:kinesis"
+                {
+                    return Err(EnvelopeError::OtherSource { index, found: source.to_string() });
+                }
+                (&record.event_id, &record.event_source_arn)
+            }
+            Readable::PositionOnly { position, .. } => (&position.event_id, &position.event_source_arn),
+        };
+        let Text(event_id) = event_id.as_ref().ok_or(missing("eventID"))?;
+        let Text(arn) = arn.as_ref().ok_or(missing("eventSourceARN"))?;
+        let batch = match &mut batch {
+            Some(batch) => {
+                origin.check(index, arn, event_id)?;
+                batch
+            }
+            first => {
+                origin = Origin::read(index, arn, event_id)?;
+                let builder = first.insert(Batch::builder(&origin.stream_arn, &origin.shard_id));
+                // Base64 holds three bytes in four characters; the envelope around it only adds.
+                builder.reserve(record_count, event_bytes / 4 * 3);
+                builder
+            }
+        };
+        push(batch, index, &readable)?;
+    }
+    Ok(batch.unwrap_or_else(|| Batch::builder("", "")).build())
+}
+
+fn push(batch: &mut BatchBuilder, index: usize, readable: &Readable<'_>) -> Result<(), EnvelopeError> {
+    let missing = |field| EnvelopeError::MissingField { index, field };
+    let pushed = match readable {
+        Readable::Whole(record) => {
+            let kinesis = record.kinesis.as_ref().ok_or(missing("kinesis"))?;
+            let Text(sequence_number) = kinesis.sequence_number.as_ref().ok_or(missing("kinesis.sequenceNumber"))?;
+            let Text(partition_key) = kinesis.partition_key.as_ref().ok_or(missing("kinesis.partitionKey"))?;
+            let Text(data) = kinesis.data.as_ref().ok_or(missing("kinesis.data"))?;
+            let seconds =
+                kinesis.approximate_arrival_timestamp.ok_or(missing("kinesis.approximateArrivalTimestamp"))?;
+            batch.push_base64(Record { partition_key, sequence_number, arrived_at: to_millis(seconds) }, data)
+        }
+        Readable::PositionOnly { position, raw, reason } => {
+            let kinesis = position.kinesis.as_ref().ok_or(missing("kinesis"))?;
+            let Text(sequence_number) = kinesis.sequence_number.as_ref().ok_or(missing("kinesis.sequenceNumber"))?;
+            batch.push_undecodable(Record { partition_key: "", sequence_number, arrived_at: 0 }, raw.as_bytes(), reason)
+        }
+    };
+    pushed.map_err(|source| EnvelopeError::NoPosition { index, source })
+}
+
+/// Seconds with a fraction to whole milliseconds. What is negative or too large saturates.
+fn to_millis(seconds: f64) -> u64 {
+    (seconds * 1000.0).round() as u64
+}
+
+/// The one stream and shard of a batch, with the text that it was read from: comparing that text
+/// spares taking every record's apart.
+#[derive(Default)]
+struct Origin {
+    arn: String,
+    stream_arn: String,
+    shard_id: String,
+}
+
+impl Origin {
+    fn read(index: usize, arn: &str, event_id: &str) -> Result<Self, EnvelopeError> {
+        Ok(Self {
+            arn: arn.to_owned(),
+            stream_arn: stream_of(arn).to_owned(),
+            shard_id: shard_of(index, event_id)?.to_owned(),
+        })
+    }
+
+    fn check(&self, index: usize, arn: &str, event_id: &str) -> Result<(), EnvelopeError> {
+        let shard_id = shard_of(index, event_id)?;
+        if (arn == self.arn || stream_of(arn) == self.stream_arn) && shard_id == self.shard_id {
+            return Ok(());
+        }
+        Err(EnvelopeError::MixedShards {
+            index,
+            found: format!("{} {shard_id}", stream_of(arn)),
+            expected: format!("{} {}", self.stream_arn, self.shard_id),
+        })
+    }
+}
+
+/// The stream of an ARN that may be a consumer's (`.../consumer/NAME:TIME`, enhanced fan-out).
+fn stream_of(arn: &str) -> &str {
+    arn.split_once("/consumer/").map_or(arn, |(stream, _)| stream)
+}
+
+fn shard_of(index: usize, event_id: &str) -> Result<&str, EnvelopeError> {
+    match event_id.rsplit_once(':') {
+        Some((shard_id, _)) if !shard_id.is_empty() => Ok(shard_id),
+        _ => Err(EnvelopeError::NoShard { index, found: event_id.to_owned() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::batch::Payload;
+    use super::*;
+
+    fn record(changes: &[(&str, serde_json::Value)]) -> serde_json::Value {
+        let mut record = serde_json::json!({
+            "eventSource": "aws:kinesis",
+            "eventID": "shardId-000000000006:49590338271490256608559692538361571095921575989136588898",
+            "eventSourceARN": "arn:aws:kinesis:eu-west-1:123456789012:stream/readings",
+            "kinesis": {
+                "partitionKey": "device-7",
+                "sequenceNumber": "49590338271490256608559692538361571095921575989136588898",
+                "data": "SGVsbG8=",
+                "approximateArrivalTimestamp": 1545084650.987,
+            },
+        });
+        for (path, value) in changes {
+            match record.pointer_mut(path) {
+                Some(place) => *place = value.clone(),
+                None => panic!("no {path}"),
+            }
+        }
+        record
+    }
+
+    fn parse(records: &[serde_json::Value]) -> Result<Batch, EnvelopeError> {
+        parse_lambda_event(serde_json::json!({ "Records": records }).to_string().as_bytes())
+    }
+
+    #[test]
+    fn reads_a_record_with_its_shard_and_arrival() {
+        let batch = parse(&[record(&[])]).expect("a batch");
+        assert_eq!(batch.stream_arn(), "arn:aws:kinesis:eu-west-1:123456789012:stream/readings");
+        assert_eq!(batch.shard_id(), "shardId-000000000006");
+        let event = batch.get(0).expect("an event");
+        assert_eq!(event.payload, Payload::Decoded(b"Hello"));
+        assert_eq!((event.partition_key, event.arrived_at), ("device-7", 1_545_084_650_987));
+    }
+
+    #[test]
+    fn a_consumers_arn_stands_for_its_stream() {
+        let consumer = "arn:aws:kinesis:eu-west-1:123456789012:stream/readings/consumer/fast:1545084650".to_owned();
+        let batch = parse(&[record(&[]), record(&[("/eventSourceARN", consumer.into())])]).expect("a batch");
+        assert_eq!((batch.len(), batch.stream_arn()), (2, "arn:aws:kinesis:eu-west-1:123456789012:stream/readings"));
+    }
+
+    #[test]
+    fn a_record_of_the_wrong_shape_is_undecodable_alone() {
+        let batch = parse(&[
+            record(&[]),
+            record(&[("/kinesis/data", serde_json::json!({ "not": "text" }))]),
+            record(&[("/kinesis/approximateArrivalTimestamp", "yesterday".into())]),
+            record(&[]),
+        ])
+        .expect("a batch");
+        let decoded: Vec<bool> = batch.iter().map(|event| matches!(event.payload, Payload::Decoded(_))).collect();
+        assert_eq!(decoded, [true, false, false, true]);
+        let raw = batch.get(1).expect("an event").payload.bytes();
+        assert!(String::from_utf8_lossy(raw).contains("\"not\":\"text\""));
+    }
+
+    #[test]
+    fn a_lone_surrogate_in_a_key_fails_its_record_alone() {
+        let good = record(&[]).to_string();
+        let broken = good.replace("device-7", r"device-\ud800");
+        let body = format!(r#"{{"Records":[{good},{broken},{good}]}}"#);
+        let batch = parse_lambda_event(body.as_bytes()).expect("a batch");
+        let decoded: Vec<bool> = batch.iter().map(|event| matches!(event.payload, Payload::Decoded(_))).collect();
+        assert_eq!(decoded, [true, false, true]);
+    }
+
+    #[test]
+    fn names_the_record_and_the_field_that_is_missing() {
+        for (field, path) in [
+            ("eventID", "/eventID"),
+            ("eventSourceARN", "/eventSourceARN"),
+            ("kinesis", "/kinesis"),
+            ("kinesis.data", "/kinesis/data"),
+            ("kinesis.partitionKey", "/kinesis/partitionKey"),
+            ("kinesis.sequenceNumber", "/kinesis/sequenceNumber"),
+            ("kinesis.approximateArrivalTimestamp", "/kinesis/approximateArrivalTimestamp"),
+        ] {
+            let error = parse(&[record(&[]), record(&[(path, serde_json::Value::Null)])]).expect_err(field);
+            assert_eq!(error.to_string(), format!("record 1 is not a Kinesis record: it has no \"{field}\""));
+        }
+    }
+
+    #[test]
+    fn says_what_is_not_a_kinesis_event() {
+        let message = |body: &str| parse_lambda_event(body.as_bytes()).expect_err(body).to_string();
+        assert_eq!(message("{}"), "the event is not a Kinesis event: it has no \"Records\"");
+        assert_eq!(message(r#"{"Records":null}"#), "the event is not a Kinesis event: it has no \"Records\"");
+        assert!(message("").starts_with("the event is not a Kinesis event: EOF"));
+        assert!(message("[1").contains("not a Kinesis event"));
+        assert!(message(r#"{"Records":{}}"#).contains("expected a sequence"));
+        assert!(message(r#"{"Records":[7]}"#).starts_with("record 0 can't be read"));
+        let other = parse(&[record(&[("/eventSource", "aws:sqs".into())])]).expect_err("another source");
+        assert!(other.to_string().contains("\"aws:sqs\""));
+        let other_shard = record(&[("/eventID", "shardId-000000000007:1".into())]);
+        let mixed = parse(&[record(&[]), other_shard]).expect_err("two shards").to_string();
+        assert!(mixed.contains("shardId-000000000007") && mixed.contains("shardId-000000000006"), "{mixed}");
+        let no_shard = parse(&[record(&[("/eventID", "nonsense".into())])]).expect_err("no shard").to_string();
+        assert!(no_shard.contains("\"nonsense\""), "{no_shard}");
+        let no_position = parse(&[record(&[("/kinesis/sequenceNumber", "12a".into())])]).expect_err("no position");
+        assert!(no_position.to_string().contains("\"12a\""));
+    }
+
+    #[test]
+    fn an_event_without_records_is_an_empty_batch() {
+        assert!(parse(&[]).expect("a batch").is_empty());
+    }
+}

@@ -1,0 +1,12 @@
+//! What came in: the records of one shard, decoded, whatever they travelled in.
+//!
+//! [`Batch`] is the narrow cut of the whole system: the envelope parser, the file readers and
+//! every later source make one, and nothing after it knows where it came from.
+
+mod batch;
+mod envelope;
+mod sequence_number;
+
+pub use batch::{Batch, BatchBuilder, Event, Payload, Record};
+pub use envelope::{EnvelopeError, parse_lambda_event};
+pub use sequence_number::{InvalidSequenceNumber, SequenceNumber};

@@ -1,0 +1,46 @@
+//! Kinesieve: a ready-made AWS Lambda function for Kinesis streams. You bring a transform, a
+//! WebAssembly component; Kinesieve runs it over every record, delivers what it gives back, and tells
+//! Lambda exactly where to replay from.
+//!
+//! The promise: **an event is acknowledged only after it was delivered, dropped by the transform's own
+//! word, or dead-lettered; nothing else ever moves the position forward.**
+//!
+//! # The map
+//!
+//! The rooms, in the order in which a record walks through them. Data goes one way, and a file imports
+//! only from rooms further down this list.
+//!
+//! | room | is |
+//! | --- | --- |
+//! | [`lambda`] | Lambda's adapter: raw invocation bytes in, response JSON out |
+//! | [`cli`] | the command line: one file a command |
+//! | [`assembly`] | from settings to a processor: loads, starts, opens, wires |
+//! | [`source`] | batches from a file, as an event source mapping would send them |
+//! | [`processor`] | the batch algorithm: events through the transform into sinks, and where to replay from |
+//! | [`dead_letter`] | the envelope of an event that can't be processed |
+//! | [`sink`] | where outputs go: one file a service, one trait |
+//! | [`transform`] | the guest: engine, artifact, instance, limits, host functions |
+//! | [`event`] | what came in: [`event::Batch`], [`event::SequenceNumber`], the envelope parser |
+//! | [`telemetry`] | the structured log |
+//! | [`settings`] | every setting, once |
+//!
+//! # Three narrow cuts
+//!
+//! - [`event::Batch`]: the decoded records of one shard in one arena. Every source makes one, and
+//!   nothing after it knows where it came from.
+//! - [`sink::Sink::deliver`]: one result an output, in order. Limits, splitting and retries of a
+//!   service stay inside its file.
+//! - [`processor::Processor::process`]: the first event that is not acknowledged, if any, and the
+//!   counts. Lambda's response and a local retry both derive from that one answer.
+
+pub mod assembly;
+pub mod cli;
+pub mod dead_letter;
+pub mod event;
+pub mod lambda;
+pub mod processor;
+pub mod settings;
+pub mod sink;
+pub mod source;
+pub mod telemetry;
+pub mod transform;

@@ -1,0 +1,62 @@
+//! The targets of a processor, and how outputs get to them before time is up.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::settings::normal_route;
+use crate::sink::{Delivery, Output, Sink};
+
+/// Where outputs go.
+#[derive(Clone)]
+pub struct Outputs {
+    main: Arc<dyn Sink>,
+    routes: HashMap<String, Arc<dyn Sink>>,
+}
+
+impl Outputs {
+    /// The main output, and the targets of routes by name.
+    pub fn new(main: Arc<dyn Sink>, routes: impl IntoIterator<Item = (String, Arc<dyn Sink>)>) -> Self {
+        let routes = routes.into_iter().map(|(name, sink)| (normal_route(&name), sink)).collect();
+        Self { main, routes }
+    }
+
+    /// The sink of a route, or the main output.
+    pub(super) fn sink(&self, route: Option<&str>) -> Option<&Arc<dyn Sink>> {
+        match route {
+            None => Some(&self.main),
+            Some(name) => self.routes.get(name).or_else(|| self.routes.get(&normal_route(name))),
+        }
+    }
+
+    /// Delivers outputs to where their routes lead: one result an output, in order. What has no
+    /// answer by then has failed for now; it may have arrived.
+    pub(super) async fn deliver(&self, outputs: &[Output<'_>], answer_by: Option<Instant>) -> Vec<Delivery> {
+        let mut results = vec![None; outputs.len()];
+        let mut by_route: BTreeMap<Option<&str>, Vec<usize>> = BTreeMap::new();
+        for (index, output) in outputs.iter().enumerate() {
+            by_route.entry(output.route).or_default().push(index);
+        }
+        for (route, indices) in by_route {
+            let Some(sink) = self.sink(route) else { continue };
+            let routed: Vec<Output<'_>> = indices.iter().map(|&index| outputs[index]).collect();
+            let deliveries = within(answer_by, sink.deliver(&routed)).await.unwrap_or_else(|| {
+                let reason = "the target did not answer before the deadline".to_owned();
+                vec![Delivery::Failed { reason }; routed.len()]
+            });
+            for (index, delivery) in indices.into_iter().zip(deliveries) {
+                results[index] = Some(delivery);
+            }
+        }
+        let unanswered = || Delivery::Failed { reason: "the target gave no answer for it".to_owned() };
+        results.into_iter().map(|result| result.unwrap_or_else(unanswered)).collect()
+    }
+}
+
+/// Waits until a point in time; none: it was reached first.
+pub(super) async fn within<T>(until: Option<Instant>, work: impl Future<Output = T>) -> Option<T> {
+    match until {
+        None => Some(work.await),
+        Some(until) => tokio::time::timeout_at(until.into(), work).await.ok(),
+    }
+}

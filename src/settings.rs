@@ -1,0 +1,161 @@
+//! Every setting, once: its flag, its environment variable, its default and its documentation.
+//!
+//! The function reads the environment ([`FunctionSettings::from_variables`]); the command line reads
+//! flags and the environment, a flag first. What is unknown, malformed or contradictory stops the
+//! start with one line that names it.
+
+mod target;
+mod values;
+mod variables;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use clap::{Args, Parser};
+use tracing::level_filters::LevelFilter;
+
+pub use target::{InvalidTarget, Target};
+pub use values::{Route, normal_route};
+pub use variables::{PREFIX, check_variables, ignore_empty_variables};
+
+/// Why the settings don't stand.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// A variable with our prefix that nobody reads: a typing error would be silent otherwise.
+    #[error("{name} is no setting{}", match .nearest { Some(nearest) => format!(": did you mean {nearest}?"), None => String::new() })]
+    Unknown {
+        /// The variable.
+        name: String,
+        /// The setting with the most similar name, if one is similar at all.
+        nearest: Option<String>,
+    },
+    /// A value that the setting can't have.
+    #[error("{name}: {reason}")]
+    Invalid {
+        /// The variable or flag.
+        name: String,
+        /// What is wrong with it, and what would be right.
+        reason: String,
+    },
+    /// A setting without which nothing works.
+    #[error("{name} is required: {help}")]
+    Missing {
+        /// The variable.
+        name: String,
+        /// What it is for.
+        help: String,
+    },
+    /// Settings that can't both hold.
+    #[error("{0}")]
+    Contradiction(String),
+}
+
+/// What the function and the command line have in common.
+#[derive(Debug, Clone, Args)]
+pub struct Settings {
+    /// The transform: a WebAssembly component (.wasm), or what `kinesieve build` made of one (.cwasm)
+    #[arg(long, env = "KINESIEVE_TRANSFORM", value_name = "FILE")]
+    pub transform: PathBuf,
+
+    /// Settings handed to the transform: key=value separated by commas, or a JSON object
+    // Taken as it is, since clap would quote a malformed value, and there may be secrets in it.
+    #[arg(long, env = "KINESIEVE_TRANSFORM_SETTINGS", value_name = "SETTINGS", hide_env_values = true)]
+    pub transform_settings: Option<String>,
+
+    /// Where outputs go: stdout, file:PATH (NDJSON, appended) or none
+    #[arg(long, env = "KINESIEVE_OUTPUT", value_name = "TARGET")]
+    pub output: Option<Target>,
+
+    /// Where outputs of a route go; may be given several times. As a variable: KINESIEVE_ROUTE_<NAME>=TARGET
+    #[arg(long = "route", value_name = "NAME=TARGET")]
+    pub routes: Vec<Route>,
+
+    /// Where events that can't be processed go, with payload and reason. Without it such an event
+    /// stops its shard until it is processed or expires
+    #[arg(long, env = "KINESIEVE_DEAD_LETTER", value_name = "TARGET")]
+    pub dead_letter: Option<Target>,
+
+    /// Time that the transform may take for one event, sleeping included; for example 500ms or 2s
+    #[arg(long, env = "KINESIEVE_EVENT_TIMEOUT", value_name = "DURATION", default_value = "1s", value_parser = values::event_timeout)]
+    pub event_timeout: Duration,
+
+    /// Linear memory that one instance of the transform may have; for example 64MiB
+    #[arg(long, env = "KINESIEVE_MEMORY_LIMIT", value_name = "SIZE", default_value = "128MiB", value_parser = values::memory_limit)]
+    pub memory_limit: ByteSize,
+
+    /// How much is logged: off, error, warn, info, debug or trace
+    #[arg(long, env = "KINESIEVE_LOG", value_name = "LEVEL", default_value = "info", value_parser = values::log_level)]
+    pub log: LevelFilter,
+}
+
+/// What the function reads from its environment.
+#[derive(Debug, Clone, Parser)]
+#[command(no_binary_name = true, disable_help_flag = true)]
+pub struct FunctionSettings {
+    /// What it shares with the command line.
+    #[command(flatten)]
+    pub common: Settings,
+
+    /// Time before the invocation's deadline that is kept to deliver what is finished and to answer
+    #[arg(long, env = "KINESIEVE_DEADLINE_RESERVE", value_name = "DURATION", default_value = "2s", value_parser = values::deadline_reserve)]
+    pub deadline_reserve: Duration,
+}
+
+impl Settings {
+    /// The settings for the transform, in the order in which they were written.
+    ///
+    /// # Errors
+    /// When the text has neither form, or names a key twice. The message holds no value: they may be
+    /// secret.
+    pub fn transform_settings(&self) -> Result<Vec<(String, String)>, SettingsError> {
+        match &self.transform_settings {
+            None => Ok(Vec::new()),
+            Some(text) => values::transform_settings(text)
+                .map_err(|reason| SettingsError::Invalid { name: "KINESIEVE_TRANSFORM_SETTINGS".to_owned(), reason }),
+        }
+    }
+
+    /// The dead-letter target, if there is one: `none` says that there is not. It does not throw
+    /// events away, since nothing may be lost in silence.
+    pub fn dead_letter(&self) -> Option<&Target> {
+        self.dead_letter.as_ref().filter(|target| **target != Target::None)
+    }
+
+    /// The targets of the routes by name; routes from flags win over those from variables.
+    ///
+    /// # Errors
+    /// When a route is given twice in the same way.
+    pub fn routes<'a>(&'a self, from_variables: &'a [Route]) -> Result<BTreeMap<&'a str, &'a Target>, SettingsError> {
+        let mut routes = BTreeMap::new();
+        for given in [from_variables, self.routes.as_slice()] {
+            let mut seen = Vec::new();
+            for route in given {
+                if seen.contains(&route.name.as_str()) {
+                    let message = format!("the route {:?} is given twice", route.name);
+                    return Err(SettingsError::Contradiction(message));
+                }
+                seen.push(&route.name);
+                routes.insert(route.name.as_str(), &route.target);
+            }
+        }
+        Ok(routes)
+    }
+
+    /// Checks what no single setting shows.
+    ///
+    /// # Errors
+    /// When outputs and dead letters would be mixed in one file: their lines are of two formats.
+    pub fn check(&self, routes: &BTreeMap<&str, &Target>) -> Result<(), SettingsError> {
+        let Some(Target::File(dead_letters)) = self.dead_letter() else { return Ok(()) };
+        let mut outputs = self.output.iter().chain(routes.values().copied());
+        if outputs.any(|target| matches!(target, Target::File(path) if path == dead_letters)) {
+            return Err(SettingsError::Contradiction(format!(
+                "outputs and dead letters both go to file:{}: give them a file each",
+                dead_letters.display()
+            )));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,167 @@
+//! How values are written.
+
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use tracing::level_filters::LevelFilter;
+
+use super::target::{InvalidTarget, Target};
+
+/// A route's name and where it leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// The name, in lower case, with `-` for `_`.
+    pub name: String,
+    /// Where its outputs go.
+    pub target: Target,
+}
+
+impl Route {
+    pub(super) fn new(name: &str, target: &str) -> Result<Self, String> {
+        if name.is_empty() {
+            return Err("the route has no name: use NAME=TARGET".to_owned());
+        }
+        let target = target.parse().map_err(|error: InvalidTarget| error.to_string())?;
+        Ok(Self { name: normal_route(name), target })
+    }
+}
+
+impl FromStr for Route {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (name, target) = text.split_once('=').ok_or_else(|| format!("{text:?} is no route: use NAME=TARGET"))?;
+        Self::new(name, target)
+    }
+}
+
+/// A route's name as environment variables can spell it: without case, and `-` for `_`.
+pub fn normal_route(name: &str) -> String {
+    name.to_lowercase().replace('_', "-")
+}
+
+/// A Lambda invocation lasts 15 minutes at most; the clock of a guest ticks every 10 ms.
+pub(super) fn event_timeout(text: &str) -> Result<Duration, String> {
+    duration(text, Duration::from_millis(10)..=Duration::from_secs(900))
+}
+
+pub(super) fn deadline_reserve(text: &str) -> Result<Duration, String> {
+    duration(text, Duration::from_millis(100)..=Duration::from_secs(600))
+}
+
+fn duration(text: &str, allowed: RangeInclusive<Duration>) -> Result<Duration, String> {
+    let parsed = humantime::parse_duration(text)
+        .map_err(|error| format!("{text:?} is no duration ({error}): use for example 500ms, 2s or 1m"))?;
+    if allowed.contains(&parsed) {
+        return Ok(parsed);
+    }
+    let (least, most) = (humantime::format_duration(*allowed.start()), humantime::format_duration(*allowed.end()));
+    Err(format!("{text:?} is out of range: use {least} to {most}"))
+}
+
+/// A page of linear memory has 64 KiB, and there can be 4 GiB of them.
+pub(super) fn memory_limit(text: &str) -> Result<ByteSize, String> {
+    let allowed = ByteSize::kib(64)..=ByteSize::gib(4);
+    let parsed: ByteSize =
+        text.parse().map_err(|error| format!("{text:?} is no size ({error}): use for example 64MiB or 1GiB"))?;
+    if allowed.contains(&parsed) {
+        return Ok(parsed);
+    }
+    Err(format!("{text:?} is out of range: use 64KiB to 4GiB"))
+}
+
+pub(super) fn log_level(text: &str) -> Result<LevelFilter, String> {
+    text.parse().map_err(|_| format!("{text:?} is no level: use off, error, warn, info, debug or trace"))
+}
+
+/// `key=value` separated by commas, or a JSON object. No message quotes a value.
+pub(super) fn transform_settings(text: &str) -> Result<Vec<(String, String)>, String> {
+    let settings = if text.trim_start().starts_with('{') { from_json(text)? } else { from_pairs(text)? };
+    for (index, (key, _)) in settings.iter().enumerate() {
+        if settings[..index].iter().any(|(earlier, _)| earlier == key) {
+            return Err(format!("the key {key:?} is given twice"));
+        }
+    }
+    Ok(settings)
+}
+
+fn from_json(text: &str) -> Result<Vec<(String, String)>, String> {
+    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text)
+        // The position alone: serde's message can quote what it found.
+        .map_err(|error| format!("it starts like a JSON object, but is none (column {})", error.column()))?;
+    let as_text = |value| match value {
+        serde_json::Value::String(value) => value,
+        other => other.to_string(),
+    };
+    Ok(object.into_iter().map(|(key, value)| (key, as_text(value))).collect())
+}
+
+fn from_pairs(text: &str) -> Result<Vec<(String, String)>, String> {
+    if text.trim().is_empty() {
+        return Ok(Vec::new());
+    }
+    let pair = |(index, pair): (usize, &str)| match pair.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.to_owned())),
+        _ => Err(format!(
+            "part {} is not key=value; values that hold commas need a JSON object: {{\"key\":\"value\"}}",
+            index + 1
+        )),
+    };
+    text.split(',').enumerate().map(pair).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(text: &str) -> Result<Vec<(String, String)>, String> {
+        transform_settings(text)
+    }
+
+    fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn transform_settings_are_pairs_or_json() {
+        assert_eq!(pairs(""), Ok(Vec::new()));
+        assert_eq!(pairs("a=1, b=x=y,c="), Ok(owned(&[("a", "1"), ("b", "x=y"), ("c", "")])));
+        assert_eq!(
+            pairs(r#" {"b":"1,2","a":true,"n":1.50,"list":["x",{"y":null}]}"#),
+            Ok(owned(&[("a", "true"), ("b", "1,2"), ("list", r#"["x",{"y":null}]"#), ("n", "1.5")]))
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_with_transform_settings_is_said_without_their_values() {
+        for text in
+            ["hunter2", "a=1,hunter2", "=hunter2", r#"{"a":"hunter2""#, r#"{"a":hunter2}"#, "a=hunter2,a=hunter2"]
+        {
+            let message = pairs(text).expect_err(text);
+            assert!(!message.contains("hunter2"), "{message}");
+        }
+        assert!(pairs("a=1,b").expect_err("no pair").contains("part 2"));
+    }
+
+    #[test]
+    fn values_out_of_range_come_with_the_range() {
+        assert_eq!(event_timeout("1s"), Ok(Duration::from_secs(1)));
+        assert_eq!(event_timeout("0s"), Err("\"0s\" is out of range: use 10ms to 15m".to_owned()));
+        assert!(event_timeout("1").expect_err("no unit").contains("500ms"));
+        assert_eq!(memory_limit("128MiB").map(|size| size.as_u64()), Ok(128 << 20));
+        assert!(memory_limit("1KiB").expect_err("too small").contains("64KiB to 4GiB"));
+        assert!(memory_limit("lots").expect_err("no size").contains("64MiB"));
+        assert!(log_level("loud").expect_err("no level").contains("\"loud\""));
+    }
+
+    #[test]
+    fn a_route_is_a_name_and_a_target() {
+        let route: Route = "Big_Orders=file:big.ndjson".parse().expect("a route");
+        assert_eq!((route.name.as_str(), route.target.to_string()), ("big-orders", "file:big.ndjson".to_owned()));
+        for text in ["big", "=stdout", "big=nowhere"] {
+            assert!(text.parse::<Route>().is_err(), "{text} was taken");
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Settings from environment variables.
+
+use std::ffi::OsString;
+
+use clap::builder::Resettable;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, Command, CommandFactory, FromArgMatches};
+
+use super::values::Route;
+use super::{FunctionSettings, SettingsError};
+
+/// What the names of all our variables start with.
+pub const PREFIX: &str = "KINESIEVE_";
+
+/// What the name of a route's variable starts with.
+const ROUTE_PREFIX: &str = "KINESIEVE_ROUTE_";
+
+impl FunctionSettings {
+    /// Reads the settings, and the routes, from variables. A variable that is empty counts as not
+    /// set, since a template can't leave one out.
+    ///
+    /// # Errors
+    /// When a variable is unknown, malformed or missing.
+    pub fn from_variables(
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<(Self, Vec<Route>), SettingsError> {
+        let variables: Vec<(OsString, OsString)> =
+            variables.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+        let routes = check_variables(variables.iter().cloned())?;
+        // The values are handed over as flags, so that what holds for flags holds for variables.
+        let command = Self::command().mut_args(|arg| arg.env(Resettable::Reset));
+        let mut flags = Vec::new();
+        for arg in Self::command().get_arguments() {
+            let (Some(name), Some(flag)) = (arg.get_env(), arg.get_long()) else { continue };
+            if let Some((_, value)) = variables.iter().find(|(variable, _)| variable == name) {
+                let mut given = OsString::from(format!("--{flag}="));
+                given.push(value);
+                flags.push(given);
+            }
+        }
+        let matches = command.try_get_matches_from(flags).map_err(|error| in_terms_of_variables(&error))?;
+        let settings = Self::from_arg_matches(&matches).map_err(|error| in_terms_of_variables(&error))?;
+        if settings.common.output.is_none() {
+            let arg = Self::command().get_arguments().find(|arg| arg.get_long() == Some("output")).cloned();
+            return Err(missing(arg.as_ref(), "KINESIEVE_OUTPUT"));
+        }
+        Ok((settings, routes))
+    }
+}
+
+/// Checks the names of all variables that start like ours, and reads the routes among them.
+///
+/// # Errors
+/// When one is no setting, or a route is malformed.
+pub fn check_variables(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Vec<Route>, SettingsError> {
+    let known: Vec<String> = FunctionSettings::command()
+        .get_arguments()
+        .filter_map(|arg| arg.get_env().and_then(|name| name.to_str()).map(str::to_owned))
+        .collect();
+    let mut routes = Vec::new();
+    for (name, value) in variables {
+        let name = name.to_string_lossy().into_owned();
+        if !name.starts_with(PREFIX) || known.contains(&name) || value.is_empty() {
+            continue;
+        }
+        let Some(route_name) = name.strip_prefix(ROUTE_PREFIX) else {
+            return Err(SettingsError::Unknown { nearest: nearest(&name, &known), name });
+        };
+        let route = Route::new(route_name, &value.to_string_lossy())
+            .map_err(|reason| SettingsError::Invalid { name: name.clone(), reason })?;
+        routes.push(route);
+    }
+    Ok(routes)
+}
+
+/// Makes a command take variables that are set but empty for not set.
+#[must_use]
+pub fn ignore_empty_variables(command: Command) -> Command {
+    command.mut_args(|arg| {
+        let is_empty = arg.get_env().is_some_and(|name| std::env::var_os(name).is_some_and(|value| value.is_empty()));
+        if is_empty { arg.env(Resettable::Reset) } else { arg }
+    })
+}
+
+fn nearest(name: &str, known: &[String]) -> Option<String> {
+    known
+        .iter()
+        .map(|candidate| (strsim::jaro_winkler(&name[PREFIX.len()..], &candidate[PREFIX.len()..]), candidate))
+        .filter(|(similarity, _)| *similarity > 0.75)
+        .max_by(|(left, _), (right, _)| left.total_cmp(right))
+        .map(|(_, candidate)| candidate.clone())
+}
+
+/// clap speaks of flags; who sets variables should read of those.
+fn in_terms_of_variables(error: &clap::Error) -> SettingsError {
+    let command = FunctionSettings::command();
+    let argument = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(argument)) => argument.clone(),
+        Some(ContextValue::Strings(arguments)) => arguments.first().cloned().unwrap_or_default(),
+        _ => String::new(),
+    };
+    let flag = argument.trim_start_matches("--").split([' ', '=']).next().unwrap_or_default();
+    let arg = command.get_arguments().find(|arg| arg.get_long() == Some(flag));
+    let name =
+        arg.and_then(|arg| arg.get_env()).map_or_else(|| argument.clone(), |name| name.to_string_lossy().into_owned());
+    match error.kind() {
+        ErrorKind::MissingRequiredArgument => missing(arg, &name),
+        _ => {
+            let reason = std::error::Error::source(error).map_or_else(|| error.kind().to_string(), ToString::to_string);
+            SettingsError::Invalid { name, reason }
+        }
+    }
+}
+
+fn missing(arg: Option<&Arg>, name: &str) -> SettingsError {
+    let help = arg.and_then(Arg::get_help).map(ToString::to_string).unwrap_or_default();
+    SettingsError::Missing { name: name.to_owned(), help }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<(FunctionSettings, Vec<Route>), SettingsError> {
+        FunctionSettings::from_variables(variables.iter().map(|(name, value)| (name.into(), value.into())))
+    }
+
+    const LEAST: [(&str, &str); 2] = [("KINESIEVE_TRANSFORM", "t.cwasm"), ("KINESIEVE_OUTPUT", "none")];
+
+    fn message(changes: &[(&str, &str)]) -> String {
+        read(&[&LEAST, changes].concat()).expect_err("wrong settings").to_string()
+    }
+
+    #[test]
+    fn what_is_not_set_has_its_default() {
+        let (settings, routes) = read(&LEAST).expect("settings");
+        assert_eq!(settings.common.event_timeout.as_secs(), 1);
+        assert_eq!(settings.common.memory_limit.as_u64(), 128 << 20);
+        assert_eq!(settings.deadline_reserve.as_secs(), 2);
+        assert_eq!((settings.common.dead_letter(), routes.len()), (None, 0));
+    }
+
+    #[test]
+    fn an_empty_variable_counts_as_not_set() {
+        let empty = [("KINESIEVE_DEAD_LETTER", ""), ("KINESIEVE_EVENT_TIMEOUT", ""), ("KINESIEVE_ROUTE_A", "")];
+        let (settings, routes) = read(&[LEAST.as_slice(), &empty].concat()).expect("settings");
+        assert_eq!((settings.common.dead_letter(), routes.len()), (None, 0));
+    }
+
+    #[test]
+    fn an_unknown_variable_is_named_with_the_nearest_right_name() {
+        assert_eq!(
+            message(&[("KINESIEVE_DEADLETTER", "none")]),
+            "KINESIEVE_DEADLETTER is no setting: did you mean KINESIEVE_DEAD_LETTER?"
+        );
+        assert_eq!(message(&[("KINESIEVE_XYZ", "1")]), "KINESIEVE_XYZ is no setting");
+        read(&[LEAST.as_slice(), &[("KINESIS_ENDPOINT", "x")]].concat()).expect("another's variable");
+    }
+
+    #[test]
+    fn a_bad_value_is_named_with_its_variable() {
+        assert_eq!(
+            message(&[("KINESIEVE_EVENT_TIMEOUT", "soon")]).split(" (").next(),
+            Some("KINESIEVE_EVENT_TIMEOUT: \"soon\" is no duration")
+        );
+        assert_eq!(
+            message(&[("KINESIEVE_DEAD_LETTER", "nowhere")]),
+            "KINESIEVE_DEAD_LETTER: \"nowhere\" is no target: use stdout, file:PATH or none"
+        );
+        assert!(message(&[("KINESIEVE_ROUTE_A", "x")]).starts_with("KINESIEVE_ROUTE_A: \"x\" is no target"));
+    }
+
+    #[test]
+    fn a_missing_setting_is_named_with_what_it_is_for() {
+        let error = read(&LEAST[1..]).expect_err("no transform").to_string();
+        assert!(error.starts_with("KINESIEVE_TRANSFORM is required: The transform"), "{error}");
+        let error = read(&LEAST[..1]).expect_err("no output").to_string();
+        assert!(error.starts_with("KINESIEVE_OUTPUT is required: Where outputs go"), "{error}");
+    }
+
+    #[test]
+    fn a_route_takes_its_name_from_its_variable() {
+        let (_, routes) =
+            read(&[LEAST.as_slice(), &[("KINESIEVE_ROUTE_BIG_ORDERS", "stdout")]].concat()).expect("settings");
+        assert_eq!(routes[0].name, "big-orders");
+    }
+}

@@ -1,0 +1,14 @@
+//! The target `none`: takes everything and keeps nothing. For measuring, and for transforms that are
+//! run for what they log.
+
+use super::{Deliveries, Delivery, Output, Sink};
+
+/// Delivers nowhere.
+#[derive(Debug)]
+pub(super) struct Nowhere;
+
+impl Sink for Nowhere {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>]) -> Deliveries<'a> {
+        Box::pin(std::future::ready(vec![Delivery::Delivered; outputs.len()]))
+    }
+}

@@ -1,0 +1,34 @@
+//! The target `stdout`: a line an output on standard output.
+
+use std::io::{self, Write};
+
+use super::{Deliveries, Lines, Output, Sink, file, line};
+
+/// Writes to standard output.
+#[derive(Debug)]
+pub(super) struct Stdout {
+    lines: Lines,
+}
+
+impl Stdout {
+    pub(super) fn new(lines: Lines) -> Self {
+        Self { lines }
+    }
+}
+
+impl Sink for Stdout {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>]) -> Deliveries<'a> {
+        let text = line::encode(outputs, self.lines);
+        let count = outputs.len();
+        Box::pin(async move {
+            file::off_the_runtime(count, move || {
+                let mut stdout = io::stdout().lock();
+                stdout
+                    .write_all(&text)
+                    .and_then(|()| stdout.flush())
+                    .map_err(|error| format!("standard output: {error}"))
+            })
+            .await
+        })
+    }
+}

@@ -1,0 +1,271 @@
+//! A file, or standard input, in one of three formats that are told apart by content.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use clap::ValueEnum;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::lines::Lines;
+use super::{SourceError, get_records};
+use crate::event::{Batch, parse_lambda_event};
+
+/// How an input holds its records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Told by content
+    Auto,
+    /// The event that Lambda would hand to the function
+    LambdaEvent,
+    /// The output of `aws kinesis get-records`
+    GetRecords,
+    /// Each line is the payload of a record
+    Lines,
+}
+
+/// Batches from an input.
+pub struct FileSource {
+    name: String,
+    bytes: Option<u64>,
+    bytes_read: Arc<AtomicU64>,
+    batches: Batches,
+}
+
+enum Batches {
+    /// A document is one batch.
+    One(Option<Batch>),
+    Lines(Lines),
+}
+
+impl FileSource {
+    /// Opens a file, or standard input for `-`, and looks at how it holds its records.
+    ///
+    /// # Errors
+    /// When it can't be read, or is in no format that we know.
+    pub fn open(path: &Path, format: Format) -> Result<Self, SourceError> {
+        let is_stdin = path == Path::new("-");
+        let name = if is_stdin { "standard input".to_owned() } else { path.display().to_string() };
+        let unreadable = |source| SourceError::Unreadable { name: name.clone(), source };
+        let (input, bytes): (Box<dyn Read + Send>, _) = if is_stdin {
+            (Box::new(io::stdin()), None)
+        } else {
+            let file = File::open(path).map_err(unreadable)?;
+            let metadata = file.metadata().map_err(unreadable)?;
+            let bytes = metadata.is_file().then_some(metadata.len());
+            (Box::new(file), bytes)
+        };
+        let bytes_read = Arc::new(AtomicU64::new(0));
+        let input = Box::new(Counted { input, bytes_read: Arc::clone(&bytes_read) });
+        let stem = path.file_stem().map_or_else(|| "-".into(), |stem| stem.to_string_lossy().into_owned());
+        let opener = Opener { name: &name, stream_arn: format!("arn:aws:kinesis:local:000000000000:stream/{stem}") };
+        let batches = opener.open(input, format)?;
+        Ok(Self { name, bytes, bytes_read, batches })
+    }
+
+    /// The next batch; none at the end.
+    ///
+    /// # Errors
+    /// When the input can't be read on.
+    pub fn next_batch(&mut self) -> Result<Option<Batch>, SourceError> {
+        match &mut self.batches {
+            Batches::One(batch) => Ok(batch.take()),
+            Batches::Lines(lines) => {
+                lines.next_batch().map_err(|source| SourceError::Unreadable { name: self.name.clone(), source })
+            }
+        }
+    }
+
+    /// How long the input is, in bytes, where that is known.
+    pub fn bytes(&self) -> Option<u64> {
+        self.bytes
+    }
+
+    /// How much of it was read so far, in bytes.
+    pub fn bytes_read(&self) -> u64 {
+        self.bytes_read.load(Ordering::Relaxed)
+    }
+}
+
+/// Finds out how an input holds its records.
+struct Opener<'a> {
+    name: &'a str,
+    stream_arn: String,
+}
+
+/// What of a document says which of the two it is.
+#[derive(Deserialize)]
+struct Document {
+    #[serde(rename = "Records")]
+    records: Option<Vec<DocumentRecord>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct DocumentRecord {
+    sequence_number: Option<IgnoredAny>,
+    data: Option<IgnoredAny>,
+}
+
+/// Only whether it is one: a line with `Records` may be a document by itself.
+#[derive(Deserialize)]
+struct Object {
+    #[serde(rename = "Records")]
+    records: Option<IgnoredAny>,
+}
+
+impl Opener<'_> {
+    fn open(self, input: Box<dyn Read + Send>, format: Format) -> Result<Batches, SourceError> {
+        match format {
+            Format::Lines => Ok(self.lines(input)),
+            Format::LambdaEvent => self.read_all(input).and_then(|text| self.lambda_event(&text)),
+            Format::GetRecords => self.read_all(input).and_then(|text| self.get_records(&text)),
+            Format::Auto => self.open_unknown(input),
+        }
+    }
+
+    fn open_unknown(self, input: Box<dyn Read + Send>) -> Result<Batches, SourceError> {
+        let mut reader = BufReader::new(input);
+        let mut head = Vec::new();
+        // The first line that holds anything says most.
+        while head.trim_ascii().is_empty() {
+            if reader.read_until(b'\n', &mut head).map_err(|source| self.unreadable(source))? == 0 {
+                break;
+            }
+        }
+        if head.starts_with(&[0x1f, 0x8b]) {
+            return Err(self.unknown("it is compressed with gzip: unpack it first"));
+        }
+        if head.contains(&0) {
+            return Err(self.unknown("it is binary"));
+        }
+        let first_line = head.trim_ascii().strip_prefix(b"\xef\xbb\xbf").unwrap_or(head.trim_ascii());
+        let is_document = match first_line.first() {
+            // A line of NDJSON is whole by itself; a document's first line is not, or holds "Records".
+            Some(b'{') => serde_json::from_slice::<Object>(first_line).map_or(true, |line| line.records.is_some()),
+            _ => false,
+        };
+        let rest = Cursor::new(head).chain(reader);
+        if !is_document {
+            return Ok(self.lines(Box::new(rest)));
+        }
+        let text = self.read_all(Box::new(rest))?;
+        match serde_json::from_str::<Document>(&text) {
+            Ok(Document { records: None }) => Err(self
+                .unknown("it is one JSON object over several lines, without \"Records\" (`jq -c .` makes it a line)")),
+            Ok(Document { records: Some(records) }) => {
+                let is_get_records =
+                    records.first().is_some_and(|first| first.sequence_number.is_some() || first.data.is_some());
+                if is_get_records { self.get_records(&text) } else { self.lambda_event(&text) }
+            }
+            Err(error) => Err(self.unknown(&format!("it starts like JSON, but is not whole: {error}"))),
+        }
+    }
+
+    fn lines(self, input: Box<dyn Read + Send>) -> Batches {
+        Batches::Lines(Lines::new(input, self.stream_arn))
+    }
+
+    fn lambda_event(&self, text: &str) -> Result<Batches, SourceError> {
+        let batch = parse_lambda_event(text.as_bytes()).map_err(|error| self.broken(error.to_string()))?;
+        Ok(Batches::One(Some(batch)))
+    }
+
+    fn get_records(&self, text: &str) -> Result<Batches, SourceError> {
+        let batch = get_records::parse(text, &self.stream_arn).map_err(|reason| self.broken(reason))?;
+        Ok(Batches::One(Some(batch)))
+    }
+
+    fn read_all(&self, mut input: Box<dyn Read + Send>) -> Result<String, SourceError> {
+        let mut text = String::new();
+        input.read_to_string(&mut text).map_err(|source| self.unreadable(source))?;
+        Ok(text)
+    }
+
+    fn unreadable(&self, source: io::Error) -> SourceError {
+        SourceError::Unreadable { name: self.name.to_owned(), source }
+    }
+
+    fn unknown(&self, reason: &str) -> SourceError {
+        SourceError::Unknown { name: self.name.to_owned(), reason: reason.to_owned() }
+    }
+
+    fn broken(&self, reason: String) -> SourceError {
+        SourceError::Broken { name: self.name.to_owned(), reason }
+    }
+}
+
+/// Counts what is read, for the progress.
+struct Counted {
+    input: Box<dyn Read + Send>,
+    bytes_read: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.input.read(buffer)?;
+        self.bytes_read.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn payloads(content: &str) -> Result<Vec<String>, String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("input");
+        std::fs::write(&path, content).expect("written");
+        let mut source = FileSource::open(&path, Format::Auto).map_err(|error| error.to_string())?;
+        let mut payloads = Vec::new();
+        while let Some(batch) = source.next_batch().map_err(|error| error.to_string())? {
+            payloads.extend(batch.iter().map(|event| String::from_utf8_lossy(event.payload.bytes()).into_owned()));
+        }
+        assert_eq!(source.bytes_read(), content.len() as u64);
+        Ok(payloads)
+    }
+
+    const LAMBDA_EVENT: &str = r#"{"Records":[{"eventID":"shardId-000000000000:1","eventSourceARN":"arn","kinesis":
+        {"partitionKey":"k","sequenceNumber":"1","data":"SGVsbG8=","approximateArrivalTimestamp":1.5}}]}"#;
+    const GET_RECORDS: &str = r#"{"Records":[{"SequenceNumber":"1","PartitionKey":"k","Data":"SGVsbG8=",
+        "ApproximateArrivalTimestamp":1.5}],"NextShardIterator":"AAA="}"#;
+
+    #[test]
+    fn documents_are_told_apart_however_they_are_laid_out() {
+        for document in [LAMBDA_EVENT, GET_RECORDS] {
+            let value: serde_json::Value = serde_json::from_str(document).expect("JSON");
+            let compact = value.to_string();
+            let pretty = serde_json::to_string_pretty(&value).expect("JSON");
+            for text in [document, &compact, &pretty, &format!("\n\n{compact}\n")] {
+                assert_eq!(payloads(text), Ok(vec!["Hello".to_owned()]), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn everything_else_that_is_text_is_lines() {
+        for lines in
+            ["one\ntwo", "{\"a\":1}\n{\"b\":2}\n", "[2018-12-17] started\n[2018-12-18] ended\n", "[1,2]\n[3]\n"]
+        {
+            let expected: Vec<String> = lines.lines().map(str::to_owned).collect();
+            assert_eq!(payloads(lines), Ok(expected));
+        }
+        assert_eq!(payloads(""), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn what_is_none_of_the_three_is_said() {
+        let message = |content: &str| payloads(content).expect_err(content);
+        assert!(message("{\n \"a\": 1\n}").contains("jq -c"));
+        assert!(message(&LAMBDA_EVENT[..100]).contains("not whole"));
+        assert!(message("\u{0}\u{1}binary").contains("binary"));
+        assert!(message(r#"{"Records":[{"eventSource":"aws:sqs","eventID":"1"}]}"#).contains("aws:sqs"));
+        assert!(message(&format!("{}\n{{}}", LAMBDA_EVENT.replace('\n', ""))).contains("not whole"));
+        let missing = FileSource::open(Path::new("/nowhere/input"), Format::Auto).err().map(|error| error.to_string());
+        assert!(missing.is_some_and(|message| message.contains("/nowhere/input")));
+    }
+}

@@ -1,0 +1,103 @@
+//! The output of `aws kinesis get-records`: JSON, with base64 data.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::LOCAL_SHARD;
+use crate::event::{Batch, Record};
+
+#[derive(Deserialize)]
+struct Answer<'a> {
+    #[serde(borrow, rename = "Records")]
+    records: Vec<WireRecord<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireRecord<'a> {
+    #[serde(borrow)]
+    sequence_number: Cow<'a, str>,
+    #[serde(borrow)]
+    partition_key: Cow<'a, str>,
+    #[serde(borrow)]
+    data: Cow<'a, str>,
+    #[serde(borrow)]
+    approximate_arrival_timestamp: Timestamp<'a>,
+}
+
+/// Version 2 of the AWS command line writes RFC 3339, version 1 seconds with a fraction.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Timestamp<'a> {
+    Seconds(f64),
+    #[serde(borrow)]
+    Text(Cow<'a, str>),
+}
+
+impl Timestamp<'_> {
+    fn to_millis(&self) -> Result<u64, String> {
+        match self {
+            Timestamp::Seconds(seconds) => Ok((seconds * 1000.0).round() as u64),
+            Timestamp::Text(text) => {
+                let time = OffsetDateTime::parse(text, &Rfc3339)
+                    .map_err(|error| format!("ApproximateArrivalTimestamp {text:?} is no RFC 3339 time: {error}"))?;
+                Ok(u64::try_from(time.unix_timestamp_nanos() / 1_000_000).unwrap_or(0))
+            }
+        }
+    }
+}
+
+/// Parses the answer into a batch. It does not say its shard, so it gets a local one.
+///
+/// # Errors
+/// A message that names the record and the field. Data with broken base64 is no error: that record is
+/// undecodable by itself.
+pub(super) fn parse(text: &str, stream_arn: &str) -> Result<Batch, String> {
+    let answer: Answer<'_> =
+        serde_json::from_str(text).map_err(|error| format!("it is no output of get-records: {error}"))?;
+    let mut batch = Batch::builder(stream_arn, LOCAL_SHARD);
+    for (index, wire) in answer.records.iter().enumerate() {
+        let in_record = |reason: String| format!("record {index}: {reason}");
+        let record = Record {
+            partition_key: &wire.partition_key,
+            sequence_number: &wire.sequence_number,
+            arrived_at: wire.approximate_arrival_timestamp.to_millis().map_err(in_record)?,
+        };
+        batch.push_base64(record, &wire.data).map_err(|error| in_record(error.to_string()))?;
+    }
+    Ok(batch.build())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(data: &str, timestamp: &str) -> String {
+        format!(
+            r#"{{"Records":[{{"SequenceNumber":"49590338271490256608559692538361571095921575989136588898",
+            "ApproximateArrivalTimestamp":{timestamp},"Data":"{data}","PartitionKey":"device-7"}}],
+            "NextShardIterator":"AAAA","MillisBehindLatest":0}}"#
+        )
+    }
+
+    #[test]
+    fn both_versions_of_the_command_line_are_read() {
+        for timestamp in ["1545084650.987", "\"2018-12-17T22:10:50.987000+00:00\"", "\"2018-12-18T00:10:50.987+02:00\""]
+        {
+            let batch = parse(&answer("SGVsbG8=", timestamp), "arn").expect(timestamp);
+            let event = batch.get(0).expect("an event");
+            assert_eq!((event.payload.bytes(), event.arrived_at), (&b"Hello"[..], 1_545_084_650_987));
+        }
+    }
+
+    #[test]
+    fn what_is_missing_or_wrong_is_named() {
+        assert!(parse(r#"{"Records":[{"Data":""}]}"#, "arn").expect_err("missing").contains("SequenceNumber"));
+        assert!(parse(&answer("", "\"noon\""), "arn").expect_err("no time").contains("record 0"));
+        let batch = parse(&answer("%%", "0"), "arn").expect("a batch");
+        assert_eq!(batch.get(0).map(|event| event.payload.bytes()), Some(&b"%%"[..]));
+    }
+}

@@ -1,0 +1,52 @@
+//! Batches for a laptop, as an event source mapping would send them: of one shard, in order, 10,000
+//! records or 6 MB at most.
+
+mod file;
+mod get_records;
+mod lines;
+
+use std::io;
+
+pub use file::{FileSource, Format};
+
+/// The most records that an event source mapping puts into one batch.
+pub const MAX_RECORDS: usize = 10_000;
+
+/// The most payload bytes in a batch of ours. Lambda's 6 MB are for the event's JSON: base64, four
+/// bytes for three, and about 490 bytes of envelope a record.
+pub const MAX_PAYLOAD_BYTES: usize = 6_000_000 / 4 * 3;
+
+/// The shard of records that do not say theirs.
+const LOCAL_SHARD: &str = "shardId-000000000000";
+
+/// Why an input can't be read as records.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// It can't be opened or read.
+    #[error("input {name}: {source}")]
+    Unreadable {
+        /// The file, or `standard input`.
+        name: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// It is none of the three formats.
+    #[error(
+        "input {name}: {reason}. Give a Lambda Kinesis event, the output of `aws kinesis get-records`, or lines, each \
+         the payload of a record; --input-format says which, where the content does not"
+    )]
+    Unknown {
+        /// The file, or `standard input`.
+        name: String,
+        /// What it is instead.
+        reason: String,
+    },
+    /// It is one of the formats, but broken.
+    #[error("input {name}: {reason}")]
+    Broken {
+        /// The file, or `standard input`.
+        name: String,
+        /// What is wrong.
+        reason: String,
+    },
+}

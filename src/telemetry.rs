@@ -1,0 +1,37 @@
+//! What the operator reads: the structured log.
+//!
+//! Everything goes to standard error; standard output belongs to the target `stdout`.
+
+use std::io;
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::prelude::*;
+use tracing_subscriber::registry;
+
+/// Logs as JSON, an object a line: for Lambda, which can index it.
+pub fn log_json(level: LevelFilter) {
+    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(io::stderr);
+    // A second call keeps the first one's: there is one log a process.
+    let _ = registry().with(lines.with_filter(filter(level))).try_init();
+}
+
+/// Logs as text, for a person.
+pub fn log_text<W>(level: LevelFilter, writer: W, ansi: bool)
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let lines = tracing_subscriber::fmt::layer().with_target(false).without_time().with_ansi(ansi).with_writer(writer);
+    let _ = registry().with(lines.with_filter(filter(level))).try_init();
+}
+
+/// Our own lines at the level asked for; those of libraries from warnings on, since at finer levels
+/// they can hold payloads.
+fn filter(level: LevelFilter) -> Targets {
+    Targets::new()
+        .with_target("kinesieve", level)
+        .with_default(level.min(LevelFilter::WARN))
+        // Repeats a failed invocation, which the handler has logged with its request.
+        .with_target("lambda_runtime::layers::panic", LevelFilter::OFF)
+}

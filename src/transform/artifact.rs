@@ -1,0 +1,257 @@
+//! A transform on disk: a component, or one that was precompiled.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use wasmtime::component::{Component, InstancePre};
+use wasmtime::{Engine, Precompiled};
+
+use super::contract::{self, ContractError};
+use super::engine::{Purpose, Target, engine};
+use super::host::{self, HostState};
+#[cfg(feature = "compiler")]
+use super::manifest::sha256_hex;
+use super::manifest::{Manifest, sha256_hex_of_file};
+use super::precompiled;
+
+/// Why a transform could not be loaded. Each message names the file and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file can't be read.
+    #[error("transform {path}: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is no WebAssembly at all.
+    #[error(
+        "transform {path}: it is not WebAssembly: it starts with {found}. Give a component (.wasm) or what `kinesieve build` made of one (.cwasm)"
+    )]
+    NotWebAssembly {
+        /// The file.
+        path: PathBuf,
+        /// Its first bytes.
+        found: String,
+    },
+    /// The file is a core module.
+    #[error(
+        "transform {path}: it is a core module, not a component. Build it with a toolchain that makes components \
+         (in Rust: --target wasm32-wasip2), or wrap it with `wasm-tools component new`"
+    )]
+    CoreModule {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The component can't be compiled: it is truncated, invalid, or uses what is switched off.
+    #[error("transform {path}: it can't be compiled: {reason}")]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// What the compiler says, with the remedy where it is known.
+        reason: String,
+    },
+    /// This build has no compiler.
+    #[error(
+        "transform {path}: this build of kinesieve has no compiler. Precompile it: `kinesieve build {path} --target {machine}`"
+    )]
+    NoCompiler {
+        /// The file.
+        path: PathBuf,
+        /// The target for this machine.
+        machine: &'static str,
+    },
+    /// A precompiled file stands without its manifest, or with one that can't be read.
+    #[error(
+        "transform {path}: it is precompiled, but its manifest {manifest} can't be read: {reason}. `kinesieve build` \
+         writes both; keep them together"
+    )]
+    NoManifest {
+        /// The precompiled file.
+        path: PathBuf,
+        /// Where its manifest should be.
+        manifest: PathBuf,
+        /// Why it can't be read.
+        reason: String,
+    },
+    /// A precompiled file is not the one that its manifest speaks of.
+    #[error(
+        "transform {path}: its SHA-256 is {found}, its manifest says {expected}: one of the two was damaged or \
+         replaced. Build both again: `kinesieve build COMPONENT.wasm --target {machine}`"
+    )]
+    DigestMismatch {
+        /// The precompiled file.
+        path: PathBuf,
+        /// The digest of the file as it is.
+        found: String,
+        /// The digest in the manifest.
+        expected: String,
+        /// The target for this machine.
+        machine: &'static str,
+    },
+    /// A precompiled file was made for another machine, version or settings.
+    #[error(
+        "transform {path}: it was precompiled for {made_for} by {built_by}, which does not fit this build: {reason}. \
+         Make one that fits, with the `kinesieve` of this version: `kinesieve build COMPONENT.wasm --target {machine}`"
+    )]
+    OtherSettings {
+        /// The precompiled file.
+        path: PathBuf,
+        /// The target it was made for.
+        made_for: String,
+        /// The program that made it.
+        built_by: String,
+        /// What does not fit.
+        reason: String,
+        /// The target for this machine.
+        machine: &'static str,
+    },
+    /// The component is no transform.
+    #[error("transform {path}: {source}")]
+    Contract {
+        /// The file.
+        path: PathBuf,
+        /// What is missing.
+        source: ContractError,
+    },
+    /// The engine itself does not work here.
+    #[error("the WebAssembly engine can't be set up: {0}")]
+    Engine(String),
+}
+
+/// A component that implements the contract, ready to be started any number of times.
+pub struct Transform {
+    engine: Engine,
+    component: Component,
+    digest: String,
+}
+
+impl Transform {
+    /// Loads a component (`.wasm`) or a precompiled one (`.cwasm`), told apart by content.
+    ///
+    /// # Errors
+    /// When it can't be read, compiled or run by this build, or is no transform.
+    pub fn load(path: &Path) -> Result<Self, LoadError> {
+        match Kind::of(path)? {
+            Kind::Component => Self::compile(path),
+            Kind::Precompiled => Self::open_precompiled(path),
+        }
+    }
+
+    /// What a dead letter names as its transform: `sha256:` and the digest of the component,
+    /// precompiled or not.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    pub(super) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The component with all its imports provided.
+    pub(super) fn linked(&self) -> wasmtime::Result<InstancePre<HostState>> {
+        host::linker(&self.engine)?.instantiate_pre(&self.component)
+    }
+
+    #[cfg(feature = "compiler")]
+    fn compile(path: &Path) -> Result<Self, LoadError> {
+        let source = read(path)?;
+        contract::check_binary(&source).map_err(|source| LoadError::Contract { path: path.to_owned(), source })?;
+        let engine = engine(Purpose::CompileAndRun).map_err(no_engine)?;
+        let component = Component::from_binary(&engine, &source).map_err(|error| invalid(path, &error))?;
+        Self::checked(path, engine, component, &sha256_hex(&source))
+    }
+
+    #[cfg(not(feature = "compiler"))]
+    fn compile(path: &Path) -> Result<Self, LoadError> {
+        Err(LoadError::NoCompiler { path: path.to_owned(), machine: Target::of_this_machine() })
+    }
+
+    fn open_precompiled(path: &Path) -> Result<Self, LoadError> {
+        let manifest = read_manifest(path)?;
+        let machine = Target::of_this_machine();
+        let found =
+            sha256_hex_of_file(path).map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })?;
+        if found != manifest.sha256 {
+            return Err(LoadError::DigestMismatch { path: path.to_owned(), found, expected: manifest.sha256, machine });
+        }
+        let engine = engine(Purpose::RunPrecompiled).map_err(no_engine)?;
+        let component = precompiled::load(&engine, path).map_err(|error| LoadError::OtherSettings {
+            path: path.to_owned(),
+            made_for: format!("{} and {}", manifest.target, manifest.engine),
+            built_by: manifest.built_by.clone(),
+            reason: error.root_cause().to_string(),
+            machine,
+        })?;
+        Self::checked(path, engine, component, &manifest.source_sha256)
+    }
+
+    fn checked(path: &Path, engine: Engine, component: Component, sha256: &str) -> Result<Self, LoadError> {
+        contract::check(&engine, &component).map_err(|source| LoadError::Contract { path: path.to_owned(), source })?;
+        let transform = Self { engine, component, digest: format!("sha256:{sha256}") };
+        // Names fit by now; what this still finds is a function of another type.
+        transform
+            .linked()
+            .map_err(|error| LoadError::Invalid { path: path.to_owned(), reason: format!("{error:#}") })?;
+        Ok(transform)
+    }
+}
+
+pub(super) fn no_engine(error: wasmtime::Error) -> LoadError {
+    LoadError::Engine(format!("{error:#}"))
+}
+
+fn read_manifest(path: &Path) -> Result<Manifest, LoadError> {
+    let manifest_path = Manifest::path_of(path);
+    let read = std::fs::read(&manifest_path)
+        .map_err(|error| error.to_string())
+        .and_then(|bytes| serde_json::from_slice(&bytes).map_err(|error| error.to_string()));
+    read.map_err(|reason| LoadError::NoManifest { path: path.to_owned(), manifest: manifest_path, reason })
+}
+
+#[cfg(feature = "compiler")]
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
+    std::fs::read(path).map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })
+}
+
+/// What a file is, told from its first bytes.
+pub(super) enum Kind {
+    Component,
+    Precompiled,
+}
+
+impl Kind {
+    pub(super) fn of(path: &Path) -> Result<Self, LoadError> {
+        let unreadable = |source| LoadError::Unreadable { path: path.to_owned(), source };
+        let mut head = Vec::with_capacity(8);
+        File::open(path).and_then(|file| file.take(8).read_to_end(&mut head)).map_err(unreadable)?;
+        // Both kinds of WebAssembly start with "\0asm"; then a version, and a layer: 0 is a core
+        // module, 1 a component.
+        match head.as_slice() {
+            [0, b'a', b's', b'm', _, _, 1, 0] => Ok(Kind::Component),
+            [0, b'a', b's', b'm', _, _, 0, 0] => Err(LoadError::CoreModule { path: path.to_owned() }),
+            [0x7f, b'E', b'L', b'F', ..]
+                if matches!(Engine::detect_precompiled_file(path), Ok(Some(Precompiled::Component))) =>
+            {
+                Ok(Kind::Precompiled)
+            }
+            [] => Err(LoadError::NotWebAssembly { path: path.to_owned(), found: "nothing: it is empty".to_owned() }),
+            other => {
+                Err(LoadError::NotWebAssembly { path: path.to_owned(), found: format!("\"{}\"", other.escape_ascii()) })
+            }
+        }
+    }
+}
+
+#[cfg(feature = "compiler")]
+pub(super) fn invalid(path: &Path, error: &wasmtime::Error) -> LoadError {
+    let mut reason = format!("{:#}", error);
+    if reason.contains("async") {
+        reason.push_str(". Asynchronous components are not taken: build a synchronous one (componentize-qjs: --sync)");
+    } else if reason.contains("unexpected end") {
+        reason.push_str(". The file seems to be cut off: build or copy it again");
+    }
+    LoadError::Invalid { path: path.to_owned(), reason }
+}

@@ -1,0 +1,12 @@
+//! The contract's types and functions, generated from `wit/transform.wit`.
+
+#![expect(missing_docs, reason = "generated; the contract itself is the documentation")]
+
+wasmtime::component::bindgen!({
+    path: "wit",
+    world: "record-transform",
+    // Events go to the guest straight from the batch's arena, without a copy on our side.
+    ownership: Borrowing { duplicate_if_necessary: true },
+});
+
+pub use kinesieve::transform::types::Output as Emission;

@@ -1,0 +1,88 @@
+//! Compiling beforehand: once, on the machine that builds, for the machine that runs.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::artifact::{Kind, LoadError, invalid, no_engine, read};
+use super::contract;
+use super::engine::{Purpose, Target, engine};
+use super::manifest::{Manifest, sha256_hex};
+
+/// What this build's engine is called in a manifest: it takes no other release's code.
+const ENGINE: &str = "wasmtime 48";
+
+/// Why a component was not precompiled.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The component can't be loaded, or is no transform.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// It is precompiled already.
+    #[error("{path} is precompiled already: give the component (.wasm) that it was made of")]
+    AlreadyPrecompiled {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The result can't be written.
+    #[error("can't write {path}: {source}")]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// What a build made.
+#[derive(Debug)]
+pub struct Built {
+    /// What was written beside the precompiled file.
+    pub manifest: Manifest,
+    /// The size of the component, in bytes.
+    pub source_bytes: usize,
+    /// The size of the precompiled file, in bytes.
+    pub precompiled_bytes: usize,
+}
+
+/// Compiles a component for a machine and writes it to `output`, with its manifest beside it.
+///
+/// # Errors
+/// When the component is no transform or the files can't be written.
+pub fn precompile(component: &Path, target: Target, output: &Path) -> Result<Built, BuildError> {
+    if let Kind::Precompiled = Kind::of(component)? {
+        return Err(BuildError::AlreadyPrecompiled { path: component.to_owned() });
+    }
+    let source = read(component)?;
+    // Before the long work: compiling takes ten seconds for a JavaScript or Python guest.
+    contract::check_binary(&source).map_err(|source| LoadError::Contract { path: component.to_owned(), source })?;
+    let engine = engine(Purpose::Precompile(target)).map_err(no_engine)?;
+    let code = engine.precompile_component(&source).map_err(|error| invalid(component, &error))?;
+    let made_for = match target {
+        Target::Host => Target::of_this_machine(),
+        Target::Arm64 | Target::X86_64 => target.as_str(),
+    };
+    let manifest = Manifest {
+        sha256: sha256_hex(&code),
+        source_sha256: sha256_hex(&source),
+        target: made_for.to_owned(),
+        engine: ENGINE.to_owned(),
+        built_by: concat!("kinesieve ", env!("CARGO_PKG_VERSION")).to_owned(),
+    };
+    let mut manifest_text = serde_json::to_vec_pretty(&manifest)
+        .map_err(io::Error::from)
+        .map_err(|source| BuildError::Unwritable { path: Manifest::path_of(output), source })?;
+    manifest_text.push(b'\n');
+    write(output, &code)?;
+    write(&Manifest::path_of(output), &manifest_text)?;
+    Ok(Built { manifest, source_bytes: source.len(), precompiled_bytes: code.len() })
+}
+
+/// Written beside and moved into place, so that no half-written file ever has the name.
+fn write(path: &Path, bytes: &[u8]) -> Result<(), BuildError> {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = PathBuf::from(partial);
+    std::fs::write(&partial, bytes)
+        .and_then(|()| std::fs::rename(&partial, path))
+        .map_err(|source| BuildError::Unwritable { path: path.to_owned(), source })
+}

@@ -1,0 +1,192 @@
+//! How the WebAssembly engine is set up: one function, for the compiler and the runtime alike, since
+//! code compiled with other settings is refused when it is loaded.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use wasmtime::{Config, Engine, Inlining};
+
+use super::precompiled;
+
+/// The machine that a precompiled transform is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// Lambda's `arm64`: Graviton2 and later.
+    Arm64,
+    /// Lambda's `x86_64`.
+    X86_64,
+    /// The machine at hand, with all that its processor can do.
+    Host,
+}
+
+impl Target {
+    /// The name on the command line and in a manifest.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Target::Arm64 => "arm64",
+            Target::X86_64 => "x86_64",
+            Target::Host => "host",
+        }
+    }
+
+    /// The name of the machine at hand: what a function of this build needs.
+    pub fn of_this_machine() -> &'static str {
+        match std::env::consts::ARCH {
+            "aarch64" => "arm64",
+            other => other,
+        }
+    }
+
+    /// The compiler's name for the machine, and the processor features that every Lambda host of
+    /// that architecture has. Naming a machine switches the detection of the one at hand off.
+    pub(super) fn machine(self) -> Option<(&'static str, &'static [&'static str])> {
+        match self {
+            Target::Host => None,
+            // Graviton2 (Neoverse N1) has the large system extensions of Armv8.1.
+            Target::Arm64 => Some(("aarch64-unknown-linux-gnu", &["has_lse"])),
+            // The x86-64-v2 level. Lambda does not promise AVX2 in every region.
+            Target::X86_64 => Some((
+                "x86_64-unknown-linux-gnu",
+                &["has_cmpxchg16b", "has_sse3", "has_ssse3", "has_sse41", "has_sse42", "has_popcnt"],
+            )),
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Target {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "arm64" | "aarch64" => Ok(Target::Arm64),
+            "x86_64" | "x86-64" | "amd64" => Ok(Target::X86_64),
+            "host" => Ok(Target::Host),
+            _ => Err(format!("{text:?} is no target: use arm64, x86_64 or host")),
+        }
+    }
+}
+
+/// What an engine is for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Purpose {
+    /// Compile a component and run it here at once: the start waits for the compiler.
+    CompileAndRun,
+    /// Compile a component for a machine, once, to a file.
+    Precompile(Target),
+    /// Run what was precompiled.
+    RunPrecompiled,
+}
+
+/// The engine for a purpose.
+///
+/// Left at their defaults, each for a measured reason: memory reservation and guard pages, and traps
+/// by signal (a bounds check for each access costs a tenth of guest time), and the on-demand
+/// allocator (a pool was no faster with one long-lived instance a thread).
+pub(super) fn engine(purpose: Purpose) -> wasmtime::Result<Engine> {
+    let mut config = Config::new();
+    // Time limits. Costs about a tenth of guest time; counting fuel costs three times as much.
+    config.epoch_interruption(true);
+    // Inlining gains 6% and compiles three times as long: worth it where compiling happens once.
+    // It is a part of what precompiled code must agree on with the engine that loads it.
+    config.compiler_inlining(match purpose {
+        Purpose::CompileAndRun => Inlining::No,
+        Purpose::Precompile(_) | Purpose::RunPrecompiled => Inlining::Yes,
+    });
+    if let Purpose::Precompile(target) = purpose {
+        precompiled::compile_for(&mut config, target)?;
+    }
+    Engine::new(&config)
+}
+
+/// How often a running guest's time is looked at: a time limit is kept to this much.
+pub(super) const TICK: Duration = Duration::from_millis(10);
+
+/// Ends guests that take too long: a thread that moves the engine's epoch on every [`TICK`] while
+/// somebody is at work, and sleeps in between.
+#[derive(Debug)]
+pub(super) struct Ticker {
+    shared: Arc<TickerState>,
+}
+
+#[derive(Debug, Default)]
+struct TickerState {
+    at_work: Mutex<AtWork>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct AtWork {
+    guests: usize,
+    ended: bool,
+}
+
+impl TickerState {
+    /// No code panics while it holds this lock; if some ever does, counting guests goes on.
+    fn at_work(&self) -> MutexGuard<'_, AtWork> {
+        self.at_work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ticker {
+    pub(super) fn start(engine: &Engine) -> std::io::Result<Self> {
+        let shared = Arc::new(TickerState::default());
+        let engine = engine.clone();
+        let state = Arc::clone(&shared);
+        std::thread::Builder::new().name("ticker".into()).spawn(move || {
+            loop {
+                let mut at_work = state.at_work();
+                while at_work.guests == 0 && !at_work.ended {
+                    at_work = state.changed.wait(at_work).unwrap_or_else(PoisonError::into_inner);
+                }
+                if at_work.ended {
+                    return;
+                }
+                drop(at_work);
+                std::thread::sleep(TICK);
+                engine.increment_epoch();
+            }
+        })?;
+        Ok(Self { shared })
+    }
+
+    /// Keeps time until the answer is dropped.
+    pub(super) fn keep_time(&self) -> Timekeeping {
+        self.shared.at_work().guests += 1;
+        self.shared.changed.notify_one();
+        Timekeeping { state: Arc::clone(&self.shared) }
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.shared.at_work().ended = true;
+        self.shared.changed.notify_one();
+    }
+}
+
+/// While this lives, the epoch moves on.
+#[derive(Debug)]
+pub(super) struct Timekeeping {
+    state: Arc<TickerState>,
+}
+
+impl Drop for Timekeeping {
+    fn drop(&mut self) {
+        self.state.at_work().guests -= 1;
+    }
+}
+
+/// How many ticks a budget of time is: at least one more than it holds, since the first tick may come
+/// at once.
+pub(super) fn ticks(budget: Duration) -> u64 {
+    let whole = budget.as_nanos().div_ceil(TICK.as_nanos());
+    u64::try_from(whole).unwrap_or(u64::MAX / 2).saturating_add(1)
+}

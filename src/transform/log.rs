@@ -1,0 +1,229 @@
+//! What a guest says: through the contract's `log`, or printed to standard output and error.
+//!
+//! Lines are collected while the guest runs and written to the structured log when it is done with
+//! the event, with the event's position. Their number and length are bounded: a guest in an endless
+//! loop of printing can't fill the log or the memory.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tracing::Level;
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+
+/// The most lines that are kept of one event.
+const LINES_AN_EVENT: usize = 100;
+
+/// The most bytes that are kept of one line.
+const LINE_BYTES: usize = 4096;
+
+/// The lines of the event in hand; a clone is another handle to the same.
+#[derive(Debug, Clone, Default)]
+pub(super) struct GuestLog(Arc<Mutex<Lines>>);
+
+#[derive(Debug, Default)]
+struct Lines {
+    kept: Vec<Line>,
+    left_out: usize,
+    unfinished: [Vec<u8>; 2],
+}
+
+/// One line that a guest wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Line {
+    pub(super) level: Level,
+    /// `log`, `stdout` or `stderr`.
+    pub(super) source: &'static str,
+    pub(super) text: String,
+}
+
+/// The lines of one event.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Written {
+    pub(super) lines: Vec<Line>,
+    /// How many more there were.
+    pub(super) left_out: usize,
+}
+
+impl GuestLog {
+    /// A message through the contract's `log`.
+    pub(super) fn message(&self, level: Level, message: &str) {
+        self.lines().keep(level, "log", message.as_bytes());
+    }
+
+    /// A stream for the guest to print to.
+    pub(super) fn pipe(&self, stream: Stream) -> Pipe {
+        Pipe { log: self.clone(), stream }
+    }
+
+    /// What was written since the last call. A line without its end counts: it belongs to the event
+    /// that it was written in.
+    pub(super) fn take(&self) -> Written {
+        let mut lines = self.lines();
+        for stream in [Stream::Out, Stream::Error] {
+            let unfinished = std::mem::take(&mut lines.unfinished[stream as usize]);
+            lines.keep_printed(stream, &unfinished);
+        }
+        Written { lines: std::mem::take(&mut lines.kept), left_out: std::mem::take(&mut lines.left_out) }
+    }
+
+    fn lines(&self) -> MutexGuard<'_, Lines> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lines {
+    fn keep(&mut self, level: Level, source: &'static str, text: &[u8]) {
+        if self.kept.len() == LINES_AN_EVENT {
+            self.left_out += 1;
+            return;
+        }
+        let cut = &text[..text.len().min(LINE_BYTES)];
+        let mut text_kept = String::from_utf8_lossy(cut).into_owned();
+        if cut.len() < text.len() {
+            text_kept.push('…');
+        }
+        self.kept.push(Line { level, source, text: text_kept });
+    }
+
+    /// Blank lines are layout, and layout is lost among the lines of other events.
+    fn keep_printed(&mut self, stream: Stream, line: &[u8]) {
+        if !line.trim_ascii().is_empty() {
+            self.keep(stream.level(), stream.name(), line);
+        }
+    }
+
+    fn print(&mut self, stream: Stream, bytes: &[u8]) {
+        let mut rest = bytes;
+        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            let mut line = std::mem::take(&mut self.unfinished[stream as usize]);
+            line.extend_from_slice(&rest[..end]);
+            self.keep_printed(stream, &line);
+            rest = &rest[end + 1..];
+        }
+        let unfinished = &mut self.unfinished[stream as usize];
+        // One byte more than is kept, so that a line cut here is marked as cut.
+        let room = (LINE_BYTES + 1).saturating_sub(unfinished.len());
+        unfinished.extend_from_slice(&rest[..rest.len().min(room)]);
+    }
+}
+
+/// A stream that a guest prints to.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Stream {
+    Out = 0,
+    Error = 1,
+}
+
+impl Stream {
+    fn name(self) -> &'static str {
+        match self {
+            Stream::Out => "stdout",
+            Stream::Error => "stderr",
+        }
+    }
+
+    /// Languages print panics and stack traces to standard error.
+    fn level(self) -> Level {
+        match self {
+            Stream::Out => Level::INFO,
+            Stream::Error => Level::WARN,
+        }
+    }
+}
+
+/// The end of a stream that the guest holds.
+#[derive(Debug, Clone)]
+pub(super) struct Pipe {
+    log: GuestLog,
+    stream: Stream,
+}
+
+impl IsTerminal for Pipe {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for Pipe {
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+
+    /// Only WASI 0.3 asks for this one, and no component of that release is loaded.
+    fn async_stream(&self) -> Box<dyn tokio::io::AsyncWrite + Send + Sync> {
+        Box::new(tokio::io::sink())
+    }
+}
+
+impl OutputStream for Pipe {
+    fn write(&mut self, bytes: bytes::Bytes) -> StreamResult<()> {
+        self.log.lines().print(self.stream, &bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    /// Always ready; the answer bounds what a guest makes the host copy at once.
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(64 << 10)
+    }
+}
+
+impl Pollable for Pipe {
+    fn ready<'life, 'future>(&'life mut self) -> Pin<Box<dyn Future<Output = ()> + Send + 'future>>
+    where
+        'life: 'future,
+        Self: 'future,
+    {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(written: &Written) -> Vec<&str> {
+        written.lines.iter().map(|line| line.text.as_str()).collect()
+    }
+
+    #[test]
+    fn prints_become_lines_however_they_are_cut() {
+        let log = GuestLog::default();
+        log.lines().print(Stream::Out, b"one\ntw");
+        log.lines().print(Stream::Error, b"careful");
+        log.lines().print(Stream::Out, b"o\n\nrest");
+        let written = log.take();
+        assert_eq!(texts(&written), ["one", "two", "rest", "careful"]);
+        assert_eq!(written.lines[3].source, "stderr");
+        assert_eq!(log.take(), Written::default());
+    }
+
+    #[test]
+    fn lines_are_bounded_in_number_and_length() {
+        let log = GuestLog::default();
+        for _ in 0..10 {
+            log.lines().print(Stream::Out, &[b'x'; 10_000]);
+        }
+        assert_eq!(log.lines().unfinished[0].len(), LINE_BYTES + 1);
+        log.lines().print(Stream::Out, b"\n");
+        for _ in 0..150 {
+            log.message(Level::INFO, "again");
+        }
+        let written = log.take();
+        assert_eq!(written.lines.len(), LINES_AN_EVENT);
+        assert_eq!(written.left_out, 51);
+        assert!(written.lines[0].text.ends_with('…'));
+        assert_eq!(written.lines[0].text.len(), LINE_BYTES + '…'.len_utf8());
+    }
+
+    #[test]
+    fn what_is_not_utf8_is_still_readable() {
+        let log = GuestLog::default();
+        log.lines().print(Stream::Out, b"caf\xe9\n");
+        assert_eq!(texts(&log.take()), ["caf\u{fffd}"]);
+    }
+}

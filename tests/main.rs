@@ -1,0 +1,10 @@
+//! What Kinesieve does, seen from outside: a module a topic.
+
+mod bad_input;
+mod command_line;
+mod events;
+mod function;
+mod precompiled;
+mod promise;
+mod sandbox;
+mod support;

@@ -1,0 +1,154 @@
+//! A guest can't reach out, and what it does wrong costs the event in hand and no other.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use kinesieve::processor::{Cause, Deadline, Report};
+use kinesieve::transform::Limits;
+use serde_json::Value;
+
+use crate::support::events::{SHARD_ID, STREAM_ARN, batch, sequence_number};
+use crate::support::sinks::Recorder;
+use crate::support::{Scripted, block_on};
+
+/// What came of the payloads: the report, the outputs' texts, and the dead letters.
+fn run(limits: Limits, payloads: &[&str]) -> (Report, Vec<String>, Vec<Value>) {
+    let (output, dead_letters) = (Arc::<Recorder>::default(), Arc::<Recorder>::default());
+    let processor = Scripted::new(limits).processor(&output, &output, Some(&dead_letters));
+    let report = block_on(processor.process(Arc::new(batch(payloads)), None));
+    let letters = dead_letters.texts().iter().map(|text| serde_json::from_str(text).expect("JSON")).collect();
+    (report, output.texts(), letters)
+}
+
+/// Little memory, so that taking all of it is over long before the time is.
+fn small() -> Limits {
+    Limits { memory: 16 << 20, ..Limits::default() }
+}
+
+fn kinds(letters: &[Value]) -> Vec<&str> {
+    letters.iter().map(|letter| letter["kind"].as_str().expect("a kind")).collect()
+}
+
+#[test]
+fn files_network_environment_and_arguments_are_out_of_reach() {
+    let secret = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(secret.path(), "secret").expect("written");
+    let path = secret.path().display();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let payloads = [
+        format!("read-file {path}"),
+        "read-file /etc/passwd".to_owned(),
+        "read-file ../../etc/passwd".to_owned(),
+        format!("write-file {path}"),
+        "write-file made-by-a-guest".to_owned(),
+        "list-dir /".to_owned(),
+        "list-dir .".to_owned(),
+        format!("connect {address}"),
+        "resolve localhost".to_owned(),
+    ];
+    let (report, outputs, _) = run(Limits::default(), &payloads.each_ref().map(String::as_str));
+    assert_eq!(report.stop, None);
+    assert_eq!(outputs.len(), payloads.len());
+    for (payload, output) in payloads.iter().zip(&outputs) {
+        assert!(output.starts_with("denied: "), "{payload}: {output}");
+    }
+    assert_eq!(std::fs::read_to_string(secret.path()).expect("read"), "secret");
+    listener.set_nonblocking(true).expect("non-blocking");
+    assert!(listener.accept().is_err(), "the guest came through to {address}");
+
+    // PATH and HOME are set for the tests; nothing of it is for the guest.
+    let (_, outputs, _) = run(Limits::default(), &["env", "args", "stdin"]);
+    assert_eq!(outputs, ["ok: ", "ok: ", "ok: "]);
+}
+
+#[test]
+fn clocks_and_randomness_are_real() {
+    let (_, outputs, _) = run(Limits::default(), &["clock", "random", "random"]);
+    let told: u128 = outputs[0].strip_prefix("ok: ").and_then(|text| text.parse().ok()).expect("milliseconds");
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_millis();
+    assert!(now.abs_diff(told) < 60_000, "{told} is not {now}");
+    assert_ne!(outputs[1], outputs[2]);
+}
+
+#[test]
+fn the_event_and_its_shard_arrive_whole() {
+    let (_, outputs, _) = run(Limits::default(), &["shard", "echo"]);
+    assert_eq!(outputs[0], format!("{STREAM_ARN} {SHARD_ID}"));
+    let echo: Value = serde_json::from_str(&outputs[1]).expect("JSON");
+    assert_eq!(echo["data"], "echo");
+    assert_eq!(echo["partitionKey"], "key-1");
+    assert_eq!(echo["sequenceNumber"], sequence_number(1));
+    assert_eq!(echo["subSequenceNumber"], 0);
+    assert_eq!(echo["arrivedAt"], 1_545_084_651_000_u64);
+}
+
+/// Each of them between two events that the guest counts: the count starts anew because the instance
+/// does, and the event behind is processed as if nothing had been.
+#[test]
+fn whatever_a_guest_breaks_on_costs_one_event() {
+    for (misdeed, kind) in [
+        ("spin", "timeout"),
+        ("sleep 60000", "timeout"),
+        ("bomb", "memory"),
+        ("recurse", "trap"),
+        ("panic", "trap"),
+        ("abort", "trap"),
+        ("exit 0", "trap"),
+        ("exit 1", "trap"),
+    ] {
+        let started = Instant::now();
+        let (report, outputs, letters) = run(small(), &["count", "count", misdeed, "count", "keep"]);
+        assert!(started.elapsed() < Duration::from_secs(10), "{misdeed} took {:?}", started.elapsed());
+        assert_eq!(report.stop, None, "{misdeed}");
+        assert_eq!(outputs, ["1", "2", "1", "keep"], "{misdeed}");
+        assert_eq!(kinds(&letters), [kind], "{misdeed}");
+        assert_eq!(letters[0]["sequenceNumber"], sequence_number(2), "{misdeed}");
+        let payload = base64_simd::STANDARD.encode_to_string(misdeed);
+        assert_eq!(letters[0]["dataBase64"], payload, "{misdeed}");
+    }
+}
+
+#[test]
+fn a_panic_says_why_in_its_dead_letter() {
+    let (_, _, letters) = run(Limits::default(), &["panic the table is empty"]);
+    let reason = letters[0]["reason"].as_str().expect("a reason");
+    assert!(reason.contains("panicked at"), "{reason}");
+}
+
+#[test]
+fn a_guest_that_copes_with_the_memory_limit_goes_on() {
+    let limits = Limits { memory: 16 << 20, ..Limits::default() };
+    let (report, outputs, letters) = run(limits, &["count", "polite-bomb", "count", "panic", "count"]);
+    assert_eq!(report.stop, None);
+    // The instance that was refused memory lives on, and a later trap is not blamed on memory.
+    assert_eq!(outputs, ["1", "polite-bomb", "3", "1"]);
+    assert_eq!(kinds(&letters), ["trap"]);
+}
+
+#[test]
+fn a_guest_that_prints_without_end_fills_neither_log_nor_memory() {
+    let (report, outputs, letters) =
+        run(Limits::default(), &["print stdout 100000 line after line", "print stderr 3 careful", "keep"]);
+    assert_eq!((report.stop, outputs.len(), letters.len()), (None, 3, 0));
+}
+
+#[test]
+fn the_deadline_interrupts_a_guest_and_keeps_what_was_done() {
+    let output = Arc::<Recorder>::default();
+    // A limit for one event that alone would let it run for a minute.
+    let limits = Limits { event_time: Duration::from_secs(60), ..Limits::default() };
+    let processor = Scripted::new(limits).processor(&output, &output, Some(&Arc::<Recorder>::default()));
+    for misdeed in ["spin", "sleep 60000"] {
+        let started = Instant::now();
+        let deadline =
+            Deadline { interrupt_at: started + Duration::from_secs(1), answer_by: started + Duration::from_secs(30) };
+        let batch = Arc::new(batch(&["keep", "keep", misdeed, "keep"]));
+        let report = block_on(processor.process(batch, Some(deadline)));
+        assert!(started.elapsed() < Duration::from_secs(20), "{misdeed} took {:?}", started.elapsed());
+        let stop = report.stop.expect("a stop");
+        assert_eq!((stop.index, stop.cause), (2, Cause::Deadline), "{misdeed}");
+        assert_eq!((report.counts.kept, report.counts.unacknowledged), (2, 2), "{misdeed}");
+    }
+    assert_eq!(output.texts(), ["keep"; 4]);
+}

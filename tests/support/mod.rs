@@ -1,0 +1,96 @@
+//! What the tests have in common: guests, events, and sinks that fail on purpose.
+
+pub mod emulator;
+pub mod events;
+pub mod runtime_api;
+pub mod sinks;
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::sync::{Arc, LazyLock};
+
+use kinesieve::dead_letter::DeadLetters;
+use kinesieve::processor::{Outputs, Processor};
+use kinesieve::sink::Sink;
+use kinesieve::transform::{Guest, Limits, Transform};
+
+/// The file of a guest or sample transform.
+pub fn guest_file(name: &str) -> PathBuf {
+    let folder = match std::env::var_os("TEST_GUESTS") {
+        Some(folder) => PathBuf::from(folder),
+        None => PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("transforms/target/wasm32-wasip2/release"),
+    };
+    let file = folder.join(name).with_extension("wasm");
+    assert!(file.is_file(), "{} is missing: `make guests` builds it", file.display());
+    file
+}
+
+/// Processors around the scripted guest, whose payloads say what it does.
+pub struct Scripted {
+    limits: Limits,
+}
+
+impl Scripted {
+    pub fn new(limits: Limits) -> Self {
+        Self { limits }
+    }
+
+    /// Compiled once for all tests: it takes longer than most of them.
+    fn transform() -> &'static Transform {
+        static TRANSFORM: LazyLock<Transform> =
+            LazyLock::new(|| Transform::load(&guest_file("scripted")).expect("the scripted guest"));
+        &TRANSFORM
+    }
+
+    /// Outputs go to `output`, those of the route `side` to `side`.
+    pub fn processor(
+        &self,
+        output: &Arc<impl Sink + 'static>,
+        side: &Arc<impl Sink + 'static>,
+        dead_letters: Option<&Arc<impl Sink + 'static>>,
+    ) -> Processor {
+        let guest = Guest::start(Self::transform(), self.limits, &[]).expect("the guest starts");
+        let output: Arc<dyn Sink> = output.clone();
+        let side: Arc<dyn Sink> = side.clone();
+        let dead_letters = dead_letters.map(|sink| {
+            let sink: Arc<dyn Sink> = sink.clone();
+            DeadLetters::new(sink, Self::transform().digest())
+        });
+        Processor::new(guest, Outputs::new(output, [("side".to_owned(), side)]), dead_letters)
+    }
+}
+
+/// Runs what is asynchronous to its end.
+pub fn block_on<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(work)
+}
+
+/// The command line, without any of our variables from around the tests.
+pub fn kinesieve(arguments: &[&str]) -> Command {
+    without_variables(env!("CARGO_BIN_EXE_kinesieve"), arguments)
+}
+
+/// The function's program, likewise.
+pub fn kinesieve_lambda() -> Command {
+    without_variables(env!("CARGO_BIN_EXE_kinesieve-lambda"), &[])
+}
+
+fn without_variables(program: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(arguments);
+    for (name, _) in std::env::vars_os() {
+        let name_text = name.to_string_lossy();
+        if name_text.starts_with("KINESIEVE_") || name_text.starts_with("AWS_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+pub fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}

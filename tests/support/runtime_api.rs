@@ -1,0 +1,105 @@
+//! A runtime API of a few lines, for what the emulator does not show: deadlines that mean something,
+//! and the report of a start that fails.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// What the function posted.
+#[derive(Debug)]
+pub struct Posted {
+    pub path: String,
+    pub body: String,
+}
+
+/// Serves one invocation and passes on everything that is posted.
+pub struct RuntimeApi {
+    port: u16,
+    posted: mpsc::Receiver<Posted>,
+}
+
+impl RuntimeApi {
+    /// Gives out one event, with a deadline so far ahead of the moment when it is asked for.
+    pub fn with_invocation(event: Vec<u8>, time_left: Duration) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let (sender, posted) = mpsc::channel();
+        std::thread::spawn(move || {
+            let invocation = Arc::new(Mutex::new(Some(event)));
+            for stream in listener.incoming().flatten() {
+                let (invocation, sender) = (Arc::clone(&invocation), sender.clone());
+                // A connection that breaks is the function's business.
+                std::thread::spawn(move || serve(stream, &invocation, time_left, &sender).ok());
+            }
+        });
+        Self { port, posted }
+    }
+
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    pub fn next_post(&self, patience: Duration) -> Posted {
+        self.posted.recv_timeout(patience).expect("something is posted in time")
+    }
+}
+
+fn serve(
+    stream: TcpStream,
+    invocation: &Mutex<Option<Vec<u8>>>,
+    time_left: Duration,
+    posted: &mpsc::Sender<Posted>,
+) -> std::io::Result<()> {
+    let mut reader = BufReader::new(stream.try_clone()?);
+    let mut writer = stream;
+    loop {
+        let mut request_line = String::new();
+        if reader.read_line(&mut request_line)? == 0 {
+            return Ok(());
+        }
+        let mut length = 0;
+        loop {
+            let mut header = String::new();
+            reader.read_line(&mut header)?;
+            if header.trim().is_empty() {
+                break;
+            }
+            if let Some(value) = header.to_ascii_lowercase().strip_prefix("content-length:") {
+                length = value.trim().parse().expect("a length");
+            }
+        }
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body)?;
+        let mut words = request_line.split_whitespace();
+        match (words.next(), words.next()) {
+            (Some("GET"), _) => match take(invocation) {
+                Some(event) => {
+                    let deadline = (SystemTime::now() + time_left).duration_since(UNIX_EPOCH).expect("after 1970");
+                    write!(
+                        writer,
+                        "HTTP/1.1 200 OK\r\nlambda-runtime-aws-request-id: 6b562146\r\n\
+                         lambda-runtime-invoked-function-arn: arn:aws:lambda:eu-west-1:123456789012:function:f\r\n\
+                         lambda-runtime-trace-id: Root=1\r\nlambda-runtime-deadline-ms: {}\r\ncontent-length: {}\r\n\r\n",
+                        deadline.as_millis(),
+                        event.len()
+                    )?;
+                    writer.write_all(&event)?;
+                }
+                // No further invocation: the function waits, as it would in Lambda.
+                None => std::thread::sleep(Duration::from_secs(3600)),
+            },
+            (Some("POST"), Some(path)) => {
+                let body = String::from_utf8_lossy(&body).into_owned();
+                let _ = posted.send(Posted { path: path.to_owned(), body });
+                writer.write_all(b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n")?;
+            }
+            _ => return Ok(()),
+        }
+    }
+}
+
+/// On its own, so that the lock is not held while the function waits for more.
+fn take(invocation: &Mutex<Option<Vec<u8>>>) -> Option<Vec<u8>> {
+    invocation.lock().expect("unpoisoned").take()
+}

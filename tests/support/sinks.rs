@@ -1,0 +1,105 @@
+//! Sinks that remember what they were given, and fail on purpose.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use kinesieve::sink::{Deliveries, Delivery, Output, Sink};
+
+/// One delivered output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivered {
+    pub sequence_number: String,
+    pub partition_key: String,
+    pub data: Vec<u8>,
+}
+
+impl Delivered {
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.data).into_owned()
+    }
+}
+
+/// How a sink treats the outputs of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// It refuses the output at this place of the event, so many times.
+    Fails { place: usize, times: usize },
+    /// It can never take the output at this place of the event.
+    Undeliverable { place: usize },
+}
+
+/// Remembers what it took; fails where the plan, by sequence number, says so.
+#[derive(Debug, Default)]
+pub struct Recorder {
+    taken: Mutex<Vec<Delivered>>,
+    plan: Mutex<HashMap<String, Fault>>,
+}
+
+impl Recorder {
+    pub fn with_plan(plan: HashMap<String, Fault>) -> Self {
+        Self { plan: Mutex::new(plan), ..Self::default() }
+    }
+
+    pub fn taken(&self) -> Vec<Delivered> {
+        self.taken.lock().expect("unpoisoned").clone()
+    }
+
+    pub fn texts(&self) -> Vec<String> {
+        self.taken().iter().map(Delivered::text).collect()
+    }
+}
+
+impl Sink for Recorder {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>]) -> Deliveries<'a> {
+        let mut places: HashMap<&str, usize> = HashMap::new();
+        let mut plan = self.plan.lock().expect("unpoisoned");
+        let mut taken = self.taken.lock().expect("unpoisoned");
+        let results = outputs.iter().map(|output| {
+            let sequence_number = output.sequence_number.as_str();
+            let place = places.entry(sequence_number).or_default();
+            let here = std::mem::replace(place, *place + 1);
+            match plan.get_mut(sequence_number) {
+                Some(Fault::Fails { place, times }) if *place == here && *times > 0 => {
+                    *times -= 1;
+                    Delivery::Failed { reason: "refused on purpose".to_owned() }
+                }
+                Some(Fault::Undeliverable { place }) if *place == here => {
+                    Delivery::Undeliverable { reason: "too large on purpose".to_owned() }
+                }
+                _ => {
+                    taken.push(Delivered {
+                        sequence_number: sequence_number.to_owned(),
+                        partition_key: output.partition_key.to_owned(),
+                        data: output.data.to_vec(),
+                    });
+                    Delivery::Delivered
+                }
+            }
+        });
+        Box::pin(std::future::ready(results.collect::<Vec<_>>()))
+    }
+}
+
+/// Never answers.
+#[derive(Debug)]
+pub struct Hanging;
+
+impl Sink for Hanging {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>]) -> Deliveries<'a> {
+        Box::pin(async {
+            tokio::time::sleep(Duration::from_secs(3600)).await;
+            vec![Delivery::Delivered; outputs.len()]
+        })
+    }
+}
+
+/// Breaks the rules: answers for fewer outputs than it was given.
+#[derive(Debug)]
+pub struct Taciturn;
+
+impl Sink for Taciturn {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>]) -> Deliveries<'a> {
+        Box::pin(std::future::ready(vec![Delivery::Delivered; outputs.len() / 2]))
+    }
+}
