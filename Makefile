@@ -97,9 +97,11 @@ fmt-check:
 	cd transforms && cargo fmt --all --check
 
 .PHONY: lint
-lint: ## Run clippy, warnings as errors
+lint: ## Run clippy and rustdoc, warnings as errors
 	$(call say,Clippy on Kinesieve)
 	cargo clippy --release --all-targets -- -D warnings
+	$(call say,Does the documentation hold together?)
+	RUSTDOCFLAGS="-D warnings" cargo doc --release --no-deps
 	$(call say,Clippy on the SDK, the transforms and the guests)
 	cd transforms && cargo clippy --release --workspace --all-targets -- -D warnings
 

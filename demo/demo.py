@@ -20,7 +20,8 @@ from acts import Acts
 from local_lambda import Emulator, LambdaError
 
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
-_OUT = _ROOT / "demo" / "out"
+# Relative, so that settings and commands are shown as a person in the repository would type them.
+_OUT = pathlib.Path("demo") / "out"
 _PROBLEMS_SHOWN = 10
 
 
@@ -50,6 +51,7 @@ def _arguments():
 
 
 def _run(arguments):
+    os.chdir(_ROOT)
     shutil.rmtree(_OUT, ignore_errors=True)
     _OUT.mkdir(parents=True)
     transform = _precompile(arguments.kinesieve, arguments.transform)
@@ -63,16 +65,11 @@ def _run(arguments):
     terminal.heading("The same batch on the command line")
     outputs, dead_letters = _OUT / "again.ndjson", _OUT / "again-dead-letters.ndjson"
     print(
-        f"{_shown(arguments.kinesieve)} run --input {_shown(event)} --transform {_shown(transform)} \\\n"
+        f"{os.path.relpath(arguments.kinesieve)} run --input {event} --transform {transform} \\\n"
         f"  --transform-settings '{batch.TRANSFORM_SETTINGS}' \\\n"
-        f"  --output file:{_shown(outputs)} --dead-letter file:{_shown(dead_letters)}"
+        f"  --output file:{outputs} --dead-letter file:{dead_letters}"
     )
-    print(f"\nWhat the function wrote, and its log, are in {_shown(_OUT)}.")
-
-
-def _shown(path):
-    """The path as a person in the repository would type it."""
-    return os.path.relpath(path, _ROOT)
+    print(f"\nWhat the function wrote, and its log, are in {_OUT}.")
 
 
 def _end_in_order(signal_number, _frame):

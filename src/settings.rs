@@ -68,7 +68,7 @@ pub struct Settings {
     #[arg(long, env = "KINESIEVE_OUTPUT", value_name = "TARGET")]
     pub output: Option<Target>,
 
-    /// Where outputs of a route go; may be given several times. As a variable: KINESIEVE_ROUTE_<NAME>=TARGET
+    /// Where outputs of a route go; may be given several times. As a variable: `KINESIEVE_ROUTE_<NAME>`
     #[arg(long = "route", value_name = "NAME=TARGET")]
     pub routes: Vec<Route>,
 

@@ -1,7 +1,7 @@
 //! `kinesieve run` as a person or a script uses it.
 
 use std::io::Write;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use crate::support::events::{Data, event_of, record};
 use crate::support::{guest_file, kinesieve, stderr, stdout};
@@ -12,15 +12,20 @@ fn run(guest: &str) -> Command {
     command
 }
 
-/// Feeds standard input.
-fn with_input(command: &mut Command, input: &[u8]) -> Output {
-    let mut child = command
+/// Starts it with all three streams in our hands.
+fn piped(command: &mut Command) -> Child {
+    command
         .args(["--input", "-"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .expect("it runs");
+        .expect("it runs")
+}
+
+/// Feeds standard input.
+fn with_input(command: &mut Command, input: &[u8]) -> Output {
+    let mut child = piped(command);
     // A run that stops early does not read to the end.
     let _ = child.stdin.take().expect("an input").write_all(input);
     child.wait_with_output().expect("it ends")
@@ -184,13 +189,7 @@ fn outputs_are_appended_and_a_full_disk_leaves_no_half_line() {
 
 #[test]
 fn a_reader_that_goes_away_ends_the_run_without_a_panic() {
-    let mut child = run("scripted")
-        .args(["--input", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("it runs");
+    let mut child = piped(&mut run("scripted"));
     drop(child.stdout.take());
     child.stdin.take().expect("an input").write_all(b"keep\n").expect("it reads");
     let output = child.wait_with_output().expect("it ends");

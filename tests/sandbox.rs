@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::support::events::{SHARD_ID, STREAM_ARN, batch, sequence_number};
 use crate::support::sinks::Recorder;
-use crate::support::{Scripted, block_on};
+use crate::support::{Scripted, block_on, guest_file, kinesieve, stderr, stdout};
 
 /// What came of the payloads: the report, the outputs' texts, and the dead letters.
 fn run(limits: Limits, payloads: &[&str]) -> (Report, Vec<String>, Vec<Value>) {
@@ -131,6 +131,22 @@ fn a_guest_that_prints_without_end_fills_neither_log_nor_memory() {
     let (report, outputs, letters) =
         run(Limits::default(), &["print stdout 100000 line after line", "print stderr 3 careful", "keep"]);
     assert_eq!((report.stop, outputs.len(), letters.len()), (None, 3, 0));
+}
+
+/// A list may name the same bytes any number of times; the host would copy each.
+#[test]
+fn a_guest_can_not_hand_over_more_than_its_memory() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let input = folder.path().join("input.txt");
+    std::fs::write(&input, "keep\ngreedy\nkeep\n").expect("written");
+    let output = kinesieve(&["run", "--dead-letter", "stdout", "--transform"])
+        .args([guest_file("greedy").as_os_str(), "--input".as_ref(), input.as_os_str()])
+        .output()
+        .expect("it runs");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let lines: Vec<Value> = stdout(&output).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let numbers: Vec<&str> = lines.iter().filter_map(|line| line["sequenceNumber"].as_str()).collect();
+    assert_eq!((numbers.as_slice(), &lines[1]["kind"]), (&["1", "2", "3"][..], &"trap".into()));
 }
 
 #[test]

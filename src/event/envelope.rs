@@ -89,7 +89,7 @@ pub enum EnvelopeError {
 /// then nothing is known for certain about any of them.
 pub fn parse_lambda_event(body: &[u8]) -> Result<Batch, EnvelopeError> {
     let text = std::str::from_utf8(body)?;
-    match serde_json::from_str::<Envelope<WireRecord<'_>>>(text) {
+    match serde_json::from_str::<Envelope<WireRecord<'_, WireKinesis<'_>>>>(text) {
         Ok(envelope) => collect(text.len(), envelope, |_, record| Ok(Readable::Whole(record))),
         // One broken record must not fail the others, so each is read by itself, at half the speed.
         Err(_) => {
@@ -105,16 +105,16 @@ struct Envelope<R> {
     records: Option<Vec<R>>,
 }
 
+/// A record, with as much of its `kinesis` part as is wanted.
 #[derive(Deserialize)]
-struct WireRecord<'a> {
+struct WireRecord<'a, K> {
     #[serde(borrow, rename = "eventID")]
     event_id: Option<Text<'a>>,
     #[serde(borrow, rename = "eventSource")]
     event_source: Option<Text<'a>>,
     #[serde(borrow, rename = "eventSourceARN")]
     event_source_arn: Option<Text<'a>>,
-    #[serde(borrow)]
-    kinesis: Option<WireKinesis<'a>>,
+    kinesis: Option<K>,
 }
 
 #[derive(Deserialize)]
@@ -130,32 +130,22 @@ struct WireKinesis<'a> {
     approximate_arrival_timestamp: Option<f64>,
 }
 
-/// A string that borrows unless it holds an escape. (`Option<Cow<str>>` by itself never borrows.)
-#[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
 /// What must be readable of a record for its failure to be its own.
 #[derive(Deserialize)]
-struct Position<'a> {
-    #[serde(borrow, rename = "eventID")]
-    event_id: Option<Text<'a>>,
-    #[serde(borrow, rename = "eventSourceARN")]
-    event_source_arn: Option<Text<'a>>,
-    #[serde(borrow)]
-    kinesis: Option<KinesisPosition<'a>>,
-}
-
-#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct KinesisPosition<'a> {
+struct WirePosition<'a> {
     #[serde(borrow)]
     sequence_number: Option<Text<'a>>,
 }
 
+/// A string that borrows unless it holds an escape. (`Option<Cow<str>>` by itself never borrows.)
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
 /// A record as far as it could be read.
 enum Readable<'a> {
-    Whole(WireRecord<'a>),
-    PositionOnly { position: Position<'a>, raw: &'a str, reason: String },
+    Whole(WireRecord<'a, WireKinesis<'a>>),
+    PositionOnly { record: WireRecord<'a, WirePosition<'a>>, raw: &'a str, reason: String },
 }
 
 fn read_alone<'a>(index: usize, raw: &'a RawValue) -> Result<Readable<'a>, EnvelopeError> {
@@ -164,7 +154,7 @@ fn read_alone<'a>(index: usize, raw: &'a RawValue) -> Result<Readable<'a>, Envel
         Err(error) => format!("the record can't be decoded: {error}; the payload is the record's JSON as it came"),
     };
     match serde_json::from_str(raw.get()) {
-        Ok(position) => Ok(Readable::PositionOnly { position, raw: raw.get(), reason }),
+        Ok(record) => Ok(Readable::PositionOnly { record, raw: raw.get(), reason }),
         Err(source) => Err(EnvelopeError::Unreadable { index, source }),
     }
 }
@@ -181,17 +171,15 @@ fn collect<'a, R>(
     for (index, wire) in records.into_iter().enumerate() {
         let readable = read(index, wire)?;
         let missing = |field| EnvelopeError::MissingField { index, field };
-        let (event_id, arn) = match &readable {
-            Readable::Whole(record) => {
-                if let Some(Text(source)) = &record.event_source
-                    && source != "aws:kinesis"
-                {
-                    return Err(EnvelopeError::OtherSource { index, found: source.to_string() });
-                }
-                (&record.event_id, &record.event_source_arn)
-            }
-            Readable::PositionOnly { position, .. } => (&position.event_id, &position.event_source_arn),
+        let (source, event_id, arn) = match &readable {
+            Readable::Whole(record) => (&record.event_source, &record.event_id, &record.event_source_arn),
+            Readable::PositionOnly { record, .. } => (&record.event_source, &record.event_id, &record.event_source_arn),
         };
+        if let Some(Text(source)) = source
+            && source != "aws:kinesis"
+        {
+            return Err(EnvelopeError::OtherSource { index, found: source.to_string() });
+        }
         let Text(event_id) = event_id.as_ref().ok_or(missing("eventID"))?;
         let Text(arn) = arn.as_ref().ok_or(missing("eventSourceARN"))?;
         let batch = match &mut batch {
@@ -224,8 +212,8 @@ fn push(batch: &mut BatchBuilder, index: usize, readable: &Readable<'_>) -> Resu
                 kinesis.approximate_arrival_timestamp.ok_or(missing("kinesis.approximateArrivalTimestamp"))?;
             batch.push_base64(Record { partition_key, sequence_number, arrived_at: to_millis(seconds) }, data)
         }
-        Readable::PositionOnly { position, raw, reason } => {
-            let kinesis = position.kinesis.as_ref().ok_or(missing("kinesis"))?;
+        Readable::PositionOnly { record, raw, reason } => {
+            let kinesis = record.kinesis.as_ref().ok_or(missing("kinesis"))?;
             let Text(sequence_number) = kinesis.sequence_number.as_ref().ok_or(missing("kinesis.sequenceNumber"))?;
             batch.push_undecodable(Record { partition_key: "", sequence_number, arrived_at: 0 }, raw.as_bytes(), reason)
         }

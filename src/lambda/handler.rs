@@ -53,7 +53,7 @@ pub async fn handle(
         dead_lettered = counts.all_dead_lettered(),
         unacknowledged = counts.unacknowledged,
         replay_from = report.stop.as_ref().map(|stop| stop.sequence_number.as_str()),
-        milliseconds = started.elapsed().as_secs_f64() * 1000.0,
+        microseconds = started.elapsed().as_micros() as u64,
         "processed a batch",
     );
     Ok(response)

@@ -9,4 +9,4 @@ wasmtime::component::bindgen!({
     ownership: Borrowing { duplicate_if_necessary: true },
 });
 
-pub use kinesieve::transform::types::Output as Emission;
+pub use self::kinesieve::transform::types::Output as Emission;
