@@ -100,6 +100,8 @@ fmt-check:
 lint: ## Run clippy and rustdoc, warnings as errors
 	$(call say,Clippy on Kinesieve)
 	cargo clippy --release --all-targets -- -D warnings
+	$(call say,Clippy on the function as it is packaged: without the compiler of transforms)
+	cargo clippy --release --no-default-features --bin kinesieve-lambda -- -D warnings
 	$(call say,Does the documentation hold together?)
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --no-deps
 	$(call say,Clippy on the SDK, the transforms and the guests)

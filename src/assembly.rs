@@ -1,6 +1,5 @@
 //! From settings to a processor: loads the transform, starts it, opens the targets, wires them up.
 
-use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 
@@ -58,7 +57,7 @@ pub fn processor(
     let guest = Guest::start(&transform, limits, &transform_settings)
         .map_err(|source| AssemblyError::Start { path: settings.transform.display().to_string(), source })?;
 
-    let mut opened: HashMap<&Target, Arc<dyn Sink>> = HashMap::new();
+    let mut opened = Vec::new();
     let main = open_once(&mut opened, settings.output.as_ref().unwrap_or(default_output))?;
     let mut route_sinks = Vec::new();
     for (name, target) in routes {
@@ -73,14 +72,18 @@ pub fn processor(
 
 /// Outputs that go to one place go through one sink: two would not know of each other's order.
 fn open_once<'a>(
-    opened: &mut HashMap<&'a Target, Arc<dyn Sink>>,
+    opened: &mut Vec<(&'a Target, Arc<dyn Sink>)>,
     target: &'a Target,
 ) -> Result<Arc<dyn Sink>, AssemblyError> {
-    if let Some(sink) = opened.get(target) {
+    let is_one_place = |known: &Target| match target {
+        Target::File(path) => known.is_file(path),
+        Target::Stdout | Target::None => known == target,
+    };
+    if let Some((_, sink)) = opened.iter().find(|(known, _)| is_one_place(known)) {
         return Ok(Arc::clone(sink));
     }
     let sink = open(target, Lines::Envelopes)?;
-    opened.insert(target, Arc::clone(&sink));
+    opened.push((target, Arc::clone(&sink)));
     Ok(sink)
 }
 

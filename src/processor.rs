@@ -70,17 +70,17 @@ impl Processor {
                 break None;
             }
             settled = match within(answer_by, run.next()).await {
-                Some(Some(chunk)) => match settlement.settle(&chunk).await {
+                Some(Some(chunk)) if chunk.first == settled => match settlement.settle(&chunk).await {
                     Ok(()) => chunk.first + chunk.verdicts.len(),
                     Err(stop) => break Some(stop),
                 },
-                Some(None) => {
+                Some(_) => {
                     let reason = "the transform's thread ended".to_owned();
-                    break settlement.stop(settled, Cause::TransformDown, reason);
+                    break Some(settlement.stop(settled, Cause::TransformDown, reason));
                 }
                 None => {
                     let reason = "the transform gave no answer before the deadline".to_owned();
-                    break settlement.stop(settled, Cause::Deadline, reason);
+                    break Some(settlement.stop(settled, Cause::Deadline, reason));
                 }
             };
         };
@@ -165,7 +165,11 @@ impl Settlement<'_> {
                     None => Ruling::Goes,
                     Some(route) => Ruling::Failed(
                         Kind::Undeliverable,
-                        format!("the transform names the route {route:?}, which is not configured").into(),
+                        format!(
+                            "the transform names the route {:?}, which is not configured: set KINESIEVE_ROUTE_<NAME>",
+                            excerpt(route)
+                        )
+                        .into(),
                     ),
                 }
             }
@@ -179,9 +183,9 @@ impl Settlement<'_> {
                 Ruling::Failed(kind, Cow::Borrowed(&fault.reason))
             }
             Verdict::Undecodable => {
-                let reason = match self.batch.get(index).map(|event| event.payload) {
-                    Some(Payload::Undecodable { reason, .. }) => reason.to_owned(),
-                    Some(Payload::Decoded(_)) | None => "it can't be decoded".to_owned(),
+                let reason = match self.batch.event(index).payload {
+                    Payload::Undecodable { reason, .. } => reason.to_owned(),
+                    Payload::Decoded(_) => "it can't be decoded".to_owned(),
                 };
                 Ruling::Failed(Kind::Decode, reason.into())
             }
@@ -245,16 +249,16 @@ impl Settlement<'_> {
         };
         let letters: Vec<DeadLetter<'_>> = failures
             .iter()
-            .filter_map(|failure| {
-                self.batch.get(failure.index).map(|event| DeadLetter {
-                    event,
-                    kind: failure.kind,
-                    reason: &failure.reason,
-                    attempts: attempts_of(event, self.blocked.as_ref()),
-                })
+            .map(|failure| {
+                let event = self.batch.event(failure.index);
+                let attempts = attempts_of(event, self.blocked.as_ref());
+                DeadLetter { event, kind: failure.kind, reason: &failure.reason, attempts }
             })
             .collect();
-        let deliveries = within(self.answer_by, dead_letters.write(self.batch, &letters)).await.unwrap_or_default();
+        // Half of the time left, so that a target that hangs leaves some for the outputs of the events
+        // before the first failure.
+        let by = self.answer_by.map(|by| by - by.saturating_duration_since(Instant::now()) / 2);
+        let deliveries = within(by, dead_letters.write(self.batch, &letters)).await.unwrap_or_default();
         let mut deliveries = deliveries.into_iter();
         for failure in failures {
             let why_not = match deliveries.next() {
@@ -272,10 +276,9 @@ impl Settlement<'_> {
 
     /// Position and reason, never the payload.
     fn log_dead_letter(&self, failure: &Failure<'_>) {
-        let event = self.batch.get(failure.index);
         tracing::warn!(
             shard_id = self.batch.shard_id(),
-            sequence_number = event.map(|event| event.sequence_number.as_str()),
+            sequence_number = self.batch.event(failure.index).sequence_number.as_str(),
             kind = failure.kind.as_str(),
             "dead-lettered: {}",
             failure.reason,
@@ -314,15 +317,17 @@ impl Settlement<'_> {
         }
     }
 
-    fn stop(&self, index: usize, cause: Cause, reason: String) -> Option<Stop> {
-        self.batch.get(index).map(|event| Stop {
+    fn stop(&self, index: usize, cause: Cause, reason: String) -> Stop {
+        let event = self.batch.event(index);
+        Stop {
             index,
             sequence_number: event.sequence_number.as_str().to_owned(),
             sub_sequence_number: event.sub_sequence_number,
+            replay_from: self.batch.lowest_from(index).as_str().to_owned(),
             attempts: attempts_of(event, self.blocked.as_ref()),
             cause,
             reason,
-        })
+        }
     }
 }
 
@@ -346,14 +351,17 @@ struct Acknowledged {
 
 impl Acknowledged {
     /// Ends the acknowledged events before this one, unless they end sooner.
-    fn cut(&mut self, stop: Option<Stop>) {
-        if let Some(stop) = stop
-            && stop.index < self.end
-        {
+    fn cut(&mut self, stop: Stop) {
+        if stop.index < self.end {
             self.end = stop.index;
             self.stop = Some(stop);
         }
     }
+}
+
+/// As much of a name as a message can bear.
+fn excerpt(name: &str) -> &str {
+    &name[..name.floor_char_boundary(64)]
 }
 
 fn append_outputs<'a>(outputs: &mut Vec<Output<'a>>, event: Event<'a>, verdict: &'a Verdict) {

@@ -9,14 +9,14 @@ mod values;
 mod variables;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use clap::{Args, Parser};
 use tracing::level_filters::LevelFilter;
 
-pub use target::{InvalidTarget, Target};
+pub use target::{InvalidTarget, Target, is_same_file};
 pub use values::{Route, normal_route};
 pub use variables::{PREFIX, check_variables, ignore_empty_variables};
 
@@ -64,7 +64,8 @@ pub struct Settings {
     #[arg(long, env = "KINESIEVE_TRANSFORM_SETTINGS", value_name = "SETTINGS", hide_env_values = true)]
     pub transform_settings: Option<String>,
 
-    /// Where outputs go: stdout, file:PATH (NDJSON, appended) or none
+    /// Where outputs go: stdout, file:PATH (NDJSON, appended) or none; `kinesieve run` writes them to
+    /// stdout if nothing is said
     #[arg(long, env = "KINESIEVE_OUTPUT", value_name = "TARGET")]
     pub output: Option<Target>,
 
@@ -150,12 +151,28 @@ impl Settings {
     pub fn check(&self, routes: &BTreeMap<&str, &Target>) -> Result<(), SettingsError> {
         let Some(Target::File(dead_letters)) = self.dead_letter() else { return Ok(()) };
         let mut outputs = self.output.iter().chain(routes.values().copied());
-        if outputs.any(|target| matches!(target, Target::File(path) if path == dead_letters)) {
+        if outputs.any(|target| target.is_file(dead_letters)) {
             return Err(SettingsError::Contradiction(format!(
                 "outputs and dead letters both go to file:{}: give them a file each",
                 dead_letters.display()
             )));
         }
         Ok(())
+    }
+
+    /// Checks that nothing is written to the file that is read: it would never end.
+    ///
+    /// # Errors
+    /// When a target is the input.
+    pub fn check_input(&self, input: &Path, routes_from_variables: &[Route]) -> Result<(), SettingsError> {
+        let routes = self.routes(routes_from_variables)?;
+        let mut targets = self.output.iter().chain(self.dead_letter()).chain(routes.into_values());
+        match targets.find(|target| target.is_file(input)) {
+            None => Ok(()),
+            Some(target) => {
+                let message = format!("{target} is the input itself: name another file to write to");
+                Err(SettingsError::Contradiction(message))
+            }
+        }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Everything goes to standard error; standard output belongs to the target `stdout`.
 
-use std::io;
+use std::io::{self, Write};
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -15,6 +15,14 @@ pub fn log_json(level: LevelFilter) {
     let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(io::stderr);
     // A second call keeps the first one's: there is one log a process.
     let _ = registry().with(lines.with_filter(filter(level))).try_init();
+}
+
+/// Writes a last line, whatever the level is: without it a function that does not start would say
+/// nothing to whoever reads its log.
+pub fn log_fatal(message: &str) {
+    let line = serde_json::json!({ "level": "ERROR", "message": message, "target": "kinesieve" });
+    // There is nowhere left to say that standard error is closed.
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// Logs as text, for a person.

@@ -109,6 +109,11 @@ fn settings_that_do_not_stand() {
     let mixed =
         complaint(&["--transform", &scripted, "--output", "file:one.ndjson", "--dead-letter", "file:one.ndjson"], &[]);
     assert!(mixed.contains("one.ndjson") && mixed.contains("a file each"), "{mixed}");
+    let detour = ["--output", "file:one.ndjson", "--dead-letter", "file:./one.ndjson"];
+    let mixed = complaint(&[&["--transform", &scripted][..], &detour].concat(), &[]);
+    assert!(mixed.contains("one.ndjson") && mixed.contains("a file each"), "{mixed}");
+    let endless = complaint(&["--transform", &scripted, "--input", "input.txt", "--output", "file:./input.txt"], &[]);
+    assert!(endless.contains("file:./input.txt is the input itself"), "{endless}");
     let unwritable = complaint(&["--transform", &scripted, "--output", "file:/nowhere/out.ndjson"], &[]);
     assert!(unwritable.contains("can't write to file:/nowhere/out.ndjson"), "{unwritable}");
 }
@@ -154,5 +159,16 @@ fn the_function_does_not_start_with_wrong_settings() {
         ("KINESIEVE_DEADLINE_RESERVE", "soon"),
     ]);
     assert!(refused.contains("KINESIEVE_DEADLINE_RESERVE: \"soon\" is no duration"), "{refused}");
+    // A function that does not start says why, however little it is to log.
+    let silent = said(&[
+        ("KINESIEVE_TRANSFORM", "/nowhere/t.wasm"),
+        ("KINESIEVE_OUTPUT", "none"),
+        ("KINESIEVE_LOG", "off"),
+        ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9"),
+        ("AWS_LAMBDA_FUNCTION_NAME", "f"),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512"),
+    ]);
+    assert!(silent.contains("/nowhere/t.wasm"), "{silent}");
     assert!(!Path::new("file:").exists());
 }

@@ -198,6 +198,25 @@ fn a_reader_that_goes_away_ends_the_run_without_a_panic() {
     assert!(errors.contains("standard output: Broken pipe") && !errors.contains("panicked"), "{errors}");
 }
 
+/// Whoever pipes the summary away still gets the right exit code.
+#[test]
+fn a_reader_of_the_summary_that_goes_away_changes_nothing() {
+    let mut child = piped(run("scripted").args(["--output", "none"]));
+    drop(child.stderr.take());
+    child.stdin.take().expect("an input").write_all(b"keep\n").expect("it reads");
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+}
+
+#[test]
+fn an_input_that_breaks_off_does_not_hide_what_was_done() {
+    let mut input = b"keep\nkeep\n".to_vec();
+    input.resize(input.len() + (10 << 20) + 10, b'x');
+    let output = with_input(run("scripted").args(["--output", "none"]), &input);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("  kept      2"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("line 3 is longer than"), "{}", stderr(&output));
+}
+
 #[test]
 fn help_teaches() {
     let output = kinesieve(&["run", "--help"]).output().expect("it runs");

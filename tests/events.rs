@@ -87,7 +87,7 @@ fn an_event_as_the_aws_documentation_shows_it() {
     }"#;
     agree(body).expect("both agree");
     let batch = parse_lambda_event(body).expect("a batch");
-    assert_eq!(batch.get(0).expect("an event").payload, Payload::Decoded(b"Hello, this is a test."));
+    assert_eq!(batch.event(0).payload, Payload::Decoded(b"Hello, this is a test."));
 }
 
 #[test]
@@ -103,5 +103,5 @@ fn where_the_oracle_fails_a_whole_event_only_the_broken_record_is_undecodable() 
     let payloads: Vec<Payload<'_>> = batch.iter().map(|event| event.payload).collect();
     assert_eq!((payloads[0], payloads[2]), (Payload::Decoded(b"good"), Payload::Decoded(b"good")));
     assert!(matches!(payloads[1], Payload::Undecodable { raw: b"not base64!", .. }));
-    assert_eq!(batch.get(1).expect("an event").sequence_number.as_str(), sequence_number(1));
+    assert_eq!(batch.event(1).sequence_number.as_str(), sequence_number(1));
 }

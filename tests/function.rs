@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::support::emulator::Emulator;
 use crate::support::events::{Data, event, event_of, record, sequence_number};
 use crate::support::runtime_api::RuntimeApi;
-use crate::support::{guest_file, kinesieve_lambda};
+use crate::support::{guest_file, kinesieve, kinesieve_lambda, stderr};
 
 fn replay_from(index: usize) -> String {
     format!(r#"{{"batchItemFailures":[{{"itemIdentifier":"{}"}}]}}"#, sequence_number(index))
@@ -132,6 +132,7 @@ fn the_answer_comes_before_lambdas_deadline_whatever_the_guest_does() {
     let _ = function.kill();
     let _ = function.wait();
     assert_eq!((posted.path.ends_with("/6b562146/response"), posted.body), (true, replay_from(1)));
+    assert!(posted.time_left.is_some_and(|left| left > Duration::ZERO), "it came too late: {:?}", posted.time_left);
 }
 
 #[test]
@@ -152,4 +153,19 @@ fn a_start_that_fails_is_reported_with_what_is_wrong() {
     assert_eq!(report["errorMessage"], "KINESIEVE_DEADLETTER is no setting: did you mean KINESIEVE_DEAD_LETTER?");
     let log: serde_json::Value = serde_json::from_slice(&output.stderr).expect("one line of JSON");
     assert_eq!(log["level"], "ERROR");
+}
+
+/// What is deployed: a precompiled transform with its manifest.
+#[test]
+fn a_precompiled_transform_runs_in_the_function() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let precompiled = folder.path().join("transform.cwasm").display().to_string();
+    let built = kinesieve(&["build", &guest_file("scripted").display().to_string()])
+        .args(["--target", "host", "--output", &precompiled])
+        .output()
+        .expect("it runs");
+    assert!(built.status.success(), "{}", stderr(&built));
+    let emulator = Emulator::start();
+    let _function = emulator.function(&[("KINESIEVE_TRANSFORM", &precompiled), ("KINESIEVE_OUTPUT", "none")]);
+    assert_eq!(emulator.invoke(&event(&["keep", "panic"])), (200, replay_from(1)));
 }

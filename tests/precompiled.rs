@@ -106,6 +106,20 @@ fn damaged_or_mixed_up_code_is_refused_before_it_is_loaded() {
 }
 
 #[test]
+fn a_component_is_not_overwritten_by_what_is_made_of_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let component = guest_file_in(folder.path());
+    let before = std::fs::read(&component).expect("read");
+    let built = kinesieve(&["build", "scripted.wasm", "--target", "host", "--output", "./scripted.wasm"])
+        .current_dir(folder.path())
+        .output()
+        .expect("it runs");
+    assert_eq!(built.status.code(), Some(1));
+    assert!(stderr(&built).contains("is the component itself"), "{}", stderr(&built));
+    assert!(std::fs::read(&component).expect("read") == before);
+}
+
+#[test]
 fn a_dead_letter_names_the_component_however_it_was_compiled() {
     let folder = tempfile::tempdir().expect("a folder");
     let precompiled = folder.path().join("t.cwasm");

@@ -126,27 +126,74 @@ fn a_guest_that_copes_with_the_memory_limit_goes_on() {
     assert_eq!(kinds(&letters), ["trap"]);
 }
 
+/// Runs the command line over lines: its exit code, standard output and standard error.
+fn run_lines(guest: &str, lines: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let input = folder.path().join("input.txt");
+    std::fs::write(&input, lines).expect("written");
+    let output = kinesieve(&["run", "--input-format", "lines", "--transform"])
+        .args([guest_file(guest).as_os_str(), "--input".as_ref(), input.as_os_str()])
+        .args(arguments)
+        .output()
+        .expect("it runs");
+    (output.status.code(), stdout(&output), stderr(&output))
+}
+
 #[test]
-fn a_guest_that_prints_without_end_fills_neither_log_nor_memory() {
-    let (report, outputs, letters) =
-        run(Limits::default(), &["print stdout 100000 line after line", "print stderr 3 careful", "keep"]);
-    assert_eq!((report.stop, outputs.len(), letters.len()), (None, 3, 0));
+fn a_guest_that_prints_without_end_does_not_fill_the_log() {
+    let talkative = "print stdout 300 line after line\n";
+    let (code, _, log) = run_lines("scripted", talkative, &["--output", "none"]);
+    assert_eq!((code, log.matches("line after line").count()), (Some(0), 100));
+    assert!(log.contains("200 lines that the transform wrote about this batch are left out"), "{log}");
+
+    let (code, _, log) = run_lines("scripted", &talkative.repeat(20), &["--output", "none"]);
+    assert_eq!((code, log.matches("line after line").count()), (Some(0), 1000));
+    assert!(log.contains("5000 lines that the transform wrote about this batch are left out"), "{log}");
+}
+
+#[test]
+fn nothing_behind_a_retry_is_called() {
+    let (code, _, log) =
+        run_lines("scripted", "log info before\nretry later\nlog info behind\n", &["--output", "none"]);
+    assert_eq!(code, Some(3));
+    assert!(log.contains("before") && !log.contains("behind"), "{log}");
+}
+
+#[test]
+fn a_reason_without_end_is_cut() {
+    let long = format!("reject {}\n", "x".repeat(1_000_000));
+    let (code, letter, log) = run_lines("scripted", &long, &["--dead-letter", "stdout"]);
+    assert_eq!(code, Some(0), "{}", &log[..log.len().min(1000)]);
+    assert!(log.len() < 10_000, "the log has {} bytes", log.len());
+    let letter: Value = serde_json::from_str(&letter).expect("JSON");
+    assert!(letter["reason"].as_str().is_some_and(|reason| reason.len() < 5_000 && reason.ends_with('…')));
+
+    let long = format!("emit 1 route={}\n", "x".repeat(1_000_000));
+    let (_, _, log) = run_lines("scripted", &long, &["--dead-letter", "stdout"]);
+    assert!(log.len() < 10_000, "the log has {} bytes", log.len());
+}
+
+/// A position and a reason, but not what was in the record.
+#[test]
+fn payloads_stay_out_of_the_log() {
+    let lines = "panic\nabort hunter2\nspin hunter2\nbomb hunter2\nemit 1 key=hunter2 route=nowhere\nkeep hunter2\n";
+    let arguments = ["--dead-letter", "none", "--output", "none", "--log", "trace", "--event-timeout", "500ms"];
+    for line in lines.lines() {
+        let (_, _, log) = run_lines("scripted", line, &arguments);
+        assert!(!log.contains("hunter2"), "{log}");
+    }
 }
 
 /// A list may name the same bytes any number of times; the host would copy each.
 #[test]
 fn a_guest_can_not_hand_over_more_than_its_memory() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let input = folder.path().join("input.txt");
-    std::fs::write(&input, "keep\ngreedy\nkeep\n").expect("written");
-    let output = kinesieve(&["run", "--dead-letter", "stdout", "--transform"])
-        .args([guest_file("greedy").as_os_str(), "--input".as_ref(), input.as_os_str()])
-        .output()
-        .expect("it runs");
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    let lines: Vec<Value> = stdout(&output).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    let numbers: Vec<&str> = lines.iter().filter_map(|line| line["sequenceNumber"].as_str()).collect();
-    assert_eq!((numbers.as_slice(), &lines[1]["kind"]), (&["1", "2", "3"][..], &"trap".into()));
+    let (code, outputs, log) = run_lines("greedy", "keep\ngreedy\nkeep\n", &["--dead-letter", "stdout"]);
+    assert_eq!(code, Some(0), "{log}");
+    let lines: Vec<Value> = outputs.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let (dead, kept): (Vec<&Value>, Vec<&Value>) = lines.iter().partition(|line| line["kind"].is_string());
+    let numbers = |lines: &[&Value]| lines.iter().map(|line| line["sequenceNumber"].clone()).collect::<Vec<_>>();
+    assert_eq!((numbers(&dead), numbers(&kept)), (vec!["2".into()], vec!["1".into(), "3".into()]));
+    assert_eq!(dead[0]["kind"], "trap");
 }
 
 #[test]
@@ -167,4 +214,20 @@ fn the_deadline_interrupts_a_guest_and_keeps_what_was_done() {
         assert_eq!((report.counts.kept, report.counts.unacknowledged), (2, 2), "{misdeed}");
     }
     assert_eq!(output.texts(), ["keep"; 4]);
+}
+
+/// Interrupted as often as it comes, it would block its shard until it expires.
+#[test]
+fn an_event_that_takes_all_the_time_there_is_is_dead_lettered() {
+    let (output, dead_letters) = (Arc::<Recorder>::default(), Arc::<Recorder>::default());
+    let limits = Limits { event_time: Duration::from_secs(60), ..Limits::default() };
+    let processor = Scripted::new(limits).processor(&output, &output, Some(&dead_letters));
+    let started = Instant::now();
+    let deadline =
+        Deadline { interrupt_at: started + Duration::from_secs(1), answer_by: started + Duration::from_secs(30) };
+    let report = block_on(processor.process(Arc::new(batch(&["spin", "keep"])), Some(deadline)));
+    let stop = report.stop.expect("a stop");
+    assert_eq!((stop.index, stop.cause), (1, Cause::Deadline));
+    let letter: Value = serde_json::from_str(&dead_letters.texts()[0]).expect("JSON");
+    assert_eq!((&letter["kind"], &letter["sequenceNumber"]), (&"timeout".into(), &sequence_number(0).into()));
 }

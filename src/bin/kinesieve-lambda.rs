@@ -2,12 +2,10 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, anyhow};
 use kinesieve::assembly;
-use kinesieve::lambda::{report_init_error, serve};
+use kinesieve::lambda::{check_environment, report_init_error, serve};
 use kinesieve::settings::{FunctionSettings, Target};
 use kinesieve::telemetry;
-use tracing::level_filters::LevelFilter;
 
 fn main() -> ExitCode {
     end_with_a_panic();
@@ -22,10 +20,8 @@ fn main() -> ExitCode {
         let (processor, deadline_reserve) = match start() {
             Ok(started) => started,
             Err(error) => {
-                // The level may be what is wrong with the settings.
-                telemetry::log_json(LevelFilter::ERROR);
                 let message = error.to_string();
-                tracing::error!("the function can't start: {message}");
+                telemetry::log_fatal(&format!("the function can't start: {message}"));
                 report_init_error("Kinesieve.InitError", &message).await;
                 return ExitCode::FAILURE;
             }
@@ -53,15 +49,15 @@ fn end_with_a_panic() {
 fn start() -> anyhow::Result<(kinesieve::processor::Processor, std::time::Duration)> {
     let (settings, routes) = FunctionSettings::from_variables(std::env::vars_os())?;
     telemetry::log_json(settings.common.log);
-    for required in ["AWS_LAMBDA_RUNTIME_API", "AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_VERSION"] {
-        std::env::var(required).map_err(|_| {
-            anyhow!("{required} is not set: this program runs inside AWS Lambda; on a laptop use `kinesieve run`")
-        })?;
+    let function_memory = check_environment()?;
+    if settings.common.memory_limit.as_u64() >= function_memory {
+        tracing::warn!(
+            "KINESIEVE_MEMORY_LIMIT is {}, the function has {} in all: a transform that uses up its limit ends the \
+             function, and its batch comes again and again; give the function more memory, or the transform less",
+            settings.common.memory_limit,
+            bytesize::ByteSize::b(function_memory),
+        );
     }
-    std::env::var("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
-        .ok()
-        .and_then(|size| size.parse::<i32>().ok())
-        .context("AWS_LAMBDA_FUNCTION_MEMORY_SIZE is not a number of megabytes")?;
     let processor = assembly::processor(&settings.common, &routes, &Target::Stdout)?;
     Ok((processor, settings.deadline_reserve))
 }

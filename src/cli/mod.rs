@@ -6,6 +6,8 @@ mod progress;
 mod run;
 mod summary;
 
+use std::fmt::Display;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -47,10 +49,15 @@ pub fn main() -> ExitCode {
         Ok(code) => code.into(),
         Err(error) => {
             // Our errors say all of it themselves; a chain would say it twice.
-            eprintln!("kinesieve: {error}");
+            say(&format_args!("kinesieve: {error}"));
             FAILED.into()
         }
     }
+}
+
+/// Writes to standard error. A reader that is gone changes nothing about what was done.
+fn say(message: &dyn Display) {
+    let _ = writeln!(io::stderr(), "{message}");
 }
 
 fn parse() -> Result<Arguments, clap::Error> {

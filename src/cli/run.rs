@@ -8,16 +8,16 @@ use clap::Args;
 
 use super::progress::Progress;
 use super::summary::Summary;
-use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED};
+use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, say};
 use crate::processor::{Counts, Processor, Stop};
 use crate::settings::{Settings, Target, check_variables};
-use crate::source::{FileSource, Format};
+use crate::source::{FileSource, Format, SourceError};
 use crate::{assembly, telemetry};
 
 /// Run a transform over the records of a file
 ///
-/// The records go through the same code as in Lambda, in batches of 10,000 records or 6 MB at most.
-/// Like a shard, the run stops at the first event that is not acknowledged: one that the transform
+/// The records go through the same code as in Lambda, lines in batches of 10,000 records or 6 MB at
+/// most. Like a shard, the run stops at the first event that is not acknowledged: one that the transform
 /// wants again, whose output can't be delivered, or that can't be processed while there is no
 /// --dead-letter for it.
 #[derive(Debug, Args)]
@@ -51,6 +51,7 @@ pub(super) struct RunArguments {
 pub(super) fn run(arguments: RunArguments) -> anyhow::Result<u8> {
     let settings = &arguments.settings;
     let routes = check_variables(std::env::vars_os())?;
+    settings.check_input(&arguments.input, &routes)?;
     // The input is looked at first: reading it is the cheaper of two ways to fail.
     let source = FileSource::open(&arguments.input, arguments.input_format)?;
     let waiting = Progress::waiting_for(format!("loading {}", settings.transform.display()));
@@ -63,28 +64,31 @@ pub(super) fn run(arguments: RunArguments) -> anyhow::Result<u8> {
 
     let started = Instant::now();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let outcome = runtime.block_on(process_all(source, &processor, &progress));
+    let mut counts = Counts::default();
+    let outcome = runtime.block_on(process_all(source, &processor, &progress, &mut counts));
     progress.finish();
-    let (counts, stop) = outcome?;
-    eprintln!("{}", Summary { counts: &counts, stop: stop.as_ref(), elapsed: started.elapsed() });
-    Ok(if stop.is_none() { ALL_ACKNOWLEDGED } else { NOT_ACKNOWLEDGED })
+    let stop = outcome.as_ref().ok().and_then(Option::as_ref);
+    // Also when the input broke off: what came before is done, and should not be done again unawares.
+    say(&Summary { counts: &counts, stop, elapsed: started.elapsed() });
+    Ok(if outcome?.is_none() { ALL_ACKNOWLEDGED } else { NOT_ACKNOWLEDGED })
 }
 
+/// Processes batch after batch, up to the first event that is not acknowledged.
 async fn process_all(
     mut source: FileSource,
     processor: &Processor,
     progress: &Progress,
-) -> anyhow::Result<(Counts, Option<Stop>)> {
-    let mut counts = Counts::default();
+    counts: &mut Counts,
+) -> Result<Option<Stop>, SourceError> {
     while let Some(batch) = source.next_batch()? {
         let report = processor.process(Arc::new(batch), None).await;
-        counts += &report.counts;
+        *counts += &report.counts;
         progress.update(source.bytes_read(), counts.records);
         if report.stop.is_some() {
-            return Ok((counts, report.stop));
+            return Ok(report.stop);
         }
     }
-    Ok((counts, None))
+    Ok(None)
 }
 
 fn colours_wanted() -> bool {

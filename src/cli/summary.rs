@@ -80,6 +80,7 @@ mod tests {
             index: 1100,
             sequence_number: "4966".to_owned(),
             sub_sequence_number: 0,
+            replay_from: "4966".to_owned(),
             attempts: 1,
             cause: Cause::Retry,
             reason: "the table is being rebuilt".to_owned(),

@@ -110,8 +110,21 @@ impl Batch {
     }
 
     /// The event at `index`, counted from 0 in shard order.
-    pub fn get(&self, index: usize) -> Option<Event<'_>> {
-        self.slots.get(index).map(|slot| self.view(slot))
+    ///
+    /// # Panics
+    /// When there is none: an index comes from the batch itself.
+    pub fn event(&self, index: usize) -> Event<'_> {
+        self.view(&self.slots[index])
+    }
+
+    /// The lowest sequence number from `index` on: where to replay from, so that all of these come
+    /// again. In a batch as the service sends it, that is the one at `index`.
+    ///
+    /// # Panics
+    /// When there is no event at `index`.
+    pub fn lowest_from(&self, index: usize) -> SequenceNumber<'_> {
+        let rest = self.iter().skip(index + 1).map(|event| event.sequence_number);
+        rest.fold(self.event(index).sequence_number, Ord::min)
     }
 
     /// The events in shard order.
@@ -291,9 +304,20 @@ mod tests {
     }
 
     #[test]
+    fn the_lowest_sequence_number_is_found_in_a_batch_out_of_order() {
+        let mut builder = Batch::builder("arn", "shardId-000000000000");
+        for number in ["5", "20", "9", "100"] {
+            builder.push_bytes(record(number), b"").expect("pushed");
+        }
+        let batch = builder.build();
+        let lowest: Vec<&str> = (0..4).map(|index| batch.lowest_from(index).as_str()).collect();
+        assert_eq!(lowest, ["5", "9", "9", "100"]);
+    }
+
+    #[test]
     fn an_arrival_beyond_the_calendar_is_held_at_its_end() {
         let mut builder = Batch::builder("arn", "shardId-000000000000");
         builder.push_bytes(Record { arrived_at: u64::MAX, ..record("1") }, b"").expect("pushed");
-        assert_eq!(builder.build().get(0).map(|event| event.arrived_at), Some(LATEST_ARRIVAL));
+        assert_eq!(builder.build().event(0).arrived_at, LATEST_ARRIVAL);
     }
 }

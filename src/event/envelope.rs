@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
+use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use super::batch::{Batch, BatchBuilder, Record};
@@ -21,7 +22,7 @@ pub enum EnvelopeError {
     NotUtf8(#[from] std::str::Utf8Error),
     /// The body is not JSON, or of another shape.
     #[error("the event is not a Kinesis event: {0}")]
-    NotKinesis(#[source] serde_json::Error),
+    NotKinesis(String),
     /// There is no list of records.
     #[error("the event is not a Kinesis event: it has no \"Records\"")]
     NoRecords,
@@ -58,12 +59,12 @@ pub enum EnvelopeError {
         source: InvalidSequenceNumber,
     },
     /// A record is broken in a way that hides even its position.
-    #[error("record {index} can't be read, and so has no position to replay from: {source}")]
+    #[error("record {index} can't be read, and so has no position to replay from: {reason}")]
     Unreadable {
         /// The record's place in the event, counted from 0.
         index: usize,
         /// What is wrong with it.
-        source: serde_json::Error,
+        reason: String,
     },
     /// An event source mapping never mixes shards in one batch; one position could not stand for two.
     #[error(
@@ -93,7 +94,8 @@ pub fn parse_lambda_event(body: &[u8]) -> Result<Batch, EnvelopeError> {
         Ok(envelope) => collect(text.len(), envelope, |_, record| Ok(Readable::Whole(record))),
         // One broken record must not fail the others, so each is read by itself, at half the speed.
         Err(_) => {
-            let envelope: Envelope<&RawValue> = serde_json::from_str(text).map_err(EnvelopeError::NotKinesis)?;
+            let envelope: Envelope<&RawValue> =
+                serde_json::from_str(text).map_err(|error| EnvelopeError::NotKinesis(without_content(&error)))?;
             collect(text.len(), envelope, read_alone)
         }
     }
@@ -151,11 +153,14 @@ enum Readable<'a> {
 fn read_alone<'a>(index: usize, raw: &'a RawValue) -> Result<Readable<'a>, EnvelopeError> {
     let reason = match serde_json::from_str(raw.get()) {
         Ok(record) => return Ok(Readable::Whole(record)),
-        Err(error) => format!("the record can't be decoded: {error}; the payload is the record's JSON as it came"),
+        Err(error) => {
+            let error = without_content(&error);
+            format!("the record can't be decoded: {error}; the payload is the record's JSON as it came")
+        }
     };
     match serde_json::from_str(raw.get()) {
         Ok(record) => Ok(Readable::PositionOnly { record, raw: raw.get(), reason }),
-        Err(source) => Err(EnvelopeError::Unreadable { index, source }),
+        Err(error) => Err(EnvelopeError::Unreadable { index, reason: without_content(&error) }),
     }
 }
 
@@ -178,7 +183,7 @@ fn collect<'a, R>(
         if let Some(Text(source)) = source
             && source != "aws:kinesis"
         {
-            return Err(EnvelopeError::OtherSource { index, found: source.to_string() });
+            return Err(EnvelopeError::OtherSource { index, found: excerpt(source) });
         }
         let Text(event_id) = event_id.as_ref().ok_or(missing("eventID"))?;
         let Text(arn) = arn.as_ref().ok_or(missing("eventSourceARN"))?;
@@ -221,6 +226,25 @@ fn push(batch: &mut BatchBuilder, index: usize, readable: &Readable<'_>) -> Resu
     pushed.map_err(|source| EnvelopeError::NoPosition { index, source })
 }
 
+/// What is wrong and where, but not with what: the parser quotes values, and those can be payload.
+fn without_content(error: &serde_json::Error) -> String {
+    match error.classify() {
+        Category::Data => {
+            format!(
+                "a part is of another type than in a Kinesis event, at line {} column {}",
+                error.line(),
+                error.column()
+            )
+        }
+        Category::Io | Category::Syntax | Category::Eof => error.to_string(),
+    }
+}
+
+/// As much of a text as a message can bear.
+fn excerpt(text: &str) -> String {
+    text.chars().take(200).collect()
+}
+
 /// Seconds with a fraction to whole milliseconds. What is negative or too large saturates.
 fn to_millis(seconds: f64) -> u64 {
     (seconds * 1000.0).round() as u64
@@ -251,7 +275,7 @@ impl Origin {
         }
         Err(EnvelopeError::MixedShards {
             index,
-            found: format!("{} {shard_id}", stream_of(arn)),
+            found: excerpt(&format!("{} {shard_id}", stream_of(arn))),
             expected: format!("{} {}", self.stream_arn, self.shard_id),
         })
     }
@@ -265,7 +289,7 @@ fn stream_of(arn: &str) -> &str {
 fn shard_of(index: usize, event_id: &str) -> Result<&str, EnvelopeError> {
     match event_id.rsplit_once(':') {
         Some((shard_id, _)) if !shard_id.is_empty() => Ok(shard_id),
-        _ => Err(EnvelopeError::NoShard { index, found: event_id.to_owned() }),
+        _ => Err(EnvelopeError::NoShard { index, found: excerpt(event_id) }),
     }
 }
 
@@ -304,7 +328,7 @@ mod tests {
         let batch = parse(&[record(&[])]).expect("a batch");
         assert_eq!(batch.stream_arn(), "arn:aws:kinesis:eu-west-1:123456789012:stream/readings");
         assert_eq!(batch.shard_id(), "shardId-000000000006");
-        let event = batch.get(0).expect("an event");
+        let event = batch.event(0);
         assert_eq!(event.payload, Payload::Decoded(b"Hello"));
         assert_eq!((event.partition_key, event.arrived_at), ("device-7", 1_545_084_650_987));
     }
@@ -327,8 +351,26 @@ mod tests {
         .expect("a batch");
         let decoded: Vec<bool> = batch.iter().map(|event| matches!(event.payload, Payload::Decoded(_))).collect();
         assert_eq!(decoded, [true, false, false, true]);
-        let raw = batch.get(1).expect("an event").payload.bytes();
+        let raw = batch.event(1).payload.bytes();
         assert!(String::from_utf8_lossy(raw).contains("\"not\":\"text\""));
+    }
+
+    #[test]
+    fn no_message_quotes_a_value() {
+        let secret = "hunter2";
+        for path in ["/eventID", "/kinesis/data", "/kinesis/approximateArrivalTimestamp", "/kinesis/sequenceNumber"] {
+            let of_another_type = serde_json::json!({ secret: secret });
+            let said = match parse(&[record(&[(path, of_another_type)])]) {
+                Ok(batch) => match batch.event(0).payload {
+                    Payload::Undecodable { reason, .. } => reason.to_owned(),
+                    Payload::Decoded(_) => panic!("{path} was taken"),
+                },
+                Err(error) => error.to_string(),
+            };
+            assert!(!said.contains(secret), "{said}");
+        }
+        let said = parse_lambda_event(format!(r#"{{"Records":"{secret}"}}"#).as_bytes()).expect_err("no list");
+        assert!(!said.to_string().contains(secret), "{said}");
     }
 
     #[test]
@@ -364,7 +406,7 @@ mod tests {
         assert_eq!(message(r#"{"Records":null}"#), "the event is not a Kinesis event: it has no \"Records\"");
         assert!(message("").starts_with("the event is not a Kinesis event: EOF"));
         assert!(message("[1").contains("not a Kinesis event"));
-        assert!(message(r#"{"Records":{}}"#).contains("expected a sequence"));
+        assert!(message(r#"{"Records":{}}"#).contains("of another type"));
         assert!(message(r#"{"Records":[7]}"#).starts_with("record 0 can't be read"));
         let other = parse(&[record(&[("/eventSource", "aws:sqs".into())])]).expect_err("another source");
         assert!(other.to_string().contains("\"aws:sqs\""));

@@ -8,40 +8,24 @@ use aws_lambda_events::streams::KinesisEventResponse;
 use crate::event::{EnvelopeError, parse_lambda_event};
 use crate::processor::{Deadline, Processor};
 
-/// Why an invocation fails. Lambda then sends the whole batch again, so nothing is lost.
-#[derive(Debug, thiserror::Error)]
-pub enum HandlerError {
-    /// The event is not a batch of Kinesis records.
-    #[error(transparent)]
-    NotKinesis(#[from] EnvelopeError),
-}
-
-impl HandlerError {
-    /// The name under which Lambda reports the error.
-    pub fn name(&self) -> &'static str {
-        match self {
-            HandlerError::NotKinesis(_) => "Kinesieve.NotAKinesisEvent",
-        }
-    }
-}
-
 /// Processes the batch in an invocation's body. The response names the one sequence number to replay
 /// from, or none; `batchItemFailures` is always there, since Lambda takes a response without it for
 /// success.
 ///
 /// # Errors
-/// When the body is not a Kinesis event: nothing of it was processed.
+/// When the body is not a Kinesis event: nothing of it was processed, and Lambda, told that the
+/// invocation failed, sends all of it again.
 pub async fn handle(
     processor: &Processor,
     body: &[u8],
     deadline: Option<Deadline>,
-) -> Result<KinesisEventResponse, HandlerError> {
+) -> Result<KinesisEventResponse, EnvelopeError> {
     let started = Instant::now();
     let batch = Arc::new(parse_lambda_event(body)?);
     let report = processor.process(Arc::clone(&batch), deadline).await;
     let mut response = KinesisEventResponse::default();
     if let Some(stop) = &report.stop {
-        response.add_failure(stop.sequence_number.as_str());
+        response.add_failure(stop.replay_from.as_str());
     }
     let counts = &report.counts;
     tracing::info!(
@@ -52,7 +36,7 @@ pub async fn handle(
         emitted = counts.emitted,
         dead_lettered = counts.all_dead_lettered(),
         unacknowledged = counts.unacknowledged,
-        replay_from = report.stop.as_ref().map(|stop| stop.sequence_number.as_str()),
+        replay_from = report.stop.as_ref().map(|stop| stop.replay_from.as_str()),
         microseconds = started.elapsed().as_micros() as u64,
         "processed a batch",
     );

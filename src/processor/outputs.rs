@@ -1,6 +1,6 @@
 //! The targets of a processor, and how outputs get to them before time is up.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -33,16 +33,11 @@ impl Outputs {
     /// answer by then has failed for now; it may have arrived.
     pub(super) async fn deliver(&self, outputs: &[Output<'_>], answer_by: Option<Instant>) -> Vec<Delivery> {
         let mut results = vec![None; outputs.len()];
-        let mut by_route: BTreeMap<Option<&str>, Vec<usize>> = BTreeMap::new();
-        for (index, output) in outputs.iter().enumerate() {
-            by_route.entry(output.route).or_default().push(index);
-        }
-        for (route, indices) in by_route {
-            let Some(sink) = self.sink(route) else { continue };
-            let routed: Vec<Output<'_>> = indices.iter().map(|&index| outputs[index]).collect();
-            let deliveries = within(answer_by, sink.deliver(&routed)).await.unwrap_or_else(|| {
+        for (sink, indices) in self.by_sink(outputs) {
+            let for_sink: Vec<Output<'_>> = indices.iter().map(|&index| outputs[index]).collect();
+            let deliveries = within(answer_by, sink.deliver(&for_sink)).await.unwrap_or_else(|| {
                 let reason = "the target did not answer before the deadline".to_owned();
-                vec![Delivery::Failed { reason }; routed.len()]
+                vec![Delivery::Failed { reason }; for_sink.len()]
             });
             for (index, delivery) in indices.into_iter().zip(deliveries) {
                 results[index] = Some(delivery);
@@ -50,6 +45,19 @@ impl Outputs {
         }
         let unanswered = || Delivery::Failed { reason: "the target gave no answer for it".to_owned() };
         results.into_iter().map(|result| result.unwrap_or_else(unanswered)).collect()
+    }
+
+    /// Which outputs go to which sink. Several routes may lead to one: what it gets stays in order.
+    fn by_sink(&self, outputs: &[Output<'_>]) -> Vec<(&Arc<dyn Sink>, Vec<usize>)> {
+        let mut groups: Vec<(&Arc<dyn Sink>, Vec<usize>)> = Vec::new();
+        for (index, output) in outputs.iter().enumerate() {
+            let Some(sink) = self.sink(output.route) else { continue };
+            match groups.iter_mut().find(|(known, _)| Arc::ptr_eq(known, sink)) {
+                Some((_, indices)) => indices.push(index),
+                None => groups.push((sink, vec![index])),
+            }
+        }
+        groups
     }
 }
 

@@ -17,7 +17,7 @@ pub struct Report {
     pub counts: Counts,
 }
 
-/// The first event that is not acknowledged: the position to replay from.
+/// The first event that is not acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stop {
     /// Its index in the batch.
@@ -26,6 +26,9 @@ pub struct Stop {
     pub sequence_number: String,
     /// Its index inside its KPL aggregate.
     pub sub_sequence_number: u64,
+    /// The position to replay from: the lowest sequence number that is not acknowledged. The event's
+    /// own, in a batch as the service sends it.
+    pub replay_from: String,
     /// How many times it was tried, this one included, as far as this process knows.
     pub attempts: u32,
     /// What stood in the way.

@@ -1,11 +1,11 @@
 //! The name of a place that outputs go to, as it is written in the settings.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 /// A place that outputs go to.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// `stdout`: a line an output.
     Stdout,
@@ -27,6 +27,29 @@ pub enum InvalidTarget {
     /// It names a service that this version does not deliver to.
     #[error("{0:?} names an AWS resource, which this version does not deliver to: use stdout, file:PATH or none")]
     Arn(String),
+}
+
+impl Target {
+    /// Whether it is the file at `path`, however either is spelt.
+    pub fn is_file(&self, path: &Path) -> bool {
+        matches!(self, Target::File(own) if is_same_file(own, path))
+    }
+}
+
+/// Whether two paths lead to one file, which need not be there yet.
+pub fn is_same_file(left: &Path, right: &Path) -> bool {
+    resolved(left) == resolved(right)
+}
+
+fn resolved(path: &Path) -> PathBuf {
+    if let Ok(resolved) = path.canonicalize() {
+        return resolved;
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match (folder.canonicalize(), path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => path.to_owned(),
+    }
 }
 
 impl FromStr for Target {
@@ -65,6 +88,20 @@ mod tests {
         for text in ["stdout", "none", "file:/tmp/out.ndjson", "file:relative path.ndjson"] {
             assert_eq!(text.parse::<Target>().map(|target| target.to_string()), Ok(text.to_owned()));
         }
+    }
+
+    #[test]
+    fn a_file_is_the_same_however_it_is_spelt() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (plain, detour) = (folder.path().join("o"), folder.path().join(".").join("o"));
+        assert!(Target::File(plain.clone()).is_file(&detour));
+        std::fs::write(&plain, "").expect("written");
+        assert!(Target::File(plain.clone()).is_file(&detour));
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&plain, &link).expect("linked");
+        assert!(is_same_file(&plain, &link));
+        assert!(!is_same_file(&plain, &folder.path().join("other")));
+        assert!(!Target::Stdout.is_file(Path::new("stdout")));
     }
 
     #[test]

@@ -27,6 +27,9 @@ pub enum Format {
     Lines,
 }
 
+/// How far the first line is looked for: the largest event or answer in one line has some 14 MB.
+const MAX_HEAD_BYTES: usize = 32 << 20;
+
 /// Batches from an input.
 pub struct FileSource {
     name: String,
@@ -129,20 +132,14 @@ impl Opener<'_> {
 
     fn open_unknown(self, input: Box<dyn Read + Send>) -> Result<Batches, SourceError> {
         let mut reader = BufReader::new(input);
-        let mut head = Vec::new();
-        // The first line that holds anything says most.
-        while head.trim_ascii().is_empty() {
-            if reader.read_until(b'\n', &mut head).map_err(|source| self.unreadable(source))? == 0 {
-                break;
-            }
-        }
+        let head = self.read_head(&mut reader)?;
         if head.starts_with(&[0x1f, 0x8b]) {
             return Err(self.unknown("it is compressed with gzip: unpack it first"));
         }
         if head.contains(&0) {
             return Err(self.unknown("it is binary"));
         }
-        let first_line = head.trim_ascii().strip_prefix(b"\xef\xbb\xbf").unwrap_or(head.trim_ascii());
+        let first_line = head.trim_ascii();
         let is_document = match first_line.first() {
             // A line of NDJSON is whole by itself; a document's first line is not, or holds "Records".
             Some(b'{') => serde_json::from_slice::<Object>(first_line).map_or(true, |line| line.records.is_some()),
@@ -162,6 +159,26 @@ impl Opener<'_> {
                 if is_get_records { self.get_records(&text) } else { self.lambda_event(&text) }
             }
             Err(error) => Err(self.unknown(&format!("it starts like JSON, but is not whole: {error}"))),
+        }
+    }
+
+    /// Everything up to the first line that holds something: it says most. A mark of the byte order is
+    /// left out.
+    fn read_head(&self, reader: &mut impl BufRead) -> Result<Vec<u8>, SourceError> {
+        const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+        let mut head = Vec::new();
+        loop {
+            let line_start = head.len();
+            let room = (MAX_HEAD_BYTES - line_start) as u64;
+            let read = reader.take(room).read_until(b'\n', &mut head).map_err(|source| self.unreadable(source))?;
+            if line_start == 0 && head.starts_with(BYTE_ORDER_MARK) {
+                head.drain(..BYTE_ORDER_MARK.len());
+            }
+            let line_start = line_start.min(head.len());
+            if read == 0 || head.len() >= MAX_HEAD_BYTES || !head[line_start..].trim_ascii().is_empty() {
+                return Ok(head);
+            }
         }
     }
 
@@ -225,7 +242,7 @@ mod tests {
         while let Some(batch) = source.next_batch().map_err(|error| error.to_string())? {
             payloads.extend(batch.iter().map(|event| String::from_utf8_lossy(event.payload.bytes()).into_owned()));
         }
-        assert_eq!(source.bytes_read(), content.len() as u64);
+        assert_eq!(source.bytes_read(), content.len() as u64, "{content:?}");
         Ok(payloads)
     }
 
@@ -240,7 +257,7 @@ mod tests {
             let value: serde_json::Value = serde_json::from_str(document).expect("JSON");
             let compact = value.to_string();
             let pretty = serde_json::to_string_pretty(&value).expect("JSON");
-            for text in [document, &compact, &pretty, &format!("\n\n{compact}\n")] {
+            for text in [document, &compact, &pretty, &format!("\n\n{compact}\n"), &format!("\u{feff}{pretty}")] {
                 assert_eq!(payloads(text), Ok(vec!["Hello".to_owned()]), "{text}");
             }
         }
@@ -255,6 +272,9 @@ mod tests {
             assert_eq!(payloads(lines), Ok(expected));
         }
         assert_eq!(payloads(""), Ok(Vec::new()));
+        assert_eq!(payloads("\u{feff}one\n"), Ok(vec!["one".to_owned()]));
+        // Seconds, if each blank line meant looking at all before it.
+        assert_eq!(payloads(&"\n".repeat(1_000_000)), Ok(Vec::new()));
     }
 
     #[test]

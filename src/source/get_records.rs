@@ -88,7 +88,7 @@ mod tests {
         for timestamp in ["1545084650.987", "\"2018-12-17T22:10:50.987000+00:00\"", "\"2018-12-18T00:10:50.987+02:00\""]
         {
             let batch = parse(&answer("SGVsbG8=", timestamp), "arn").expect(timestamp);
-            let event = batch.get(0).expect("an event");
+            let event = batch.event(0);
             assert_eq!((event.payload.bytes(), event.arrived_at), (&b"Hello"[..], 1_545_084_650_987));
         }
     }
@@ -98,6 +98,6 @@ mod tests {
         assert!(parse(r#"{"Records":[{"Data":""}]}"#, "arn").expect_err("missing").contains("SequenceNumber"));
         assert!(parse(&answer("", "\"noon\""), "arn").expect_err("no time").contains("record 0"));
         let batch = parse(&answer("%%", "0"), "arn").expect("a batch");
-        assert_eq!(batch.get(0).map(|event| event.payload.bytes()), Some(&b"%%"[..]));
+        assert_eq!(batch.event(0).payload.bytes(), b"%%");
     }
 }

@@ -1,5 +1,5 @@
-//! Batches for a laptop, as an event source mapping would send them: of one shard, in order, 10,000
-//! records or 6 MB at most.
+//! Batches for a laptop, as an event source mapping would send them: of one shard and in order. Lines
+//! come 10,000 records or 6 MB at a time; an event, or an answer of get-records, is a batch by itself.
 
 mod file;
 mod get_records;

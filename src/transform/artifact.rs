@@ -3,12 +3,13 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use wasmtime::component::{Component, InstancePre};
 use wasmtime::{Engine, Precompiled};
 
 use super::contract::{self, ContractError};
-use super::engine::{Purpose, Target, engine};
+use super::engine::{Purpose, Target, Ticker, engine};
 use super::host::{self, HostState};
 #[cfg(feature = "compiler")]
 use super::manifest::sha256_hex;
@@ -124,6 +125,8 @@ pub enum LoadError {
 /// A component that implements the contract, ready to be started any number of times.
 pub struct Transform {
     engine: Engine,
+    /// One for all its guests: they share the engine's epoch.
+    ticker: Arc<Ticker>,
     component: Component,
     digest: String,
 }
@@ -146,8 +149,8 @@ impl Transform {
         &self.digest
     }
 
-    pub(super) fn engine(&self) -> &Engine {
-        &self.engine
+    pub(super) fn ticker(&self) -> Arc<Ticker> {
+        Arc::clone(&self.ticker)
     }
 
     /// The component with all its imports provided.
@@ -190,7 +193,8 @@ impl Transform {
 
     fn checked(path: &Path, engine: Engine, component: Component, sha256: &str) -> Result<Self, LoadError> {
         contract::check(&engine, &component).map_err(|source| LoadError::Contract { path: path.to_owned(), source })?;
-        let transform = Self { engine, component, digest: format!("sha256:{sha256}") };
+        let ticker = Ticker::start(&engine).map_err(|error| LoadError::Engine(error.to_string()))?;
+        let transform = Self { engine, ticker: Arc::new(ticker), component, digest: format!("sha256:{sha256}") };
         // Names fit by now; what this still finds is a function of another type.
         transform
             .linked()

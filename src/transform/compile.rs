@@ -7,6 +7,7 @@ use super::artifact::{Kind, LoadError, invalid, no_engine, read};
 use super::contract;
 use super::engine::{Purpose, Target, engine};
 use super::manifest::{Manifest, sha256_hex};
+use crate::settings;
 
 /// What this build's engine is called in a manifest: it takes no other release's code.
 const ENGINE: &str = "wasmtime 48";
@@ -20,6 +21,12 @@ pub enum BuildError {
     /// It is precompiled already.
     #[error("{path} is precompiled already: give the component (.wasm) that it was made of")]
     AlreadyPrecompiled {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The result would take the component's place.
+    #[error("the output {path} is the component itself: name another file")]
+    OutputIsComponent {
         /// The file.
         path: PathBuf,
     },
@@ -51,6 +58,9 @@ pub struct Built {
 pub fn precompile(component: &Path, target: Target, output: &Path) -> Result<Built, BuildError> {
     if let Kind::Precompiled = Kind::of(component)? {
         return Err(BuildError::AlreadyPrecompiled { path: component.to_owned() });
+    }
+    if settings::is_same_file(component, output) {
+        return Err(BuildError::OutputIsComponent { path: output.to_owned() });
     }
     let source = read(component)?;
     // Before the long work: compiling takes ten seconds for a JavaScript or Python guest.

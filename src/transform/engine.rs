@@ -8,8 +8,6 @@ use std::time::Duration;
 
 use wasmtime::{Config, Engine, Inlining};
 
-use super::precompiled;
-
 /// The machine that a precompiled transform is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
@@ -41,6 +39,7 @@ impl Target {
 
     /// The compiler's name for the machine, and the processor features that every Lambda host of
     /// that architecture has. Naming a machine switches the detection of the one at hand off.
+    #[cfg(feature = "compiler")]
     pub(super) fn machine(self) -> Option<(&'static str, &'static [&'static str])> {
         match self {
             Target::Host => None,
@@ -78,8 +77,10 @@ impl FromStr for Target {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Purpose {
     /// Compile a component and run it here at once: the start waits for the compiler.
+    #[cfg(feature = "compiler")]
     CompileAndRun,
     /// Compile a component for a machine, once, to a file.
+    #[cfg(feature = "compiler")]
     Precompile(Target),
     /// Run what was precompiled.
     RunPrecompiled,
@@ -96,12 +97,15 @@ pub(super) fn engine(purpose: Purpose) -> wasmtime::Result<Engine> {
     config.epoch_interruption(true);
     // Inlining gains 6% and compiles three times as long: worth it where compiling happens once.
     // It is a part of what precompiled code must agree on with the engine that loads it.
-    config.compiler_inlining(match purpose {
-        Purpose::CompileAndRun => Inlining::No,
-        Purpose::Precompile(_) | Purpose::RunPrecompiled => Inlining::Yes,
-    });
-    if let Purpose::Precompile(target) = purpose {
-        precompiled::compile_for(&mut config, target)?;
+    config.compiler_inlining(Inlining::Yes);
+    match purpose {
+        #[cfg(feature = "compiler")]
+        Purpose::CompileAndRun => {
+            config.compiler_inlining(Inlining::No);
+        }
+        #[cfg(feature = "compiler")]
+        Purpose::Precompile(target) => super::precompiled::compile_for(&mut config, target)?,
+        Purpose::RunPrecompiled => {}
     }
     Engine::new(&config)
 }

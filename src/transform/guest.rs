@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use super::Verdict;
 use super::artifact::Transform;
 use super::engine::Ticker;
 use super::instance::{Blueprint, Called, Instance, StartError};
 use super::limits::Limits;
-use super::log::Written;
+use super::log::GuestLines;
+use super::{Emission, Fault, FaultKind, Verdict};
 use crate::event::{Batch, Event, Payload};
 
 /// Verdicts are handed over in groups, so that the hand-over costs nothing a record, yet outputs are
@@ -102,15 +102,15 @@ impl Guest {
     pub fn start(transform: &Transform, limits: Limits, settings: &[(String, String)]) -> Result<Self, StartError> {
         let broken = |error: wasmtime::Error| StartError::Broken(format!("{error:#}"));
         let blueprint = Blueprint::new(transform.linked().map_err(broken)?, limits, settings.into()).map_err(broken)?;
-        let ticker = Ticker::start(transform.engine()).map_err(|error| StartError::NoThread(error.to_string()))?;
+        let ticker = transform.ticker();
         let (jobs, queue) = std_mpsc::channel();
         let (started, outcome) = std_mpsc::sync_channel(1);
         thread::Builder::new()
             .name("guest".into())
             .stack_size(STACK)
             .spawn(move || {
-                let mut worker = Worker { blueprint, ticker, instance: None };
-                let start = worker.start_instance(None);
+                let mut worker = Worker { blueprint, ticker, instance: None, log: GuestLines::default() };
+                let start = worker.start_instance(Duration::MAX);
                 let is_alive = start.is_ok();
                 // Whoever waits for the start holds the other end; if it is gone, so are the jobs.
                 let _ = started.send(start);
@@ -139,9 +139,10 @@ impl Guest {
 /// What lives on the guest's thread.
 struct Worker {
     blueprint: Blueprint,
-    ticker: Ticker,
+    ticker: Arc<Ticker>,
     /// None after a fault, until the next event needs one.
     instance: Option<Instance>,
+    log: GuestLines,
 }
 
 impl Worker {
@@ -151,20 +152,12 @@ impl Worker {
         }
     }
 
-    fn start_instance(&mut self, ends: Option<Instant>) -> Result<(), StartError> {
+    fn start_instance(&mut self, time_left: Duration) -> Result<(), StartError> {
         let _timekeeping = self.ticker.keep_time();
-        let time_left = ends.map_or(Duration::MAX, |ends| ends.saturating_duration_since(Instant::now()));
-        match Instance::start(&self.blueprint, time_left) {
-            Ok((instance, written)) => {
-                write_log(&written, None);
-                self.instance = Some(instance);
-                Ok(())
-            }
-            Err((error, written)) => {
-                write_log(&written, None);
-                Err(error)
-            }
-        }
+        let (start, written) = Instance::start(&self.blueprint, time_left);
+        self.log.write(&written, None);
+        self.instance = Some(start?);
+        Ok(())
     }
 
     fn run(&mut self, queued: QueuedJob) {
@@ -177,7 +170,7 @@ impl Worker {
             }
             // Looked at once an event: the clock costs a tenth of a call that does little.
             let now = Instant::now();
-            let verdict = self.verdict_on(&job, event, now);
+            let verdict = self.verdict_on(&job, index, event, now);
             let is_last = ends_batch(&verdict, job.stop_at);
             pending.push(verdict);
             if is_last {
@@ -193,6 +186,7 @@ impl Worker {
         if let Some(instance) = &mut self.instance {
             instance.rest();
         }
+        self.log.end_batch(&job.batch);
         drop(job);
         if !pending.chunk.verdicts.is_empty() {
             // A receiver that is gone wants no more verdicts.
@@ -200,27 +194,42 @@ impl Worker {
         }
     }
 
-    fn verdict_on(&mut self, job: &Job, event: Event<'_>, now: Instant) -> Verdict {
+    fn verdict_on(&mut self, job: &Job, index: usize, event: Event<'_>, mut now: Instant) -> Verdict {
         if let Payload::Undecodable { .. } = event.payload {
             return Verdict::Undecodable;
         }
-        if job.interrupt_at.is_some_and(|at| now >= at) {
+        let is_over = |now: Instant| job.interrupt_at.is_some_and(|at| now >= at);
+        if is_over(now) {
             return Verdict::Interrupted;
         }
-        if self.instance.is_none()
-            && let Err(error) = self.start_instance(job.interrupt_at)
-        {
-            return Verdict::Unavailable(error.to_string());
+        let was_alive = self.instance.is_some();
+        if !was_alive {
+            let start = self.start_instance(time_until(job.interrupt_at, now));
+            // A start takes its time, which is not the event's.
+            now = Instant::now();
+            if is_over(now) {
+                return Verdict::Interrupted;
+            }
+            if let Err(error) = start {
+                return Verdict::Unavailable(error.to_string());
+            }
         }
         let Some(instance) = self.instance.take() else {
             return Verdict::Unavailable("there is no instance of the transform".to_owned());
         };
-        let time_left = job.interrupt_at.map_or(Duration::MAX, |at| at.saturating_duration_since(now));
+        let time_left = time_until(job.interrupt_at, now);
         let Called { verdict, survivor, written } =
             instance.process(&job.batch, event, self.blueprint.limits, now, time_left);
         self.instance = survivor;
-        write_log(&written, Some((&job.batch, event)));
-        verdict
+        self.log.write(&written, Some((&job.batch, event)));
+        match verdict {
+            // The first event had all the time that a batch has: it would be interrupted for ever.
+            Verdict::Interrupted if index == 0 && was_alive => Verdict::Fault(Fault {
+                kind: FaultKind::Timeout,
+                reason: format!("took longer than all the time that there is for a batch, {time_left:?}"),
+            }),
+            verdict => verdict,
+        }
     }
 }
 
@@ -245,9 +254,12 @@ impl Pending {
     }
 
     fn push(&mut self, verdict: Verdict) {
-        if let Verdict::Emit(outputs) = &verdict {
-            self.bytes += outputs.iter().map(|output| output.data.len()).sum::<usize>();
-        }
+        self.bytes += match &verdict {
+            Verdict::Emit(outputs) => outputs.iter().map(size).sum(),
+            Verdict::Retry(reason) | Verdict::Reject(reason) | Verdict::Unavailable(reason) => reason.len(),
+            Verdict::Fault(fault) => fault.reason.len(),
+            Verdict::Keep | Verdict::Drop | Verdict::Undecodable | Verdict::Interrupted => 0,
+        };
         self.chunk.verdicts.push(verdict);
     }
 
@@ -258,37 +270,12 @@ impl Pending {
     }
 }
 
-/// Passes on what the guest said, with the position of the event that it said it about.
-fn write_log(written: &Written, about: Option<(&Batch, Event<'_>)>) {
-    if written.lines.is_empty() {
-        return;
-    }
-    let shard_id = about.map(|(batch, _)| batch.shard_id());
-    let sequence_number = about.map(|(_, event)| event.sequence_number.as_str());
-    macro_rules! write_at {
-        ($level:expr, $source:expr, $text:expr) => {
-            tracing::event!(
-                target: "kinesieve::guest",
-                $level,
-                source = $source,
-                shard_id,
-                sequence_number,
-                "{}",
-                $text
-            )
-        };
-    }
-    for line in &written.lines {
-        match line.level {
-            tracing::Level::ERROR => write_at!(tracing::Level::ERROR, line.source, line.text),
-            tracing::Level::WARN => write_at!(tracing::Level::WARN, line.source, line.text),
-            tracing::Level::INFO => write_at!(tracing::Level::INFO, line.source, line.text),
-            tracing::Level::DEBUG => write_at!(tracing::Level::DEBUG, line.source, line.text),
-            tracing::Level::TRACE => write_at!(tracing::Level::TRACE, line.source, line.text),
-        }
-    }
-    if written.left_out > 0 {
-        let text = format!("{} more lines of this event are left out", written.left_out);
-        write_at!(tracing::Level::WARN, "kinesieve", text);
-    }
+/// What an output takes of memory: many empty ones are not nothing.
+fn size(output: &Emission) -> usize {
+    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    size_of::<Emission>() + output.data.len() + text(&output.partition_key) + text(&output.route)
+}
+
+fn time_until(end: Option<Instant>, now: Instant) -> Duration {
+    end.map_or(Duration::MAX, |end| end.saturating_duration_since(now))
 }

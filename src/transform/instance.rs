@@ -12,7 +12,7 @@ use super::bindings::kinesieve::transform::types::{Event as EventParam, Outcome}
 use super::bindings::{RecordTransform, RecordTransformPre};
 use super::engine::ticks;
 use super::host::HostState;
-use super::limits::{Limits, START_TIME};
+use super::limits::{HANDED_OVER, Limits, START_TIME};
 use super::log::Written;
 use super::{Fault, FaultKind, Verdict};
 use crate::event::{Batch, Event};
@@ -68,20 +68,15 @@ pub(super) struct Called {
 
 impl Instance {
     /// Makes an instance and configures it, all of it within the time left and [`START_TIME`].
-    pub(super) fn start(blueprint: &Blueprint, time_left: Duration) -> Result<(Self, Written), (StartError, Written)> {
+    pub(super) fn start(blueprint: &Blueprint, time_left: Duration) -> (Result<Self, StartError>, Written) {
         let limits = blueprint.limits;
         let mut store = Store::new(blueprint.pre.engine(), HostState::new(limits.memory));
         store.limiter(|state| &mut state.limiter);
-        // What a guest hands over is copied to the host. It has no more than its memory to give, but
-        // could name the same bytes over and over.
-        store.set_hostcall_fuel(limits.memory);
+        store.set_hostcall_fuel(HANDED_OVER);
         allow(&mut store, Instant::now(), START_TIME.min(time_left));
         let started = start_in(&mut store, blueprint);
         let written = store.data().log.take();
-        match started {
-            Ok(bindings) => Ok((Self { store, bindings }, written)),
-            Err(error) => Err((error, written)),
-        }
+        (started.map(|bindings| Self { store, bindings }), written)
     }
 
     /// Hands one event to the guest, for as long as the limit for an event and the time left allow.
@@ -116,10 +111,10 @@ impl Instance {
             Ok(Outcome::Retry(reason)) => Verdict::Retry(bounded(reason)),
             Ok(Outcome::Reject(reason)) => Verdict::Reject(bounded(reason)),
             Err(error) => {
-                let fault = fault_of(&error, self.store.data(), limits, limits.event_time, &written);
-                let verdict = match fault.kind {
-                    FaultKind::Timeout if is_cut_short => Verdict::Interrupted,
-                    FaultKind::Timeout | FaultKind::Trap | FaultKind::Memory => Verdict::Fault(fault),
+                let verdict = if is_cut_short && is_interrupt(&error) {
+                    Verdict::Interrupted
+                } else {
+                    Verdict::Fault(fault_of(&error, self.store.data(), limits, limits.event_time, &written))
                 };
                 return Called { verdict, survivor: None, written };
             }
@@ -157,14 +152,19 @@ fn allow(store: &mut Store<HostState>, now: Instant, budget: Duration) {
     store.data_mut().call_ends = now + budget;
 }
 
+/// Whether a call ended because its time was over.
+fn is_interrupt(error: &wasmtime::Error) -> bool {
+    matches!(error.downcast_ref::<Trap>(), Some(Trap::Interrupt))
+}
+
 /// What broke, for a person. Memory comes first: a guest that was refused memory may end in any trap.
 fn fault_of(error: &wasmtime::Error, state: &HostState, limits: Limits, time: Duration, written: &Written) -> Fault {
     if state.limiter.refused() {
         let limit = ByteSize::b(limits.memory as u64).display().iec();
-        let reason = format!("asked for more memory than its limit of {limit}");
+        let reason = format!("asked for more memory than its limit of {limit} (KINESIEVE_MEMORY_LIMIT)");
         return Fault { kind: FaultKind::Memory, reason };
     }
-    if let Some(Trap::Interrupt) = error.downcast_ref::<Trap>() {
+    if is_interrupt(error) {
         return Fault { kind: FaultKind::Timeout, reason: format!("took longer than its limit of {time:?}") };
     }
     let what = if let Some(exit) = error.downcast_ref::<I32Exit>() {
@@ -186,10 +186,10 @@ fn fault_of(error: &wasmtime::Error, state: &HostState, limits: Limits, time: Du
 }
 
 /// A reason as long as a log line or a dead letter can bear; guests may write what they like.
-fn bounded(mut reason: String) -> String {
-    if reason.len() > REASON_BYTES {
-        reason.truncate(reason.floor_char_boundary(REASON_BYTES));
-        reason.push('…');
+fn bounded(reason: String) -> String {
+    if reason.len() <= REASON_BYTES {
+        return reason;
     }
-    reason
+    // A copy: cut in place it would keep all of its memory.
+    format!("{}…", &reason[..reason.floor_char_boundary(REASON_BYTES)])
 }

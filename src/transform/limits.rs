@@ -8,6 +8,11 @@ use wasmtime::ResourceLimiter;
 /// function pointers there: a few thousand for the largest guests seen.
 const TABLE_ELEMENTS: usize = 1_000_000;
 
+/// The most bytes that a guest may hand to the host in one call: outputs with their keys and routes, a
+/// reason, a log message. Three times what a PutRecords request can carry, and a bound is needed: a list
+/// can name the same bytes any number of times, and the host would copy each.
+pub(super) const HANDED_OVER: usize = 32 << 20;
+
 /// The time that `configure` and the start of an instance may take. Lambda gives the whole start of
 /// a function ten seconds.
 pub(super) const START_TIME: Duration = Duration::from_secs(5);
@@ -53,7 +58,11 @@ impl MemoryLimiter {
 }
 
 impl ResourceLimiter for MemoryLimiter {
-    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        // What the memory's own declaration forbids would fail later, after it was counted.
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
         // A component may have several memories; the limit is for all of them together.
         let wanted = self.used.saturating_add(desired.saturating_sub(current));
         let granted = wanted <= self.limit;
@@ -65,7 +74,16 @@ impl ResourceLimiter for MemoryLimiter {
         Ok(granted)
     }
 
-    fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+    /// More than the address space of a guest, say: it never came to be asked about.
+    fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.refused = true;
+        Ok(())
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
         let wanted = self.table_elements.saturating_add(desired.saturating_sub(current));
         let granted = wanted <= TABLE_ELEMENTS;
         if granted {
@@ -80,6 +98,16 @@ impl ResourceLimiter for MemoryLimiter {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_memory_forbids_itself_counts_for_nothing() {
+        let mut limiter = MemoryLimiter::new(100);
+        for _ in 0..10 {
+            assert!(!limiter.memory_growing(0, 60, Some(50)).expect("an answer"));
+        }
+        assert!(!limiter.refused());
+        assert!(limiter.memory_growing(0, 50, Some(50)).expect("an answer"));
+    }
 
     #[test]
     fn the_limit_is_for_all_memories_together() {

@@ -1,8 +1,8 @@
 //! What a guest says: through the contract's `log`, or printed to standard output and error.
 //!
 //! Lines are collected while the guest runs and written to the structured log when it is done with
-//! the event, with the event's position. Their number and length are bounded: a guest in an endless
-//! loop of printing can't fill the log or the memory.
+//! the event, with the event's position. Their number and length are bounded, for an event and for a
+//! batch: a guest that prints without end fills neither the memory nor the log.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,8 +11,16 @@ use tracing::Level;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
-/// The most lines that are kept of one event.
+use crate::event::{Batch, Event};
+
+/// The most lines that are kept of one event ...
 const LINES_AN_EVENT: usize = 100;
+
+/// ... and of one batch ...
+const LINES_A_BATCH: usize = 1000;
+
+/// ... and the bytes of them.
+const BYTES_A_BATCH: usize = 1 << 20;
 
 /// The most bytes that are kept of one line.
 const LINE_BYTES: usize = 4096;
@@ -179,6 +187,70 @@ impl Pollable for Pipe {
         Self: 'future,
     {
         Box::pin(std::future::ready(()))
+    }
+}
+
+/// Passes on what the guest says, as far as the batch in hand allows.
+#[derive(Debug)]
+pub(super) struct GuestLines {
+    lines: usize,
+    bytes: usize,
+    left_out: usize,
+}
+
+impl Default for GuestLines {
+    fn default() -> Self {
+        Self { lines: LINES_A_BATCH, bytes: BYTES_A_BATCH, left_out: 0 }
+    }
+}
+
+impl GuestLines {
+    /// Writes lines to the structured log, with the position of the event that they are about.
+    pub(super) fn write(&mut self, written: &Written, about: Option<(&Batch, Event<'_>)>) {
+        self.left_out += written.left_out;
+        for line in &written.lines {
+            if self.lines == 0 || self.bytes < line.text.len() {
+                self.left_out += 1;
+                continue;
+            }
+            self.lines -= 1;
+            self.bytes -= line.text.len();
+            write_line(line, about);
+        }
+    }
+
+    /// Says how many lines were left out of the log, and starts afresh.
+    pub(super) fn end_batch(&mut self, batch: &Batch) {
+        if self.left_out > 0 {
+            tracing::warn!(
+                target: TARGET,
+                shard_id = batch.shard_id(),
+                "{} lines that the transform wrote about this batch are left out",
+                self.left_out,
+            );
+        }
+        *self = Self::default();
+    }
+}
+
+/// What the lines go by in the log, beside our own.
+const TARGET: &str = "kinesieve::guest";
+
+fn write_line(line: &Line, about: Option<(&Batch, Event<'_>)>) {
+    let shard_id = about.map(|(batch, _)| batch.shard_id());
+    let sequence_number = about.map(|(_, event)| event.sequence_number.as_str());
+    // A level has to be known when the program is compiled.
+    macro_rules! write_at {
+        ($level:expr) => {
+            tracing::event!(target: TARGET, $level, source = line.source, shard_id, sequence_number, "{}", line.text)
+        };
+    }
+    match line.level {
+        Level::ERROR => write_at!(Level::ERROR),
+        Level::WARN => write_at!(Level::WARN),
+        Level::INFO => write_at!(Level::INFO),
+        Level::DEBUG => write_at!(Level::DEBUG),
+        Level::TRACE => write_at!(Level::TRACE),
     }
 }
 

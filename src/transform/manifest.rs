@@ -34,6 +34,7 @@ impl Manifest {
 }
 
 /// SHA-256 in hexadecimal.
+#[cfg(feature = "compiler")]
 pub(super) fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }

@@ -6,25 +6,24 @@
 
 use std::path::Path;
 
+use wasmtime::Engine;
 use wasmtime::component::Component;
-use wasmtime::{Config, Engine};
 
+#[cfg(feature = "compiler")]
 use super::engine::Target;
 
 /// Makes the compiler write code for `target` instead of the machine at hand.
-pub(super) fn compile_for(config: &mut Config, target: Target) -> wasmtime::Result<()> {
+#[cfg(feature = "compiler")]
+pub(super) fn compile_for(config: &mut wasmtime::Config, target: Target) -> wasmtime::Result<()> {
     let Some((triple, features)) = target.machine() else { return Ok(()) };
     config.target(triple)?;
     for feature in features {
         // SAFETY: a wrong flag would make the compiler use instructions that the machine lacks. The
         // flags are constants of `Target::machine`, each a feature that all machines of that target
         // have, and the engine checks them once more against the processor when the code is loaded.
-        #[cfg(feature = "compiler")]
         unsafe {
             config.cranelift_flag_enable(feature);
         }
-        #[cfg(not(feature = "compiler"))]
-        let _ = feature;
     }
     Ok(())
 }

@@ -29,20 +29,23 @@ impl Emulator {
             .unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".tools/venv/bin/cargo-lambda"));
         assert!(program.is_file(), "{} is missing: `make tools-lambda` installs it", program.display());
         let port = free_port();
-        let process = Command::new(program)
+        let mut process = Command::new(program)
             .args(["lambda", "watch", "--only-lambda-apis", "-A", "127.0.0.1", "-P", &port.to_string()])
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .expect("the emulator starts");
-        let emulator = Self { port, process };
         let started = Instant::now();
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            // Also where another program was faster to take the port: that one must not answer for ours.
+            if let Ok(Some(status)) = process.try_wait() {
+                panic!("the emulator ended with {status}");
+            }
             assert!(started.elapsed() < PATIENCE, "the emulator does not listen");
             std::thread::sleep(Duration::from_millis(20));
         }
-        emulator
+        Self { port, process }
     }
 
     /// Starts the function with these settings.

@@ -49,13 +49,20 @@ impl Scripted {
         side: &Arc<impl Sink + 'static>,
         dead_letters: Option<&Arc<impl Sink + 'static>>,
     ) -> Processor {
+        self.processor_with(output, side, dead_letters.map(|sink| Arc::clone(sink) as Arc<dyn Sink>))
+    }
+
+    /// The same, with a dead-letter target of another kind than the output's.
+    pub fn processor_with(
+        &self,
+        output: &Arc<impl Sink + 'static>,
+        side: &Arc<impl Sink + 'static>,
+        dead_letters: Option<Arc<dyn Sink>>,
+    ) -> Processor {
         let guest = Guest::start(Self::transform(), self.limits, &[]).expect("the guest starts");
         let output: Arc<dyn Sink> = output.clone();
         let side: Arc<dyn Sink> = side.clone();
-        let dead_letters = dead_letters.map(|sink| {
-            let sink: Arc<dyn Sink> = sink.clone();
-            DeadLetters::new(sink, Self::transform().digest())
-        });
+        let dead_letters = dead_letters.map(|sink| DeadLetters::new(sink, Self::transform().digest()));
         Processor::new(guest, Outputs::new(output, [("side".to_owned(), side)]), dead_letters)
     }
 }

@@ -11,6 +11,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub struct Posted {
     pub path: String,
     pub body: String,
+    /// How much time was left of the invocation; none where no invocation was given out.
+    pub time_left: Option<Duration>,
 }
 
 /// Serves one invocation and passes on everything that is posted.
@@ -53,6 +55,7 @@ fn serve(
 ) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut writer = stream;
+    let mut ends = None;
     loop {
         let mut request_line = String::new();
         if reader.read_line(&mut request_line)? == 0 {
@@ -75,7 +78,9 @@ fn serve(
         match (words.next(), words.next()) {
             (Some("GET"), _) => match take(invocation) {
                 Some(event) => {
-                    let deadline = (SystemTime::now() + time_left).duration_since(UNIX_EPOCH).expect("after 1970");
+                    let end = SystemTime::now() + time_left;
+                    ends = Some(end);
+                    let deadline = end.duration_since(UNIX_EPOCH).expect("after 1970");
                     write!(
                         writer,
                         "HTTP/1.1 200 OK\r\nlambda-runtime-aws-request-id: 6b562146\r\n\
@@ -91,7 +96,8 @@ fn serve(
             },
             (Some("POST"), Some(path)) => {
                 let body = String::from_utf8_lossy(&body).into_owned();
-                let _ = posted.send(Posted { path: path.to_owned(), body });
+                let time_left = ends.map(|end| end.duration_since(SystemTime::now()).unwrap_or_default());
+                let _ = posted.send(Posted { path: path.to_owned(), body, time_left });
                 writer.write_all(b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n")?;
             }
             _ => return Ok(()),
