@@ -14,7 +14,7 @@ use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use kinesieve::event::{Batch, parse_lambda_event};
 use kinesieve::lambda::handle;
 use kinesieve::processor::{Outputs, Processor};
-use kinesieve::settings::Target;
+use kinesieve::settings::{Order, Target};
 use kinesieve::sink::{self, Lines};
 use kinesieve::transform::{Guest, Job, Limits, StopAt, Transform, Verdict};
 
@@ -121,7 +121,8 @@ fn handler(criterion: &mut Criterion) {
     let records = parse_lambda_event(&event).expect("an event").len();
     let mut group = criterion.benchmark_group("handler");
     for (name, guest) in [("keep", guest("keep", &[])), ("rewrite", guest("drop_and_redact", &REWRITE))] {
-        let nowhere = sink::open(&Target::None, Lines::Envelopes).expect("nowhere is always open");
+        let nowhere =
+            runtime.block_on(sink::open(&Target::None, Lines::Envelopes, Order::Key)).expect("nowhere is always open");
         let processor = Processor::new(guest, Outputs::new(nowhere, []), None);
         measure(&mut group, name, records, || {
             let response = runtime.block_on(handle(&processor, black_box(&event), None)).expect("an answer");

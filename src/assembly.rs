@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::dead_letter::DeadLetters;
 use crate::processor::{Outputs, Processor};
-use crate::settings::{Route, Settings, SettingsError, Target};
+use crate::settings::{Order, Route, Settings, SettingsError, Target};
 use crate::sink::{self, Lines, Sink};
 use crate::transform::{Guest, Limits, LoadError, StartError, Transform};
 
@@ -41,7 +41,7 @@ pub enum AssemblyError {
 /// # Errors
 /// When a setting, the transform or a target is not right. Targets are opened last, so that nothing
 /// is made on disk for a start that fails.
-pub fn processor(
+pub async fn processor(
     settings: &Settings,
     routes_from_variables: &[Route],
     default_output: &Target,
@@ -58,35 +58,37 @@ pub fn processor(
         .map_err(|source| AssemblyError::Start { path: settings.transform.display().to_string(), source })?;
 
     let mut opened = Vec::new();
-    let main = open_once(&mut opened, settings.output.as_ref().unwrap_or(default_output))?;
+    let main = open_once(&mut opened, settings.output.as_ref().unwrap_or(default_output), settings.order).await?;
     let mut route_sinks = Vec::new();
     for (name, target) in routes {
-        route_sinks.push((name.to_owned(), open_once(&mut opened, target)?));
+        route_sinks.push((name.to_owned(), open_once(&mut opened, target, settings.order).await?));
     }
     let dead_letters = match settings.dead_letter() {
-        Some(target) => Some(DeadLetters::new(open(target, Lines::Bare)?, transform.digest())),
+        // The order of dead letters tells nobody anything.
+        Some(target) => Some(DeadLetters::new(open(target, Lines::Bare, Order::None).await?, transform.digest())),
         None => None,
     };
     Ok(Processor::new(guest, Outputs::new(main, route_sinks), dead_letters))
 }
 
 /// Outputs that go to one place go through one sink: two would not know of each other's order.
-fn open_once<'a>(
+async fn open_once<'a>(
     opened: &mut Vec<(&'a Target, Arc<dyn Sink>)>,
     target: &'a Target,
+    order: Order,
 ) -> Result<Arc<dyn Sink>, AssemblyError> {
     let is_one_place = |known: &Target| match target {
         Target::File(path) => known.is_file(path),
-        Target::Stdout | Target::None => known == target,
+        Target::Stdout | Target::None | Target::Kinesis(_) => known == target,
     };
     if let Some((_, sink)) = opened.iter().find(|(known, _)| is_one_place(known)) {
         return Ok(Arc::clone(sink));
     }
-    let sink = open(target, Lines::Envelopes)?;
+    let sink = open(target, Lines::Envelopes, order).await?;
     opened.push((target, Arc::clone(&sink)));
     Ok(sink)
 }
 
-fn open(target: &Target, lines: Lines) -> Result<Arc<dyn Sink>, AssemblyError> {
-    sink::open(target, lines).map_err(|source| AssemblyError::Target { target: target.clone(), source })
+async fn open(target: &Target, lines: Lines, order: Order) -> Result<Arc<dyn Sink>, AssemblyError> {
+    sink::open(target, lines, order).await.map_err(|source| AssemblyError::Target { target: target.clone(), source })
 }

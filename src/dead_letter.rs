@@ -1,6 +1,7 @@
 //! The envelope of an event that can't be processed, and the way to its target.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -87,8 +88,9 @@ impl DeadLetters {
         Self { sink, transform: transform.into() }
     }
 
-    /// Writes dead letters and waits until the target has them: one result a letter, in order.
-    pub async fn write(&self, batch: &Batch, letters: &[DeadLetter<'_>]) -> Vec<Delivery> {
+    /// Writes dead letters and waits until the target has them, or the time is up: one result a letter, in
+    /// order.
+    pub async fn write(&self, batch: &Batch, letters: &[DeadLetter<'_>], until: Option<Instant>) -> Vec<Delivery> {
         let bodies: Vec<Vec<u8>> = letters.iter().map(|letter| self.encode(batch, letter)).collect();
         let outputs: Vec<Output<'_>> = letters
             .iter()
@@ -101,7 +103,7 @@ impl DeadLetters {
                 sub_sequence_number: letter.event.sub_sequence_number,
             })
             .collect();
-        self.sink.deliver(&outputs).await
+        self.sink.deliver(&outputs, until).await
     }
 
     fn encode(&self, batch: &Batch, letter: &DeadLetter<'_>) -> Vec<u8> {

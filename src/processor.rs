@@ -17,7 +17,7 @@ pub use outputs::Outputs;
 pub use report::{Cause, Counts, Report, Stop};
 
 use attempts::{Attempts, Blocked, attempts_of};
-use outputs::within;
+use outputs::{before, within};
 
 use crate::dead_letter::{DeadLetter, DeadLetters, Kind};
 use crate::event::{Batch, Event, Payload};
@@ -258,7 +258,7 @@ impl Settlement<'_> {
         // Half of the time left, so that a target that hangs leaves some for the outputs of the events
         // before the first failure.
         let by = self.answer_by.map(|by| by - by.saturating_duration_since(Instant::now()) / 2);
-        let deliveries = within(by, dead_letters.write(self.batch, &letters)).await.unwrap_or_default();
+        let deliveries = within(by, dead_letters.write(self.batch, &letters, before(by))).await.unwrap_or_default();
         let mut deliveries = deliveries.into_iter();
         for failure in failures {
             let why_not = match deliveries.next() {

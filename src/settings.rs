@@ -4,6 +4,7 @@
 //! flags and the environment, a flag first. What is unknown, malformed or contradictory stops the
 //! start with one line that names it.
 
+mod arn;
 mod target;
 mod values;
 mod variables;
@@ -16,8 +17,9 @@ use bytesize::ByteSize;
 use clap::{Args, Parser};
 use tracing::level_filters::LevelFilter;
 
+pub use arn::{Arn, InvalidArn};
 pub use target::{InvalidTarget, Target, is_same_file};
-pub use values::{Route, normal_route};
+pub use values::{Order, Route, normal_route};
 pub use variables::{PREFIX, check_variables, ignore_empty_variables};
 
 /// Why the settings don't stand.
@@ -64,8 +66,8 @@ pub struct Settings {
     #[arg(long, env = "KINESIEVE_TRANSFORM_SETTINGS", value_name = "SETTINGS", hide_env_values = true)]
     pub transform_settings: Option<String>,
 
-    /// Where outputs go: stdout, file:PATH (NDJSON, appended) or none; `kinesieve run` writes them to
-    /// stdout if nothing is said
+    /// Where outputs go: the ARN of a Kinesis stream, stdout, file:PATH (NDJSON, appended) or none;
+    /// `kinesieve run` writes them to stdout if nothing is said
     #[arg(long, env = "KINESIEVE_OUTPUT", value_name = "TARGET")]
     pub output: Option<Target>,
 
@@ -77,6 +79,11 @@ pub struct Settings {
     /// stops its shard until it is processed or expires
     #[arg(long, env = "KINESIEVE_DEAD_LETTER", value_name = "TARGET")]
     pub dead_letter: Option<Target>,
+
+    /// The order in which outputs of one partition key reach a stream: key keeps it, none gives it up for
+    /// speed
+    #[arg(long, env = "KINESIEVE_ORDER", value_name = "ORDER", default_value = "key")]
+    pub order: Order,
 
     /// Time that the transform may take for one event, sleeping included; for example 500ms or 2s
     #[arg(long, env = "KINESIEVE_EVENT_TIMEOUT", value_name = "DURATION", default_value = "1s", value_parser = values::event_timeout)]

@@ -4,6 +4,7 @@ mod bad_input;
 mod command_line;
 mod events;
 mod function;
+mod kinesis_target;
 mod precompiled;
 mod promise;
 mod sandbox;

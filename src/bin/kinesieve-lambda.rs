@@ -17,7 +17,7 @@ fn main() -> ExitCode {
         }
     };
     runtime.block_on(async {
-        let (processor, deadline_reserve) = match start() {
+        let (processor, deadline_reserve) = match start().await {
             Ok(started) => started,
             Err(error) => {
                 let message = error.to_string();
@@ -46,7 +46,7 @@ fn end_with_a_panic() {
     }));
 }
 
-fn start() -> anyhow::Result<(kinesieve::processor::Processor, std::time::Duration)> {
+async fn start() -> anyhow::Result<(kinesieve::processor::Processor, std::time::Duration)> {
     let (settings, routes) = FunctionSettings::from_variables(std::env::vars_os())?;
     telemetry::log_json(settings.common.log);
     let function_memory = check_environment()?;
@@ -58,6 +58,6 @@ fn start() -> anyhow::Result<(kinesieve::processor::Processor, std::time::Durati
             bytesize::ByteSize::b(function_memory),
         );
     }
-    let processor = assembly::processor(&settings.common, &routes, &Target::Stdout)?;
+    let processor = assembly::processor(&settings.common, &routes, &Target::Stdout).await?;
     Ok((processor, settings.deadline_reserve))
 }

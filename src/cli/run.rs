@@ -48,14 +48,15 @@ pub(super) struct RunArguments {
     settings: Settings,
 }
 
-pub(super) fn run(arguments: RunArguments) -> anyhow::Result<u8> {
+pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<u8> {
     let settings = &arguments.settings;
     let routes = check_variables(std::env::vars_os())?;
     settings.check_input(&arguments.input, &routes)?;
     // The input is looked at first: reading it is the cheaper of two ways to fail.
     let source = FileSource::open(&arguments.input, arguments.input_format)?;
     let waiting = Progress::waiting_for(format!("loading {}", settings.transform.display()));
-    let processor = assembly::processor(settings, &routes, &Target::Stdout);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let processor = runtime.block_on(assembly::processor(settings, &routes, &Target::Stdout));
     waiting.finish();
     let processor = processor?;
     let on_stdout = settings.output.as_ref().is_none_or(|target| *target == Target::Stdout);
@@ -63,7 +64,6 @@ pub(super) fn run(arguments: RunArguments) -> anyhow::Result<u8> {
     telemetry::log_text(settings.log, progress.clone(), colours_wanted());
 
     let started = Instant::now();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut counts = Counts::default();
     let outcome = runtime.block_on(process_all(source, &processor, &progress, &mut counts));
     progress.finish();

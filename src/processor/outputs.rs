@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::settings::normal_route;
 use crate::sink::{Delivery, Output, Sink};
@@ -35,7 +35,7 @@ impl Outputs {
         let mut results = vec![None; outputs.len()];
         for (sink, indices) in self.by_sink(outputs) {
             let for_sink: Vec<Output<'_>> = indices.iter().map(|&index| outputs[index]).collect();
-            let deliveries = within(answer_by, sink.deliver(&for_sink)).await.unwrap_or_else(|| {
+            let deliveries = within(answer_by, sink.deliver(&for_sink, before(answer_by))).await.unwrap_or_else(|| {
                 let reason = "the target did not answer before the deadline".to_owned();
                 vec![Delivery::Failed { reason }; for_sink.len()]
             });
@@ -59,6 +59,14 @@ impl Outputs {
         }
         groups
     }
+}
+
+/// A little before a point in time: a sink that gives up by itself can tell what it delivered, one that
+/// is given up can not.
+pub(super) fn before(until: Option<Instant>) -> Option<Instant> {
+    const MARGIN: Duration = Duration::from_millis(100);
+
+    until.map(|until| until - MARGIN.min(until.saturating_duration_since(Instant::now()) / 10))
 }
 
 /// Waits until a point in time; none: it was reached first.

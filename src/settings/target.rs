@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use super::arn::Arn;
+
 /// A place that outputs go to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
@@ -13,20 +15,30 @@ pub enum Target {
     File(PathBuf),
     /// `none`: nowhere.
     None,
+    /// The ARN of a Kinesis stream.
+    Kinesis(Arn),
 }
+
+/// What a target can be, for messages.
+const FORMS: &str = "the ARN of a Kinesis stream, stdout, file:PATH or none";
 
 /// A text that names no target.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTarget {
     /// It has none of the forms.
-    #[error("{0:?} is no target: use stdout, file:PATH or none")]
+    #[error("{0:?} is no target: use {FORMS}")]
     Unknown(String),
     /// There is no path behind `file:`.
     #[error("\"file:\" lacks its path: use file:PATH")]
     NoPath,
-    /// It names a service that this version does not deliver to.
-    #[error("{0:?} names an AWS resource, which this version does not deliver to: use stdout, file:PATH or none")]
-    Arn(String),
+    /// It starts like an ARN, but is none of a stream.
+    #[error("{arn:?} is no target: {reason}; use {FORMS}")]
+    Arn {
+        /// What was given.
+        arn: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
 }
 
 impl Target {
@@ -62,11 +74,29 @@ impl FromStr for Target {
             "file:" => Err(InvalidTarget::NoPath),
             _ => match text.strip_prefix("file:") {
                 Some(path) => Ok(Target::File(path.into())),
-                None if text.starts_with("arn:") => Err(InvalidTarget::Arn(text.to_owned())),
+                None if text.starts_with("arn:") => {
+                    stream(text).map_err(|reason| InvalidTarget::Arn { arn: text.to_owned(), reason })
+                }
                 None => Err(InvalidTarget::Unknown(text.to_owned())),
             },
         }
     }
+}
+
+fn stream(text: &str) -> Result<Target, &'static str> {
+    let arn: Arn = text.parse().map_err(|_| "it is no ARN (arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE)")?;
+    let name = match (arn.service.as_str(), arn.resource.strip_prefix("stream/")) {
+        ("kinesis", Some(name)) => name,
+        ("kinesis", None) => return Err("it is not a stream's (...:stream/NAME)"),
+        _ => return Err("it is another service's, which this version does not deliver to"),
+    };
+    if name.contains('/') {
+        return Err("it is a consumer's: name the stream itself");
+    }
+    if name.is_empty() || arn.region.is_empty() || arn.account.is_empty() {
+        return Err("it lacks its region, its account or its name");
+    }
+    Ok(Target::Kinesis(arn))
 }
 
 impl fmt::Display for Target {
@@ -75,6 +105,7 @@ impl fmt::Display for Target {
             Target::Stdout => formatter.write_str("stdout"),
             Target::File(path) => write!(formatter, "file:{}", path.display()),
             Target::None => formatter.write_str("none"),
+            Target::Kinesis(arn) => arn.fmt(formatter),
         }
     }
 }
@@ -85,7 +116,13 @@ mod tests {
 
     #[test]
     fn a_target_is_read_back_as_it_was_written() {
-        for text in ["stdout", "none", "file:/tmp/out.ndjson", "file:relative path.ndjson"] {
+        for text in [
+            "stdout",
+            "none",
+            "file:/tmp/out.ndjson",
+            "file:relative path.ndjson",
+            "arn:aws-cn:kinesis:cn-north-1:123456789012:stream/readings",
+        ] {
             assert_eq!(text.parse::<Target>().map(|target| target.to_string()), Ok(text.to_owned()));
         }
     }
@@ -109,6 +146,10 @@ mod tests {
         let message = |text: &str| text.parse::<Target>().expect_err(text).to_string();
         assert!(message("file:").contains("file:PATH"));
         assert!(message("Stdout").contains("\"Stdout\""));
-        assert!(message("arn:aws:sqs:eu-west-1:123456789012:q").contains("AWS resource"));
+        assert!(message("arn:aws:sqs:eu-west-1:123456789012:q").contains("another service's"));
+        assert!(message("arn:aws:kinesis:eu-west-1:123456789012:stream/a/consumer/b:1").contains("a consumer's"));
+        assert!(message("arn:aws:kinesis:eu-west-1:123456789012:table/a").contains("stream/NAME"));
+        assert!(message("arn:aws:kinesis::123456789012:stream/a").contains("its region"));
+        assert!(message("arn:aws").contains("it is no ARN"));
     }
 }

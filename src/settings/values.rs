@@ -42,6 +42,27 @@ pub fn normal_route(name: &str) -> String {
     name.to_lowercase().replace('_', "-")
 }
 
+/// How far the order of events is kept on the way out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// An output is never delivered after a later one of the same partition key.
+    Key,
+    /// Outputs go side by side.
+    None,
+}
+
+impl FromStr for Order {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "key" => Ok(Order::Key),
+            "none" => Ok(Order::None),
+            _ => Err(format!("{text:?} is no order: use key or none")),
+        }
+    }
+}
+
 /// A Lambda invocation lasts 15 minutes at most; the clock of a guest ticks every 10 ms.
 pub(super) fn event_timeout(text: &str) -> Result<Duration, String> {
     duration(text, Duration::from_millis(10)..=Duration::from_secs(900))

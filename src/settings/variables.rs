@@ -165,7 +165,7 @@ mod tests {
         );
         assert_eq!(
             message(&[("KINESIEVE_DEAD_LETTER", "nowhere")]),
-            "KINESIEVE_DEAD_LETTER: \"nowhere\" is no target: use stdout, file:PATH or none"
+            "KINESIEVE_DEAD_LETTER: \"nowhere\" is no target: use the ARN of a Kinesis stream, stdout, file:PATH or none"
         );
         assert!(message(&[("KINESIEVE_ROUTE_A", "x")]).starts_with("KINESIEVE_ROUTE_A: \"x\" is no target"));
     }

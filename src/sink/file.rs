@@ -7,6 +7,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use super::{Deliveries, Delivery, Lines, Output, Sink, line};
 
@@ -32,7 +33,7 @@ impl File {
 }
 
 impl Sink for File {
-    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>]) -> Deliveries<'a> {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Deliveries<'a> {
         let text = line::encode(outputs, self.lines);
         let count = outputs.len();
         let appender = Arc::clone(&self.appender);

@@ -1,15 +1,23 @@
 //! Where outputs go: one file a service, one trait.
 
+mod aws;
+mod backoff;
 mod file;
+mod kinesis;
 mod line;
 mod none;
+mod queue;
 mod stdout;
 
 use std::pin::Pin;
 use std::sync::Arc;
 
+use std::time::Instant;
+
+pub use kinesis::Kinesis;
+
 use crate::event::SequenceNumber;
-use crate::settings::Target;
+use crate::settings::{Order, Target};
 
 /// One record to deliver, as a view into the batch or into what the transform gave.
 #[derive(Debug, Clone, Copy)]
@@ -51,8 +59,9 @@ pub type Deliveries<'a> = Pin<Box<dyn Future<Output = Vec<Delivery>> + Send + 'a
 /// Limits, splitting and retries of a service stay inside its sink. An output is never delivered
 /// after a later one of the same partition key.
 pub trait Sink: Send + Sync {
-    /// Delivers outputs, and answers with one result for each, in their order.
-    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>]) -> Deliveries<'a>;
+    /// Delivers outputs, and answers with one result for each, in their order. What is not delivered by
+    /// `until` is to be given up, so that what was delivered can be told; none: there is no hurry.
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], until: Option<Instant>) -> Deliveries<'a>;
 }
 
 /// What is written for each output where a target holds lines.
@@ -64,12 +73,13 @@ pub enum Lines {
     Bare,
 }
 
-/// Opens a target.
+/// Opens a target. A service is not asked for anything yet.
 ///
 /// # Errors
-/// When it can't be written to.
-pub fn open(target: &Target, lines: Lines) -> std::io::Result<Arc<dyn Sink>> {
+/// When a file can't be written to.
+pub async fn open(target: &Target, lines: Lines, order: Order) -> std::io::Result<Arc<dyn Sink>> {
     Ok(match target {
+        Target::Kinesis(arn) => Arc::new(Kinesis::new(&aws::config(arn).await, arn.to_string(), order)),
         Target::Stdout => Arc::new(stdout::Stdout::new(lines)),
         Target::None => Arc::new(none::Nowhere),
         Target::File(path) => Arc::new(file::File::open(path, lines)?),

@@ -1,6 +1,8 @@
 //! The target `none`: takes everything and keeps nothing. For measuring, and for transforms that are
 //! run for what they log.
 
+use std::time::Instant;
+
 use super::{Deliveries, Delivery, Output, Sink};
 
 /// Delivers nowhere.
@@ -8,7 +10,7 @@ use super::{Deliveries, Delivery, Output, Sink};
 pub(super) struct Nowhere;
 
 impl Sink for Nowhere {
-    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>]) -> Deliveries<'a> {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Deliveries<'a> {
         Box::pin(std::future::ready(vec![Delivery::Delivered; outputs.len()]))
     }
 }

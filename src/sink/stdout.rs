@@ -1,6 +1,7 @@
 //! The target `stdout`: a line an output on standard output.
 
 use std::io::{self, Write};
+use std::time::Instant;
 
 use super::{Deliveries, Lines, Output, Sink, file, line};
 
@@ -17,7 +18,7 @@ impl Stdout {
 }
 
 impl Sink for Stdout {
-    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>]) -> Deliveries<'a> {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Deliveries<'a> {
         let text = line::encode(outputs, self.lines);
         let count = outputs.len();
         Box::pin(async move {

@@ -2,6 +2,7 @@
 
 pub mod emulator;
 pub mod events;
+pub mod kinesis;
 pub mod runtime_api;
 pub mod sinks;
 

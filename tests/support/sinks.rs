@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kinesieve::sink::{Deliveries, Delivery, Output, Sink};
 
@@ -51,7 +51,7 @@ impl Recorder {
 }
 
 impl Sink for Recorder {
-    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>]) -> Deliveries<'a> {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Deliveries<'a> {
         let mut places: HashMap<&str, usize> = HashMap::new();
         let mut plan = self.plan.lock().expect("unpoisoned");
         let mut taken = self.taken.lock().expect("unpoisoned");
@@ -86,7 +86,7 @@ impl Sink for Recorder {
 pub struct Hanging;
 
 impl Sink for Hanging {
-    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>]) -> Deliveries<'a> {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Deliveries<'a> {
         Box::pin(async {
             tokio::time::sleep(Duration::from_secs(3600)).await;
             vec![Delivery::Delivered; outputs.len()]
@@ -99,7 +99,7 @@ impl Sink for Hanging {
 pub struct Taciturn;
 
 impl Sink for Taciturn {
-    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>]) -> Deliveries<'a> {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Deliveries<'a> {
         Box::pin(std::future::ready(vec![Delivery::Delivered; outputs.len() / 2]))
     }
 }

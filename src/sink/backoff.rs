@@ -1,0 +1,52 @@
+//! How long to wait before a service is asked again.
+
+use std::time::Duration;
+
+/// The longest wait after the first failure.
+const FIRST: Duration = Duration::from_millis(50);
+
+/// The longest wait at all: an invocation of Lambda has no minutes to lose.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// Exponential backoff with full jitter: each wait is drawn from zero to a bound that doubles. Many
+/// functions that were throttled together do not come back together.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Backoff {
+    failures: u32,
+}
+
+impl Backoff {
+    /// The next wait, after one more failure. `chance` is from 0 to 1.
+    pub(super) fn after_failure(&mut self, chance: f64) -> Duration {
+        let bound = FIRST.saturating_mul(1 << self.failures.min(16)).min(LONGEST);
+        self.failures = self.failures.saturating_add(1);
+        bound.mul_f64(chance.clamp(0.0, 1.0))
+    }
+
+    /// Something went through: the next failure is a first one again.
+    pub(super) fn after_success(&mut self) {
+        self.failures = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bound_doubles_up_to_the_longest_and_starts_anew_after_a_success() {
+        let mut backoff = Backoff::default();
+        let bounds: Vec<u128> = (0..9).map(|_| backoff.after_failure(1.0).as_millis()).collect();
+        assert_eq!(bounds, [50, 100, 200, 400, 800, 1600, 3200, 5000, 5000]);
+        backoff.after_success();
+        assert_eq!(backoff.after_failure(1.0), FIRST);
+        assert_eq!(backoff.after_failure(0.0), Duration::ZERO);
+    }
+
+    #[test]
+    fn it_never_overflows() {
+        let mut backoff = Backoff { failures: u32::MAX };
+        assert_eq!(backoff.after_failure(1.0), LONGEST);
+        assert_eq!(backoff.after_failure(0.5), LONGEST / 2);
+    }
+}
