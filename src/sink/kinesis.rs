@@ -56,13 +56,16 @@ impl Kinesis {
         let mut pause_ends = Instant::now();
         let mut gives_up = until.unwrap_or_else(|| Instant::now() + PATIENCE);
         loop {
+            // One look at the clock: were the pause to end between two, nothing would be on its way, nothing
+            // would wait, and the rest would count as given up.
+            let now = Instant::now();
             while on_their_way.len() < REQUESTS_AT_ONCE
-                && Instant::now() >= pause_ends
+                && now >= pause_ends
                 && let Some(request) = queue.next_request()
             {
                 on_their_way.push(self.send(outputs, request));
             }
-            let is_paused = Instant::now() < pause_ends && !queue.is_empty();
+            let is_paused = now < pause_ends && !queue.is_empty();
             if on_their_way.is_empty() && !is_paused {
                 return queue.finish("it was not sent");
             }
