@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use super::kinesieve_lambda;
@@ -85,9 +86,23 @@ impl Function {
     }
 }
 
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address").port()
+/// A port that nobody listens on. From below the range that the system gives to connections, of which the
+/// other tests open many: one of those could take the port before the emulator does.
+fn free_port() -> u16 {
+    const FIRST: u16 = 12_000;
+    const COUNT: u16 = 16_000;
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
+
+    // Runs side by side start at different places.
+    let start = std::process::id() % u32::from(COUNT);
+    for _ in 0..COUNT {
+        let offset = start + u32::from(TAKEN.fetch_add(1, Ordering::Relaxed));
+        let port = FIRST + (offset % u32::from(COUNT)) as u16;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no port is free from {FIRST} on");
 }
 
 impl Drop for Emulator {
