@@ -97,7 +97,7 @@ impl DeadLetters {
             .zip(&bodies)
             .map(|(letter, body)| Output {
                 data: body,
-                partition_key: letter.event.partition_key,
+                partition_key: key(letter.event),
                 route: None,
                 sequence_number: letter.event.sequence_number,
                 sub_sequence_number: letter.event.sub_sequence_number,
@@ -123,6 +123,12 @@ impl DeadLetters {
         };
         serde_json::to_vec(&envelope).expect("strings and integers into a Vec: neither side can fail")
     }
+}
+
+/// The key to deliver under. A record that can't be decoded may have lost its own, and a stream takes no
+/// record without one; its position will do.
+fn key(event: Event<'_>) -> &str {
+    if event.partition_key.is_empty() { event.sequence_number.as_str() } else { event.partition_key }
 }
 
 /// Milliseconds since the Unix epoch as RFC 3339. A batch holds arrivals within the calendar.

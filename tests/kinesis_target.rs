@@ -167,6 +167,24 @@ fn an_output_that_no_stream_takes_is_dead_lettered() {
     assert_eq!((&letter["kind"], &letter["sequenceNumber"]), (&"undeliverable".into(), &sequence_number(1).into()));
 }
 
+/// A record whose very JSON is broken has no key left, and a stream takes none without.
+#[test]
+fn a_record_that_lost_its_key_can_be_dead_lettered_to_a_stream() {
+    let stub = KinesisStub::start(Faults::default(), 0);
+    let dead_letters = target(&stub, Order::None);
+    let output = Arc::<Recorder>::default();
+    let transform = Scripted::new(Limits::default());
+    let processor = transform.processor_with(&output, &output, Some(dead_letters));
+    let mut broken = record(0, "key", &"keep".into());
+    broken["kinesis"]["partitionKey"] = serde_json::json!({ "not": "a key" });
+    let batch = parse_lambda_event(&event_of([broken, record(1, "key", &"keep".into())])).expect("a batch");
+    assert_eq!(block_on(processor.process(Arc::new(batch), None)).stop, None);
+    let puts = stub.puts();
+    assert_eq!((puts.len(), puts[0].partition_key.clone()), (1, sequence_number(0)));
+    let letter: serde_json::Value = serde_json::from_slice(&puts[0].data).expect("JSON");
+    assert_eq!((&letter["kind"], &letter["partitionKey"]), (&"decode".into(), &"".into()));
+}
+
 #[test]
 fn the_command_line_delivers_to_a_stream_by_its_arn() {
     let stub = KinesisStub::start(Faults { refused_record: 0.3, ..Faults::default() }, 7);
