@@ -124,10 +124,10 @@ pub enum LoadError {
 
 /// A component that implements the contract, ready to be started any number of times.
 pub struct Transform {
-    engine: Engine,
     /// One for all its guests: they share the engine's epoch.
     ticker: Arc<Ticker>,
-    component: Component,
+    /// The component with all its imports provided.
+    linked: InstancePre<HostState>,
     digest: String,
 }
 
@@ -153,9 +153,8 @@ impl Transform {
         Arc::clone(&self.ticker)
     }
 
-    /// The component with all its imports provided.
-    pub(super) fn linked(&self) -> wasmtime::Result<InstancePre<HostState>> {
-        host::linker(&self.engine)?.instantiate_pre(&self.component)
+    pub(super) fn linked(&self) -> InstancePre<HostState> {
+        self.linked.clone()
     }
 
     #[cfg(feature = "compiler")]
@@ -193,13 +192,12 @@ impl Transform {
 
     fn checked(path: &Path, engine: Engine, component: Component, sha256: &str) -> Result<Self, LoadError> {
         contract::check(&engine, &component).map_err(|source| LoadError::Contract { path: path.to_owned(), source })?;
-        let ticker = Ticker::start(&engine).map_err(|error| LoadError::Engine(error.to_string()))?;
-        let transform = Self { engine, ticker: Arc::new(ticker), component, digest: format!("sha256:{sha256}") };
         // Names fit by now; what this still finds is a function of another type.
-        transform
-            .linked()
+        let linked = host::linker(&engine)
+            .and_then(|linker| linker.instantiate_pre(&component))
             .map_err(|error| LoadError::Invalid { path: path.to_owned(), reason: format!("{error:#}") })?;
-        Ok(transform)
+        let ticker = Ticker::start(&engine).map_err(|error| LoadError::Engine(error.to_string()))?;
+        Ok(Self { ticker: Arc::new(ticker), linked, digest: format!("sha256:{sha256}") })
     }
 }
 

@@ -101,7 +101,7 @@ impl Guest {
     /// When the guest refuses its settings or breaks while it starts.
     pub fn start(transform: &Transform, limits: Limits, settings: &[(String, String)]) -> Result<Self, StartError> {
         let broken = |error: wasmtime::Error| StartError::Broken(format!("{error:#}"));
-        let blueprint = Blueprint::new(transform.linked().map_err(broken)?, limits, settings.into()).map_err(broken)?;
+        let blueprint = Blueprint::new(transform.linked(), limits, settings.into()).map_err(broken)?;
         let ticker = transform.ticker();
         let (jobs, queue) = std_mpsc::channel();
         let (started, outcome) = std_mpsc::sync_channel(1);
@@ -226,7 +226,10 @@ impl Worker {
             // The first event had all the time that a batch has: it would be interrupted for ever.
             Verdict::Interrupted if index == 0 && was_alive => Verdict::Fault(Fault {
                 kind: FaultKind::Timeout,
-                reason: format!("took longer than all the time that there is for a batch, {time_left:?}"),
+                reason: format!(
+                    "took longer than all the time that there is for a batch, {time_left:?}: give the function a \
+                     longer timeout, or the transform less (KINESIEVE_EVENT_TIMEOUT)"
+                ),
             }),
             verdict => verdict,
         }

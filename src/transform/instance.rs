@@ -114,7 +114,8 @@ impl Instance {
                 let verdict = if is_cut_short && is_interrupt(&error) {
                     Verdict::Interrupted
                 } else {
-                    Verdict::Fault(fault_of(&error, self.store.data(), limits, limits.event_time, &written))
+                    let time = format!("{:?} (KINESIEVE_EVENT_TIMEOUT)", limits.event_time);
+                    Verdict::Fault(fault_of(&error, self.store.data(), limits, &time, &written))
                 };
                 return Called { verdict, survivor: None, written };
             }
@@ -130,7 +131,8 @@ impl Instance {
 
 fn start_in(store: &mut Store<HostState>, blueprint: &Blueprint) -> Result<RecordTransform, StartError> {
     let broken = |error: &wasmtime::Error, store: &Store<HostState>| {
-        let fault = fault_of(error, store.data(), blueprint.limits, START_TIME, &Written::default());
+        let time = format!("{START_TIME:?}");
+        let fault = fault_of(error, store.data(), blueprint.limits, &time, &Written::default());
         StartError::Broken(fault.reason)
     };
     let bindings = match blueprint.pre.instantiate(&mut *store) {
@@ -158,14 +160,14 @@ fn is_interrupt(error: &wasmtime::Error) -> bool {
 }
 
 /// What broke, for a person. Memory comes first: a guest that was refused memory may end in any trap.
-fn fault_of(error: &wasmtime::Error, state: &HostState, limits: Limits, time: Duration, written: &Written) -> Fault {
+fn fault_of(error: &wasmtime::Error, state: &HostState, limits: Limits, time: &str, written: &Written) -> Fault {
     if state.limiter.refused() {
         let limit = ByteSize::b(limits.memory as u64).display().iec();
         let reason = format!("asked for more memory than its limit of {limit} (KINESIEVE_MEMORY_LIMIT)");
         return Fault { kind: FaultKind::Memory, reason };
     }
     if is_interrupt(error) {
-        return Fault { kind: FaultKind::Timeout, reason: format!("took longer than its limit of {time:?}") };
+        return Fault { kind: FaultKind::Timeout, reason: format!("took longer than its limit of {time}") };
     }
     let what = if let Some(exit) = error.downcast_ref::<I32Exit>() {
         format!("exited with status {}", exit.0)
