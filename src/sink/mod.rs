@@ -11,7 +11,6 @@ mod stdout;
 
 use std::pin::Pin;
 use std::sync::Arc;
-
 use std::time::Instant;
 
 pub use kinesis::Kinesis;
