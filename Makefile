@@ -1,7 +1,7 @@
 # What a person types; `make` alone lists it.
 #
-# Needs Rust (with rustup) and Python 3. What else is needed is installed below .tools/, once, at versions
-# that scripts/requirements-*.txt name.
+# Needs Rust (with rustup), Python 3 and Node.js. What else is needed is installed below .tools/, once, at
+# versions that scripts/requirements-*.txt and scripts/emulators/package-lock.json name.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -21,6 +21,8 @@ TRANSFORM ?= $(SAMPLE)
 
 VENV := $(CURDIR)/.tools/venv
 CARGO_LAMBDA := $(VENV)/bin/cargo-lambda
+MOTO := $(VENV)/bin/moto_server
+KINESIS_LOCAL := $(CURDIR)/.tools/kinesis-local/node_modules/kinesis-local/main.js
 GUEST_TARGET := wasm32-wasip2
 GUESTS := $(CURDIR)/transforms/target/$(GUEST_TARGET)/release
 SAMPLE := $(GUESTS)/drop_and_redact.wasm
@@ -120,9 +122,9 @@ lint-template: tools-template
 	done
 
 .PHONY: test-root
-test-root: tools-lambda guests
+test-root: tools-lambda tools-emulators guests
 	$(call say,Tests of Kinesieve)
-	$(CARGO_TEST) test --release
+	TEST_MOTO="$(MOTO)" TEST_KINESIS_LOCAL="$(KINESIS_LOCAL)" $(CARGO_TEST) test --release
 
 .PHONY: test-transforms
 test-transforms:
@@ -137,14 +139,26 @@ clean: ## Remove what was built; the tools stay
 
 # --- To install, below .tools only ---
 
-.PHONY: tools tools-lambda tools-template
-tools: tools-lambda tools-template ## Install what tests and deployment need, below .tools
+.PHONY: tools tools-lambda tools-template tools-emulators
+tools: tools-lambda tools-template tools-emulators ## Install what tests and deployment need, below .tools
 tools-lambda: .tools/lambda.installed
 tools-template: .tools/template.installed
+tools-emulators: .tools/emulators.installed .tools/kinesis-local.installed
 
 .tools/%.installed: scripts/requirements-%.txt | $(VENV)/bin/python
 	$(call say,Installing what $< names into .tools/venv)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+.tools/kinesis-local.installed: scripts/emulators/package.json scripts/emulators/package-lock.json
+	$(call say,Installing kinesis-local into .tools/kinesis-local)
+	@for program in node npm; do \
+		command -v $$program > /dev/null || \
+			{ echo "$$program is missing: install Node.js 16 or later, which has both" >&2; exit 1; }; \
+	done
+	mkdir -p .tools/kinesis-local
+	cp $^ .tools/kinesis-local
+	cd .tools/kinesis-local && npm ci --no-audit --no-fund
 	@touch $@
 
 $(VENV)/bin/python:

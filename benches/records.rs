@@ -14,9 +14,9 @@ use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use kinesieve::event::{Batch, parse_lambda_event};
 use kinesieve::lambda::handle;
 use kinesieve::processor::{Outputs, Processor};
-use kinesieve::settings::{Order, Target};
-use kinesieve::sink::{self, Lines};
-use kinesieve::transform::{Guest, Job, Limits, StopAt, Transform, Verdict};
+use kinesieve::settings::{Compression, Order, Target};
+use kinesieve::sink::{self, Lines, Manner};
+use kinesieve::transform::{Grouping, Guest, Job, Limits, Transform, UpToRetry, Verdict};
 
 /// An event of Lambda's largest size, 6 MB of JSON, of readings with 89 bytes of payload each.
 fn full_event() -> Vec<u8> {
@@ -104,7 +104,12 @@ fn calls(criterion: &mut Criterion) {
 }
 
 async fn run(guest: &Guest, batch: &Arc<Batch>) {
-    let mut run = guest.run(Job { batch: Arc::clone(batch), stop_at: StopAt::Retry, interrupt_at: None });
+    let mut run = guest.run(Job {
+        batch: Arc::clone(batch),
+        conductor: Box::new(UpToRetry),
+        grouping: Grouping::Promptly,
+        interrupt_at: None,
+    });
     let mut verdicts = 0;
     while let Some(chunk) = run.next().await {
         let chunk = black_box(chunk);
@@ -121,8 +126,8 @@ fn handler(criterion: &mut Criterion) {
     let records = parse_lambda_event(&event).expect("an event").len();
     let mut group = criterion.benchmark_group("handler");
     for (name, guest) in [("keep", guest("keep", &[])), ("rewrite", guest("drop_and_redact", &REWRITE))] {
-        let nowhere =
-            runtime.block_on(sink::open(&Target::None, Lines::Envelopes, Order::Key)).expect("nowhere is always open");
+        let manner = Manner { lines: Lines::Envelopes, order: Order::Key, compression: Compression::None };
+        let nowhere = runtime.block_on(sink::open(&Target::None, manner)).expect("nowhere is always open");
         let processor = Processor::new(guest, Outputs::new(nowhere, []), None);
         measure(&mut group, name, records, || {
             let response = runtime.block_on(handle(&processor, black_box(&event), None)).expect("an answer");

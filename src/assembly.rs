@@ -1,12 +1,13 @@
 //! From settings to a processor: loads the transform, starts it, opens the targets, wires them up.
 
 use std::io;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use crate::dead_letter::DeadLetters;
-use crate::processor::{Outputs, Processor};
+use crate::processor::{Outputs, Pace, Processor, RetryLimits};
 use crate::settings::{Order, Route, Settings, SettingsError, Target};
-use crate::sink::{self, Lines, Sink};
+use crate::sink::{self, Lines, Manner, Sink};
 use crate::transform::{Guest, Limits, LoadError, StartError, Transform};
 
 /// Why a processor could not be put together. Each message says what to change.
@@ -57,38 +58,44 @@ pub async fn processor(
     let guest = Guest::start(&transform, limits, &transform_settings)
         .map_err(|source| AssemblyError::Start { path: settings.transform.display().to_string(), source })?;
 
+    let manner = Manner { lines: Lines::Envelopes, order: settings.order, compression: settings.s3_compression };
     let mut opened = Vec::new();
-    let main = open_once(&mut opened, settings.output.as_ref().unwrap_or(default_output), settings.order).await?;
+    let main = open_once(&mut opened, settings.output.as_ref().unwrap_or(default_output), manner).await?;
     let mut route_sinks = Vec::new();
     for (name, target) in routes {
-        route_sinks.push((name.to_owned(), open_once(&mut opened, target, settings.order).await?));
+        route_sinks.push((name.to_owned(), open_once(&mut opened, target, manner).await?));
     }
     let dead_letters = match settings.dead_letter() {
         // The order of dead letters tells nobody anything.
-        Some(target) => Some(DeadLetters::new(open(target, Lines::Bare, Order::None).await?, transform.digest())),
+        Some(target) => {
+            let sink = open(target, Manner { lines: Lines::Bare, order: Order::None, ..manner }).await?;
+            Some(DeadLetters::new(sink, transform.digest()))
+        }
         None => None,
     };
-    Ok(Processor::new(guest, Outputs::new(main, route_sinks), dead_letters))
+    let retry_limits = RetryLimits { attempts: settings.max_attempts, age: settings.max_event_age };
+    let pace = Pace {
+        records_per_second: settings.max_records_per_shard_per_second,
+        bytes_per_second: settings.max_bytes_per_shard_per_second.and_then(|size| NonZeroU64::new(size.as_u64())),
+    };
+    let processor = Processor::new(guest, Outputs::new(main, route_sinks), dead_letters);
+    Ok(processor.with_retry_limits(retry_limits).with_pace(pace))
 }
 
 /// Outputs that go to one place go through one sink: two would not know of each other's order.
 async fn open_once<'a>(
     opened: &mut Vec<(&'a Target, Arc<dyn Sink>)>,
     target: &'a Target,
-    order: Order,
+    manner: Manner,
 ) -> Result<Arc<dyn Sink>, AssemblyError> {
-    let is_one_place = |known: &Target| match target {
-        Target::File(path) => known.is_file(path),
-        Target::Stdout | Target::None | Target::Kinesis(_) => known == target,
-    };
-    if let Some((_, sink)) = opened.iter().find(|(known, _)| is_one_place(known)) {
+    if let Some((_, sink)) = opened.iter().find(|(known, _)| known.is_same_place(target)) {
         return Ok(Arc::clone(sink));
     }
-    let sink = open(target, Lines::Envelopes, order).await?;
+    let sink = open(target, manner).await?;
     opened.push((target, Arc::clone(&sink)));
     Ok(sink)
 }
 
-async fn open(target: &Target, lines: Lines, order: Order) -> Result<Arc<dyn Sink>, AssemblyError> {
-    sink::open(target, lines, order).await.map_err(|source| AssemblyError::Target { target: target.clone(), source })
+async fn open(target: &Target, manner: Manner) -> Result<Arc<dyn Sink>, AssemblyError> {
+    sink::open(target, manner).await.map_err(|source| AssemblyError::Target { target: target.clone(), source })
 }

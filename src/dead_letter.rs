@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::event::{Batch, Event};
-use crate::sink::{Delivery, Output, Sink};
+use crate::sink::{Answer, HandOver, Output, Sink};
 
 /// Why an event can't be processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -26,6 +26,8 @@ pub enum Kind {
     Decode,
     /// An output can never be delivered.
     Undeliverable,
+    /// The transform asked for it again once too often, or for too long.
+    Exhausted,
 }
 
 impl Kind {
@@ -38,6 +40,7 @@ impl Kind {
             Kind::Memory => "memory",
             Kind::Decode => "decode",
             Kind::Undeliverable => "undeliverable",
+            Kind::Exhausted => "exhausted",
         }
     }
 }
@@ -88,9 +91,14 @@ impl DeadLetters {
         Self { sink, transform: transform.into() }
     }
 
+    /// When letters are best handed over.
+    pub fn hand_over(&self) -> HandOver {
+        self.sink.hand_over()
+    }
+
     /// Writes dead letters and waits until the target has them, or the time is up: one result a letter, in
     /// order.
-    pub async fn write(&self, batch: &Batch, letters: &[DeadLetter<'_>], until: Option<Instant>) -> Vec<Delivery> {
+    pub async fn write(&self, batch: &Batch, letters: &[DeadLetter<'_>], until: Option<Instant>) -> Answer {
         let bodies: Vec<Vec<u8>> = letters.iter().map(|letter| self.encode(batch, letter)).collect();
         let outputs: Vec<Output<'_>> = letters
             .iter()
@@ -99,8 +107,10 @@ impl DeadLetters {
                 data: body,
                 partition_key: key(letter.event),
                 route: None,
+                shard: batch.shard(),
                 sequence_number: letter.event.sequence_number,
                 sub_sequence_number: letter.event.sub_sequence_number,
+                ordinal: 0,
             })
             .collect();
         self.sink.deliver(&outputs, until).await

@@ -10,6 +10,7 @@ mod values;
 mod variables;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use tracing::level_filters::LevelFilter;
 
 pub use arn::{Arn, InvalidArn};
 pub use target::{InvalidTarget, Target, is_same_file};
-pub use values::{Order, Route, normal_route};
+pub use values::{Compression, Metrics, Order, Route, normal_route};
 pub use variables::{PREFIX, check_variables, ignore_empty_variables};
 
 /// Why the settings don't stand.
@@ -66,8 +67,9 @@ pub struct Settings {
     #[arg(long, env = "KINESIEVE_TRANSFORM_SETTINGS", value_name = "SETTINGS", hide_env_values = true)]
     pub transform_settings: Option<String>,
 
-    /// Where outputs go: the ARN of a Kinesis stream, stdout, file:PATH (NDJSON, appended) or none;
-    /// `kinesieve run` writes them to stdout if nothing is said
+    /// Where outputs go: the ARN of a Kinesis stream, a Firehose delivery stream, an SQS queue or an S3 bucket
+    /// (`arn:aws:s3:::BUCKET/PREFIX`), stdout, file:PATH (NDJSON, appended) or none; on the command line they
+    /// go to stdout if nothing is said
     #[arg(long, env = "KINESIEVE_OUTPUT", value_name = "TARGET")]
     pub output: Option<Target>,
 
@@ -80,10 +82,32 @@ pub struct Settings {
     #[arg(long, env = "KINESIEVE_DEAD_LETTER", value_name = "TARGET")]
     pub dead_letter: Option<Target>,
 
-    /// The order in which outputs of one partition key reach a stream: key keeps it, none gives it up for
-    /// speed
+    /// The order in which outputs of one partition key reach a stream or queue: key keeps it, none gives it
+    /// up for speed
     #[arg(long, env = "KINESIEVE_ORDER", value_name = "ORDER", default_value = "key")]
     pub order: Order,
+
+    /// How objects in S3 are compressed: none or gzip
+    #[arg(long, env = "KINESIEVE_S3_COMPRESSION", value_name = "COMPRESSION", default_value = "none")]
+    pub s3_compression: Compression,
+
+    /// Dead-letter an event that the transform still asks for again (retry) at this attempt, instead of
+    /// stopping its shard any longer. Attempts are counted for the event that a shard stands still at
+    #[arg(long, env = "KINESIEVE_MAX_ATTEMPTS", value_name = "COUNT")]
+    pub max_attempts: Option<NonZeroU32>,
+
+    /// Dead-letter an event that the transform asks for again (retry) once it is older than this, counted
+    /// from its arrival in the stream; for example 1h or 2days
+    #[arg(long, env = "KINESIEVE_MAX_EVENT_AGE", value_name = "DURATION", value_parser = values::max_event_age)]
+    pub max_event_age: Option<Duration>,
+
+    /// Take no more than so many records of a shard in a second
+    #[arg(long, env = "KINESIEVE_MAX_RECORDS_PER_SHARD_PER_SECOND", value_name = "COUNT")]
+    pub max_records_per_shard_per_second: Option<NonZeroU32>,
+
+    /// Take no more than so many bytes of payload of a shard in a second; for example 500KB
+    #[arg(long, env = "KINESIEVE_MAX_BYTES_PER_SHARD_PER_SECOND", value_name = "SIZE", value_parser = values::byte_rate)]
+    pub max_bytes_per_shard_per_second: Option<ByteSize>,
 
     /// Time that the transform may take for one event, sleeping included; for example 500ms or 2s
     #[arg(long, env = "KINESIEVE_EVENT_TIMEOUT", value_name = "DURATION", default_value = "1s", value_parser = values::event_timeout)]
@@ -109,6 +133,10 @@ pub struct FunctionSettings {
     /// Time before the invocation's deadline that is kept to deliver what is finished and to answer
     #[arg(long, env = "KINESIEVE_DEADLINE_RESERVE", value_name = "DURATION", default_value = "2s", value_parser = values::deadline_reserve)]
     pub deadline_reserve: Duration,
+
+    /// Counts of each invocation: emf writes a line of CloudWatch embedded metrics to the log, none does not
+    #[arg(long, env = "KINESIEVE_METRICS", value_name = "FORMAT", default_value = "emf")]
+    pub metrics: Metrics,
 }
 
 impl Settings {
@@ -154,14 +182,25 @@ impl Settings {
     /// Checks what no single setting shows.
     ///
     /// # Errors
-    /// When outputs and dead letters would be mixed in one file: their lines are of two formats.
+    /// When outputs and dead letters would be mixed in one file, since their lines are of two formats, or
+    /// under one prefix of S3, where they would replace each other; when events are to be dead-lettered and
+    /// there is no target for them.
     pub fn check(&self, routes: &BTreeMap<&str, &Target>) -> Result<(), SettingsError> {
-        let Some(Target::File(dead_letters)) = self.dead_letter() else { return Ok(()) };
-        let mut outputs = self.output.iter().chain(routes.values().copied());
-        if outputs.any(|target| target.is_file(dead_letters)) {
+        let gives_up = [
+            ("KINESIEVE_MAX_ATTEMPTS", self.max_attempts.is_some()),
+            ("KINESIEVE_MAX_EVENT_AGE", self.max_event_age.is_some()),
+        ];
+        if let (None, Some((name, _))) = (self.dead_letter(), gives_up.iter().find(|(_, is_set)| *is_set)) {
             return Err(SettingsError::Contradiction(format!(
-                "outputs and dead letters both go to file:{}: give them a file each",
-                dead_letters.display()
+                "{name} dead-letters events, and there is no target for them: set KINESIEVE_DEAD_LETTER as well"
+            )));
+        }
+        let Some(dead_letter @ (Target::File(_) | Target::S3(_))) = self.dead_letter() else { return Ok(()) };
+        let mut outputs = self.output.iter().chain(routes.values().copied());
+        if outputs.any(|target| target.is_same_place(dead_letter)) {
+            let remedy = if let Target::S3(_) = dead_letter { "a prefix" } else { "a file" };
+            return Err(SettingsError::Contradiction(format!(
+                "outputs and dead letters both go to {dead_letter}: give them {remedy} each"
             )));
         }
         Ok(())

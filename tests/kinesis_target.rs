@@ -18,7 +18,7 @@ use crate::support::{Scripted, block_on, guest_file, kinesieve, stderr};
 const STREAM: &str = "arn:aws:kinesis:eu-west-1:123456789012:stream/out";
 
 fn target(stub: &KinesisStub, order: Order) -> Arc<Kinesis> {
-    Arc::new(Kinesis::new(&stub.config(), STREAM.to_owned(), order))
+    Arc::new(Kinesis::new(&stub.config(), &STREAM.parse().expect("an ARN"), order))
 }
 
 fn deadline(time: Duration) -> Option<Deadline> {

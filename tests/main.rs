@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod command_line;
+mod emulators;
 mod events;
 mod function;
 mod kinesis_target;

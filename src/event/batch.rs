@@ -13,11 +13,26 @@ const LATEST_ARRIVAL: u64 = 253_402_300_799_999;
 /// records is a handful of allocations, and an [`Event`] is a cheap view into it.
 #[derive(Debug)]
 pub struct Batch {
-    stream_arn: String,
-    shard_id: String,
+    shard: Shard,
     payloads: Vec<u8>,
     texts: String,
     slots: Vec<Slot>,
+}
+
+/// Where records come from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Shard {
+    /// The ARN of the stream.
+    pub stream_arn: String,
+    /// The shard's id in its stream, as `shardId-000000000006`.
+    pub id: String,
+}
+
+impl Shard {
+    /// The stream's name: what its ARN ends in.
+    pub fn stream_name(&self) -> &str {
+        self.stream_arn.rsplit_once('/').map_or(self.stream_arn.as_str(), |(_, name)| name)
+    }
 }
 
 /// Where one record lies in the arenas of its batch.
@@ -75,8 +90,7 @@ impl Batch {
     pub fn builder(stream_arn: impl Into<String>, shard_id: impl Into<String>) -> BatchBuilder {
         BatchBuilder {
             batch: Batch {
-                stream_arn: stream_arn.into(),
-                shard_id: shard_id.into(),
+                shard: Shard { stream_arn: stream_arn.into(), id: shard_id.into() },
                 payloads: Vec::new(),
                 texts: String::new(),
                 slots: Vec::new(),
@@ -84,14 +98,19 @@ impl Batch {
         }
     }
 
+    /// The shard that the records came from, and its stream.
+    pub fn shard(&self) -> &Shard {
+        &self.shard
+    }
+
     /// The stream that the records came from.
     pub fn stream_arn(&self) -> &str {
-        &self.stream_arn
+        &self.shard.stream_arn
     }
 
     /// The shard that the records came from.
     pub fn shard_id(&self) -> &str {
-        &self.shard_id
+        &self.shard.id
     }
 
     /// How many records there are.

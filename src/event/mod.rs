@@ -7,6 +7,6 @@ mod batch;
 mod envelope;
 mod sequence_number;
 
-pub use batch::{Batch, BatchBuilder, Event, Payload, Record};
+pub use batch::{Batch, BatchBuilder, Event, Payload, Record, Shard};
 pub use envelope::{EnvelopeError, parse_lambda_event};
 pub use sequence_number::{InvalidSequenceNumber, SequenceNumber};

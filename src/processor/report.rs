@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::AddAssign;
+use std::time::Duration;
 
 use crate::dead_letter::Kind;
 
@@ -15,6 +16,63 @@ pub struct Report {
     pub stop: Option<Stop>,
     /// What became of the events.
     pub counts: Counts,
+    /// What it took.
+    pub effort: Effort,
+}
+
+/// What a batch took: time, and what its targets had to do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Effort {
+    /// From the first event to the report.
+    pub total: Duration,
+    /// On the guest's thread, in the transform for the most part.
+    pub guest: Duration,
+    /// In which outputs or dead letters were on their way; the guest may have worked on at the same time.
+    pub delivery: Duration,
+    /// Outputs and dead letters that had to go again, each counted as often as it did.
+    pub retries: u64,
+    /// What each target took, by its name: `main`, or the route's. Also of events that come again.
+    pub taken: BTreeMap<String, Taken>,
+}
+
+/// What a target took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// Outputs.
+    pub outputs: u64,
+    /// Their bytes of data.
+    pub bytes: u64,
+}
+
+impl Effort {
+    pub(super) fn took(&mut self, target: &str, taken: Taken) {
+        let sum = self.taken.entry(target.to_owned()).or_default();
+        sum.outputs += taken.outputs;
+        sum.bytes += taken.bytes;
+    }
+}
+
+/// What became of one event, if it is acknowledged.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tally {
+    pub(super) fate: Fate,
+    pub(super) outputs: u64,
+    pub(super) bytes: u64,
+}
+
+/// What an acknowledged event came to.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Fate {
+    Kept,
+    Dropped,
+    Emitted,
+    Failed(Kind),
+}
+
+impl Tally {
+    pub(super) fn without_outputs(fate: Fate) -> Self {
+        Self { fate, outputs: 0, bytes: 0 }
+    }
 }
 
 /// The first event that is not acknowledged.
@@ -96,6 +154,18 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Counts an acknowledged event.
+    pub(super) fn add(&mut self, tally: &Tally) {
+        match tally.fate {
+            Fate::Kept => self.kept += 1,
+            Fate::Dropped => self.dropped += 1,
+            Fate::Emitted => self.emitted += 1,
+            Fate::Failed(kind) => *self.dead_lettered.entry(kind).or_default() += 1,
+        }
+        self.outputs += tally.outputs;
+        self.output_bytes += tally.bytes;
+    }
+
     /// All dead letters, whatever the reason.
     pub fn all_dead_lettered(&self) -> u64 {
         self.dead_lettered.values().sum()

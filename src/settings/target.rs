@@ -17,10 +17,20 @@ pub enum Target {
     None,
     /// The ARN of a Kinesis stream.
     Kinesis(Arn),
+    /// The ARN of a Firehose delivery stream.
+    Firehose(Arn),
+    /// The ARN of an SQS queue.
+    Sqs(Arn),
+    /// The ARN of an S3 bucket, with a prefix of keys behind a slash, or without.
+    S3(Arn),
 }
 
 /// What a target can be, for messages.
-const FORMS: &str = "the ARN of a Kinesis stream, stdout, file:PATH or none";
+const FORMS: &str = "the ARN of a Kinesis stream, a Firehose delivery stream, an SQS queue or an S3 bucket with a \
+                     prefix, stdout, file:PATH or none";
+
+/// Bytes of a prefix in S3: a key has 1,024 at most, and stream, shard and positions take up to 300.
+const PREFIX_BYTES: usize = 700;
 
 /// A text that names no target.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -31,7 +41,7 @@ pub enum InvalidTarget {
     /// There is no path behind `file:`.
     #[error("\"file:\" lacks its path: use file:PATH")]
     NoPath,
-    /// It starts like an ARN, but is none of a stream.
+    /// It starts like an ARN, but is none of a target.
     #[error("{arn:?} is no target: {reason}; use {FORMS}")]
     Arn {
         /// What was given.
@@ -42,6 +52,17 @@ pub enum InvalidTarget {
 }
 
 impl Target {
+    /// Whether both are one place, however either is spelt.
+    pub fn is_same_place(&self, other: &Target) -> bool {
+        match (self, other) {
+            (Target::File(path), _) => other.is_file(path),
+            (Target::S3(own), Target::S3(arn)) => {
+                own.resource.trim_end_matches('/') == arn.resource.trim_end_matches('/')
+            }
+            _ => self == other,
+        }
+    }
+
     /// Whether it is the file at `path`, however either is spelt.
     pub fn is_file(&self, path: &Path) -> bool {
         matches!(self, Target::File(own) if is_same_file(own, path))
@@ -75,7 +96,7 @@ impl FromStr for Target {
             _ => match text.strip_prefix("file:") {
                 Some(path) => Ok(Target::File(path.into())),
                 None if text.starts_with("arn:") => {
-                    stream(text).map_err(|reason| InvalidTarget::Arn { arn: text.to_owned(), reason })
+                    resource(text).map_err(|reason| InvalidTarget::Arn { arn: text.to_owned(), reason })
                 }
                 None => Err(InvalidTarget::Unknown(text.to_owned())),
             },
@@ -83,20 +104,50 @@ impl FromStr for Target {
     }
 }
 
-fn stream(text: &str) -> Result<Target, &'static str> {
+fn resource(text: &str) -> Result<Target, &'static str> {
     let arn: Arn = text.parse().map_err(|_| "it is no ARN (arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE)")?;
-    let name = match (arn.service.as_str(), arn.resource.strip_prefix("stream/")) {
-        ("kinesis", Some(name)) => name,
-        ("kinesis", None) => return Err("it is not a stream's (...:stream/NAME)"),
-        _ => return Err("it is another service's, which this version does not deliver to"),
+    if arn.service == "s3" {
+        return bucket(arn);
+    }
+    let name = match arn.service.as_str() {
+        "kinesis" => arn.resource.strip_prefix("stream/").ok_or("it is not a stream's (...:stream/NAME)")?,
+        "firehose" => {
+            let name = arn.resource.strip_prefix("deliverystream/");
+            name.ok_or("it is not a delivery stream's (...:deliverystream/NAME)")?
+        }
+        "sqs" => &arn.resource,
+        _ => return Err("it is another service's"),
     };
-    if name.contains('/') {
+    if name.contains("/consumer/") {
         return Err("it is a consumer's: name the stream itself");
     }
     if name.is_empty() || arn.region.is_empty() || arn.account.is_empty() {
         return Err("it lacks its region, its account or its name");
     }
-    Ok(Target::Kinesis(arn))
+    // Names of streams may hold a dot, those of queues the one of `.fifo`.
+    if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')) {
+        return Err("its name holds more than letters, digits, hyphens, underscores and dots");
+    }
+    Ok(match arn.service.as_str() {
+        "kinesis" => Target::Kinesis(arn),
+        "firehose" => Target::Firehose(arn),
+        _ => Target::Sqs(arn),
+    })
+}
+
+/// `arn:aws:s3:::BUCKET` or `arn:aws:s3:::BUCKET/PREFIX`.
+fn bucket(arn: Arn) -> Result<Target, &'static str> {
+    let (name, prefix) = arn.resource.split_once('/').unwrap_or((&arn.resource, ""));
+    if !arn.region.is_empty() || !arn.account.is_empty() {
+        return Err("it is not a bucket's, which has neither region nor account (arn:aws:s3:::BUCKET/PREFIX)");
+    }
+    if name.len() < 3 || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_')) {
+        return Err("its bucket can't be one: 3 letters, digits, hyphens or dots at least");
+    }
+    if prefix.len() > PREFIX_BYTES {
+        return Err("its prefix has more than 700 bytes");
+    }
+    Ok(Target::S3(arn))
 }
 
 impl fmt::Display for Target {
@@ -105,7 +156,7 @@ impl fmt::Display for Target {
             Target::Stdout => formatter.write_str("stdout"),
             Target::File(path) => write!(formatter, "file:{}", path.display()),
             Target::None => formatter.write_str("none"),
-            Target::Kinesis(arn) => arn.fmt(formatter),
+            Target::Kinesis(arn) | Target::Firehose(arn) | Target::Sqs(arn) | Target::S3(arn) => arn.fmt(formatter),
         }
     }
 }
@@ -122,6 +173,10 @@ mod tests {
             "file:/tmp/out.ndjson",
             "file:relative path.ndjson",
             "arn:aws-cn:kinesis:cn-north-1:123456789012:stream/readings",
+            "arn:aws-us-gov:firehose:us-gov-west-1:123456789012:deliverystream/a.b_c-d",
+            "arn:aws:sqs:eu-west-1:123456789012:orders.fifo",
+            "arn:aws:s3:::bucket",
+            "arn:aws-cn:s3:::bucket.with.dots/a prefix/with:colons",
         ] {
             assert_eq!(text.parse::<Target>().map(|target| target.to_string()), Ok(text.to_owned()));
         }
@@ -146,7 +201,13 @@ mod tests {
         let message = |text: &str| text.parse::<Target>().expect_err(text).to_string();
         assert!(message("file:").contains("file:PATH"));
         assert!(message("Stdout").contains("\"Stdout\""));
-        assert!(message("arn:aws:sqs:eu-west-1:123456789012:q").contains("another service's"));
+        assert!(message("arn:aws:sns:eu-west-1:123456789012:topic").contains("another service's"));
+        assert!(message("arn:aws:firehose:eu-west-1:123456789012:stream/a").contains("deliverystream/NAME"));
+        assert!(message("arn:aws:sqs:eu-west-1:123456789012:a/b").contains("letters, digits"));
+        assert!(message("arn:aws:sqs:eu-west-1::q").contains("its account"));
+        assert!(message("arn:aws:s3:eu-west-1:123456789012:accesspoint/a").contains("BUCKET/PREFIX"));
+        assert!(message("arn:aws:s3:::a").contains("its bucket"));
+        assert!(message(&format!("arn:aws:s3:::bucket/{}", "x".repeat(701))).contains("700 bytes"));
         assert!(message("arn:aws:kinesis:eu-west-1:123456789012:stream/a/consumer/b:1").contains("a consumer's"));
         assert!(message("arn:aws:kinesis:eu-west-1:123456789012:table/a").contains("stream/NAME"));
         assert!(message("arn:aws:kinesis::123456789012:stream/a").contains("its region"));

@@ -63,6 +63,48 @@ impl FromStr for Order {
     }
 }
 
+/// How objects are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// Not at all.
+    None,
+    /// By gzip.
+    Gzip,
+}
+
+impl FromStr for Compression {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "none" => Ok(Compression::None),
+            "gzip" => Ok(Compression::Gzip),
+            _ => Err(format!("{text:?} is no compression: use none or gzip")),
+        }
+    }
+}
+
+/// In which form the counts of an invocation are given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Metrics {
+    /// As a line of CloudWatch's embedded metric format.
+    Emf,
+    /// In none.
+    None,
+}
+
+impl FromStr for Metrics {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "emf" => Ok(Metrics::Emf),
+            "none" => Ok(Metrics::None),
+            _ => Err(format!("{text:?} is no format of metrics: use emf or none")),
+        }
+    }
+}
+
 /// A Lambda invocation lasts 15 minutes at most; the clock of a guest ticks every 10 ms.
 pub(super) fn event_timeout(text: &str) -> Result<Duration, String> {
     duration(text, Duration::from_millis(10)..=Duration::from_secs(900))
@@ -70,6 +112,21 @@ pub(super) fn event_timeout(text: &str) -> Result<Duration, String> {
 
 pub(super) fn deadline_reserve(text: &str) -> Result<Duration, String> {
     duration(text, Duration::from_millis(100)..=Duration::from_secs(600))
+}
+
+/// A stream keeps its records for a year at most.
+pub(super) fn max_event_age(text: &str) -> Result<Duration, String> {
+    duration(text, Duration::from_secs(1)..=Duration::from_secs(365 * 86_400))
+}
+
+/// A shard takes 1 MB a second, and gives 2.
+pub(super) fn byte_rate(text: &str) -> Result<ByteSize, String> {
+    let parsed: ByteSize =
+        text.parse().map_err(|error| format!("{text:?} is no size ({error}): use for example 500KB or 1MiB"))?;
+    if parsed.as_u64() == 0 {
+        return Err(format!("{text:?} would let nothing through: use 1B or more"));
+    }
+    Ok(parsed)
 }
 
 fn duration(text: &str, allowed: RangeInclusive<Duration>) -> Result<Duration, String> {

@@ -165,7 +165,8 @@ mod tests {
         );
         assert_eq!(
             message(&[("KINESIEVE_DEAD_LETTER", "nowhere")]),
-            "KINESIEVE_DEAD_LETTER: \"nowhere\" is no target: use the ARN of a Kinesis stream, stdout, file:PATH or none"
+            "KINESIEVE_DEAD_LETTER: \"nowhere\" is no target: use the ARN of a Kinesis stream, a Firehose delivery \
+             stream, an SQS queue or an S3 bucket with a prefix, stdout, file:PATH or none"
         );
         assert!(message(&[("KINESIEVE_ROUTE_A", "x")]).starts_with("KINESIEVE_ROUTE_A: \"x\" is no target"));
     }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use super::{Deliveries, Delivery, Lines, Output, Sink, line};
+use super::{Answer, Answering, Delivery, Lines, Output, Sink, line};
 
 /// Appends to a file.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl File {
 }
 
 impl Sink for File {
-    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Deliveries<'a> {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Answering<'a> {
         let text = line::encode(outputs, self.lines);
         let count = outputs.len();
         let appender = Arc::clone(&self.appender);
@@ -67,11 +67,11 @@ impl Appender {
 pub(super) async fn off_the_runtime(
     count: usize,
     write: impl FnOnce() -> Result<(), String> + Send + 'static,
-) -> Vec<Delivery> {
+) -> Answer {
     let fate = match tokio::task::spawn_blocking(write).await {
         Ok(Ok(())) => Delivery::Delivered,
         Ok(Err(reason)) => Delivery::Failed { reason },
         Err(error) => Delivery::Failed { reason: format!("the write did not end: {error}") },
     };
-    vec![fate; count]
+    Answer::of_all(count, fate)
 }

@@ -59,11 +59,20 @@ fn write_envelope(text: &mut Vec<u8>, output: &Output<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::SequenceNumber;
+    use crate::event::{SequenceNumber, Shard};
 
     fn line(data: &[u8], route: Option<&str>) -> String {
         let sequence_number = SequenceNumber::parse("49590338").expect("a sequence number");
-        let output = Output { data, partition_key: "key", route, sequence_number, sub_sequence_number: 2 };
+        let shard = Shard { stream_arn: String::new(), id: String::new() };
+        let output = Output {
+            data,
+            partition_key: "key",
+            route,
+            shard: &shard,
+            sequence_number,
+            sub_sequence_number: 2,
+            ordinal: 0,
+        };
         String::from_utf8(encode(&[output], Lines::Envelopes)).expect("UTF-8")
     }
 

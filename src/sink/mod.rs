@@ -3,20 +3,27 @@
 mod aws;
 mod backoff;
 mod file;
+mod firehose;
 mod kinesis;
 mod line;
 mod none;
 mod queue;
+mod requests;
+mod s3;
+mod sqs;
 mod stdout;
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
+pub use firehose::Firehose;
 pub use kinesis::Kinesis;
+pub use s3::S3;
+pub use sqs::Sqs;
 
-use crate::event::SequenceNumber;
-use crate::settings::{Order, Target};
+use crate::event::{SequenceNumber, Shard};
+use crate::settings::{Compression, Order, Target};
 
 /// One record to deliver, as a view into the batch or into what the transform gave.
 #[derive(Debug, Clone, Copy)]
@@ -27,10 +34,14 @@ pub struct Output<'a> {
     pub partition_key: &'a str,
     /// The route that the transform chose; none: the main output.
     pub route: Option<&'a str>,
-    /// The position of the event that it came from.
+    /// The shard of the event that it came from.
+    pub shard: &'a Shard,
+    /// The position of that event.
     pub sequence_number: SequenceNumber<'a>,
     /// The event's index inside its KPL aggregate.
     pub sub_sequence_number: u64,
+    /// Its index among the outputs of the event.
+    pub ordinal: u32,
 }
 
 /// What became of one output.
@@ -50,17 +61,51 @@ pub enum Delivery {
     },
 }
 
-/// The answer of a sink: one result an output, in their order.
-pub type Deliveries<'a> = Pin<Box<dyn Future<Output = Vec<Delivery>> + Send + 'a>>;
+/// The answer of a sink.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// One result an output, in their order.
+    pub deliveries: Vec<Delivery>,
+    /// How many outputs went again after the target refused them, each counted as often as it did.
+    pub retries: u64,
+}
+
+impl Answer {
+    /// The same for all outputs, at the first try.
+    pub fn of_all(count: usize, delivery: Delivery) -> Self {
+        Self { deliveries: vec![delivery; count], retries: 0 }
+    }
+}
+
+/// An answer to come.
+pub type Answering<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
 
 /// A place that outputs are delivered to.
 ///
 /// Limits, splitting and retries of a service stay inside its sink. An output is never delivered
 /// after a later one of the same partition key.
 pub trait Sink: Send + Sync {
-    /// Delivers outputs, and answers with one result for each, in their order. What is not delivered by
-    /// `until` is to be given up, so that what was delivered can be told; none: there is no hurry.
-    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], until: Option<Instant>) -> Deliveries<'a>;
+    /// Delivers outputs of one shard, in its order. What is not delivered by `until` is to be given up, so
+    /// that what was delivered can be told; none: there is no hurry.
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], until: Option<Instant>) -> Answering<'a>;
+
+    /// When outputs are best handed over.
+    fn hand_over(&self) -> HandOver {
+        HandOver::Promptly
+    }
+}
+
+/// When outputs are handed to a sink.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HandOver {
+    /// As soon as they are there.
+    Promptly,
+    /// Once there are so many bytes of them, or the batch ends: what is handed over together depends on
+    /// the batch alone, never on time, so a replay of it hands over the same.
+    Gathered {
+        /// Bytes of data.
+        bytes: usize,
+    },
 }
 
 /// What is written for each output where a target holds lines.
@@ -72,15 +117,29 @@ pub enum Lines {
     Bare,
 }
 
+/// How a target is written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Manner {
+    /// What a line is, where the target holds lines.
+    pub lines: Lines,
+    /// How far the order is kept, where outputs could overtake each other.
+    pub order: Order,
+    /// How objects are compressed.
+    pub compression: Compression,
+}
+
 /// Opens a target. A service is not asked for anything yet.
 ///
 /// # Errors
 /// When a file can't be written to.
-pub async fn open(target: &Target, lines: Lines, order: Order) -> std::io::Result<Arc<dyn Sink>> {
+pub async fn open(target: &Target, manner: Manner) -> std::io::Result<Arc<dyn Sink>> {
     Ok(match target {
-        Target::Kinesis(arn) => Arc::new(Kinesis::new(&aws::config(arn).await, arn.to_string(), order)),
-        Target::Stdout => Arc::new(stdout::Stdout::new(lines)),
+        Target::Kinesis(arn) => Arc::new(Kinesis::new(&aws::config(arn).await, arn, manner.order)),
+        Target::Firehose(arn) => Arc::new(Firehose::new(&aws::config(arn).await, arn, manner.order)),
+        Target::Sqs(arn) => Arc::new(Sqs::new(&aws::config(arn).await, arn, manner.order)),
+        Target::S3(arn) => Arc::new(S3::new(&aws::config(arn).await, arn, manner.lines, manner.compression)),
+        Target::Stdout => Arc::new(stdout::Stdout::new(manner.lines)),
         Target::None => Arc::new(none::Nowhere),
-        Target::File(path) => Arc::new(file::File::open(path, lines)?),
+        Target::File(path) => Arc::new(file::File::open(path, manner.lines)?),
     })
 }

@@ -3,14 +3,14 @@
 
 use std::time::Instant;
 
-use super::{Deliveries, Delivery, Output, Sink};
+use super::{Answer, Answering, Delivery, Output, Sink};
 
 /// Delivers nowhere.
 #[derive(Debug)]
 pub(super) struct Nowhere;
 
 impl Sink for Nowhere {
-    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Deliveries<'a> {
-        Box::pin(std::future::ready(vec![Delivery::Delivered; outputs.len()]))
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Answering<'a> {
+        Box::pin(std::future::ready(Answer::of_all(outputs.len(), Delivery::Delivered)))
     }
 }

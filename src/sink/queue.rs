@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::{Delivery, Output};
+use super::{Answer, Delivery, Output};
 use crate::settings::Order;
 
 /// What a service takes.
@@ -15,29 +15,29 @@ use crate::settings::Order;
 pub(super) struct RequestLimits {
     /// Records in a request.
     pub(super) records: usize,
-    /// Bytes in a request, partition keys included.
+    /// What the records of a request may weigh together, in bytes.
     pub(super) bytes: usize,
-    /// Bytes of a record, partition key included.
-    pub(super) record_bytes: usize,
     /// A record of more bytes than this is sent by itself: the service may refuse the whole request.
     pub(super) alone_above: usize,
-    /// Characters of a partition key.
-    pub(super) key_characters: usize,
 }
 
 /// What a service said of one record of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(super) enum Said {
     /// It has it.
     Taken,
     /// Not now.
     Refused(String),
+    /// It is wrong in itself, and always will be.
+    Never(String),
 }
 
 /// The outputs of one delivery, until each has its result.
 #[derive(Debug)]
 pub(super) struct Queue<'a> {
     outputs: &'a [Output<'a>],
+    /// What each output weighs in a request, in bytes.
+    weights: Vec<usize>,
     limits: RequestLimits,
     order: Order,
     /// Neither on their way nor done, by index.
@@ -47,32 +47,49 @@ pub(super) struct Queue<'a> {
     /// The keys of the outputs on their way.
     busy: HashSet<&'a str>,
     results: Vec<Option<Delivery>>,
+    /// Whether an output was sent before, by index.
+    was_sent: Vec<bool>,
+    retries: u64,
     last_refusal: Option<String>,
 }
 
 impl<'a> Queue<'a> {
-    /// Takes up outputs; what can never be sent has its result at once.
-    pub(super) fn new(outputs: &'a [Output<'a>], order: Order, limits: RequestLimits) -> Self {
+    /// Takes up outputs; what can never be sent has its result at once. `weigh` says what an output weighs
+    /// in a request, in bytes, or why the service can never take it.
+    pub(super) fn new(
+        outputs: &'a [Output<'a>],
+        order: Order,
+        limits: RequestLimits,
+        weigh: impl Fn(&Output<'a>) -> Result<usize, String>,
+    ) -> Self {
         let mut queue = Self {
             outputs,
+            weights: Vec::with_capacity(outputs.len()),
             limits,
             order,
             waiting: BTreeSet::new(),
             alone: HashSet::new(),
             busy: HashSet::new(),
             results: vec![None; outputs.len()],
+            was_sent: vec![false; outputs.len()],
+            retries: 0,
             last_refusal: None,
         };
         for (index, output) in outputs.iter().enumerate() {
-            match why_never(output, limits) {
-                Some(reason) => queue.results[index] = Some(Delivery::Undeliverable { reason }),
-                None => {
+            let weight = match weigh(output) {
+                Err(reason) => {
+                    queue.results[index] = Some(Delivery::Undeliverable { reason });
+                    0
+                }
+                Ok(weight) => {
                     queue.waiting.insert(index);
-                    if size(output) > limits.alone_above {
+                    if weight > limits.alone_above {
                         queue.alone.insert(index);
                     }
+                    weight
                 }
-            }
+            };
+            queue.weights.push(weight);
         }
         queue
     }
@@ -88,11 +105,12 @@ impl<'a> Queue<'a> {
                 continue;
             }
             let is_alone = self.alone.contains(&index);
-            let is_full = request.len() == self.limits.records || bytes + size(output) > self.limits.bytes;
+            let weight = self.weights[index];
+            let is_full = request.len() == self.limits.records || bytes + weight > self.limits.bytes;
             if !request.is_empty() && (is_full || is_alone) {
                 break;
             }
-            bytes += size(output);
+            bytes += weight;
             request.push(index);
             self.busy.insert(output.partition_key);
             if is_alone {
@@ -101,24 +119,26 @@ impl<'a> Queue<'a> {
         }
         for index in &request {
             self.waiting.remove(index);
+            self.retries += u64::from(std::mem::replace(&mut self.was_sent[*index], true));
         }
         (!request.is_empty()).then_some(request)
     }
 
     /// Takes in the answers to a request, one for each of its outputs; what has none counts as refused.
     /// Answers how many were refused.
-    pub(super) fn settle(&mut self, request: &[usize], answers: impl IntoIterator<Item = Answer>) -> usize {
+    pub(super) fn settle(&mut self, request: &[usize], answers: impl IntoIterator<Item = Said>) -> usize {
         let mut answers = answers.into_iter();
         let mut refused = 0;
         for &index in request {
             self.busy.remove(self.outputs[index].partition_key);
             match answers.next() {
-                Some(Answer::Taken) => self.results[index] = Some(Delivery::Delivered),
+                Some(Said::Taken) => self.results[index] = Some(Delivery::Delivered),
+                Some(Said::Never(reason)) => self.results[index] = Some(Delivery::Undeliverable { reason }),
                 other => {
                     refused += 1;
                     self.waiting.insert(index);
                     self.last_refusal = Some(match other {
-                        Some(Answer::Refused(reason)) => reason,
+                        Some(Said::Refused(reason)) => reason,
                         _ => "the service gave no answer for it".to_owned(),
                     });
                 }
@@ -129,7 +149,7 @@ impl<'a> Queue<'a> {
 
     /// The service refused a request as a whole.
     pub(super) fn refuse(&mut self, request: &[usize], reason: &str) {
-        self.settle(request, request.iter().map(|_| Answer::Refused(reason.to_owned())));
+        self.settle(request, request.iter().map(|_| Said::Refused(reason.to_owned())));
     }
 
     /// The service says that there is something wrong with a request. By itself, an output that is
@@ -151,31 +171,15 @@ impl<'a> Queue<'a> {
 
     /// The results, in order. What has none was not delivered, for the reason that is given or the last
     /// one that the service gave.
-    pub(super) fn finish(self, gave_up: &str) -> Vec<Delivery> {
+    pub(super) fn finish(self, gave_up: &str) -> Answer {
         let reason = match self.last_refusal {
             Some(refusal) => format!("{gave_up}: {refusal}"),
             None => gave_up.to_owned(),
         };
         let failed = || Delivery::Failed { reason: reason.clone() };
-        self.results.into_iter().map(|result| result.unwrap_or_else(failed)).collect()
+        let deliveries = self.results.into_iter().map(|result| result.unwrap_or_else(failed)).collect();
+        Answer { deliveries, retries: self.retries }
     }
-}
-
-/// What an output weighs in a request.
-fn size(output: &Output<'_>) -> usize {
-    output.data.len() + output.partition_key.len()
-}
-
-fn why_never(output: &Output<'_>, limits: RequestLimits) -> Option<String> {
-    let characters = output.partition_key.chars().count();
-    if characters == 0 || characters > limits.key_characters {
-        let most = limits.key_characters;
-        return Some(format!("its partition key has {characters} characters; the service takes 1 to {most}"));
-    }
-    (size(output) > limits.record_bytes).then(|| {
-        let (bytes, most) = (size(output), limits.record_bytes);
-        format!("it has {bytes} bytes with its partition key; the service takes {most}")
-    })
 }
 
 #[cfg(test)]
@@ -183,20 +187,34 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::event::SequenceNumber;
+    use crate::event::{SequenceNumber, Shard};
 
-    const LIMITS: RequestLimits =
-        RequestLimits { records: 5, bytes: 100, record_bytes: 80, alone_above: 40, key_characters: 4 };
+    const LIMITS: RequestLimits = RequestLimits { records: 5, bytes: 100, alone_above: 40 };
 
-    fn outputs<'a>(records: &'a [(String, Vec<u8>)]) -> Vec<Output<'a>> {
+    /// A service that takes records of 80 bytes, with keys of 1 to 4 characters.
+    fn weigh(output: &Output<'_>) -> Result<usize, String> {
+        let bytes = output.data.len() + output.partition_key.len();
+        if bytes > 80 || output.partition_key.is_empty() || output.partition_key.len() > 4 {
+            return Err("it is too large".to_owned());
+        }
+        Ok(bytes)
+    }
+
+    fn shard() -> Shard {
+        Shard { stream_arn: String::new(), id: String::new() }
+    }
+
+    fn outputs<'a>(shard: &'a Shard, records: &'a [(String, Vec<u8>)]) -> Vec<Output<'a>> {
         records
             .iter()
             .map(|(key, data)| Output {
                 data,
                 partition_key: key,
                 route: None,
+                shard,
                 sequence_number: SequenceNumber::parse("1").expect("a number"),
                 sub_sequence_number: 0,
+                ordinal: 0,
             })
             .collect()
     }
@@ -217,9 +235,10 @@ mod tests {
             luck in prop::collection::vec(0u8..10, 1..200),
             most_on_their_way in 1usize..4,
         ) {
-            let outputs = outputs(&records);
+            let shard = shard();
+            let outputs = outputs(&shard, &records);
             let order = if by_key { Order::Key } else { Order::None };
-            let mut queue = Queue::new(&outputs, order, LIMITS);
+            let mut queue = Queue::new(&outputs, order, LIMITS, weigh);
             let mut luck = luck.iter().cycle();
             let mut on_their_way: Vec<Vec<usize>> = Vec::new();
             let mut taken: Vec<usize> = Vec::new();
@@ -228,10 +247,10 @@ mod tests {
                     on_their_way.push(request);
                 }
                 for request in &on_their_way {
-                    let bytes: usize = request.iter().map(|&index| size(&outputs[index])).sum();
+                    let bytes: usize = request.iter().filter_map(|&index| weigh(&outputs[index]).ok()).sum();
                     prop_assert!(request.len() <= LIMITS.records && bytes <= LIMITS.bytes);
                     prop_assert!(request.is_sorted());
-                    let lonely = request.iter().any(|&index| size(&outputs[index]) > LIMITS.alone_above);
+                    let lonely = request.iter().any(|&index| weigh(&outputs[index]) > Ok(LIMITS.alone_above));
                     prop_assert!(!lonely || request.len() == 1);
                 }
                 if by_key {
@@ -247,16 +266,16 @@ mod tests {
                 }
                 let at = usize::from(*luck.next().expect("a cycle")) % on_their_way.len();
                 let request = on_their_way.swap_remove(at);
-                let answers: Vec<Answer> = request
+                let answers: Vec<Said> = request
                     .iter()
-                    .map(|_| if *luck.next().expect("a cycle") < 6 { Answer::Taken } else { Answer::Refused("later".into()) })
+                    .map(|_| if *luck.next().expect("a cycle") < 6 { Said::Taken } else { Said::Refused("later".into()) })
                     .collect();
                 for (index, answer) in request.iter().zip(&answers) {
-                    if *answer == Answer::Taken {
+                    if *answer == Said::Taken {
                         prop_assert!(!taken.contains(index), "{} was taken twice", index);
                         let earlier = (0..*index).filter(|&earlier| {
                             by_key && outputs[earlier].partition_key == outputs[*index].partition_key
-                                && why_never(&outputs[earlier], LIMITS).is_none()
+                                && weigh(&outputs[earlier]).is_ok()
                         });
                         for earlier in earlier {
                             prop_assert!(taken.contains(&earlier), "{} was taken before {}", index, earlier);
@@ -267,10 +286,10 @@ mod tests {
                 queue.settle(&request, answers);
             }
             // With some luck all is done; where there never is any, the rest has failed.
-            for (index, result) in queue.finish("it took too long").into_iter().enumerate() {
+            for (index, result) in queue.finish("it took too long").deliveries.into_iter().enumerate() {
                 match result {
                     Delivery::Delivered => prop_assert!(taken.contains(&index)),
-                    Delivery::Undeliverable { .. } => prop_assert!(why_never(&outputs[index], LIMITS).is_some()),
+                    Delivery::Undeliverable { .. } => prop_assert!(weigh(&outputs[index]).is_err()),
                     Delivery::Failed { reason } => {
                         prop_assert!(!taken.contains(&index));
                         prop_assert_eq!(reason, "it took too long: later");
@@ -281,26 +300,32 @@ mod tests {
     }
 
     #[test]
-    fn an_output_that_can_never_be_sent_says_why() {
-        let records = [(String::new(), vec![]), ("abcde".to_owned(), vec![]), ("a".to_owned(), vec![0; 80])];
-        let results = Queue::new(&outputs(&records), Order::Key, LIMITS).finish("");
-        let reasons: Vec<String> = results
-            .into_iter()
-            .map(|result| match result {
-                Delivery::Undeliverable { reason } => reason,
-                other => panic!("{other:?}"),
-            })
-            .collect();
-        assert_eq!(reasons[0], "its partition key has 0 characters; the service takes 1 to 4");
-        assert_eq!(reasons[1], "its partition key has 5 characters; the service takes 1 to 4");
-        assert_eq!(reasons[2], "it has 81 bytes with its partition key; the service takes 80");
+    fn what_goes_again_is_counted_and_what_is_wrong_never_goes_again() {
+        let records: Vec<(String, Vec<u8>)> = ["a", "b", "c", "toolong"].map(|key| (key.to_owned(), vec![0; 3])).into();
+        let shard = shard();
+        let outputs = outputs(&shard, &records);
+        let mut queue = Queue::new(&outputs, Order::Key, LIMITS, weigh);
+        let request = queue.next_request().expect("a request");
+        let never = Said::Never("it is no text".to_owned());
+        assert_eq!(queue.settle(&request, [Said::Taken, Said::Refused("later".to_owned()), never]), 1);
+        assert_eq!(queue.next_request(), Some(vec![1]));
+        queue.settle(&[1], [Said::Taken]);
+        let undeliverable = |reason: &str| Delivery::Undeliverable { reason: reason.to_owned() };
+        let expected = vec![
+            Delivery::Delivered,
+            Delivery::Delivered,
+            undeliverable("it is no text"),
+            undeliverable("it is too large"),
+        ];
+        assert_eq!(queue.finish(""), Answer { deliveries: expected, retries: 1 });
     }
 
     #[test]
     fn a_request_that_is_wrong_is_taken_apart_to_find_out_why() {
         let records: Vec<(String, Vec<u8>)> = ["a", "b", "c"].map(|key| (key.to_owned(), vec![0; 3])).into();
-        let outputs = outputs(&records);
-        let mut queue = Queue::new(&outputs, Order::Key, LIMITS);
+        let shard = shard();
+        let outputs = outputs(&shard, &records);
+        let mut queue = Queue::new(&outputs, Order::Key, LIMITS, weigh);
         let request = queue.next_request().expect("a request");
         queue.invalid(&request, "something is wrong");
         for index in 0..3 {
@@ -309,10 +334,10 @@ mod tests {
             if index == 1 {
                 queue.invalid(&request, "it is wrong");
             } else {
-                queue.settle(&request, [Answer::Taken]);
+                queue.settle(&request, [Said::Taken]);
             }
         }
         let wrong = Delivery::Undeliverable { reason: "it is wrong".to_owned() };
-        assert_eq!(queue.finish(""), [Delivery::Delivered, wrong, Delivery::Delivered]);
+        assert_eq!(queue.finish("").deliveries, [Delivery::Delivered, wrong, Delivery::Delivered]);
     }
 }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::time::Instant;
 
-use super::{Deliveries, Lines, Output, Sink, file, line};
+use super::{Answering, Lines, Output, Sink, file, line};
 
 /// Writes to standard output.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ impl Stdout {
 }
 
 impl Sink for Stdout {
-    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Deliveries<'a> {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Answering<'a> {
         let text = line::encode(outputs, self.lines);
         let count = outputs.len();
         Box::pin(async move {

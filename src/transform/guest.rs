@@ -16,6 +16,7 @@ use super::engine::Ticker;
 use super::instance::{Blueprint, Called, Instance, StartError};
 use super::limits::Limits;
 use super::log::GuestLines;
+use super::memory::{Memory, Room};
 use super::{Emission, Fault, FaultKind, Verdict};
 use crate::event::{Batch, Event, Payload};
 
@@ -24,11 +25,15 @@ use crate::event::{Batch, Event, Payload};
 const CHUNK_EVENTS: usize = 512;
 /// ... or so many bytes of outputs ...
 const CHUNK_BYTES: usize = 1 << 20;
-/// ... or when its first event is so old.
+/// ... or, if it is wanted promptly, when its first event is so old.
 const CHUNK_AGE: Duration = Duration::from_millis(100);
 
-/// Groups that wait for delivery while the guest goes on: two, so that memory stays bounded.
-const CHUNKS_AHEAD: usize = 2;
+/// What of outputs may be in memory that is not delivered, before the guest has to wait. A last group comes
+/// on top: memory stays bounded, however much a batch fans out.
+const BYTES_AHEAD: usize = 8 << 20;
+
+/// How long the thread sleeps before it looks again whether it is still wanted.
+const NAP: Duration = Duration::from_millis(20);
 
 /// The guest's recursion is bounded by the engine (512 KiB of stack); host calls come on top.
 const STACK: usize = 4 << 20;
@@ -40,24 +45,52 @@ pub struct Chunk {
     pub first: usize,
     /// One verdict an event.
     pub verdicts: Vec<Verdict>,
+    /// Time that went into them on the guest's thread: not what it waited for.
+    pub busy: Duration,
+    /// Their share of what may be in memory.
+    room: Option<Room>,
 }
 
-/// After which verdicts the rest of a batch is of no use.
+/// Who leads the guest through a batch.
+pub trait Conductor: Send {
+    /// How long to wait before this event may begin.
+    fn wait_before(&mut self, event: Event<'_>, now: Instant) -> Duration;
+
+    /// Whether the rest of the batch is of no use after this verdict.
+    fn is_last(&self, event: Event<'_>, verdict: &Verdict) -> bool;
+}
+
+/// Goes through a batch up to the first event that has to come again.
+#[derive(Debug, Clone, Copy)]
+pub struct UpToRetry;
+
+impl Conductor for UpToRetry {
+    fn wait_before(&mut self, _event: Event<'_>, _now: Instant) -> Duration {
+        Duration::ZERO
+    }
+
+    fn is_last(&self, _event: Event<'_>, verdict: &Verdict) -> bool {
+        matches!(verdict, Verdict::Retry(_))
+    }
+}
+
+/// When verdicts are handed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StopAt {
-    /// Failed events are dead-lettered: only a retry ends the batch.
-    Retry,
-    /// There is nowhere to put a failed event, so it will come again, and all behind it.
-    FirstFailure,
+pub enum Grouping {
+    /// As soon as that is worth it.
+    Promptly,
+    /// In groups that depend on the batch alone, never on time.
+    ByContent,
 }
 
 /// A batch to process.
-#[derive(Debug)]
 pub struct Job {
     /// The events.
     pub batch: Arc<Batch>,
-    /// Where to stop early.
-    pub stop_at: StopAt,
+    /// Who leads through it.
+    pub conductor: Box<dyn Conductor>,
+    /// How verdicts are grouped.
+    pub grouping: Grouping,
     /// When the guest is interrupted, whatever it does; none: never.
     pub interrupt_at: Option<Instant>,
 }
@@ -65,7 +98,7 @@ pub struct Job {
 /// The verdicts of one batch, as they come. Dropped, it tells the guest to stop.
 #[derive(Debug)]
 pub struct Run {
-    chunks: mpsc::Receiver<Chunk>,
+    chunks: mpsc::UnboundedReceiver<Chunk>,
     cancelled: Arc<AtomicBool>,
 }
 
@@ -73,6 +106,11 @@ impl Run {
     /// The next verdicts, in order; none when the batch is done, or the guest stopped early.
     pub async fn next(&mut self) -> Option<Chunk> {
         self.chunks.recv().await
+    }
+
+    /// Verdicts that are there without waiting for them.
+    pub fn next_ready(&mut self) -> Option<Chunk> {
+        self.chunks.try_recv().ok()
     }
 }
 
@@ -90,7 +128,7 @@ pub struct Guest {
 
 struct QueuedJob {
     job: Job,
-    chunks: mpsc::Sender<Chunk>,
+    chunks: mpsc::UnboundedSender<Chunk>,
     cancelled: Arc<AtomicBool>,
 }
 
@@ -127,7 +165,7 @@ impl Guest {
 
     /// Begins with a batch; batches are worked on one after the other.
     pub fn run(&self, job: Job) -> Run {
-        let (sender, chunks) = mpsc::channel(CHUNKS_AHEAD);
+        let (sender, chunks) = mpsc::unbounded_channel();
         let cancelled = Arc::new(AtomicBool::new(false));
         // If the thread is gone, the sender is dropped here and the run ends before its first
         // verdict: no event is acknowledged.
@@ -161,37 +199,43 @@ impl Worker {
     }
 
     fn run(&mut self, queued: QueuedJob) {
-        let QueuedJob { job, chunks, cancelled } = queued;
+        let QueuedJob { mut job, chunks, cancelled } = queued;
         let _timekeeping = self.ticker.keep_time();
+        let queue = Queue { chunks, memory: Arc::new(Memory::new(BYTES_AHEAD)) };
+        let batch = Arc::clone(&job.batch);
         let mut pending = Pending::new(0);
-        for (index, event) in job.batch.iter().enumerate() {
+        for (index, event) in batch.iter().enumerate() {
             if cancelled.load(Ordering::Relaxed) {
                 break;
             }
             // Looked at once an event: the clock costs a tenth of a call that does little.
-            let now = Instant::now();
+            let mut now = Instant::now();
+            let wait = job.conductor.wait_before(event, now);
+            if !wait.is_zero() {
+                if job.grouping == Grouping::Promptly && !queue.hand_over(&mut pending, index, now) {
+                    break;
+                }
+                let woken = sleep(wait, now, job.interrupt_at, &cancelled);
+                pending.waited += woken - now;
+                now = woken;
+            }
             let verdict = self.verdict_on(&job, index, event, now);
-            let is_last = ends_batch(&verdict, job.stop_at);
+            let is_last = ends_batch(&verdict) || job.conductor.is_last(event, &verdict);
             pending.push(verdict);
             if is_last {
                 break;
             }
-            if pending.is_full(now) {
-                let full = std::mem::replace(&mut pending, Pending::new(index + 1));
-                if chunks.blocking_send(full.chunk).is_err() {
-                    break;
-                }
+            if pending.is_full(now, job.grouping) && !queue.hand_over(&mut pending, index + 1, now) {
+                break;
             }
         }
         if let Some(instance) = &mut self.instance {
             instance.rest();
         }
-        self.log.end_batch(&job.batch);
+        self.log.end_batch(&batch);
+        // Before the last verdicts: whoever has them may begin with the next batch, and its conductor.
         drop(job);
-        if !pending.chunk.verdicts.is_empty() {
-            // A receiver that is gone wants no more verdicts.
-            let _ = chunks.blocking_send(pending.chunk);
-        }
+        queue.hand_over(&mut pending, batch.len(), Instant::now());
     }
 
     fn verdict_on(&mut self, job: &Job, index: usize, event: Event<'_>, mut now: Instant) -> Verdict {
@@ -236,12 +280,43 @@ impl Worker {
     }
 }
 
-fn ends_batch(verdict: &Verdict, stop_at: StopAt) -> bool {
-    match verdict {
-        Verdict::Keep | Verdict::Drop | Verdict::Emit(_) => false,
-        Verdict::Retry(_) | Verdict::Interrupted | Verdict::Unavailable(_) => true,
-        Verdict::Reject(_) | Verdict::Fault(_) | Verdict::Undecodable => stop_at == StopAt::FirstFailure,
+/// Whether there can be no further verdict.
+fn ends_batch(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Interrupted | Verdict::Unavailable(_))
+}
+
+/// The way of verdicts to whoever waits for them.
+struct Queue {
+    chunks: mpsc::UnboundedSender<Chunk>,
+    memory: Arc<Memory>,
+}
+
+impl Queue {
+    /// Hands over what is pending, once there is room for it, and begins anew; false: nobody wants it.
+    fn hand_over(&self, pending: &mut Pending, next: usize, now: Instant) -> bool {
+        if pending.chunk.verdicts.is_empty() {
+            return true;
+        }
+        let mut full = std::mem::replace(pending, Pending::new(next));
+        full.chunk.busy = now.saturating_duration_since(full.since).saturating_sub(full.waited);
+        full.chunk.room = Some(self.memory.take(full.bytes));
+        let is_wanted = self.chunks.send(full.chunk).is_ok();
+        // Waiting for room is no work of the next group.
+        pending.since = Instant::now();
+        is_wanted
     }
+}
+
+/// Sleeps so long, unless there is no need to any more, and answers what time it is then.
+fn sleep(wait: Duration, now: Instant, interrupt_at: Option<Instant>, cancelled: &AtomicBool) -> Instant {
+    let end = now + wait;
+    let end = interrupt_at.map_or(end, |at| end.min(at));
+    let mut now = now;
+    while now < end && !cancelled.load(Ordering::Relaxed) {
+        thread::sleep((end - now).min(NAP));
+        now = Instant::now();
+    }
+    now
 }
 
 /// Verdicts that were not handed over yet.
@@ -249,11 +324,13 @@ struct Pending {
     chunk: Chunk,
     bytes: usize,
     since: Instant,
+    waited: Duration,
 }
 
 impl Pending {
     fn new(first: usize) -> Self {
-        Self { chunk: Chunk { first, verdicts: Vec::new() }, bytes: 0, since: Instant::now() }
+        let chunk = Chunk { first, verdicts: Vec::new(), busy: Duration::ZERO, room: None };
+        Self { chunk, bytes: 0, since: Instant::now(), waited: Duration::ZERO }
     }
 
     fn push(&mut self, verdict: Verdict) {
@@ -262,14 +339,14 @@ impl Pending {
             Verdict::Retry(reason) | Verdict::Reject(reason) | Verdict::Unavailable(reason) => reason.len(),
             Verdict::Fault(fault) => fault.reason.len(),
             Verdict::Keep | Verdict::Drop | Verdict::Undecodable | Verdict::Interrupted => 0,
-        };
+        } + size_of::<Verdict>();
         self.chunk.verdicts.push(verdict);
     }
 
-    fn is_full(&self, now: Instant) -> bool {
+    fn is_full(&self, now: Instant, grouping: Grouping) -> bool {
         self.chunk.verdicts.len() >= CHUNK_EVENTS
             || self.bytes >= CHUNK_BYTES
-            || now.saturating_duration_since(self.since) >= CHUNK_AGE
+            || (grouping == Grouping::Promptly && now.saturating_duration_since(self.since) >= CHUNK_AGE)
     }
 }
 

@@ -17,6 +17,7 @@ mod instance;
 mod limits;
 mod log;
 mod manifest;
+mod memory;
 mod precompiled;
 
 pub use artifact::{LoadError, Transform};
@@ -25,7 +26,7 @@ pub use bindings::Emission;
 pub use compile::{BuildError, Built, precompile};
 pub use contract::ContractError;
 pub use engine::Target;
-pub use guest::{Chunk, Guest, Job, Run, StopAt};
+pub use guest::{Chunk, Conductor, Grouping, Guest, Job, Run, UpToRetry};
 pub use instance::StartError;
 pub use limits::Limits;
 pub use manifest::Manifest;

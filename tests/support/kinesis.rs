@@ -5,9 +5,10 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_kinesis::config::{Credentials, SharedCredentialsProvider};
+use aws_config::SdkConfig;
 use serde_json::{Value, json};
+
+use super::client;
 
 /// How likely each fault is, from 0 to 1.
 #[derive(Debug, Clone, Copy, Default)]
@@ -68,12 +69,7 @@ impl KinesisStub {
 
     /// A client's configuration that leads here.
     pub fn config(&self) -> SdkConfig {
-        SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("eu-west-1"))
-            .endpoint_url(self.endpoint())
-            .credentials_provider(SharedCredentialsProvider::new(Credentials::new("id", "key", None, None, "test")))
-            .build()
+        client::config(self.endpoint())
     }
 
     /// All records that were put, in the order in which they were.

@@ -1,8 +1,12 @@
-//! What the tests have in common: guests, events, and sinks that fail on purpose.
+//! What the tests have in common: guests, events, sinks that fail on purpose, and services on this machine.
 
+pub mod client;
 pub mod emulator;
 pub mod events;
 pub mod kinesis;
+pub mod kinesis_local;
+pub mod moto;
+pub mod process;
 pub mod runtime_api;
 pub mod sinks;
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use kinesieve::sink::{Deliveries, Delivery, Output, Sink};
+use kinesieve::sink::{Answer, Answering, Delivery, Output, Sink};
 
 /// One delivered output.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl Recorder {
 }
 
 impl Sink for Recorder {
-    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Deliveries<'a> {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Answering<'a> {
         let mut places: HashMap<&str, usize> = HashMap::new();
         let mut plan = self.plan.lock().expect("unpoisoned");
         let mut taken = self.taken.lock().expect("unpoisoned");
@@ -77,7 +77,7 @@ impl Sink for Recorder {
                 }
             }
         });
-        Box::pin(std::future::ready(results.collect::<Vec<_>>()))
+        Box::pin(std::future::ready(Answer { deliveries: results.collect(), retries: 0 }))
     }
 }
 
@@ -86,10 +86,10 @@ impl Sink for Recorder {
 pub struct Hanging;
 
 impl Sink for Hanging {
-    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Deliveries<'a> {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Answering<'a> {
         Box::pin(async {
             tokio::time::sleep(Duration::from_secs(3600)).await;
-            vec![Delivery::Delivered; outputs.len()]
+            Answer::of_all(outputs.len(), Delivery::Delivered)
         })
     }
 }
@@ -99,7 +99,7 @@ impl Sink for Hanging {
 pub struct Taciturn;
 
 impl Sink for Taciturn {
-    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Deliveries<'a> {
-        Box::pin(std::future::ready(vec![Delivery::Delivered; outputs.len() / 2]))
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Answering<'a> {
+        Box::pin(std::future::ready(Answer::of_all(outputs.len() / 2, Delivery::Delivered)))
     }
 }

@@ -1,0 +1,179 @@
+//! The lanes of a batch: one to each sink, in which outputs wait until they are handed over.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::future::join_all;
+
+use super::outputs::{Outputs, before, within};
+use crate::event::{Batch, Event};
+use crate::sink::{Answer, Delivery, HandOver, Output, Sink};
+use crate::transform::Emission;
+
+/// All lanes of a batch.
+pub(super) struct Lanes<'a> {
+    batch: &'a Batch,
+    outputs: &'a Outputs,
+    lanes: Vec<Lane<'a>>,
+}
+
+/// What waits for one sink, in shard order.
+struct Lane<'a> {
+    name: &'a str,
+    sink: &'a Arc<dyn Sink>,
+    parcels: Vec<Parcel>,
+    bytes: usize,
+}
+
+/// An output that waits.
+struct Parcel {
+    /// The index of its event in the batch.
+    index: usize,
+    ordinal: u32,
+    body: Body,
+}
+
+enum Body {
+    AsItCame,
+    Emitted(Emission),
+}
+
+/// Which lanes are to be emptied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flush {
+    /// Those whose sinks want outputs promptly, and those with enough.
+    Due,
+    /// All of them: the batch ends.
+    All,
+}
+
+/// What a sink answered for a lane.
+pub(super) struct Flushed<'a> {
+    /// The name of the target, as metrics have it.
+    pub(super) target: &'a str,
+    /// The index of its event, the bytes of data and the result of each output, in shard order.
+    pub(super) results: Vec<(usize, usize, Delivery)>,
+    /// How many outputs had to go again.
+    pub(super) retries: u64,
+}
+
+impl<'a> Lanes<'a> {
+    pub(super) fn new(batch: &'a Batch, outputs: &'a Outputs) -> Self {
+        let mut lanes: Vec<Lane<'a>> = Vec::new();
+        // Several routes may lead to one sink: what it gets stays in order.
+        for (name, sink) in outputs.sinks() {
+            if !lanes.iter().any(|lane| Arc::ptr_eq(lane.sink, sink)) {
+                lanes.push(Lane { name, sink, parcels: Vec::new(), bytes: 0 });
+            }
+        }
+        Self { batch, outputs, lanes }
+    }
+
+    /// Whether a route leads anywhere.
+    pub(super) fn leads(&self, route: &str) -> bool {
+        self.outputs.sink(Some(route)).is_some()
+    }
+
+    /// An event that is to be delivered as it came.
+    pub(super) fn keep(&mut self, index: usize, event: Event<'_>) {
+        if let Some(lane) = self.lane(None) {
+            lane.push(Parcel { index, ordinal: 0, body: Body::AsItCame }, event.payload.bytes().len());
+        }
+    }
+
+    /// What the transform gave for an event. All of it leads somewhere.
+    pub(super) fn emit(&mut self, index: usize, emissions: Vec<Emission>) {
+        for (ordinal, emission) in (0..).zip(emissions) {
+            let bytes = emission.data.len();
+            if let Some(lane) = self.lane(emission.route.as_deref()) {
+                lane.push(Parcel { index, ordinal, body: Body::Emitted(emission) }, bytes);
+            }
+        }
+    }
+
+    /// Lets go of what belongs to this event or a later one.
+    pub(super) fn cut(&mut self, end: usize) {
+        for lane in &mut self.lanes {
+            let kept = lane.parcels.partition_point(|parcel| parcel.index < end);
+            lane.parcels.truncate(kept);
+        }
+    }
+
+    /// Whether something waits for the end of the batch.
+    pub(super) fn gathers(&self) -> bool {
+        self.lanes.iter().any(|lane| !lane.is_due() && !lane.parcels.is_empty())
+    }
+
+    /// Delivers what waits, the sinks side by side, and answers with what they said.
+    pub(super) async fn flush(&mut self, which: Flush, answer_by: Option<Instant>) -> Vec<Flushed<'a>> {
+        let batch = self.batch;
+        let due = self.lanes.iter_mut().filter(|lane| which == Flush::All || lane.is_due());
+        let busy = due.filter(|lane| !lane.parcels.is_empty());
+        join_all(busy.map(|lane| lane.flush(batch, answer_by))).await
+    }
+
+    fn lane(&mut self, route: Option<&str>) -> Option<&mut Lane<'a>> {
+        if route.is_none() {
+            // The main output comes first.
+            return self.lanes.first_mut();
+        }
+        let sink = self.outputs.sink(route)?;
+        self.lanes.iter_mut().find(|lane| Arc::ptr_eq(lane.sink, sink))
+    }
+}
+
+impl<'a> Lane<'a> {
+    fn push(&mut self, parcel: Parcel, bytes: usize) {
+        self.parcels.push(parcel);
+        self.bytes += bytes;
+    }
+
+    fn is_due(&self) -> bool {
+        match self.sink.hand_over() {
+            HandOver::Promptly => true,
+            HandOver::Gathered { bytes } => self.bytes >= bytes,
+        }
+    }
+
+    /// What has no answer in time has failed for now; it may have arrived.
+    async fn flush(&mut self, batch: &Batch, answer_by: Option<Instant>) -> Flushed<'a> {
+        let parcels = std::mem::take(&mut self.parcels);
+        self.bytes = 0;
+        let outputs: Vec<Output<'_>> = parcels.iter().map(|parcel| output(batch, parcel)).collect();
+        let answer = within(answer_by, self.sink.deliver(&outputs, before(answer_by))).await.unwrap_or_else(|| {
+            let reason = "the target did not answer before the deadline".to_owned();
+            Answer::of_all(outputs.len(), Delivery::Failed { reason })
+        });
+        let unanswered = || Delivery::Failed { reason: "the target gave no answer for it".to_owned() };
+        let deliveries = answer.deliveries.into_iter().chain(std::iter::repeat_with(unanswered));
+        let results = parcels
+            .iter()
+            .zip(&outputs)
+            .zip(deliveries)
+            .map(|((parcel, output), delivery)| (parcel.index, output.data.len(), delivery))
+            .collect();
+        Flushed { target: self.name, results, retries: answer.retries }
+    }
+}
+
+fn output<'o>(batch: &'o Batch, parcel: &'o Parcel) -> Output<'o> {
+    let event = batch.event(parcel.index);
+    let as_it_came = Output {
+        data: event.payload.bytes(),
+        partition_key: event.partition_key,
+        route: None,
+        shard: batch.shard(),
+        sequence_number: event.sequence_number,
+        sub_sequence_number: event.sub_sequence_number,
+        ordinal: parcel.ordinal,
+    };
+    match &parcel.body {
+        Body::AsItCame => as_it_came,
+        Body::Emitted(emission) => Output {
+            data: &emission.data,
+            partition_key: emission.partition_key.as_deref().unwrap_or(event.partition_key),
+            route: emission.route.as_deref(),
+            ..as_it_came
+        },
+    }
+}

@@ -1,0 +1,310 @@
+//! A batch on its way to being acknowledged: what each verdict calls for, and how far it got.
+
+use std::time::Instant;
+
+use super::lanes::{Flush, Lanes};
+use super::outputs::{Outputs, before, half_way, within};
+use super::patience::Patience;
+use super::report::{Cause, Counts, Effort, Fate, Report, Stop, Taken, Tally};
+use crate::dead_letter::{DeadLetter, DeadLetters, Kind};
+use crate::event::{Batch, Event, Payload};
+use crate::sink::Delivery;
+use crate::transform::{Chunk, Emission, FaultKind, Verdict};
+
+/// One batch on its way to being acknowledged.
+pub(super) struct Settlement<'a> {
+    batch: &'a Batch,
+    dead_letters: Option<&'a DeadLetters>,
+    patience: Patience,
+    answer_by: Option<Instant>,
+    lanes: Lanes<'a>,
+    acknowledged: Acknowledged,
+    /// Of the events whose verdicts came so far.
+    tallies: Vec<Tally>,
+    effort: Effort,
+}
+
+/// An event that failed for good.
+struct Failure {
+    /// Its index in the batch.
+    index: usize,
+    kind: Kind,
+    reason: String,
+}
+
+/// What a verdict means for its event, before anything is delivered.
+enum Ruling {
+    /// It is delivered as it came.
+    Kept,
+    /// Nothing is delivered.
+    Dropped,
+    /// These are delivered.
+    Emitted(Vec<Emission>),
+    /// It failed for good.
+    Failed(Kind, String),
+    /// It, and all behind it, come again.
+    Stops(Cause, String),
+}
+
+/// How far the events of a batch are acknowledged, if nothing else fails. Only ever shrinks.
+struct Acknowledged {
+    /// The index of the first event that is not.
+    end: usize,
+    /// That event, unless it is just the one behind the batch.
+    stop: Option<Stop>,
+}
+
+impl Acknowledged {
+    /// Ends the acknowledged events before this one, unless they end sooner.
+    fn cut(&mut self, stop: Stop) {
+        if stop.index < self.end {
+            self.end = stop.index;
+            self.stop = Some(stop);
+        }
+    }
+}
+
+impl<'a> Settlement<'a> {
+    pub(super) fn new(
+        batch: &'a Batch,
+        outputs: &'a Outputs,
+        dead_letters: Option<&'a DeadLetters>,
+        patience: Patience,
+        answer_by: Option<Instant>,
+    ) -> Self {
+        Self {
+            batch,
+            dead_letters,
+            patience,
+            answer_by,
+            lanes: Lanes::new(batch, outputs),
+            acknowledged: Acknowledged { end: batch.len(), stop: None },
+            tallies: Vec::with_capacity(batch.len()),
+            effort: Effort::default(),
+        }
+    }
+
+    /// Whether no further verdict is of use.
+    pub(super) fn is_over(&self) -> bool {
+        self.tallies.len() >= self.acknowledged.end
+    }
+
+    /// Ends the batch at the event whose verdict should have come next.
+    pub(super) fn stop_here(&mut self, cause: Cause, reason: &str) {
+        self.cut(self.tallies.len(), cause, reason.to_owned());
+    }
+
+    /// Delivers and dead-letters what these verdicts call for.
+    pub(super) async fn settle(&mut self, window: Vec<Chunk>) {
+        let mut failures = Vec::new();
+        // Dropped at the end: till then their outputs are in memory.
+        let mut chunks = window;
+        for chunk in &mut chunks {
+            self.effort.guest += chunk.busy;
+            if chunk.first != self.tallies.len() {
+                self.stop_here(Cause::TransformDown, "the transform's verdicts are out of order");
+            }
+            for verdict in std::mem::take(&mut chunk.verdicts) {
+                if !self.is_over() {
+                    self.take_up(verdict, &mut failures);
+                }
+            }
+        }
+        // Failures first: if one can't be dead-lettered, no later event's outputs go out in vain.
+        self.dead_letter(failures).await;
+        self.flush(Flush::Due).await;
+    }
+
+    /// Delivers what was gathered, and reports.
+    pub(super) async fn finish(mut self, started: Instant) -> Report {
+        self.flush(Flush::All).await;
+        let end = self.acknowledged.end;
+        let mut counts = Counts {
+            records: self.batch.len() as u64,
+            bytes: self.batch.payload_bytes() as u64,
+            unacknowledged: (self.batch.len() - end) as u64,
+            ..Counts::default()
+        };
+        self.tallies.iter().take(end).for_each(|tally| counts.add(tally));
+        Report { stop: self.acknowledged.stop, counts, effort: Effort { total: started.elapsed(), ..self.effort } }
+    }
+
+    fn take_up(&mut self, verdict: Verdict, failures: &mut Vec<Failure>) {
+        let index = self.tallies.len();
+        let event = self.batch.event(index);
+        let tally = match self.ruling(event, verdict) {
+            Ruling::Kept => {
+                self.lanes.keep(index, event);
+                Tally { fate: Fate::Kept, outputs: 1, bytes: event.payload.bytes().len() as u64 }
+            }
+            Ruling::Dropped => Tally::without_outputs(Fate::Dropped),
+            Ruling::Emitted(emissions) => {
+                let bytes = emissions.iter().map(|emission| emission.data.len() as u64).sum();
+                let outputs = emissions.len() as u64;
+                self.lanes.emit(index, emissions);
+                Tally { fate: Fate::Emitted, outputs, bytes }
+            }
+            Ruling::Failed(kind, reason) => {
+                failures.push(Failure { index, kind, reason });
+                Tally::without_outputs(Fate::Failed(kind))
+            }
+            Ruling::Stops(cause, reason) => return self.cut(index, cause, reason),
+        };
+        self.tallies.push(tally);
+    }
+
+    fn ruling(&self, event: Event<'_>, verdict: Verdict) -> Ruling {
+        match verdict {
+            Verdict::Keep => Ruling::Kept,
+            Verdict::Drop => Ruling::Dropped,
+            Verdict::Emit(emissions) => {
+                let routes = emissions.iter().filter_map(|emission| emission.route.as_deref());
+                match routes.into_iter().find(|route| !self.lanes.leads(route)) {
+                    None => Ruling::Emitted(emissions),
+                    Some(route) => Ruling::Failed(
+                        Kind::Undeliverable,
+                        format!(
+                            "the transform names the route {:?}, which is not configured: set KINESIEVE_ROUTE_<NAME>",
+                            excerpt(route)
+                        ),
+                    ),
+                }
+            }
+            Verdict::Reject(reason) => Ruling::Failed(Kind::Rejected, reason),
+            Verdict::Fault(fault) => {
+                let kind = match fault.kind {
+                    FaultKind::Trap => Kind::Trap,
+                    FaultKind::Timeout => Kind::Timeout,
+                    FaultKind::Memory => Kind::Memory,
+                };
+                Ruling::Failed(kind, fault.reason)
+            }
+            Verdict::Undecodable => {
+                let reason = match event.payload {
+                    Payload::Undecodable { reason, .. } => reason.to_owned(),
+                    Payload::Decoded(_) => "it can't be decoded".to_owned(),
+                };
+                Ruling::Failed(Kind::Decode, reason)
+            }
+            Verdict::Retry(reason) => match (self.dead_letters, self.patience.has_run_out(event)) {
+                (Some(_), Some(why)) => {
+                    Ruling::Failed(Kind::Exhausted, format!("the transform asks for it again, at {why}: {reason}"))
+                }
+                _ => Ruling::Stops(Cause::Retry, reason),
+            },
+            Verdict::Interrupted => Ruling::Stops(
+                Cause::Deadline,
+                "the transform was interrupted so that the answer comes in time".to_owned(),
+            ),
+            Verdict::Unavailable(reason) => Ruling::Stops(Cause::TransformDown, reason),
+        }
+    }
+
+    /// Delivers outputs of acknowledged events, and dead-letters the events of which one can never be
+    /// delivered.
+    async fn flush(&mut self, which: Flush) {
+        self.lanes.cut(self.acknowledged.end);
+        let answer_by = match which {
+            Flush::Due if self.lanes.gathers() => half_way(self.answer_by),
+            Flush::Due | Flush::All => self.answer_by,
+        };
+        let started = Instant::now();
+        let flushed = self.lanes.flush(which, answer_by).await;
+        if flushed.is_empty() {
+            return;
+        }
+        self.effort.delivery += started.elapsed();
+        let mut undeliverable: Vec<Failure> = Vec::new();
+        for lane in flushed {
+            self.effort.retries += lane.retries;
+            let mut taken = Taken::default();
+            for (index, bytes, delivery) in lane.results {
+                match delivery {
+                    Delivery::Delivered => {
+                        taken.outputs += 1;
+                        taken.bytes += bytes as u64;
+                    }
+                    Delivery::Failed { reason } => self.cut(index, Cause::NotDelivered, reason),
+                    Delivery::Undeliverable { reason } => {
+                        undeliverable.push(Failure { index, kind: Kind::Undeliverable, reason });
+                    }
+                }
+            }
+            self.effort.took(lane.target, taken);
+        }
+        // One dead letter an event, however many of its outputs are undeliverable.
+        undeliverable.sort_by_key(|failure| failure.index);
+        undeliverable.dedup_by_key(|failure| failure.index);
+        self.dead_letter(undeliverable).await;
+    }
+
+    /// Dead-letters the acknowledged ones of these events; where that fails, or there is no
+    /// dead-letter target, the acknowledged events end there.
+    async fn dead_letter(&mut self, mut failures: Vec<Failure>) {
+        failures.retain(|failure| failure.index < self.acknowledged.end);
+        let Some(first) = failures.first() else { return };
+        let Some(dead_letters) = self.dead_letters else {
+            return self.cut(first.index, Cause::NoDeadLetterTarget(first.kind), first.reason.clone());
+        };
+        let letters: Vec<DeadLetter<'_>> = failures
+            .iter()
+            .map(|failure| {
+                let event = self.batch.event(failure.index);
+                let attempts = self.patience.attempts(event);
+                DeadLetter { event, kind: failure.kind, reason: &failure.reason, attempts }
+            })
+            .collect();
+        // Half of the time left, so that a target that hangs leaves some for the outputs of the events
+        // before the first failure.
+        let by = half_way(self.answer_by);
+        let started = Instant::now();
+        let answer = within(by, dead_letters.write(self.batch, &letters, before(by))).await.unwrap_or_default();
+        self.effort.delivery += started.elapsed();
+        self.effort.retries += answer.retries;
+        let mut deliveries = answer.deliveries.into_iter();
+        for failure in failures {
+            let why_not = match deliveries.next() {
+                Some(Delivery::Delivered) => {
+                    self.log_dead_letter(&failure);
+                    if let Some(tally) = self.tallies.get_mut(failure.index) {
+                        *tally = Tally::without_outputs(Fate::Failed(failure.kind));
+                    }
+                    continue;
+                }
+                Some(Delivery::Failed { reason } | Delivery::Undeliverable { reason }) => reason,
+                None => "the dead-letter target did not answer before the deadline".to_owned(),
+            };
+            let reason = format!("{}; the dead letter: {why_not}", failure.reason);
+            self.cut(failure.index, Cause::DeadLetterFailed(failure.kind), reason);
+        }
+    }
+
+    /// Position and reason, never the payload.
+    fn log_dead_letter(&self, failure: &Failure) {
+        tracing::warn!(
+            shard_id = self.batch.shard_id(),
+            sequence_number = self.batch.event(failure.index).sequence_number.as_str(),
+            kind = failure.kind.as_str(),
+            "dead-lettered: {}",
+            failure.reason,
+        );
+    }
+
+    fn cut(&mut self, index: usize, cause: Cause, reason: String) {
+        let event = self.batch.event(index);
+        self.acknowledged.cut(Stop {
+            index,
+            sequence_number: event.sequence_number.as_str().to_owned(),
+            sub_sequence_number: event.sub_sequence_number,
+            replay_from: self.batch.lowest_from(index).as_str().to_owned(),
+            attempts: self.patience.attempts(event),
+            cause,
+            reason,
+        });
+    }
+}
+
+/// As much of a name as a message can bear.
+fn excerpt(name: &str) -> &str {
+    &name[..name.floor_char_boundary(64)]
+}

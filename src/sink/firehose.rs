@@ -1,0 +1,77 @@
+//! A Firehose delivery stream as a target: PutRecordBatch.
+//!
+//! Firehose has no partition keys: an output is its data, as it is. Whether records are to be told apart
+//! where they end up, by a line end for example, is the delivery stream's or the transform's to say.
+
+use std::time::Instant;
+
+use aws_config::SdkConfig;
+use aws_sdk_firehose::Client;
+use aws_sdk_firehose::config::retry::RetryConfig;
+use aws_sdk_firehose::primitives::Blob;
+use aws_sdk_firehose::types::{PutRecordBatchResponseEntry, Record};
+
+use super::queue::{RequestLimits, Said};
+use super::requests::{Sent, Service, deliver};
+use super::{Answering, Output, Sink, aws};
+use crate::settings::{Arn, Order};
+
+/// Bytes of a record before they are encoded (Amazon Data Firehose, PutRecordBatch: 1,000 KiB).
+const RECORD_BYTES: usize = 1000 << 10;
+
+/// A delivery stream that outputs are put into.
+#[derive(Debug)]
+pub struct Firehose {
+    client: Client,
+    name: String,
+    order: Order,
+}
+
+impl Firehose {
+    /// A delivery stream, by a client for its region. The client's own retries are switched off, as for
+    /// a Kinesis stream.
+    pub fn new(config: &SdkConfig, delivery_stream: &Arn, order: Order) -> Self {
+        let config = aws_sdk_firehose::config::Builder::from(config).retry_config(RetryConfig::disabled()).build();
+        let name = delivery_stream.resource.trim_start_matches("deliverystream/").to_owned();
+        Self { client: Client::from_conf(config), name, order }
+    }
+}
+
+impl Sink for Firehose {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], until: Option<Instant>) -> Answering<'a> {
+        Box::pin(deliver(self, outputs, self.order, until))
+    }
+}
+
+impl Service for Firehose {
+    const LIMITS: RequestLimits = RequestLimits { records: 500, bytes: 4 << 20, alone_above: RECORD_BYTES };
+
+    const AT_ONCE: usize = 4;
+
+    fn weigh(&self, output: &Output<'_>) -> Result<usize, String> {
+        let bytes = output.data.len();
+        if bytes > RECORD_BYTES {
+            return Err(format!("it has {bytes} bytes; a Firehose delivery stream takes {RECORD_BYTES}"));
+        }
+        Ok(bytes)
+    }
+
+    async fn send(&self, outputs: &[&Output<'_>]) -> Sent {
+        let records: Result<Vec<Record>, _> =
+            outputs.iter().map(|output| Record::builder().data(Blob::new(output.data)).build()).collect();
+        let records = match records {
+            Ok(records) => records,
+            Err(error) => return Sent::Hopeless(error.to_string()),
+        };
+        let call = self.client.put_record_batch().delivery_stream_name(&self.name).set_records(Some(records));
+        match call.send().await {
+            Ok(output) => Sent::Answered(output.request_responses().iter().map(said).collect()),
+            Err(error) => aws::failed(&error),
+        }
+    }
+}
+
+fn said(record: &PutRecordBatchResponseEntry) -> Said {
+    let Some(code) = record.error_code() else { return Said::Taken };
+    aws::said_no(code, record.error_message())
+}

@@ -1,0 +1,123 @@
+//! Outputs to a service that takes them in requests: what goes when, and when to give up.
+//!
+//! A service may refuse some records of a request and take others, or refuse all. What is refused goes
+//! again, with exponential backoff and full jitter, until the time is up.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::time::Instant;
+
+use super::backoff::Backoff;
+use super::queue::{Queue, RequestLimits, Said};
+use super::{Answer, Output};
+use crate::settings::Order;
+
+/// Without a deadline, how long a service may refuse everything before we give up.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A service that takes records in requests.
+pub(super) trait Service: Sync {
+    /// What a request can hold.
+    const LIMITS: RequestLimits;
+
+    /// Requests on their way at once.
+    const AT_ONCE: usize;
+
+    /// What an output weighs in a request, in bytes.
+    ///
+    /// # Errors
+    /// Why the service can never take it.
+    fn weigh(&self, output: &Output<'_>) -> Result<usize, String>;
+
+    /// Sends a request of these outputs.
+    fn send(&self, outputs: &[&Output<'_>]) -> impl Future<Output = Sent> + Send;
+}
+
+/// What came of a request.
+#[derive(Debug)]
+pub(super) enum Sent {
+    /// The service answered for each record.
+    Answered(Vec<Said>),
+    /// The whole request failed in a way that passes.
+    Refused(String),
+    /// The service finds something wrong in it.
+    Invalid(String),
+    /// No request will go through, until somebody changes something.
+    Hopeless(String),
+}
+
+/// Delivers outputs, by as many requests as it takes.
+pub(super) async fn deliver<S: Service>(
+    service: &S,
+    outputs: &[Output<'_>],
+    order: Order,
+    until: Option<std::time::Instant>,
+) -> Answer {
+    let until = until.map(Instant::from_std);
+    let mut queue = Queue::new(outputs, order, S::LIMITS, |output| service.weigh(output));
+    let mut on_their_way = FuturesUnordered::new();
+    let mut backoff = Backoff::default();
+    let mut pause_ends = Instant::now();
+    let mut gives_up = until.unwrap_or_else(|| Instant::now() + PATIENCE);
+    loop {
+        // One look at the clock: were the pause to end between two, nothing would be on its way, nothing
+        // would wait, and the rest would count as given up.
+        let now = Instant::now();
+        while on_their_way.len() < S::AT_ONCE
+            && now >= pause_ends
+            && let Some(request) = queue.next_request()
+        {
+            on_their_way.push(async {
+                let records: Vec<&Output<'_>> = request.iter().map(|&index| &outputs[index]).collect();
+                let sent = service.send(&records).await;
+                (request, sent)
+            });
+        }
+        let is_paused = now < pause_ends && !queue.is_empty();
+        if on_their_way.is_empty() && !is_paused {
+            return queue.finish("it was not sent");
+        }
+        let wakes = if is_paused { pause_ends.min(gives_up) } else { gives_up };
+        let answered = async {
+            match on_their_way.next().await {
+                Some(answered) => answered,
+                // Nothing is on its way: only the pause has to end.
+                None => std::future::pending().await,
+            }
+        };
+        let Ok((request, sent)) = tokio::time::timeout_at(wakes, answered).await else {
+            if Instant::now() >= gives_up {
+                return queue.finish("it was not delivered before the deadline");
+            }
+            continue;
+        };
+        let is_refused = match sent {
+            Sent::Answered(answers) => {
+                let refused = queue.settle(&request, answers);
+                if until.is_none() && refused < request.len() {
+                    gives_up = Instant::now() + PATIENCE;
+                }
+                refused > 0
+            }
+            Sent::Refused(reason) => {
+                queue.refuse(&request, &reason);
+                true
+            }
+            Sent::Invalid(reason) => {
+                queue.invalid(&request, &reason);
+                false
+            }
+            Sent::Hopeless(reason) => {
+                queue.refuse(&request, &reason);
+                return queue.finish("the service refuses it");
+            }
+        };
+        if is_refused {
+            pause_ends = Instant::now() + backoff.after_failure(fastrand::f64());
+        } else {
+            backoff.after_success();
+        }
+    }
+}

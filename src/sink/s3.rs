@@ -1,0 +1,193 @@
+//! An S3 bucket as a target: an object of lines for all outputs that are handed over together.
+//!
+//! The key of an object follows from what it holds, `PREFIX/STREAM/SHARD/FIRST-LAST.ndjson`: keys sort by
+//! position, and a batch that comes again writes its objects again, over the old ones. The last position
+//! is part of the name so that an object is never replaced by one that holds less.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::time::Instant;
+
+use aws_config::SdkConfig;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::primitives::ByteStream;
+use bytes::Bytes;
+use flate2::write::GzEncoder;
+
+use super::queue::{RequestLimits, Said};
+use super::requests::{Sent, Service, deliver};
+use super::{Answer, Answering, Delivery, HandOver, Lines, Output, Sink, aws, line};
+use crate::settings::{Arn, Compression, Order};
+
+/// Large enough that requests cost little, small enough to be in memory twice, as outputs and as lines.
+const OBJECT_BYTES: usize = 16 << 20;
+
+/// A bucket, and a prefix of keys in it.
+#[derive(Debug)]
+pub struct S3 {
+    client: Client,
+    bucket: String,
+    /// Empty, or with its slash.
+    prefix: String,
+    lines: Lines,
+    compression: Compression,
+}
+
+impl S3 {
+    /// A bucket and prefix. An ARN of S3 names no region: the client's is the SDK's own. Its retries are
+    /// switched off, since the time for all tries is bounded here.
+    pub fn new(config: &SdkConfig, place: &Arn, lines: Lines, compression: Compression) -> Self {
+        // Where an endpoint is given, the bucket's name in front of its host leads nowhere.
+        let has_endpoint = config.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
+        let config = aws_sdk_s3::config::Builder::from(config)
+            .retry_config(RetryConfig::disabled())
+            .force_path_style(has_endpoint)
+            .build();
+        let (bucket, prefix) = place.resource.split_once('/').unwrap_or((&place.resource, ""));
+        let prefix = prefix.trim_matches('/');
+        let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+        Self { client: Client::from_conf(config), bucket: bucket.to_owned(), prefix, lines, compression }
+    }
+
+    /// The key of the object that holds these outputs, from the first position to the last.
+    fn key(&self, first: &Output<'_>, last: &Output<'_>) -> String {
+        let Self { prefix, .. } = self;
+        let mut key = format!("{prefix}{}/{}/", first.shard.stream_name(), first.shard.id);
+        for (output, separator) in [(first, "-"), (last, "")] {
+            let (number, sub_number) = (output.sequence_number.as_str(), output.sub_sequence_number);
+            // Sequence numbers have up to 56 digits.
+            write!(key, "{number:0>56}.{sub_number:0>6}{separator}").expect("a String takes everything");
+        }
+        key.push_str(match self.compression {
+            Compression::None => ".ndjson",
+            Compression::Gzip => ".ndjson.gz",
+        });
+        key
+    }
+
+    async fn put(&self, outputs: &[Output<'_>], until: Option<Instant>) -> Answer {
+        let (Some(first), Some(last)) = (outputs.first(), outputs.last()) else { return Answer::default() };
+        let lines = line::encode(outputs, self.lines);
+        let body = match self.compression {
+            Compression::None => lines,
+            // It takes a while, in which other targets have theirs to do.
+            Compression::Gzip => match tokio::task::spawn_blocking(move || gzip(&lines)).await {
+                Ok(Ok(body)) => body,
+                Ok(Err(error)) => return not_compressed(outputs.len(), &error),
+                Err(error) => return not_compressed(outputs.len(), &error),
+            },
+        };
+        let upload = Upload { target: self, key: self.key(first, last), body: body.into() };
+        // One object: there is no order to keep in it.
+        deliver(&upload, outputs, Order::None, until).await
+    }
+}
+
+impl Sink for S3 {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], until: Option<Instant>) -> Answering<'a> {
+        Box::pin(self.put(outputs, until))
+    }
+
+    fn hand_over(&self) -> HandOver {
+        HandOver::Gathered { bytes: OBJECT_BYTES }
+    }
+}
+
+/// An object on its way: a request that holds all of its outputs.
+struct Upload<'a> {
+    target: &'a S3,
+    key: String,
+    body: Bytes,
+}
+
+impl Service for Upload<'_> {
+    /// An object takes what it is given: it ends where its caller says.
+    const LIMITS: RequestLimits = RequestLimits { records: usize::MAX, bytes: usize::MAX, alone_above: usize::MAX };
+
+    const AT_ONCE: usize = 1;
+
+    fn weigh(&self, _output: &Output<'_>) -> Result<usize, String> {
+        Ok(0)
+    }
+
+    async fn send(&self, outputs: &[&Output<'_>]) -> Sent {
+        let content_type = match self.target.compression {
+            Compression::None => "application/x-ndjson",
+            Compression::Gzip => "application/gzip",
+        };
+        let call = self
+            .target
+            .client
+            .put_object()
+            .bucket(&self.target.bucket)
+            .key(&self.key)
+            .content_type(content_type)
+            .body(ByteStream::from(self.body.clone()));
+        match call.send().await {
+            Ok(_) => Sent::Answered(vec![Said::Taken; outputs.len()]),
+            Err(error) => match aws::failed(&error) {
+                // An object can't be taken apart: its parts would have the same key.
+                Sent::Invalid(reason) => Sent::Hopeless(reason),
+                sent => sent,
+            },
+        }
+    }
+}
+
+/// The same bytes for the same lines: no time, no name.
+fn gzip(lines: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(lines)?;
+    encoder.finish()
+}
+
+fn not_compressed(count: usize, error: &dyn std::error::Error) -> Answer {
+    Answer::of_all(count, Delivery::Failed { reason: format!("the object could not be compressed: {error}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{SequenceNumber, Shard};
+
+    fn key(resource: &str, compression: Compression, first: &str, last: &str) -> String {
+        let config = SdkConfig::builder().behavior_version(aws_config::BehaviorVersion::latest()).build();
+        let place: Arn = format!("arn:aws:s3:::{resource}").parse().expect("an ARN");
+        let shard = Shard {
+            stream_arn: "arn:aws:kinesis:eu-west-1:123456789012:stream/in".to_owned(),
+            id: "shardId-000000000006".to_owned(),
+        };
+        let output = |number| Output {
+            data: b"",
+            partition_key: "key",
+            route: None,
+            shard: &shard,
+            sequence_number: SequenceNumber::parse(number).expect("a sequence number"),
+            sub_sequence_number: 7,
+            ordinal: 0,
+        };
+        S3::new(&config, &place, Lines::Bare, compression).key(&output(first), &output(last))
+    }
+
+    #[test]
+    fn a_key_says_stream_shard_and_positions_and_sorts_by_them() {
+        let short = key("bucket/a/b/", Compression::None, "9", "10");
+        assert_eq!(
+            short,
+            "a/b/in/shardId-000000000006/00000000000000000000000000000000000000000000000000000009.000007-\
+             00000000000000000000000000000000000000000000000000000010.000007.ndjson"
+        );
+        let long =
+            key("bucket/a/b", Compression::None, "49590338271490256608559692538361571095921575989136588898", "5");
+        assert!(short < long);
+        let without_prefix = key("bucket", Compression::Gzip, "1", "2");
+        assert!(without_prefix.starts_with("in/shardId-") && without_prefix.ends_with(".ndjson.gz"));
+    }
+
+    #[test]
+    fn the_same_lines_compress_to_the_same_bytes() {
+        let lines = b"{\"a\":1}\n".repeat(100);
+        assert_eq!(gzip(&lines).expect("compressed"), gzip(&lines).expect("compressed"));
+    }
+}
