@@ -78,6 +78,19 @@ fn a_batch_is_delivered_dead_lettered_and_answered() {
     assert_eq!((&dead_lettered["level"], &dead_lettered["kind"]), (&"WARN".into(), &"rejected".into()));
     let processed = said("processed a batch").expect("a line for the batch");
     assert_eq!(processed["records"], 7);
+    let metrics: Vec<_> = log.iter().filter(|line| line.get("_aws").is_some()).collect();
+    assert_eq!(metrics.len(), 3, "a line an invocation");
+    let counts = ["Records", "RecordsKept", "RecordsDropped", "RecordsEmitted", "RecordsDeadLettered"];
+    assert_eq!(counts.map(|name| metrics[0][name].as_u64().expect(name)), [7, 2, 1, 1, 3]);
+    let by_target = ["Outputs.main", "Outputs.side-door", "RecordsDeadLettered.trap"];
+    // Both targets are one file, so they are one lane.
+    assert_eq!(by_target.map(|name| metrics[0][name].as_u64()), [Some(4), None, Some(1)]);
+    assert_eq!(
+        (&metrics[1]["ReplayFrom"], &metrics[1]["RecordsUnacknowledged"]),
+        (&sequence_number(1).into(), &2.into())
+    );
+    let defined = metrics[0]["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().expect("definitions");
+    assert!(defined.iter().all(|metric| metrics[0][metric["Name"].as_str().expect("a name")].is_number()));
 }
 
 #[test]
@@ -166,6 +179,11 @@ fn a_precompiled_transform_runs_in_the_function() {
         .expect("it runs");
     assert!(built.status.success(), "{}", stderr(&built));
     let emulator = Emulator::start();
-    let _function = emulator.function(&[("KINESIEVE_TRANSFORM", &precompiled), ("KINESIEVE_OUTPUT", "none")]);
+    let function = emulator.function(&[
+        ("KINESIEVE_TRANSFORM", &precompiled),
+        ("KINESIEVE_OUTPUT", "none"),
+        ("KINESIEVE_METRICS", "none"),
+    ]);
     assert_eq!(emulator.invoke(&event(&["keep", "panic"])), (200, replay_from(1)));
+    assert!(function.log().iter().all(|line| line.get("_aws").is_none()), "metrics that nobody wants");
 }

@@ -6,6 +6,8 @@ mod emulators;
 mod events;
 mod function;
 mod kinesis_target;
+mod pace;
+mod patience;
 mod precompiled;
 mod promise;
 mod sandbox;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use kinesieve::assembly;
-use kinesieve::lambda::{check_environment, report_init_error, serve};
+use kinesieve::lambda::{Function, environment, report_init_error, serve};
 use kinesieve::settings::{FunctionSettings, Target};
 use kinesieve::telemetry;
 
@@ -17,7 +17,7 @@ fn main() -> ExitCode {
         }
     };
     runtime.block_on(async {
-        let (processor, deadline_reserve) = match start().await {
+        let function = match start().await {
             Ok(started) => started,
             Err(error) => {
                 let message = error.to_string();
@@ -26,7 +26,7 @@ fn main() -> ExitCode {
                 return ExitCode::FAILURE;
             }
         };
-        match serve(processor, deadline_reserve).await {
+        match serve(function).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 tracing::error!("the function ends: {error}");
@@ -46,18 +46,19 @@ fn end_with_a_panic() {
     }));
 }
 
-async fn start() -> anyhow::Result<(kinesieve::processor::Processor, std::time::Duration)> {
+async fn start() -> anyhow::Result<Function> {
     let (settings, routes) = FunctionSettings::from_variables(std::env::vars_os())?;
     telemetry::log_json(settings.common.log);
-    let function_memory = check_environment()?;
-    if settings.common.memory_limit.as_u64() >= function_memory {
+    let environment = environment()?;
+    if settings.common.memory_limit.as_u64() >= environment.memory {
         tracing::warn!(
             "KINESIEVE_MEMORY_LIMIT is {}, the function has {} in all: a transform that uses up its limit ends the \
              function, and its batch comes again and again; give the function more memory, or the transform less",
             settings.common.memory_limit,
-            bytesize::ByteSize::b(function_memory),
+            bytesize::ByteSize::b(environment.memory),
         );
     }
     let processor = assembly::processor(&settings.common, &routes, &Target::Stdout).await?;
-    Ok((processor, settings.deadline_reserve))
+    let FunctionSettings { deadline_reserve, metrics, .. } = settings;
+    Ok(Function { processor, deadline_reserve, metrics, environment })
 }

@@ -5,28 +5,44 @@ use std::time::{Duration, Instant, SystemTime};
 
 use aws_lambda_events::streams::KinesisEventResponse;
 
-use crate::event::{EnvelopeError, parse_lambda_event};
-use crate::processor::{Deadline, Processor};
+use crate::event::{EnvelopeError, Shard, parse_lambda_event};
+use crate::processor::{Deadline, Processor, Report};
 
-/// Processes the batch in an invocation's body. The response names the one sequence number to replay
-/// from, or none; `batchItemFailures` is always there, since Lambda takes a response without it for
-/// success.
+/// What became of an invocation.
+#[derive(Debug)]
+pub struct Handled {
+    /// What became of its batch.
+    pub report: Report,
+    /// Where its records came from.
+    pub shard: Shard,
+    /// When the last of them arrived in the stream, in milliseconds since the Unix epoch; none: there was
+    /// none.
+    pub last_arrival: Option<u64>,
+    /// From its bytes to here.
+    pub elapsed: Duration,
+}
+
+impl Handled {
+    /// The response names the one sequence number to replay from, or none; `batchItemFailures` is always
+    /// there, since Lambda takes a response without it for success.
+    pub fn response(&self) -> KinesisEventResponse {
+        let mut response = KinesisEventResponse::default();
+        if let Some(stop) = &self.report.stop {
+            response.add_failure(stop.replay_from.as_str());
+        }
+        response
+    }
+}
+
+/// Processes the batch in an invocation's body.
 ///
 /// # Errors
 /// When the body is not a Kinesis event: nothing of it was processed, and Lambda, told that the
 /// invocation failed, sends all of it again.
-pub async fn handle(
-    processor: &Processor,
-    body: &[u8],
-    deadline: Option<Deadline>,
-) -> Result<KinesisEventResponse, EnvelopeError> {
+pub async fn handle(processor: &Processor, body: &[u8], deadline: Option<Deadline>) -> Result<Handled, EnvelopeError> {
     let started = Instant::now();
     let batch = Arc::new(parse_lambda_event(body)?);
     let report = processor.process(Arc::clone(&batch), deadline).await;
-    let mut response = KinesisEventResponse::default();
-    if let Some(stop) = &report.stop {
-        response.add_failure(stop.replay_from.as_str());
-    }
     let counts = &report.counts;
     tracing::info!(
         shard_id = batch.shard_id(),
@@ -40,7 +56,12 @@ pub async fn handle(
         microseconds = started.elapsed().as_micros() as u64,
         "processed a batch",
     );
-    Ok(response)
+    Ok(Handled {
+        report,
+        shard: batch.shard().clone(),
+        last_arrival: batch.iter().last().map(|event| event.arrived_at),
+        elapsed: started.elapsed(),
+    })
 }
 
 /// The times that a Lambda deadline leaves. Where the reserve is more than half of what is left (a

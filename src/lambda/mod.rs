@@ -2,18 +2,21 @@
 
 mod handler;
 mod init_error;
+mod metrics;
 mod raw_body;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
+use aws_lambda_events::streams::KinesisEventResponse;
+use lambda_runtime::{Context, Diagnostic, LambdaEvent, Runtime, service_fn};
 use serde::de::IgnoredAny;
 
-pub use handler::{deadline, handle};
+pub use handler::{Handled, deadline, handle};
 pub use init_error::report_init_error;
 
 use crate::processor::Processor;
+use crate::settings::Metrics;
 
 /// The name under which Lambda reports an invocation with something else than a Kinesis event.
 const NOT_A_KINESIS_EVENT: &str = "Kinesieve.NotAKinesisEvent";
@@ -26,36 +29,70 @@ pub struct NotInLambda {
     expected: &'static str,
 }
 
+/// What Lambda tells the function of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Environment {
+    /// The function's name.
+    pub function_name: String,
+    /// Its memory, in bytes.
+    pub memory: u64,
+}
+
 /// Checks that the variables are there which Lambda sets and its runtime needs: it panics without.
-/// Answers with the memory of the function, in bytes.
 ///
 /// # Errors
 /// When one is missing.
-pub fn check_environment() -> Result<u64, NotInLambda> {
-    for variable in ["AWS_LAMBDA_RUNTIME_API", "AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_VERSION"] {
-        std::env::var(variable).map_err(|_| NotInLambda { variable, expected: "a text" })?;
-    }
+pub fn environment() -> Result<Environment, NotInLambda> {
+    let text = |variable| std::env::var(variable).map_err(|_| NotInLambda { variable, expected: "a text" });
+    text("AWS_LAMBDA_RUNTIME_API")?;
+    text("AWS_LAMBDA_FUNCTION_VERSION")?;
+    let function_name = text("AWS_LAMBDA_FUNCTION_NAME")?;
     let variable = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE";
     let megabytes = std::env::var(variable).ok().and_then(|size| size.parse::<i32>().ok());
     let megabytes = megabytes.and_then(|size| u64::try_from(size).ok());
-    megabytes.map(|size| size << 20).ok_or(NotInLambda { variable, expected: "a number of megabytes" })
+    let memory = megabytes.ok_or(NotInLambda { variable, expected: "a number of megabytes" })? << 20;
+    Ok(Environment { function_name, memory })
+}
+
+/// The function as it stands ready for invocations.
+pub struct Function {
+    /// Takes batches.
+    pub processor: Processor,
+    /// Time before an invocation's deadline that is kept to deliver and to answer.
+    pub deadline_reserve: Duration,
+    /// In which form counts are given.
+    pub metrics: Metrics,
+    /// What Lambda told of it.
+    pub environment: Environment,
 }
 
 /// Polls the Lambda runtime API and answers invocations, for as long as the environment lives.
 ///
 /// # Errors
 /// When the runtime API can't be reached or answers what it must not.
-pub async fn serve(processor: Processor, deadline_reserve: Duration) -> Result<(), lambda_runtime::Error> {
-    let processor = Arc::new(processor);
+pub async fn serve(function: Function) -> Result<(), lambda_runtime::Error> {
+    let function = Arc::new(function);
     let handler = service_fn(move |event: LambdaEvent<IgnoredAny>| {
-        let processor = Arc::clone(&processor);
-        async move {
-            let deadline = deadline(event.context.deadline(), deadline_reserve);
-            handle(&processor, &raw_body::current(), deadline).await.map_err(|error| {
-                tracing::error!(request_id = event.context.request_id, "the invocation failed: {error}");
-                Diagnostic { error_type: NOT_A_KINESIS_EVENT.to_owned(), error_message: error.to_string() }
-            })
-        }
+        let function = Arc::clone(&function);
+        async move { function.answer(&event.context).await }
     });
     Runtime::new(handler).layer(raw_body::RawBodyLayer).run().await
+}
+
+impl Function {
+    async fn answer(&self, context: &Context) -> Result<KinesisEventResponse, Diagnostic> {
+        let deadline = deadline(context.deadline(), self.deadline_reserve);
+        match handle(&self.processor, &raw_body::current(), deadline).await {
+            Ok(handled) => {
+                if self.metrics == Metrics::Emf {
+                    metrics::write(&self.environment.function_name, &context.request_id, &handled);
+                }
+                Ok(handled.response())
+            }
+            Err(error) => {
+                tracing::error!(request_id = context.request_id, "the invocation failed: {error}");
+                Err(Diagnostic { error_type: NOT_A_KINESIS_EVENT.to_owned(), error_message: error.to_string() })
+            }
+        }
+    }
 }

@@ -1,0 +1,149 @@
+//! The counts of an invocation as a line of CloudWatch's embedded metric format: CloudWatch makes metrics of
+//! what it finds in the log.
+//!
+//! Format: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
+
+use std::io::{self, Write};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Map, Value, json};
+
+use super::handler::Handled;
+
+/// The namespace of our metrics: others rely on it.
+const NAMESPACE: &str = "Kinesieve";
+
+/// Writes the line. There is nowhere to say that standard error is closed.
+pub(super) fn write(function_name: &str, request_id: &str, handled: &Handled) {
+    let mut line = line(function_name, request_id, handled, SystemTime::now()).to_string();
+    line.push('\n');
+    let _ = io::stderr().write_all(line.as_bytes());
+}
+
+fn line(function_name: &str, request_id: &str, handled: &Handled, now: SystemTime) -> Value {
+    let now_millis = millis(now.duration_since(UNIX_EPOCH).unwrap_or_default());
+    let mut metrics = Metrics::default();
+    metrics.add_all(handled, now_millis);
+    let mut line = metrics.values;
+    line.insert("FunctionName".to_owned(), function_name.into());
+    // Not dimensions, of which each combination is paid for, but there to search by.
+    line.insert("StreamArn".to_owned(), handled.shard.stream_arn.as_str().into());
+    line.insert("ShardId".to_owned(), handled.shard.id.as_str().into());
+    line.insert("RequestId".to_owned(), request_id.into());
+    if let Some(stop) = &handled.report.stop {
+        line.insert("Stopped".to_owned(), stop.cause.to_string().into());
+        line.insert("ReplayFrom".to_owned(), stop.replay_from.as_str().into());
+        line.insert("Attempts".to_owned(), stop.attempts.into());
+    }
+    let definition = json!({
+        "Timestamp": now_millis,
+        "CloudWatchMetrics": [{
+            "Namespace": NAMESPACE,
+            "Dimensions": [["FunctionName"]],
+            "Metrics": metrics.definitions,
+        }],
+    });
+    line.insert("_aws".to_owned(), definition);
+    Value::Object(line)
+}
+
+/// Metrics by name: what CloudWatch has to know of them, and their values.
+#[derive(Default)]
+struct Metrics {
+    definitions: Vec<Value>,
+    values: Map<String, Value>,
+}
+
+impl Metrics {
+    fn add_all(&mut self, handled: &Handled, now_millis: u64) {
+        let (counts, effort) = (&handled.report.counts, &handled.report.effort);
+        for (name, count) in [
+            ("Records", counts.records),
+            ("RecordsKept", counts.kept),
+            ("RecordsDropped", counts.dropped),
+            ("RecordsEmitted", counts.emitted),
+            ("RecordsDeadLettered", counts.all_dead_lettered()),
+            ("RecordsUnacknowledged", counts.unacknowledged),
+            ("Outputs", counts.outputs),
+            ("Retries", effort.retries),
+        ] {
+            self.add(name, "Count", count);
+        }
+        self.add("Bytes", "Bytes", counts.bytes);
+        self.add("OutputBytes", "Bytes", counts.output_bytes);
+        self.add("GuestTime", "Milliseconds", fraction(effort.guest));
+        self.add("DeliveryTime", "Milliseconds", fraction(effort.delivery));
+        self.add("TotalTime", "Milliseconds", fraction(handled.elapsed));
+        if let Some(arrived_at) = handled.last_arrival {
+            self.add("LastRecordAge", "Milliseconds", now_millis.saturating_sub(arrived_at));
+        }
+        for (kind, count) in &counts.dead_lettered {
+            self.add(&format!("RecordsDeadLettered.{}", kind.as_str()), "Count", *count);
+        }
+        for (target, taken) in &effort.taken {
+            self.add(&format!("Outputs.{target}"), "Count", taken.outputs);
+            self.add(&format!("OutputBytes.{target}"), "Bytes", taken.bytes);
+        }
+    }
+
+    fn add(&mut self, name: &str, unit: &str, value: impl Into<Value>) {
+        /// What CloudWatch takes in one line.
+        const MOST: usize = 100;
+
+        if self.definitions.len() < MOST {
+            self.definitions.push(json!({ "Name": name, "Unit": unit }));
+        }
+        self.values.insert(name.to_owned(), value.into());
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Milliseconds, to the microsecond.
+fn fraction(duration: Duration) -> f64 {
+    duration.as_micros() as f64 / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dead_letter::Kind;
+    use crate::event::Shard;
+    use crate::processor::{Counts, Effort, Report, Taken};
+
+    #[test]
+    fn a_line_is_what_cloudwatch_reads() {
+        let counts = Counts {
+            records: 10,
+            bytes: 900,
+            kept: 4,
+            dropped: 3,
+            emitted: 1,
+            dead_lettered: [(Kind::Rejected, 1), (Kind::Exhausted, 1)].into(),
+            unacknowledged: 0,
+            outputs: 6,
+            output_bytes: 400,
+        };
+        let effort = Effort {
+            total: Duration::from_micros(3_100),
+            guest: Duration::from_micros(1_500),
+            delivery: Duration::from_millis(2),
+            retries: 7,
+            taken: [("main".to_owned(), Taken { outputs: 6, bytes: 400 })].into(),
+        };
+        let handled = Handled {
+            report: Report { stop: None, counts, effort },
+            shard: Shard {
+                stream_arn: "arn:aws:kinesis:eu-west-1:123456789012:stream/readings".to_owned(),
+                id: "shardId-000000000006".to_owned(),
+            },
+            last_arrival: Some(1_545_084_650_987),
+            elapsed: Duration::from_micros(3_250),
+        };
+        let now = UNIX_EPOCH + Duration::from_millis(1_545_084_651_487);
+        let line = line("readings-function", "6b562146", &handled, now);
+        insta::assert_snapshot!(serde_json::to_string_pretty(&line).expect("JSON"));
+    }
+}
