@@ -23,7 +23,13 @@ impl Backoff {
         bound.mul_f64(chance.clamp(0.0, 1.0))
     }
 
-    /// Something went through: the next failure is a first one again.
+    /// The next wait, after some went through and some did not: the service is at its limit, not beyond it.
+    pub(super) fn after_partial_failure(&mut self, chance: f64) -> Duration {
+        self.failures /= 2;
+        self.after_failure(chance)
+    }
+
+    /// All went through: the next failure is a first one again.
     pub(super) fn after_success(&mut self) {
         self.failures = 0;
     }
@@ -41,6 +47,13 @@ mod tests {
         backoff.after_success();
         assert_eq!(backoff.after_failure(1.0), FIRST);
         assert_eq!(backoff.after_failure(0.0), Duration::ZERO);
+    }
+
+    #[test]
+    fn where_some_goes_through_the_wait_stays_short() {
+        let mut backoff = Backoff { failures: 6 };
+        let bounds: Vec<u128> = (0..5).map(|_| backoff.after_partial_failure(1.0).as_millis()).collect();
+        assert_eq!(bounds, [400, 200, 100, 100, 100]);
     }
 
     #[test]

@@ -93,31 +93,35 @@ pub(super) async fn deliver<S: Service>(
             }
             continue;
         };
-        let is_refused = match sent {
+        let pause = match sent {
             Sent::Answered(answers) => {
                 let refused = queue.settle(&request, answers);
                 if until.is_none() && refused < request.len() {
                     gives_up = Instant::now() + PATIENCE;
                 }
-                refused > 0
+                if refused == 0 {
+                    backoff.after_success();
+                    Duration::ZERO
+                } else if refused < request.len() {
+                    backoff.after_partial_failure(fastrand::f64())
+                } else {
+                    backoff.after_failure(fastrand::f64())
+                }
             }
             Sent::Refused(reason) => {
                 queue.refuse(&request, &reason);
-                true
+                backoff.after_failure(fastrand::f64())
             }
+            // Taken apart, it may go at once.
             Sent::Invalid(reason) => {
                 queue.invalid(&request, &reason);
-                false
+                Duration::ZERO
             }
             Sent::Hopeless(reason) => {
                 queue.refuse(&request, &reason);
                 return queue.finish("the service refuses it");
             }
         };
-        if is_refused {
-            pause_ends = Instant::now() + backoff.after_failure(fastrand::f64());
-        } else {
-            backoff.after_success();
-        }
+        pause_ends = pause_ends.max(Instant::now() + pause);
     }
 }

@@ -2,13 +2,15 @@
 
 pub mod client;
 pub mod emulator;
+pub mod event_source_mapping;
 pub mod events;
-pub mod kinesis;
 pub mod kinesis_local;
 pub mod moto;
 pub mod process;
 pub mod runtime_api;
+pub mod services;
 pub mod sinks;
+pub mod targets;
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -64,9 +66,17 @@ impl Scripted {
         side: &Arc<impl Sink + 'static>,
         dead_letters: Option<Arc<dyn Sink>>,
     ) -> Processor {
+        self.processor_of(output.clone(), side.clone(), dead_letters)
+    }
+
+    /// The same, by sinks of which nobody needs to know the kind.
+    pub fn processor_of(
+        &self,
+        output: Arc<dyn Sink>,
+        side: Arc<dyn Sink>,
+        dead_letters: Option<Arc<dyn Sink>>,
+    ) -> Processor {
         let guest = Guest::start(Self::transform(), self.limits, &[]).expect("the guest starts");
-        let output: Arc<dyn Sink> = output.clone();
-        let side: Arc<dyn Sink> = side.clone();
         let dead_letters = dead_letters.map(|sink| DeadLetters::new(sink, Self::transform().digest()));
         Processor::new(guest, Outputs::new(output, [("side".to_owned(), side)]), dead_letters)
     }

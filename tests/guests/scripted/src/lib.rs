@@ -6,7 +6,7 @@
 //! | --- | --- |
 //! | `keep`, `drop` | answers so |
 //! | `retry TEXT`, `reject TEXT` | answers so, with this text |
-//! | `emit N [size=B] [key=K] [route=R]` | emits N outputs: the payload and `#` and the index, from 0, or B bytes of `x` |
+//! | `emit N [size=B] [key=K] [route=R] [note=T]` | emits N outputs: the payload and `#` and the index, from 0, or B bytes of `x`; the note says nothing |
 //! | `echo` | emits one output, a JSON object of all that the event has |
 //! | `count` | emits how many events this instance has seen, this one included |
 //! | `settings` | emits the settings, a line `name=value` each |
@@ -93,6 +93,7 @@ fn emit(payload: &str, argument: &str) -> Result<Outcome, Error> {
                 size = Some(bytes.parse::<usize>()?);
                 template
             }
+            Some(("note", _)) => template,
             Some(("key", key)) => template.partition_key(key),
             Some(("route", route)) => template.route(route),
             _ => return Err(Error::reject(format!("`emit` has no `{word}`"))),

@@ -1,0 +1,370 @@
+//! What every target does alike: one suite, which all of them pass, wherever they are.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use kinesieve::event::{SequenceNumber, Shard};
+use kinesieve::settings::{Compression, Order, Target};
+use kinesieve::sink::{self, Answer, Delivery, Lines, Manner, Output, Sink};
+
+use crate::support::block_on;
+use crate::support::events::{SHARD_ID, STREAM_ARN, sequence_number};
+use crate::support::services::{Details, Faults, Service, Stub};
+use crate::support::targets::{Arrived, Kind, arrived, of_line};
+
+/// A target somewhere, and what arrived there.
+pub trait Place {
+    fn sink(&self, order: Order) -> Arc<dyn Sink>;
+
+    /// In the order in which it arrived, as far as the order of each key.
+    fn arrived(&self) -> Vec<Arrived>;
+
+    /// Whether outputs arrive with their keys, and in their order.
+    fn has_keys(&self) -> bool {
+        true
+    }
+
+    /// How many outputs are many here: more than a request takes.
+    fn many(&self) -> usize {
+        1100
+    }
+
+    /// The most bytes of data that it takes under a key of three bytes; none: any number.
+    fn largest(&self) -> Option<usize>;
+}
+
+/// An output to be: a key and data. The data of all of them ends with the line, and holds no other line
+/// end, since Firehose has nothing else between records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sample {
+    key: String,
+    data: Vec<u8>,
+}
+
+fn sample(key: &str, data: &[u8]) -> Sample {
+    Sample { key: key.to_owned(), data: [data, b"\n"].concat() }
+}
+
+/// Delivers samples, each from an event of its own.
+pub fn deliver(sink: &dyn Sink, samples: &[Sample], until: Option<Instant>) -> Answer {
+    let shard = Shard { stream_arn: STREAM_ARN.to_owned(), id: SHARD_ID.to_owned() };
+    let numbers: Vec<String> = (0..samples.len()).map(sequence_number).collect();
+    let outputs: Vec<Output<'_>> = samples
+        .iter()
+        .zip(&numbers)
+        .map(|(sample, number)| Output {
+            data: &sample.data,
+            partition_key: &sample.key,
+            route: None,
+            shard: &shard,
+            sequence_number: SequenceNumber::parse(number).expect("a sequence number"),
+            sub_sequence_number: 0,
+            ordinal: 0,
+        })
+        .collect();
+    let answer = block_on(sink.deliver(&outputs, until));
+    assert_eq!(answer.deliveries.len(), samples.len(), "one result an output");
+    answer
+}
+
+fn all_delivered(answer: &Answer) -> bool {
+    answer.deliveries.iter().all(|delivery| *delivery == Delivery::Delivered)
+}
+
+/// Many outputs of some keys, with their number as data.
+fn numbered(count: usize, keys: usize) -> Vec<Sample> {
+    (0..count).map(|index| sample(&format!("key-{}", index % keys), index.to_string().as_bytes())).collect()
+}
+
+/// Everything arrived, at least once, and each key in its order. Answers how many outputs arrived in all.
+fn check_arrived(place: &dyn Place, samples: &[Sample], order: Order) -> usize {
+    let arrived = place.arrived();
+    let place_of = |sample: &Sample| {
+        let is_it = |arrived: &Arrived| {
+            arrived.data == sample.data && (!place.has_keys() || arrived.partition_key.as_ref() == Some(&sample.key))
+        };
+        arrived.iter().position(is_it).unwrap_or_else(|| panic!("{sample:?} did not arrive"))
+    };
+    let places: Vec<(&str, usize)> = samples.iter().map(|sample| (sample.key.as_str(), place_of(sample))).collect();
+    if order == Order::Key && place.has_keys() {
+        for (key, _) in &places {
+            let own: Vec<usize> = places.iter().filter(|(other, _)| other == key).map(|(_, place)| *place).collect();
+            assert!(own.is_sorted(), "outputs of {key} arrived out of order: {own:?}");
+        }
+    }
+    arrived.len()
+}
+
+/// Data of all sorts arrives byte for byte.
+pub fn outputs_arrive_as_they_are(place: &dyn Place) {
+    let samples = [
+        sample("plain", b"{\"reading\":21.5}"),
+        sample("binary", &[0xff, 0x00, 0x80, 0x07]),
+        sample("caf\u{e9} \u{1f980} with spaces", "gr\u{fc}\u{df}e \u{fffd}".as_bytes()),
+        sample(&"k".repeat(256), b"\xef\xbb\xbf with a mark, \ttabs and \\ \"quotes\""),
+        sample("plain", b""),
+        sample("large", &[b'x'; 300_000]),
+    ];
+    let answer = deliver(&*place.sink(Order::Key), &samples, None);
+    assert!(all_delivered(&answer), "{answer:?}");
+    assert_eq!(check_arrived(place, &samples, Order::Key), samples.len());
+    assert_eq!(answer.retries, 0);
+}
+
+/// More than one request takes, in either order.
+pub fn many_outputs_are_split(place: &dyn Place, order: Order) {
+    let samples = numbered(place.many(), place.many() / 3);
+    let answer = deliver(&*place.sink(order), &samples, None);
+    assert!(all_delivered(&answer), "{answer:?}");
+    assert!(deliver(&*place.sink(order), &[], None).deliveries.is_empty());
+    assert_eq!(check_arrived(place, &samples, order), samples.len());
+}
+
+/// An output that never fits is told, and harms no other.
+pub fn what_never_fits_is_undeliverable(place: &dyn Place) {
+    let Some(largest) = place.largest() else { return };
+    let too_large = Sample { key: "key".to_owned(), data: vec![b'x'; largest + 1] };
+    let samples = [sample("key", b"before"), too_large, sample("key", b"after")];
+    let answer = deliver(&*place.sink(Order::Key), &samples, None);
+    assert_eq!((&answer.deliveries[0], &answer.deliveries[2]), (&Delivery::Delivered, &Delivery::Delivered));
+    let Delivery::Undeliverable { reason } = &answer.deliveries[1] else { panic!("{answer:?}") };
+    assert!(reason.contains("bytes"), "{reason}");
+    assert_eq!(check_arrived(place, &[samples[0].clone(), samples[2].clone()], Order::Key), 2);
+}
+
+/// A target of each kind, at a stub.
+struct AtStub {
+    stub: Stub,
+    kind: Kind,
+    attempt: Duration,
+}
+
+impl AtStub {
+    fn new(kind: Kind, faults: Faults) -> Self {
+        // Longer than any answer takes on a busy machine.
+        Self { stub: Stub::start(kind.service(), faults, 7), kind, attempt: Duration::from_secs(20) }
+    }
+}
+
+impl Place for AtStub {
+    fn sink(&self, order: Order) -> Arc<dyn Sink> {
+        self.kind.sink(&self.stub.config_with(self.attempt), self.kind.arn(), order)
+    }
+
+    fn arrived(&self) -> Vec<Arrived> {
+        arrived(&self.stub.puts())
+    }
+
+    fn has_keys(&self) -> bool {
+        self.kind != Kind::Firehose
+    }
+
+    fn largest(&self) -> Option<usize> {
+        match self.kind {
+            Kind::Kinesis => Some((10 << 20) - "key".len()),
+            Kind::Firehose => Some(1000 << 10),
+            Kind::Queue | Kind::FifoQueue => Some((1 << 20) - "partitionKeyStringkey".len()),
+            Kind::Bucket | Kind::ZippedBucket => None,
+        }
+    }
+}
+
+/// A file, the one target that is no service and can be read back.
+struct InFile(tempfile::TempDir);
+
+impl InFile {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a folder"))
+    }
+}
+
+impl Place for InFile {
+    fn sink(&self, order: Order) -> Arc<dyn Sink> {
+        let manner = Manner { lines: Lines::Envelopes, order, compression: Compression::None };
+        block_on(sink::open(&Target::File(self.0.path().join("out.ndjson")), manner)).expect("a file")
+    }
+
+    fn arrived(&self) -> Vec<Arrived> {
+        let text = std::fs::read_to_string(self.0.path().join("out.ndjson")).expect("written");
+        text.lines().map(of_line).collect()
+    }
+
+    fn largest(&self) -> Option<usize> {
+        None
+    }
+}
+
+/// The suite where nothing fails.
+pub fn suite(new_place: impl Fn() -> Box<dyn Place>) {
+    outputs_arrive_as_they_are(&*new_place());
+    many_outputs_are_split(&*new_place(), Order::Key);
+    many_outputs_are_split(&*new_place(), Order::None);
+    what_never_fits_is_undeliverable(&*new_place());
+}
+
+#[test]
+fn each_target_passes_the_suite() {
+    suite(|| Box::new(InFile::new()));
+    for kind in Kind::ALL {
+        suite(move || Box::new(AtStub::new(kind, Faults::default())));
+    }
+}
+
+/// The stubs refuse what the services refuse, so the limits are kept if nothing had to go again.
+#[test]
+fn requests_are_filled_to_the_limits_and_not_beyond() {
+    for kind in Kind::ALL {
+        let place = AtStub::new(kind, Faults::default());
+        let largest = place.largest().unwrap_or(1 << 20);
+        let mut samples = numbered(700, 700);
+        samples.extend((0..4).map(|_| Sample { key: "key".to_owned(), data: vec![b'x'; largest] }));
+        samples.extend((0..40).map(|index| sample(&format!("half-{index}"), &vec![b'y'; largest / 20])));
+        let answer = deliver(&*place.sink(Order::None), &samples, None);
+        assert!(all_delivered(&answer), "{kind:?}");
+        assert_eq!(answer.retries, 0, "{kind:?}: a request was refused");
+        assert_eq!(place.arrived().len(), samples.len(), "{kind:?}");
+        let largest_request = place.stub.requests().iter().map(Vec::len).max();
+        let expected = match kind.service() {
+            Service::Kinesis | Service::Firehose => 500,
+            Service::Sqs => 10,
+            Service::S3 => 1,
+        };
+        assert_eq!(largest_request, Some(expected), "{kind:?}");
+    }
+}
+
+/// All kinds at once: they wait most of the time, for a pause to end.
+fn side_by_side(check: impl Fn(Kind) + Sync) {
+    std::thread::scope(|scope| {
+        for kind in Kind::ALL {
+            let check = &check;
+            scope.spawn(move || check(kind));
+        }
+    });
+}
+
+#[test]
+fn what_is_refused_goes_again_and_each_key_stays_in_order() {
+    let faults = Faults { refused_record: 0.3, refused_request: 0.3, dropped_before: 0.1, ..Faults::default() };
+    side_by_side(|kind| {
+        for order in [Order::Key, Order::None] {
+            let place = AtStub::new(kind, faults);
+            let samples = numbered(40, 20);
+            let sink = place.sink(order);
+            let mut retries = 0;
+            // An object is one request, which may be lucky.
+            for _ in 0..4 {
+                let answer = deliver(&*sink, &samples, None);
+                assert!(all_delivered(&answer), "{kind:?}: {answer:?}");
+                retries += answer.retries;
+            }
+            check_arrived(&place, &samples, order);
+            assert!(retries > 0, "{kind:?}");
+        }
+    });
+}
+
+#[test]
+fn what_lacks_a_permission_is_told_at_once() {
+    for kind in Kind::ALL {
+        let code = if kind.service() == Service::S3 { "AccessDenied" } else { "AccessDeniedException" };
+        let place = AtStub::new(kind, Faults { always: Some(code), ..Faults::default() });
+        let answer = deliver(&*place.sink(Order::Key), &numbered(3, 3), None);
+        for delivery in &answer.deliveries {
+            let Delivery::Failed { reason } = delivery else { panic!("{kind:?}: {delivery:?}") };
+            assert!(reason.contains(code) && reason.contains("the service refuses it"), "{kind:?}: {reason}");
+        }
+        assert_eq!(place.stub.requests().len(), 1, "{kind:?}");
+    }
+}
+
+#[test]
+fn a_target_that_hangs_or_refuses_everything_is_given_up_in_time() {
+    let hangs = Faults { hangs: 1.0, ..Faults::default() };
+    let refuses = Faults { refused_request: 1.0, ..Faults::default() };
+    side_by_side(|kind| {
+        for (faults, most_requests) in [(hangs, 20), (refuses, 100)] {
+            let place = AtStub { attempt: Duration::from_millis(250), ..AtStub::new(kind, faults) };
+            let started = Instant::now();
+            let until = started + Duration::from_millis(700);
+            let answer = deliver(&*place.sink(Order::Key), &numbered(3, 3), Some(until));
+            assert!(started.elapsed() < Duration::from_secs(10), "{kind:?}: {:?}", started.elapsed());
+            for delivery in &answer.deliveries {
+                let Delivery::Failed { reason } = delivery else { panic!("{kind:?}: {delivery:?}") };
+                assert!(reason.contains("before the deadline"), "{kind:?}: {reason}");
+            }
+            // With backoff there is room for a handful of tries; without, for thousands.
+            assert!(place.stub.requests().len() < most_requests, "{kind:?}: {}", place.stub.requests().len());
+        }
+    });
+}
+
+#[test]
+fn a_target_that_comes_back_gets_everything() {
+    for kind in Kind::ALL {
+        let stub = Stub::start_refusing_for(kind.service(), Faults::default(), 7, Duration::from_millis(300));
+        let place = AtStub { stub, kind, attempt: Duration::from_secs(20) };
+        let samples = numbered(30, 10);
+        let answer = deliver(&*place.sink(Order::Key), &samples, None);
+        assert!(all_delivered(&answer), "{kind:?}: {answer:?}");
+        assert!(answer.retries > 0, "{kind:?}");
+        check_arrived(&place, &samples, Order::Key);
+    }
+}
+
+/// A stream takes records of 1 MiB unless it is told to take larger ones, and refuses a whole request for
+/// one.
+#[test]
+fn a_record_that_this_stream_does_not_take_is_found_among_others() {
+    let place = AtStub::new(Kind::Kinesis, Faults::default());
+    place.stub.set_record_limit(1 << 20);
+    let mut samples = numbered(20, 20);
+    samples.insert(7, Sample { key: "key".to_owned(), data: vec![b'x'; (1 << 20) + 1] });
+    let answer = deliver(&*place.sink(Order::Key), &samples, None);
+    let undeliverable: Vec<usize> =
+        (0..samples.len()).filter(|&index| answer.deliveries[index] != Delivery::Delivered).collect();
+    assert_eq!(undeliverable, [7]);
+    assert!(matches!(answer.deliveries[7], Delivery::Undeliverable { .. }));
+}
+
+/// A key that SQS can't carry, or that can't be the name of a group, costs no message.
+#[test]
+fn a_fifo_queue_takes_every_key() {
+    let place = AtStub::new(Kind::FifoQueue, Faults::default());
+    let keys = ["plain", "two words", "caf\u{e9}", "\u{7}bell", &"k".repeat(256)];
+    let samples: Vec<Sample> = keys.iter().map(|key| sample(key, key.as_bytes())).collect();
+    assert!(all_delivered(&deliver(&*place.sink(Order::Key), &samples, None)));
+    let puts = place.stub.puts();
+    assert_eq!(puts.len(), samples.len());
+    let mut groups = std::collections::HashSet::new();
+    for put in &puts {
+        let Details::Message { group_id: Some(group), deduplication_id: Some(_) } = &put.details else {
+            panic!("{put:?}")
+        };
+        groups.insert(group.clone());
+    }
+    assert_eq!(groups.len(), keys.len());
+    // The replay of a batch is told by its deduplication ids.
+    assert!(all_delivered(&deliver(&*place.sink(Order::Key), &samples, None)));
+    assert_eq!(place.stub.puts().len(), samples.len());
+}
+
+#[test]
+fn the_replay_of_a_batch_writes_the_same_objects() {
+    for kind in [Kind::Bucket, Kind::ZippedBucket] {
+        let place = AtStub::new(kind, Faults::default());
+        let samples = numbered(100, 10);
+        for _ in 0..2 {
+            assert!(all_delivered(&deliver(&*place.sink(Order::Key), &samples, None)));
+        }
+        assert_eq!((place.stub.puts().len(), place.stub.objects().len()), (2, 1));
+        let Details::Object { key, content_type, content_encoding } = &place.stub.puts()[0].details else {
+            panic!("no object")
+        };
+        assert!(key.starts_with("some/prefix/readings/shardId-000000000002/4959"), "{key}");
+        assert!(content_type.is_some() && content_encoding.is_none());
+        // One that begins alike and ends sooner stands beside it: it holds less.
+        assert!(all_delivered(&deliver(&*place.sink(Order::Key), &samples[..50], None)));
+        assert_eq!(place.stub.objects().len(), 2);
+    }
+}
