@@ -3,6 +3,8 @@
 //! Each measurement runs over a whole batch and is divided by its records, so that the times that are
 //! printed are times a record.
 
+mod delivery;
+
 use std::hint::black_box;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -145,5 +147,5 @@ fn settings() -> Criterion {
     Criterion::default().sample_size(20).warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(3))
 }
 
-criterion_group!(name = records; config = settings(); targets = parsing, calls, handler);
-criterion_main!(records);
+criterion_group!(name = costs; config = settings(); targets = parsing, calls, handler, delivery::delivery);
+criterion_main!(costs);
