@@ -47,6 +47,31 @@ pub async fn processor(
     routes_from_variables: &[Route],
     default_output: &Target,
 ) -> Result<Processor, AssemblyError> {
+    assemble(settings, routes_from_variables, default_output, Delivering::Really).await
+}
+
+/// The same, with nowhere in the place of each target: nothing is opened, and nothing delivered.
+///
+/// # Errors
+/// When a setting or the transform is not right.
+pub async fn rehearsal(settings: &Settings, routes_from_variables: &[Route]) -> Result<Processor, AssemblyError> {
+    assemble(settings, routes_from_variables, &Target::None, Delivering::Nowhere).await
+}
+
+/// Whether targets are what the settings say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Delivering {
+    Really,
+    Nowhere,
+}
+
+async fn assemble(
+    settings: &Settings,
+    routes_from_variables: &[Route],
+    default_output: &Target,
+    delivering: Delivering,
+) -> Result<Processor, AssemblyError> {
+    let place = |target| if delivering == Delivering::Really { target } else { &Target::None };
     let routes = settings.routes(routes_from_variables)?;
     settings.check(&routes)?;
     let transform_settings = settings.transform_settings()?;
@@ -60,15 +85,15 @@ pub async fn processor(
 
     let manner = Manner { lines: Lines::Envelopes, order: settings.order, compression: settings.s3_compression };
     let mut opened = Vec::new();
-    let main = open_once(&mut opened, settings.output.as_ref().unwrap_or(default_output), manner).await?;
+    let main = open_once(&mut opened, place(settings.output.as_ref().unwrap_or(default_output)), manner).await?;
     let mut route_sinks = Vec::new();
     for (name, target) in routes {
-        route_sinks.push((name.to_owned(), open_once(&mut opened, target, manner).await?));
+        route_sinks.push((name.to_owned(), open_once(&mut opened, place(target), manner).await?));
     }
     let dead_letters = match settings.dead_letter() {
-        // The order of dead letters tells nobody anything.
         Some(target) => {
-            let sink = open(target, Manner { lines: Lines::Bare, order: Order::None, ..manner }).await?;
+            let order = if target.keeps_order() { settings.order } else { Order::None };
+            let sink = open(place(target), Manner { lines: Lines::Bare, order, ..manner }).await?;
             Some(DeadLetters::new(sink, transform.digest()))
         }
         None => None,

@@ -1,9 +1,11 @@
 //! The envelope of an event that can't be processed, and the way to its target.
 
+use std::borrow::Cow;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -11,7 +13,7 @@ use crate::event::{Batch, Event};
 use crate::sink::{Answer, HandOver, Output, Sink};
 
 /// Why an event can't be processed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Kind {
     /// The transform's own word.
@@ -31,6 +33,10 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind.
+    pub const ALL: [Kind; 7] =
+        [Kind::Rejected, Kind::Trap, Kind::Timeout, Kind::Memory, Kind::Decode, Kind::Undeliverable, Kind::Exhausted];
+
     /// The name in a dead letter, a log line and a summary.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -42,6 +48,16 @@ impl Kind {
             Kind::Undeliverable => "undeliverable",
             Kind::Exhausted => "exhausted",
         }
+    }
+}
+
+impl FromStr for Kind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let names = || Kind::ALL.map(Kind::as_str).join(", ");
+        let named = Kind::ALL.into_iter().find(|kind| kind.as_str() == text);
+        named.ok_or_else(|| format!("{text:?} is no kind of dead letter: use one of {}", names()))
     }
 }
 
@@ -65,24 +81,42 @@ pub struct DeadLetters {
     transform: Arc<str>,
 }
 
-/// The JSON of one dead letter: names that others rely on.
-#[derive(Serialize)]
+/// The JSON of one dead letter: names that others rely on. Fields of a later version are passed over.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Envelope<'a> {
-    reason: &'a str,
-    kind: Kind,
-    stream_arn: &'a str,
-    shard_id: &'a str,
-    sequence_number: &'a str,
-    sub_sequence_number: u64,
-    partition_key: &'a str,
+pub struct Envelope<'a> {
+    /// Why the event could not be processed, for a person.
+    #[serde(borrow)]
+    pub reason: Cow<'a, str>,
+    /// Why the event could not be processed.
+    pub kind: Kind,
+    /// The stream that the event came from.
+    #[serde(borrow)]
+    pub stream_arn: Cow<'a, str>,
+    /// The shard that the event came from.
+    #[serde(borrow)]
+    pub shard_id: Cow<'a, str>,
+    /// The event's position in its shard.
+    #[serde(borrow)]
+    pub sequence_number: Cow<'a, str>,
+    /// The event's index inside its KPL aggregate.
+    #[serde(default)]
+    pub sub_sequence_number: u64,
+    /// The event's key; empty where it was lost.
+    #[serde(borrow)]
+    pub partition_key: Cow<'a, str>,
     /// RFC 3339, in UTC, to the millisecond.
-    arrived_at: String,
-    attempts: u32,
+    #[serde(borrow)]
+    pub arrived_at: Cow<'a, str>,
+    /// How many times the event was tried.
+    #[serde(default)]
+    pub attempts: u32,
     /// The digest of the transform that could not process it.
-    transform: &'a str,
+    #[serde(borrow, default)]
+    pub transform: Cow<'a, str>,
     /// The payload; where it can't be decoded, its text as it came.
-    data_base64: String,
+    #[serde(borrow)]
+    pub data_base64: Cow<'a, str>,
 }
 
 impl DeadLetters {
@@ -119,17 +153,17 @@ impl DeadLetters {
     fn encode(&self, batch: &Batch, letter: &DeadLetter<'_>) -> Vec<u8> {
         let event = letter.event;
         let envelope = Envelope {
-            reason: letter.reason,
+            reason: letter.reason.into(),
             kind: letter.kind,
-            stream_arn: batch.stream_arn(),
-            shard_id: batch.shard_id(),
-            sequence_number: event.sequence_number.as_str(),
+            stream_arn: batch.stream_arn().into(),
+            shard_id: batch.shard_id().into(),
+            sequence_number: event.sequence_number.as_str().into(),
             sub_sequence_number: event.sub_sequence_number,
-            partition_key: event.partition_key,
-            arrived_at: rfc3339(event.arrived_at),
+            partition_key: event.partition_key.into(),
+            arrived_at: rfc3339(event.arrived_at).into(),
             attempts: letter.attempts,
-            transform: &self.transform,
-            data_base64: base64_simd::STANDARD.encode_to_string(event.payload.bytes()),
+            transform: self.transform.as_ref().into(),
+            data_base64: base64_simd::STANDARD.encode_to_string(event.payload.bytes()).into(),
         };
         serde_json::to_vec(&envelope).expect("strings and integers into a Vec: neither side can fail")
     }

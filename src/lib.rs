@@ -15,12 +15,13 @@
 //! | [`lambda`] | Lambda's adapter: raw invocation bytes in, response JSON out |
 //! | [`cli`] | the command line: one file a command |
 //! | [`assembly`] | from settings to a processor: loads, starts, opens, wires |
-//! | [`source`] | batches from a file, as an event source mapping would send them |
+//! | [`source`] | batches from a file, as an event source mapping would send them; dead letters, to run them again |
 //! | [`processor`] | the batch algorithm: events through the transform into sinks, and where to replay from |
 //! | [`dead_letter`] | the envelope of an event that can't be processed |
 //! | [`sink`] | where outputs go: one file a service, one trait |
 //! | [`transform`] | the guest: engine, artifact, instance, limits, host functions |
 //! | [`event`] | what came in: [`event::Batch`], [`event::SequenceNumber`], the envelope parser |
+//! | `aws` | what the clients of all services have in common, of sinks and sources |
 //! | [`telemetry`] | the structured log |
 //! | [`settings`] | every setting, once |
 //!
@@ -34,6 +35,7 @@
 //!   counts. Lambda's response and a local retry both derive from that one answer.
 
 pub mod assembly;
+mod aws;
 pub mod cli;
 pub mod dead_letter;
 pub mod event;

@@ -20,7 +20,7 @@ use std::time::Instant;
 pub use outputs::Outputs;
 pub use pace::Pace;
 pub use patience::RetryLimits;
-pub use report::{Cause, Counts, Effort, Report, Stop, Taken};
+pub use report::{Cause, Counts, Effort, Failure, Report, Stop, Taken};
 
 use attempts::Attempts;
 use outputs::within;

@@ -30,8 +30,23 @@ pub fn log_text<W>(level: LevelFilter, writer: W, ansi: bool)
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
+    log_text_of(filter(level), writer, ansi);
+}
+
+/// The same without what the processor says of single events, where the command says that itself.
+pub fn log_text_without_events<W>(level: LevelFilter, writer: W, ansi: bool)
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    log_text_of(filter(level).with_target("kinesieve::processor", LevelFilter::OFF), writer, ansi);
+}
+
+fn log_text_of<W>(targets: Targets, writer: W, ansi: bool)
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
     let lines = tracing_subscriber::fmt::layer().with_target(false).without_time().with_ansi(ansi).with_writer(writer);
-    let _ = registry().with(lines.with_filter(filter(level))).try_init();
+    let _ = registry().with(lines.with_filter(targets)).try_init();
 }
 
 /// Our own lines at the level asked for; those of libraries from warnings on, since at finer levels

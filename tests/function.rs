@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use crate::support::emulator::Emulator;
 use crate::support::events::{Data, event, event_of, record, sequence_number};
 use crate::support::runtime_api::RuntimeApi;
+use crate::support::services::{Faults, Service, Stub};
+use crate::support::targets::Kind;
 use crate::support::{guest_file, kinesieve, kinesieve_lambda, stderr};
 
 fn replay_from(index: usize) -> String {
@@ -145,6 +147,32 @@ fn the_answer_comes_before_lambdas_deadline_whatever_the_guest_does() {
     let _ = function.kill();
     let _ = function.wait();
     assert_eq!((posted.path.ends_with("/6b562146/response"), posted.body), (true, replay_from(1)));
+    assert!(posted.time_left.is_some_and(|left| left > Duration::ZERO), "it came too late: {:?}", posted.time_left);
+}
+
+/// What a target does not answer comes again, and Lambda hears of it in time.
+#[test]
+fn the_answer_comes_before_lambdas_deadline_whatever_a_target_does() {
+    let stub = Stub::start(Service::Kinesis, Faults { hangs: 1.0, ..Faults::default() }, 1);
+    let api = RuntimeApi::with_invocation(event(&["drop", "keep", "keep"]), Duration::from_secs(5));
+    let mut function = kinesieve_lambda()
+        .env("AWS_LAMBDA_RUNTIME_API", api.address())
+        .env("AWS_LAMBDA_FUNCTION_NAME", "f")
+        .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
+        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512")
+        .env("AWS_ENDPOINT_URL_KINESIS", stub.endpoint())
+        .env("AWS_ACCESS_KEY_ID", "id")
+        .env("AWS_SECRET_ACCESS_KEY", "key")
+        .env("KINESIEVE_TRANSFORM", guest_file("scripted"))
+        .env("KINESIEVE_OUTPUT", Kind::Kinesis.arn())
+        .env("KINESIEVE_DEADLINE_RESERVE", "2s")
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("the function starts");
+    let posted = api.next_post(Duration::from_secs(30));
+    let _ = function.kill();
+    let _ = function.wait();
+    assert_eq!(posted.body, replay_from(1));
     assert!(posted.time_left.is_some_and(|left| left > Duration::ZERO), "it came too late: {:?}", posted.time_left);
 }
 

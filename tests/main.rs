@@ -11,6 +11,7 @@ mod pace;
 mod patience;
 mod precompiled;
 mod promise;
+mod redrive;
 mod sandbox;
 mod services;
 mod support;

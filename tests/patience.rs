@@ -87,7 +87,7 @@ fn an_old_event_is_dead_lettered_and_a_young_one_comes_again() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as u64;
     let mut batch = Batch::builder("arn:aws:kinesis:eu-west-1:123456789012:stream/in", "shardId-000000000000");
     for (number, arrived_at) in [("1", now - 7_200_000), ("2", now - 60_000)] {
-        let record = Record { partition_key: "key", sequence_number: number, arrived_at };
+        let record = Record { partition_key: "key", sequence_number: number, sub_sequence_number: 0, arrived_at };
         batch.push_bytes(record, b"retry later").expect("pushed");
     }
     let stop = stage.process(batch.build()).stop.expect("a stop");

@@ -347,6 +347,26 @@ fn a_dead_letter_target_that_hangs_leaves_time_for_the_outputs_before() {
     assert_eq!(output.texts(), ["keep"]);
 }
 
+/// While the guest works on later events, the outputs of earlier ones are on their way.
+#[test]
+fn outputs_are_on_their_way_while_the_guest_works_on() {
+    let output = Arc::<Recorder>::default();
+    let processor = Scripted::new(Limits::default()).processor(&output, &output, Some(&output));
+    let processing = std::thread::spawn(move || {
+        block_on(processor.process(Arc::new(batch(&["keep", "sleep 500", "sleep 500", "sleep 500", "keep"])), None))
+    });
+    let first_arrived = loop {
+        if !output.texts().is_empty() {
+            break output.texts();
+        }
+        assert!(!processing.is_finished(), "nothing arrived before the end");
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    assert!(first_arrived.len() < 5, "everything came at once");
+    assert_eq!(processing.join().expect("it ends").stop, None);
+    assert_eq!(output.texts().len(), 5);
+}
+
 #[test]
 fn an_output_without_an_answer_counts_as_not_delivered() {
     let taciturn = Arc::new(Taciturn);

@@ -1,8 +1,12 @@
 //! What every target does alike: one suite, which all of them pass, wherever they are.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use kinesieve::event::{SequenceNumber, Shard};
 use kinesieve::settings::{Compression, Order, Target};
 use kinesieve::sink::{self, Answer, Delivery, Lines, Manner, Output, Sink};
@@ -309,6 +313,37 @@ fn a_target_that_comes_back_gets_everything() {
         assert!(all_delivered(&answer), "{kind:?}: {answer:?}");
         assert!(answer.retries > 0, "{kind:?}");
         check_arrived(&place, &samples, Order::Key);
+    }
+}
+
+/// Credentials whose service is throttled at first.
+#[derive(Debug)]
+struct Throttled(AtomicU32);
+
+impl ProvideCredentials for Throttled {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        let is_throttled = self.0.fetch_add(1, Ordering::Relaxed) < 3;
+        future::ProvideCredentials::ready(if is_throttled {
+            Err(CredentialsError::provider_error("throttled on purpose"))
+        } else {
+            Ok(Credentials::new("id", "key", None, None, "test"))
+        })
+    }
+}
+
+#[test]
+fn credentials_that_come_late_cost_time_and_no_output() {
+    for kind in Kind::ALL {
+        let stub = Stub::start(kind.service(), Faults::default(), 7);
+        let credentials = SharedCredentialsProvider::new(Throttled(AtomicU32::new(0)));
+        let config = stub.config_with(Duration::from_secs(20)).into_builder().credentials_provider(credentials).build();
+        let samples = numbered(3, 3);
+        let answer = deliver(&*kind.sink(&config, kind.arn(), Order::Key), &samples, None);
+        assert!(all_delivered(&answer) && answer.retries > 0, "{kind:?}: {answer:?}");
+        assert_eq!(arrived(&stub.puts()).len(), samples.len(), "{kind:?}");
     }
 }
 

@@ -3,11 +3,12 @@
 #[cfg(feature = "compiler")]
 mod build;
 mod progress;
+mod redrive;
 mod run;
 mod summary;
 
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -30,6 +31,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(Box<run::RunArguments>),
+    Redrive(Box<redrive::RedriveArguments>),
     #[cfg(feature = "compiler")]
     Build(build::BuildArguments),
 }
@@ -42,6 +44,7 @@ pub fn main() -> ExitCode {
     };
     let outcome = match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Redrive(arguments) => redrive::redrive(&arguments),
         #[cfg(feature = "compiler")]
         Command::Build(arguments) => build::build(&arguments),
     };
@@ -58,6 +61,10 @@ pub fn main() -> ExitCode {
 /// Writes to standard error. A reader that is gone changes nothing about what was done.
 fn say(message: &dyn Display) {
     let _ = writeln!(io::stderr(), "{message}");
+}
+
+fn colours_wanted() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 fn parse() -> Result<Arguments, clap::Error> {

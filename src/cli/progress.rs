@@ -1,5 +1,6 @@
 //! How far a long run is, on a terminal.
 
+use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
@@ -48,6 +49,11 @@ impl Progress {
     pub(super) fn update(&self, bytes_read: u64, records: u64) {
         self.bar.set_position(bytes_read);
         self.bar.set_message(format!("{records} records"));
+    }
+
+    /// Writes a line to standard error. A reader that is gone changes nothing about what was done.
+    pub(super) fn say(&self, line: &dyn Display) {
+        let _ = writeln!(self.make_writer(), "{line}");
     }
 
     pub(super) fn finish(&self) {

@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::progress::Progress;
 use super::summary::Summary;
-use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, say};
+use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, colours_wanted, say};
 use crate::processor::{Counts, Processor, Stop};
 use crate::settings::{Settings, Target, check_variables};
 use crate::source::{FileSource, Format, SourceError};
@@ -89,10 +89,4 @@ async fn process_all(
         }
     }
     Ok(None)
-}
-
-fn colours_wanted() -> bool {
-    use std::io::IsTerminal;
-
-    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

@@ -173,6 +173,8 @@ pub struct Record<'a> {
     pub partition_key: &'a str,
     /// The sequence number's text.
     pub sequence_number: &'a str,
+    /// The record's index inside its KPL aggregate; 0 for a record that travelled alone.
+    pub sub_sequence_number: u64,
     /// Approximate arrival, in milliseconds since the Unix epoch; beyond the year 9999 it is taken
     /// for the last millisecond of that year.
     pub arrived_at: u64,
@@ -277,7 +279,7 @@ impl BatchBuilder {
             payload: payload_start..self.batch.payloads.len(),
             partition_key: append_text(&mut self.batch.texts, record.partition_key),
             sequence_number: append_text(&mut self.batch.texts, record.sequence_number),
-            sub_sequence_number: 0,
+            sub_sequence_number: record.sub_sequence_number,
             arrived_at: record.arrived_at.min(LATEST_ARRIVAL),
             undecodable,
         };
@@ -297,7 +299,7 @@ mod tests {
     use super::*;
 
     fn record(sequence_number: &str) -> Record<'_> {
-        Record { partition_key: "key", sequence_number, arrived_at: 1 }
+        Record { partition_key: "key", sequence_number, sub_sequence_number: 0, arrived_at: 1 }
     }
 
     #[test]

@@ -215,12 +215,14 @@ fn push(batch: &mut BatchBuilder, index: usize, readable: &Readable<'_>) -> Resu
             let Text(data) = kinesis.data.as_ref().ok_or(missing("kinesis.data"))?;
             let seconds =
                 kinesis.approximate_arrival_timestamp.ok_or(missing("kinesis.approximateArrivalTimestamp"))?;
-            batch.push_base64(Record { partition_key, sequence_number, arrived_at: to_millis(seconds) }, data)
+            let arrived_at = to_millis(seconds);
+            batch.push_base64(Record { partition_key, sequence_number, sub_sequence_number: 0, arrived_at }, data)
         }
         Readable::PositionOnly { record, raw, reason } => {
             let kinesis = record.kinesis.as_ref().ok_or(missing("kinesis"))?;
             let Text(sequence_number) = kinesis.sequence_number.as_ref().ok_or(missing("kinesis.sequenceNumber"))?;
-            batch.push_undecodable(Record { partition_key: "", sequence_number, arrived_at: 0 }, raw.as_bytes(), reason)
+            let record = Record { partition_key: "", sequence_number, sub_sequence_number: 0, arrived_at: 0 };
+            batch.push_undecodable(record, raw.as_bytes(), reason)
         }
     };
     pushed.map_err(|source| EnvelopeError::NoPosition { index, source })

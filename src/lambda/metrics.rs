@@ -134,7 +134,7 @@ mod tests {
             taken: [("main".to_owned(), Taken { outputs: 6, bytes: 400 })].into(),
         };
         let handled = Handled {
-            report: Report { stop: None, counts, effort },
+            report: Report { stop: None, counts, first_dead_letter: None, effort },
             shard: Shard {
                 stream_arn: "arn:aws:kinesis:eu-west-1:123456789012:stream/readings".to_owned(),
                 id: "shardId-000000000006".to_owned(),

@@ -16,8 +16,21 @@ pub struct Report {
     pub stop: Option<Stop>,
     /// What became of the events.
     pub counts: Counts,
+    /// The first event that was dead-lettered, if one was: in a batch of one, why it was.
+    pub first_dead_letter: Option<Failure>,
     /// What it took.
     pub effort: Effort,
+}
+
+/// Why an event can't be processed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Its index in the batch.
+    pub index: usize,
+    /// The kind.
+    pub kind: Kind,
+    /// Why, for a person.
+    pub reason: String,
 }
 
 /// What a batch took: time, and what its targets had to do.

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::lanes::{Flush, Lanes};
 use super::outputs::{Outputs, before, half_way, within};
 use super::patience::Patience;
-use super::report::{Cause, Counts, Effort, Fate, Report, Stop, Taken, Tally};
+use super::report::{Cause, Counts, Effort, Failure, Fate, Report, Stop, Taken, Tally};
 use crate::dead_letter::{DeadLetter, DeadLetters, Kind};
 use crate::event::{Batch, Event, Payload};
 use crate::sink::Delivery;
@@ -21,15 +21,8 @@ pub(super) struct Settlement<'a> {
     acknowledged: Acknowledged,
     /// Of the events whose verdicts came so far.
     tallies: Vec<Tally>,
+    first_dead_letter: Option<Failure>,
     effort: Effort,
-}
-
-/// An event that failed for good.
-struct Failure {
-    /// Its index in the batch.
-    index: usize,
-    kind: Kind,
-    reason: String,
 }
 
 /// What a verdict means for its event, before anything is delivered.
@@ -80,6 +73,7 @@ impl<'a> Settlement<'a> {
             lanes: Lanes::new(batch, outputs),
             acknowledged: Acknowledged { end: batch.len(), stop: None },
             tallies: Vec::with_capacity(batch.len()),
+            first_dead_letter: None,
             effort: Effort::default(),
         }
     }
@@ -126,7 +120,10 @@ impl<'a> Settlement<'a> {
             ..Counts::default()
         };
         self.tallies.iter().take(end).for_each(|tally| counts.add(tally));
-        Report { stop: self.acknowledged.stop, counts, effort: Effort { total: started.elapsed(), ..self.effort } }
+        let effort = Effort { total: started.elapsed(), ..self.effort };
+        // What was dead-lettered behind the stop comes again.
+        let first_dead_letter = self.first_dead_letter.filter(|failure| failure.index < end);
+        Report { stop: self.acknowledged.stop, counts, first_dead_letter, effort }
     }
 
     fn take_up(&mut self, verdict: Verdict, failures: &mut Vec<Failure>) {
@@ -268,6 +265,9 @@ impl<'a> Settlement<'a> {
                     self.log_dead_letter(&failure);
                     if let Some(tally) = self.tallies.get_mut(failure.index) {
                         *tally = Tally::without_outputs(Fate::Failed(failure.kind));
+                    }
+                    if self.first_dead_letter.as_ref().is_none_or(|first| failure.index < first.index) {
+                        self.first_dead_letter = Some(failure);
                     }
                     continue;
                 }

@@ -63,6 +63,12 @@ impl Target {
         }
     }
 
+    /// Whether whoever reads there is promised an order: a FIFO queue's group. From a stream, dead letters are
+    /// picked one by one, and their order tells nobody anything.
+    pub fn keeps_order(&self) -> bool {
+        matches!(self, Target::Sqs(queue) if queue.resource.ends_with(".fifo"))
+    }
+
     /// Whether it is the file at `path`, however either is spelt.
     pub fn is_file(&self, path: &Path) -> bool {
         matches!(self, Target::File(own) if is_same_file(own, path))

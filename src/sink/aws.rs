@@ -1,44 +1,13 @@
-//! What the clients of all services have in common. Endpoints and credentials are the SDK's own:
-//! variables, profiles and roles as everywhere.
+//! What the answers of all services mean for what was sent.
 
 use std::error::Error;
-use std::time::Duration;
 
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_kinesis::config::http::HttpResponse;
 use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
 
 use super::queue::Said;
 use super::requests::Sent;
-use crate::settings::Arn;
-
-/// A service in the same region answers in milliseconds; these only end what hangs, early enough for
-/// another try.
-const CONNECT: Duration = Duration::from_secs(2);
-const ATTEMPT: Duration = Duration::from_secs(5);
-
-/// The configuration for the region of a resource, or the SDK's own region where its ARN has none.
-pub(super) async fn config(arn: &Arn) -> SdkConfig {
-    let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).build();
-    let mut loader = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts);
-    if !arn.region.is_empty() {
-        loader = loader.region(Region::new(arn.region.clone()));
-    }
-    loader.load().await
-}
-
-/// The address of a queue, which the API names it by. It follows from the ARN, so it takes no request,
-/// and no permission, to find it.
-pub(super) fn queue_url(queue: &Arn) -> String {
-    let suffix = match queue.partition.as_str() {
-        "aws-cn" => "amazonaws.com.cn",
-        "aws-iso" => "c2s.ic.gov",
-        "aws-iso-b" => "sc2s.sgov.gov",
-        _ => "amazonaws.com",
-    };
-    format!("https://sqs.{}.{suffix}/{}/{}", queue.region, queue.account, queue.resource)
-}
+use crate::aws::causes;
 
 /// What the failure of a whole request means.
 pub(super) fn failed<E>(error: &SdkError<E, HttpResponse>) -> Sent
@@ -120,35 +89,4 @@ fn is_hopeless(code: &str) -> bool {
             | "UnrecognizedClientException"
             | "UnsupportedOperation"
     )
-}
-
-/// An error with all that led to it, each said once.
-fn causes(error: &(dyn Error + 'static)) -> String {
-    let mut texts = vec![error.to_string()];
-    let mut next = error.source();
-    while let Some(cause) = next {
-        texts.push(cause.to_string());
-        next = cause.source();
-    }
-    texts.dedup();
-    texts.join(": ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_queues_address_follows_from_its_arn_in_every_partition() {
-        for (arn, url) in [
-            ("arn:aws:sqs:eu-west-1:123456789012:q", "https://sqs.eu-west-1.amazonaws.com/123456789012/q"),
-            (
-                "arn:aws-us-gov:sqs:us-gov-west-1:123456789012:q.fifo",
-                "https://sqs.us-gov-west-1.amazonaws.com/123456789012/q.fifo",
-            ),
-            ("arn:aws-cn:sqs:cn-north-1:123456789012:q", "https://sqs.cn-north-1.amazonaws.com.cn/123456789012/q"),
-        ] {
-            assert_eq!(queue_url(&arn.parse().expect("an ARN")), url);
-        }
-    }
 }

@@ -22,6 +22,7 @@ pub use kinesis::Kinesis;
 pub use s3::S3;
 pub use sqs::Sqs;
 
+use crate::aws::config;
 use crate::event::{SequenceNumber, Shard};
 use crate::settings::{Compression, Order, Target};
 
@@ -134,10 +135,10 @@ pub struct Manner {
 /// When a file can't be written to.
 pub async fn open(target: &Target, manner: Manner) -> std::io::Result<Arc<dyn Sink>> {
     Ok(match target {
-        Target::Kinesis(arn) => Arc::new(Kinesis::new(&aws::config(arn).await, arn, manner.order)),
-        Target::Firehose(arn) => Arc::new(Firehose::new(&aws::config(arn).await, arn, manner.order)),
-        Target::Sqs(arn) => Arc::new(Sqs::new(&aws::config(arn).await, arn, manner.order)),
-        Target::S3(arn) => Arc::new(S3::new(&aws::config(arn).await, arn, manner.lines, manner.compression)),
+        Target::Kinesis(arn) => Arc::new(Kinesis::new(&config(arn).await, arn, manner.order)),
+        Target::Firehose(arn) => Arc::new(Firehose::new(&config(arn).await, arn, manner.order)),
+        Target::Sqs(arn) => Arc::new(Sqs::new(&config(arn).await, arn, manner.order)),
+        Target::S3(arn) => Arc::new(S3::new(&config(arn).await, arn, manner.lines, manner.compression)),
         Target::Stdout => Arc::new(stdout::Stdout::new(manner.lines)),
         Target::None => Arc::new(none::Nowhere),
         Target::File(path) => Arc::new(file::File::open(path, manner.lines)?),

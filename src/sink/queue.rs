@@ -309,6 +309,9 @@ mod tests {
         let never = Said::Never("it is no text".to_owned());
         assert_eq!(queue.settle(&request, [Said::Taken, Said::Refused("later".to_owned()), never]), 1);
         assert_eq!(queue.next_request(), Some(vec![1]));
+        // A service that says nothing of it has not taken it.
+        assert_eq!(queue.settle(&[1], []), 1);
+        assert_eq!(queue.next_request(), Some(vec![1]));
         queue.settle(&[1], [Said::Taken]);
         let undeliverable = |reason: &str| Delivery::Undeliverable { reason: reason.to_owned() };
         let expected = vec![
@@ -317,7 +320,7 @@ mod tests {
             undeliverable("it is no text"),
             undeliverable("it is too large"),
         ];
-        assert_eq!(queue.finish(""), Answer { deliveries: expected, retries: 1 });
+        assert_eq!(queue.finish(""), Answer { deliveries: expected, retries: 2 });
     }
 
     #[test]

@@ -18,6 +18,7 @@ use flate2::write::GzEncoder;
 use super::queue::{RequestLimits, Said};
 use super::requests::{Sent, Service, deliver};
 use super::{Answer, Answering, Delivery, HandOver, Lines, Output, Sink, aws, line};
+use crate::aws::{bucket_and_prefix, s3_config};
 use crate::settings::{Arn, Compression, Order};
 
 /// Large enough that requests cost little, small enough to be in memory twice, as outputs and as lines.
@@ -38,15 +39,8 @@ impl S3 {
     /// A bucket and prefix. An ARN of S3 names no region: the client's is the SDK's own. Its retries are
     /// switched off, since the time for all tries is bounded here.
     pub fn new(config: &SdkConfig, place: &Arn, lines: Lines, compression: Compression) -> Self {
-        // Where an endpoint is given, the bucket's name in front of its host leads nowhere.
-        let has_endpoint = config.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
-        let config = aws_sdk_s3::config::Builder::from(config)
-            .retry_config(RetryConfig::disabled())
-            .force_path_style(has_endpoint)
-            .build();
-        let (bucket, prefix) = place.resource.split_once('/').unwrap_or((&place.resource, ""));
-        let prefix = prefix.trim_matches('/');
-        let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+        let config = s3_config(config).retry_config(RetryConfig::disabled()).build();
+        let (bucket, prefix) = bucket_and_prefix(place);
         Self { client: Client::from_conf(config), bucket: bucket.to_owned(), prefix, lines, compression }
     }
 

@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 use super::queue::{RequestLimits, Said};
 use super::requests::{Sent, Service, deliver};
 use super::{Answering, Output, Sink, aws};
+use crate::aws::queue_url;
 use crate::settings::{Arn, Order};
 
 /// Bytes of a message, and of all in a request, attributes included (Amazon SQS, SendMessageBatch).
@@ -44,7 +45,7 @@ impl Sqs {
     pub fn new(config: &SdkConfig, queue: &Arn, order: Order) -> Self {
         let config = aws_sdk_sqs::config::Builder::from(config).retry_config(RetryConfig::disabled()).build();
         let is_fifo = queue.resource.ends_with(".fifo");
-        Self { client: Client::from_conf(config), url: aws::queue_url(queue), is_fifo, order }
+        Self { client: Client::from_conf(config), url: queue_url(queue), is_fifo, order }
     }
 
     fn entry(&self, place: usize, output: &Output<'_>) -> Result<SendMessageBatchRequestEntry, String> {

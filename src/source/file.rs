@@ -50,22 +50,12 @@ impl FileSource {
     /// # Errors
     /// When it can't be read, or is in no format that we know.
     pub fn open(path: &Path, format: Format) -> Result<Self, SourceError> {
-        let is_stdin = path == Path::new("-");
-        let name = if is_stdin { "standard input".to_owned() } else { path.display().to_string() };
+        let name = if is_stdin(path) { "standard input".to_owned() } else { path.display().to_string() };
         let unreadable = |source| SourceError::Unreadable { name: name.clone(), source };
-        let (input, bytes): (Box<dyn Read + Send>, _) = if is_stdin {
-            (Box::new(io::stdin()), None)
-        } else {
-            let file = File::open(path).map_err(unreadable)?;
-            let metadata = file.metadata().map_err(unreadable)?;
-            let bytes = metadata.is_file().then_some(metadata.len());
-            (Box::new(file), bytes)
-        };
-        let bytes_read = Arc::new(AtomicU64::new(0));
-        let input = Box::new(Counted { input, bytes_read: Arc::clone(&bytes_read) });
+        let Input { reader, bytes, bytes_read } = Input::open(path).map_err(unreadable)?;
         let stem = path.file_stem().map_or_else(|| "-".into(), |stem| stem.to_string_lossy().into_owned());
         let opener = Opener { name: &name, stream_arn: format!("arn:aws:kinesis:local:000000000000:stream/{stem}") };
-        let batches = opener.open(input, format)?;
+        let batches = opener.open(reader, format)?;
         Ok(Self { name, bytes, bytes_read, batches })
     }
 
@@ -91,6 +81,35 @@ impl FileSource {
     pub fn bytes_read(&self) -> u64 {
         self.bytes_read.load(Ordering::Relaxed)
     }
+}
+
+/// What a path leads to, while it is read.
+pub(super) struct Input {
+    pub(super) reader: Box<dyn Read + Send>,
+    /// How long it is, in bytes, where that is known.
+    pub(super) bytes: Option<u64>,
+    /// How much of it was read so far, in bytes.
+    pub(super) bytes_read: Arc<AtomicU64>,
+}
+
+impl Input {
+    /// Opens a file, or standard input for `-`.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let (input, bytes): (Box<dyn Read + Send>, _) = if is_stdin(path) {
+            (Box::new(io::stdin()), None)
+        } else {
+            let file = File::open(path)?;
+            let metadata = file.metadata()?;
+            let bytes = metadata.is_file().then_some(metadata.len());
+            (Box::new(file), bytes)
+        };
+        let bytes_read = Arc::new(AtomicU64::new(0));
+        Ok(Self { reader: Box::new(Counted { input, bytes_read: Arc::clone(&bytes_read) }), bytes, bytes_read })
+    }
+}
+
+fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-")
 }
 
 /// Finds out how an input holds its records.

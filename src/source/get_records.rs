@@ -64,6 +64,7 @@ pub(super) fn parse(text: &str, stream_arn: &str) -> Result<Batch, String> {
         let record = Record {
             partition_key: &wire.partition_key,
             sequence_number: &wire.sequence_number,
+            sub_sequence_number: 0,
             arrived_at: wire.approximate_arrival_timestamp.to_millis().map_err(in_record)?,
         };
         batch.push_base64(record, &wire.data).map_err(|error| in_record(error.to_string()))?;

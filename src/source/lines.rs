@@ -42,7 +42,12 @@ impl Lines {
             }
             if !payload.is_empty() {
                 let number = self.lines_read.to_string();
-                let record = Record { partition_key: &number, sequence_number: &number, arrived_at: now() };
+                let record = Record {
+                    partition_key: &number,
+                    sequence_number: &number,
+                    sub_sequence_number: 0,
+                    arrived_at: now(),
+                };
                 batch.push_bytes(record, &payload).map_err(io::Error::other)?;
             }
         }

@@ -1,6 +1,9 @@
 //! Batches for a laptop, as an event source mapping would send them: of one shard and in order. Lines
 //! come 10,000 records or 6 MB at a time; an event, or an answer of get-records, is a batch by itself.
+//!
+//! [`dead_letters`] reads back what could not be processed.
 
+pub mod dead_letters;
 mod file;
 mod get_records;
 mod lines;

@@ -249,7 +249,9 @@ impl Kind {
 
 #[cfg(feature = "compiler")]
 pub(super) fn invalid(path: &Path, error: &wasmtime::Error) -> LoadError {
-    let mut reason = format!("{:#}", error);
+    // The compiler says some things on several lines.
+    let lines: Vec<String> = format!("{error:#}").lines().map(|line| line.trim().to_owned()).collect();
+    let mut reason = lines.join(" ");
     if reason.contains("async") {
         reason.push_str(". Asynchronous components are not taken: build a synchronous one (componentize-qjs: --sync)");
     } else if reason.contains("unexpected end") {

@@ -1,0 +1,89 @@
+//! What the clients of all services have in common, whether they read or write. Endpoints and credentials
+//! are the SDK's own: variables, profiles and roles as everywhere.
+
+use std::error::Error;
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+
+use crate::settings::Arn;
+
+/// A service in the same region answers in milliseconds; these only end what hangs, early enough for
+/// another try.
+const CONNECT: Duration = Duration::from_secs(2);
+const ATTEMPT: Duration = Duration::from_secs(5);
+const READ: Duration = Duration::from_secs(30);
+
+/// The configuration for the region of a resource, or the SDK's own region where its ARN has none.
+pub(crate) async fn config(arn: &Arn) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).build();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts);
+    if !arn.region.is_empty() {
+        loader = loader.region(Region::new(arn.region.clone()));
+    }
+    loader.load().await
+}
+
+/// The same for a client that reads: an answer may be many megabytes long, on its way to a laptop.
+pub(crate) async fn reading_config(arn: &Arn) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(READ).build();
+    config(arn).await.into_builder().timeout_config(timeouts).build()
+}
+
+/// The address of a queue, which the API names it by. It follows from the ARN, so it takes no request,
+/// and no permission, to find it.
+pub(crate) fn queue_url(queue: &Arn) -> String {
+    let suffix = match queue.partition.as_str() {
+        "aws-cn" => "amazonaws.com.cn",
+        "aws-iso" => "c2s.ic.gov",
+        "aws-iso-b" => "sc2s.sgov.gov",
+        _ => "amazonaws.com",
+    };
+    format!("https://sqs.{}.{suffix}/{}/{}", queue.region, queue.account, queue.resource)
+}
+
+/// What a client of S3 needs besides, its retries left to the caller.
+pub(crate) fn s3_config(config: &SdkConfig) -> aws_sdk_s3::config::Builder {
+    // Where an endpoint is given, the bucket's name in front of its host leads nowhere.
+    let has_endpoint = config.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
+    aws_sdk_s3::config::Builder::from(config).force_path_style(has_endpoint)
+}
+
+/// The bucket of an ARN, and the prefix of keys in it: empty, or with its slash.
+pub(crate) fn bucket_and_prefix(place: &Arn) -> (&str, String) {
+    let (bucket, prefix) = place.resource.split_once('/').unwrap_or((&place.resource, ""));
+    let prefix = prefix.trim_matches('/');
+    (bucket, if prefix.is_empty() { String::new() } else { format!("{prefix}/") })
+}
+
+/// An error with all that led to it, each said once.
+pub(crate) fn causes(error: &(dyn Error + 'static)) -> String {
+    let mut texts = vec![error.to_string()];
+    let mut next = error.source();
+    while let Some(cause) = next {
+        texts.push(cause.to_string());
+        next = cause.source();
+    }
+    texts.dedup();
+    texts.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queues_address_follows_from_its_arn_in_every_partition() {
+        for (arn, url) in [
+            ("arn:aws:sqs:eu-west-1:123456789012:q", "https://sqs.eu-west-1.amazonaws.com/123456789012/q"),
+            (
+                "arn:aws-us-gov:sqs:us-gov-west-1:123456789012:q.fifo",
+                "https://sqs.us-gov-west-1.amazonaws.com/123456789012/q.fifo",
+            ),
+            ("arn:aws-cn:sqs:cn-north-1:123456789012:q", "https://sqs.cn-north-1.amazonaws.com.cn/123456789012/q"),
+        ] {
+            assert_eq!(queue_url(&arn.parse().expect("an ARN")), url);
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! `kinesieve redrive`: dead-lettered events through a transform again, and what became of each.
+
+mod filter;
+mod outcome;
+mod tally;
+mod teller;
+
+use std::time::Instant;
+
+use clap::Args;
+
+use self::filter::Filter;
+use self::outcome::Outcome;
+use self::tally::Tally;
+use self::teller::Teller;
+use super::progress::Progress;
+use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, colours_wanted, say};
+use crate::processor::Processor;
+use crate::settings::{Route, Settings, SettingsError, Target, check_variables};
+use crate::source::dead_letters::{DeadLetterSource, Place, ReadError};
+use crate::{assembly, telemetry};
+
+/// Run dead-lettered events again, once the transform is mended
+///
+/// Each event goes through the transform by itself, in the order in which the letters come, with the payload,
+/// key, position and arrival that it had in the stream. One that fails again stops none of those behind it.
+/// What became of each is said on standard error, a line a letter.
+///
+/// A message of an SQS queue is deleted once its event is acknowledged: delivered, dropped by the transform,
+/// or put into --dead-letter; all others stay in the queue. From files, objects and streams nothing is ever
+/// deleted: redriving them twice delivers twice.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Every setting can also be given as the environment variable that stands behind it; a flag wins.
+
+Permissions: s3:ListBucket and s3:GetObject; sqs:ReceiveMessage, sqs:DeleteMessage and
+sqs:ChangeMessageVisibility; kinesis:ListShards, kinesis:GetShardIterator and kinesis:GetRecords.
+
+Exit codes:
+  0  all letters that were not filtered out are acknowledged
+  1  it could not start, or the dead letters can't be read
+  2  wrong usage
+  3  an event is not acknowledged, since it still fails for example, or a letter is malformed
+
+Examples:
+  kinesieve redrive --from dead.ndjson --transform mended.wasm --output file:out.ndjson --dry-run
+  kinesieve redrive --from arn:aws:sqs:eu-west-1:123456789012:dead --transform mended.wasm \\
+    --output arn:aws:kinesis:eu-west-1:123456789012:stream/out --kind trap --kind timeout
+  kinesieve redrive --from arn:aws:s3:::bucket/dead --transform mended.wasm --json \\
+    --output file:out.ndjson --dead-letter file:still-dead.ndjson --since 2026-11-20T00:00:00Z")]
+pub(super) struct RedriveArguments {
+    /// Where the dead letters are: a file of lines (gzip or not), or - for standard input; the ARN of an SQS
+    /// queue, of a Kinesis stream, or of an S3 bucket with a prefix (`arn:aws:s3:::BUCKET/PREFIX`), of which the
+    /// objects .ndjson, .ndjson.gz and those without an ending are read in the order of their keys
+    #[arg(long, value_name = "PLACE")]
+    from: Place,
+
+    /// Say what would become of each letter, deliver nothing and delete nothing. The transform runs; what a
+    /// target would refuse does not show
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Say what became of each letter as JSON, an object a line, on standard output
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    filter: Filter,
+
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// Whether what is done counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Really,
+    DryRun,
+}
+
+pub(super) fn redrive(arguments: &RedriveArguments) -> anyhow::Result<u8> {
+    let settings = &arguments.settings;
+    let routes = check_variables(std::env::vars_os())?;
+    let mode = if arguments.dry_run { Mode::DryRun } else { Mode::Really };
+    check_targets(arguments, &routes)?;
+    arguments.filter.check()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // The letters are looked at first: reading them is the cheaper of two ways to fail.
+    let mut source = runtime.block_on(DeadLetterSource::open(&arguments.from))?;
+    let waiting = Progress::waiting_for(format!("loading {}", settings.transform.display()));
+    let processor = runtime.block_on(async {
+        match mode {
+            Mode::Really => assembly::processor(settings, &routes, &Target::Stdout).await,
+            Mode::DryRun => assembly::rehearsal(settings, &routes).await,
+        }
+    });
+    waiting.finish();
+    let processor = processor?;
+    let progress = Progress::new(source.bytes(), arguments.json || writes_to_stdout(arguments, &routes)?);
+    telemetry::log_text_without_events(settings.log, progress.clone(), colours_wanted());
+
+    let teller = Teller { mode, json: arguments.json, progress: &progress };
+    let mut run = Run { processor, filter: &arguments.filter, mode, teller, tally: Tally::default() };
+    let started = Instant::now();
+    let outcome = runtime.block_on(async {
+        let outcome = run.all(&mut source).await;
+        source.release().await;
+        outcome
+    });
+    progress.finish();
+    let summary = tally::Summary {
+        tally: &run.tally,
+        from: &arguments.from,
+        mode,
+        left_out: source.left_out(),
+        elapsed: started.elapsed(),
+    };
+    // Also when the letters broke off: what came before is done, and should not be done again unawares.
+    say(&summary);
+    outcome?;
+    Ok(if run.tally.is_all_acknowledged() { ALL_ACKNOWLEDGED } else { NOT_ACKNOWLEDGED })
+}
+
+/// A redrive at work.
+struct Run<'a> {
+    processor: Processor,
+    filter: &'a Filter,
+    mode: Mode,
+    teller: Teller<'a>,
+    tally: Tally,
+}
+
+impl Run<'_> {
+    /// Runs letter after letter.
+    async fn all(&mut self, source: &mut DeadLetterSource) -> Result<(), ReadError> {
+        while let Some(found) = source.next().await? {
+            let outcome = match &found.letter {
+                Err(malformed) => Outcome::Malformed(malformed.to_string()),
+                Ok(letter) if !self.filter.takes(letter) => Outcome::Skipped,
+                Ok(letter) => Outcome::of(self.processor.process(letter.batch(), None).await),
+            };
+            self.tally.add(&outcome);
+            self.teller.tell(&found, &outcome);
+            if outcome.is_acknowledged() && self.mode == Mode::Really {
+                source.acknowledge(&found).await?;
+                self.tally.add_done();
+            }
+            self.teller.progress.update(source.bytes_read(), self.tally.letters());
+        }
+        Ok(())
+    }
+}
+
+/// Checks that nothing is written to where the letters are read from: it would never end, or mix what is told
+/// apart. Nor may outputs and what is said of the letters mix on standard output, or the only copy of a message
+/// go there by default.
+fn check_targets(arguments: &RedriveArguments, routes: &[Route]) -> Result<(), SettingsError> {
+    let settings = &arguments.settings;
+    let from = &arguments.from;
+    let of_routes = settings.routes(routes)?;
+    let mut targets = settings.output.iter().chain(settings.dead_letter()).chain(of_routes.into_values());
+    if let Some(target) = targets.find(|target| from.overlaps(target)) {
+        return Err(SettingsError::Contradiction(format!(
+            "{target} and the dead letters of --from {from} would mix: name another place to write to"
+        )));
+    }
+    if settings.output.is_none() && matches!(from, Place::Sqs(_)) && !arguments.dry_run {
+        return Err(SettingsError::Contradiction(format!(
+            "what is delivered is deleted from {from}: say with --output where it is to go, and be it stdout"
+        )));
+    }
+    if arguments.json && !arguments.dry_run && writes_to_stdout(arguments, routes)? {
+        return Err(SettingsError::Contradiction(
+            "--json says on standard output what became of each letter, and something else goes there as well: name \
+             another target than stdout, with --output for example"
+                .to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+fn writes_to_stdout(arguments: &RedriveArguments, routes: &[Route]) -> Result<bool, SettingsError> {
+    let settings = &arguments.settings;
+    let of_routes = settings.routes(routes)?;
+    let output = settings.output.as_ref().unwrap_or(&Target::Stdout);
+    let mut targets = std::iter::once(output).chain(settings.dead_letter()).chain(of_routes.into_values());
+    Ok(!arguments.dry_run && targets.any(|target| *target == Target::Stdout))
+}

@@ -1,0 +1,47 @@
+//! Which dead letters are run again.
+
+use clap::Args;
+
+use crate::dead_letter::Kind;
+use crate::settings::SettingsError;
+use crate::source::dead_letters::{Letter, to_millis};
+
+/// What a letter has to be to be run again.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct Filter {
+    /// Take only letters of this kind: rejected, trap, timeout, memory, decode, undeliverable or exhausted; may
+    /// be given several times. What is not taken stays where it is
+    #[arg(long = "kind", value_name = "KIND")]
+    kinds: Vec<Kind>,
+
+    /// Take only events that arrived in their stream at this time or later; for example 2026-11-20T09:30:00Z
+    #[arg(long, value_name = "TIME", value_parser = to_millis)]
+    since: Option<u64>,
+
+    /// Take only events that arrived in their stream before this time
+    #[arg(long, value_name = "TIME", value_parser = to_millis)]
+    until: Option<u64>,
+}
+
+impl Filter {
+    /// Whether a letter is to be run again.
+    pub(super) fn takes(&self, letter: &Letter) -> bool {
+        let arrived_at = letter.event().arrived_at;
+        (self.kinds.is_empty() || self.kinds.contains(&letter.kind))
+            && self.since.is_none_or(|since| since <= arrived_at)
+            && self.until.is_none_or(|until| arrived_at < until)
+    }
+
+    /// Checks what no single value shows.
+    ///
+    /// # Errors
+    /// When nothing could ever be taken.
+    pub(super) fn check(&self) -> Result<(), SettingsError> {
+        match (self.since, self.until) {
+            (Some(since), Some(until)) if since >= until => {
+                Err(SettingsError::Contradiction("--since is not before --until: no letter is of that time".to_owned()))
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! What became of all dead letters together, for a person.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use super::Mode;
+use super::outcome::Outcome;
+use crate::cli::summary::counted;
+use crate::dead_letter::Kind;
+use crate::source::dead_letters::Place;
+
+/// What became of the letters: each is counted once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    delivered: u64,
+    outputs: u64,
+    output_bytes: u64,
+    dropped: u64,
+    dead_lettered: BTreeMap<Kind, u64>,
+    failed: BTreeMap<Kind, u64>,
+    asked_again: u64,
+    not_delivered: u64,
+    skipped: u64,
+    malformed: u64,
+    /// Acknowledged, and off the queue if they came in one.
+    done: u64,
+}
+
+impl Tally {
+    pub(super) fn add(&mut self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Delivered { outputs, bytes } => {
+                self.delivered += 1;
+                self.outputs += outputs;
+                self.output_bytes += bytes;
+            }
+            Outcome::Dropped => self.dropped += 1,
+            Outcome::DeadLettered { kind, .. } => *self.dead_lettered.entry(*kind).or_default() += 1,
+            Outcome::Failed { kind, .. } => *self.failed.entry(*kind).or_default() += 1,
+            Outcome::AskedAgain { .. } => self.asked_again += 1,
+            Outcome::NotDelivered { .. } => self.not_delivered += 1,
+            Outcome::Skipped => self.skipped += 1,
+            Outcome::Malformed(_) => self.malformed += 1,
+        }
+    }
+
+    /// The letter that was added last needs no place any more.
+    pub(super) fn add_done(&mut self) {
+        self.done += 1;
+    }
+
+    /// All that was found, whatever became of it.
+    pub(super) fn letters(&self) -> u64 {
+        self.delivered + self.dropped + sum(&self.dead_lettered) + self.unacknowledged() + self.skipped
+    }
+
+    /// Whether nothing is left that was not filtered out.
+    pub(super) fn is_all_acknowledged(&self) -> bool {
+        self.unacknowledged() == 0
+    }
+
+    fn unacknowledged(&self) -> u64 {
+        sum(&self.failed) + self.asked_again + self.not_delivered + self.malformed
+    }
+}
+
+/// What became of the letters of a run.
+#[derive(Debug)]
+pub(super) struct Summary<'a> {
+    pub(super) tally: &'a Tally,
+    pub(super) from: &'a Place,
+    pub(super) mode: Mode,
+    /// What was not looked at.
+    pub(super) left_out: Option<String>,
+    pub(super) elapsed: Duration,
+}
+
+impl fmt::Display for Summary<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tally = self.tally;
+        writeln!(
+            formatter,
+            "{} in {:.2} s{}",
+            counted(tally.letters(), "dead letter"),
+            self.elapsed.as_secs_f64(),
+            if self.mode == Mode::DryRun { "; a dry run: nothing was delivered, and nothing deleted" } else { "" },
+        )?;
+        writeln!(formatter, "  delivered            {}", tally.delivered)?;
+        writeln!(formatter, "  dropped              {}", tally.dropped)?;
+        writeln!(formatter, "  dead-lettered again  {}", by_kind(&tally.dead_lettered))?;
+        writeln!(formatter, "  failed again         {}", by_kind(&tally.failed))?;
+        writeln!(formatter, "  asked for again      {}", tally.asked_again)?;
+        writeln!(formatter, "  not delivered        {}", tally.not_delivered)?;
+        writeln!(formatter, "  skipped              {}", tally.skipped)?;
+        writeln!(formatter, "  malformed            {}", tally.malformed)?;
+        let delivered = if self.mode == Mode::DryRun { "would be delivered" } else { "delivered" };
+        let megabytes = tally.output_bytes as f64 / 1e6;
+        write!(formatter, "{} {delivered}, {megabytes:.1} MB", counted(tally.outputs, "output"))?;
+        if self.mode == Mode::Really {
+            match self.from {
+                Place::Sqs(_) => write!(
+                    formatter,
+                    "\n{} deleted from the queue, {} left in it",
+                    counted(tally.done, "message"),
+                    tally.letters() - tally.done,
+                )?,
+                Place::File(_) | Place::S3(_) | Place::Kinesis(_) if tally.letters() > 0 => {
+                    write!(formatter, "\nall letters are still in {}", self.from)?;
+                }
+                Place::File(_) | Place::S3(_) | Place::Kinesis(_) => {}
+            }
+        }
+        match &self.left_out {
+            None => Ok(()),
+            Some(left_out) => write!(formatter, "\n{left_out}"),
+        }
+    }
+}
+
+fn sum(counts: &BTreeMap<Kind, u64>) -> u64 {
+    counts.values().sum()
+}
+
+fn by_kind(counts: &BTreeMap<Kind, u64>) -> String {
+    let kinds: Vec<String> = counts.iter().map(|(kind, count)| format!("{count} {}", kind.as_str())).collect();
+    if kinds.is_empty() { "0".to_owned() } else { format!("{} ({})", sum(counts), kinds.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tally() -> Tally {
+        let mut tally = Tally::default();
+        let reason = || "out of range".to_owned();
+        for outcome in [
+            Outcome::Delivered { outputs: 1, bytes: 60_000 },
+            Outcome::Delivered { outputs: 3, bytes: 90_000 },
+            Outcome::Dropped,
+            Outcome::DeadLettered { kind: Kind::Trap, reason: reason() },
+            Outcome::DeadLettered { kind: Kind::Rejected, reason: reason() },
+            Outcome::DeadLettered { kind: Kind::Rejected, reason: reason() },
+            Outcome::Failed { kind: Kind::Decode, reason: reason() },
+            Outcome::AskedAgain { reason: reason() },
+            Outcome::NotDelivered { reason: reason() },
+            Outcome::Skipped,
+            Outcome::Malformed(reason()),
+        ] {
+            tally.add(&outcome);
+            if outcome.is_acknowledged() {
+                tally.add_done();
+            }
+        }
+        tally
+    }
+
+    #[test]
+    fn says_what_became_of_every_letter() {
+        let from = "arn:aws:sqs:eu-west-1:123456789012:dead".parse().expect("a place");
+        let elapsed = Duration::from_millis(250);
+        let summary = Summary { tally: &tally(), from: &from, mode: Mode::Really, left_out: None, elapsed };
+        insta::assert_snapshot!(summary, @r"
+        11 dead letters in 0.25 s
+          delivered            2
+          dropped              1
+          dead-lettered again  3 (2 rejected, 1 trap)
+          failed again         1 (1 decode)
+          asked for again      1
+          not delivered        1
+          skipped              1
+          malformed            1
+        4 outputs delivered, 0.1 MB
+        6 messages deleted from the queue, 5 left in it
+        ");
+    }
+
+    #[test]
+    fn a_dry_run_says_so_and_what_was_left_out_is_said() {
+        let from = "dead.ndjson".parse().expect("a place");
+        let (elapsed, left_out) = (Duration::from_millis(1234), Some("1 object was left out".to_owned()));
+        let summary = Summary { tally: &Tally::default(), from: &from, mode: Mode::DryRun, left_out, elapsed };
+        insta::assert_snapshot!(summary, @r"
+        0 dead letters in 1.23 s; a dry run: nothing was delivered, and nothing deleted
+          delivered            0
+          dropped              0
+          dead-lettered again  0
+          failed again         0
+          asked for again      0
+          not delivered        0
+          skipped              0
+          malformed            0
+        0 outputs would be delivered, 0.0 MB
+        1 object was left out
+        ");
+    }
+}

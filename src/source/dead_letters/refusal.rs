@@ -1,0 +1,79 @@
+//! Why dead letters can't be read, and what to do about it.
+
+use std::error::Error;
+use std::io;
+
+use aws_sdk_sqs::config::http::HttpResponse;
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
+
+use crate::aws::causes;
+
+/// Why dead letters can't be read on.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// A file can't be opened or read.
+    #[error("the dead letters of {place}: {source}")]
+    Unreadable {
+        /// The file, or `standard input`.
+        place: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// A service does not do what it is asked for.
+    #[error("the dead letters of {place}: {action}: {reason}")]
+    Refused {
+        /// The ARN of what it was asked about.
+        place: String,
+        /// What it was asked for, as a permission is called.
+        action: &'static str,
+        /// Why it does not, and what to change, where that is known.
+        reason: String,
+    },
+}
+
+impl ReadError {
+    /// What a service answered to a request that takes this action.
+    pub(super) fn refused<E>(place: &str, action: &'static str, error: &SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let code = error.code().unwrap_or_default();
+        let mut reason = match (code, error.message()) {
+            ("", _) => causes(error),
+            (code, None) => code.to_owned(),
+            (code, Some(message)) => format!("{code}: {message}"),
+        };
+        if let Some(remedy) = remedy(code, action) {
+            reason = format!("{reason}: {remedy}");
+        }
+        Self::Refused { place: place.to_owned(), action, reason }
+    }
+}
+
+fn remedy(code: &str, action: &str) -> Option<String> {
+    Some(match code.trim_start_matches("AWS.SimpleQueueService.") {
+        "AccessDenied" | "AccessDeniedException" => format!("allow {action} on it"),
+        "NoSuchBucket" => "there is no bucket of this name".to_owned(),
+        "NonExistentQueue" | "QueueDoesNotExist" | "ResourceNotFoundException" => {
+            "it does not exist; look at its name, its region and its account".to_owned()
+        }
+        "PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException" => {
+            "the bucket is in another region: set AWS_REGION to that one".to_owned()
+        }
+        "KMSAccessDeniedException" | "KmsAccessDenied" | "KMS.AccessDeniedException" => {
+            "allow kms:Decrypt on its key".to_owned()
+        }
+        "OverLimit" => "so many messages are received and not deleted that it gives no more: narrow the filters, or \
+                        name a --dead-letter"
+            .to_owned(),
+        "ExpiredToken"
+        | "ExpiredTokenException"
+        | "InvalidAccessKeyId"
+        | "InvalidClientTokenId"
+        | "SignatureDoesNotMatch"
+        | "UnrecognizedClientException" => {
+            "these credentials don't count there; look at AWS_PROFILE and AWS_ACCESS_KEY_ID".to_owned()
+        }
+        _ => return None,
+    })
+}

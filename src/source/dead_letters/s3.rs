@@ -1,0 +1,161 @@
+//! Dead letters in the objects of a bucket: those below a prefix, in the order of their keys.
+
+use std::collections::VecDeque;
+use std::io::{self, Cursor};
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::types::Object;
+
+use super::lines::LetterLines;
+use super::{Found, Malformed, ReadError};
+use crate::aws::{bucket_and_prefix, reading_config, s3_config};
+use crate::settings::Arn;
+
+/// The largest object that is taken, since it is read as a whole. A target of ours ends an object at 16 MiB of
+/// data; a Firehose delivery stream does at 128 MiB.
+const MAX_OBJECT_BYTES: i64 = 512 << 20;
+
+/// Reads the letters below a prefix.
+#[derive(Debug)]
+pub(super) struct S3Letters {
+    client: Client,
+    /// As messages call it.
+    place: String,
+    bucket: String,
+    prefix: String,
+    keys: VecDeque<String>,
+    listed: Listed,
+    object: Option<LetterLines>,
+    bytes_read: u64,
+    /// Objects that are none of lines, by their names.
+    left_out: u64,
+}
+
+/// How far the bucket is listed.
+#[derive(Debug)]
+enum Listed {
+    NotYet,
+    UpTo(String),
+    ToTheEnd,
+}
+
+impl S3Letters {
+    pub(super) async fn open(place: &Arn) -> Result<Self, ReadError> {
+        let config = reading_config(place).await;
+        if config.region().is_none() {
+            let source = io::Error::other("the ARN of a bucket has no region: set AWS_REGION to the one of the bucket");
+            return Err(ReadError::Unreadable { place: place.to_string(), source });
+        }
+        let client = Client::from_conf(s3_config(&config).build());
+        let (bucket, prefix) = bucket_and_prefix(place);
+        Ok(Self {
+            client,
+            place: place.to_string(),
+            bucket: bucket.to_owned(),
+            prefix,
+            keys: VecDeque::new(),
+            listed: Listed::NotYet,
+            object: None,
+            bytes_read: 0,
+            left_out: 0,
+        })
+    }
+
+    pub(super) async fn next(&mut self) -> Result<Option<Found>, ReadError> {
+        loop {
+            if let Some(object) = &mut self.object {
+                // It is in memory: nothing but what it holds can be wrong.
+                if let Some(found) = object.next().map_err(|source| self.unreadable(source))? {
+                    return Ok(Some(found));
+                }
+                self.object = None;
+            }
+            match self.keys.pop_front() {
+                Some(key) => {
+                    if let Some(too_large) = self.get(&key).await? {
+                        return Ok(Some(too_large));
+                    }
+                }
+                None if matches!(self.listed, Listed::ToTheEnd) => return Ok(None),
+                None => self.list().await?,
+            }
+        }
+    }
+
+    pub(super) fn bytes_read(&self) -> u64 {
+        self.bytes_read
+    }
+
+    pub(super) fn left_out(&self) -> Option<String> {
+        let them = if self.left_out == 1 { "object was" } else { "objects were" };
+        (self.left_out > 0).then(|| {
+            let count = self.left_out;
+            format!("{count} {them} left out: names that end in .ndjson or .ndjson.gz are read, or that have no ending")
+        })
+    }
+
+    /// A page of keys.
+    async fn list(&mut self) -> Result<(), ReadError> {
+        let mut request = self.client.list_objects_v2().bucket(&self.bucket).prefix(&self.prefix);
+        if let Listed::UpTo(token) = &self.listed {
+            request = request.continuation_token(token);
+        }
+        let page = request.send().await.map_err(|error| ReadError::refused(&self.place, "s3:ListBucket", &error))?;
+        self.listed = page.next_continuation_token.map_or(Listed::ToTheEnd, Listed::UpTo);
+        let objects = page.contents.unwrap_or_default();
+        let keys = objects.into_iter().filter_map(|Object { key, .. }| key);
+        // What ends in a slash is a folder.
+        for key in keys.filter(|key| !key.ends_with('/')) {
+            if may_hold_letters(&key) {
+                self.keys.push_back(key);
+            } else {
+                self.left_out += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens an object, unless it is too large.
+    async fn get(&mut self, key: &str) -> Result<Option<Found>, ReadError> {
+        let name = format!("s3://{}/{key}", self.bucket);
+        let request = self.client.get_object().bucket(&self.bucket).key(key);
+        let answer = request.send().await.map_err(|error| ReadError::refused(&name, "s3:GetObject", &error))?;
+        let bytes = answer.content_length().unwrap_or_default();
+        if bytes > MAX_OBJECT_BYTES {
+            let reason =
+                format!("it has {bytes} bytes, and {MAX_OBJECT_BYTES} can be read: fetch it, and name the file");
+            return Ok(Some(Found { place: name, letter: Err(Malformed::Unreadable(reason)), message: None }));
+        }
+        let content = answer.body.collect().await.map_err(|error| self.unreadable(error.into()))?.into_bytes();
+        self.bytes_read += content.len() as u64;
+        self.object = Some(LetterLines::open(name, Cursor::new(content)).map_err(|source| self.unreadable(source))?);
+        Ok(None)
+    }
+
+    fn unreadable(&self, source: io::Error) -> ReadError {
+        ReadError::Unreadable { place: self.place.clone(), source }
+    }
+}
+
+/// Whether an object is called like those of a target of ours, or of a Firehose delivery stream, which by
+/// default have no ending, or `.gz`.
+fn may_hold_letters(key: &str) -> bool {
+    let name = key.rsplit_once('/').map_or(key, |(_, name)| name);
+    let name = name.strip_suffix(".gz").unwrap_or(name);
+    name.ends_with(".ndjson") || !name.contains('.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_are_told_by_their_names() {
+        for key in ["a.ndjson", "d.1/a.ndjson.gz", "d.1/dead-1-2026-11-20-09-30-00-6bc28136", "dead-1.gz"] {
+            assert!(may_hold_letters(key), "{key}");
+        }
+        for key in ["notes.txt", "a.ndjson.zst", "a.ndjson/b.parquet", "archive.tar.gz"] {
+            assert!(!may_hold_letters(key), "{key}");
+        }
+    }
+}
