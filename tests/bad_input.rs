@@ -169,3 +169,17 @@ fn the_function_does_not_start_with_wrong_settings() {
     ]);
     assert!(silent.contains("/nowhere/t.wasm"), "{silent}");
 }
+
+/// Its region is nowhere to be found: not in the ARN, not in the environment, not in a profile.
+#[test]
+fn a_bucket_without_a_region() {
+    let keep = guest_file("keep").display().to_string();
+    let said = complaint(
+        &["--transform", &keep, "--output", "arn:aws:s3:::bucket/out"],
+        &[("HOME", "/nowhere"), ("AWS_EC2_METADATA_DISABLED", "true")],
+    );
+    assert_eq!(
+        said,
+        "kinesieve: can't write to arn:aws:s3:::bucket/out: a bucket's ARN does not say its region: set AWS_REGION"
+    );
+}

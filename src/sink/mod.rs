@@ -13,6 +13,7 @@ mod s3;
 mod sqs;
 mod stdout;
 
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
@@ -132,13 +133,19 @@ pub struct Manner {
 /// Opens a target. A service is not asked for anything yet.
 ///
 /// # Errors
-/// When a file can't be written to.
-pub async fn open(target: &Target, manner: Manner) -> std::io::Result<Arc<dyn Sink>> {
+/// When a file can't be written to, or nobody says in which region a bucket is.
+pub async fn open(target: &Target, manner: Manner) -> io::Result<Arc<dyn Sink>> {
     Ok(match target {
         Target::Kinesis(arn) => Arc::new(Kinesis::new(&config(arn).await, arn, manner.order)),
         Target::Firehose(arn) => Arc::new(Firehose::new(&config(arn).await, arn, manner.order)),
         Target::Sqs(arn) => Arc::new(Sqs::new(&config(arn).await, arn, manner.order)),
-        Target::S3(arn) => Arc::new(S3::new(&config(arn).await, arn, manner.lines, manner.compression)),
+        Target::S3(arn) => {
+            let config = config(arn).await;
+            if config.region().is_none() {
+                return Err(io::Error::other("a bucket's ARN does not say its region: set AWS_REGION"));
+            }
+            Arc::new(S3::new(&config, arn, manner.lines, manner.compression))
+        }
         Target::Stdout => Arc::new(stdout::Stdout::new(manner.lines)),
         Target::None => Arc::new(none::Nowhere),
         Target::File(path) => Arc::new(file::File::open(path, manner.lines)?),

@@ -89,7 +89,10 @@ pub(super) async fn deliver<S: Service>(
         };
         let Ok((request, sent)) = tokio::time::timeout_at(wakes, answered).await else {
             if Instant::now() >= gives_up {
-                return queue.finish("it was not delivered before the deadline");
+                return queue.finish(match until {
+                    Some(_) => "it was not delivered before the deadline",
+                    None => "the service took nothing for a minute",
+                });
             }
             continue;
         };
