@@ -57,18 +57,7 @@ pub fn delivery(criterion: &mut Criterion) {
 }
 
 fn outputs_of(batch: &Batch) -> Vec<Output<'_>> {
-    batch
-        .iter()
-        .map(|event| Output {
-            data: event.payload.bytes(),
-            partition_key: event.partition_key,
-            route: None,
-            shard: batch.shard(),
-            sequence_number: event.sequence_number,
-            sub_sequence_number: event.sub_sequence_number,
-            ordinal: 0,
-        })
-        .collect()
+    batch.iter().map(|event| Output::as_it_came(batch.shard(), event)).collect()
 }
 
 /// A client's configuration that leads to a stream which takes everything.

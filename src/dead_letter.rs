@@ -140,11 +140,7 @@ impl DeadLetters {
             .map(|(letter, body)| Output {
                 data: body,
                 partition_key: key(letter.event),
-                route: None,
-                shard: batch.shard(),
-                sequence_number: letter.event.sequence_number,
-                sub_sequence_number: letter.event.sub_sequence_number,
-                ordinal: 0,
+                ..Output::as_it_came(batch.shard(), letter.event)
             })
             .collect();
         self.sink.deliver(&outputs, until).await

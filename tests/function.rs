@@ -1,5 +1,6 @@
 //! The function, under a Lambda runtime API: bytes in, JSON out.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::support::emulator::Emulator;
@@ -127,15 +128,22 @@ fn an_event_of_another_kind_fails_the_invocation() {
     assert_eq!(emulator.invoke(&event(&["keep"])), (200, ALL_DONE.to_owned()));
 }
 
+/// The function with the variables that Lambda sets.
+fn in_lambda(api: &RuntimeApi) -> Command {
+    let mut command = kinesieve_lambda();
+    command
+        .env("AWS_LAMBDA_RUNTIME_API", api.address())
+        .env("AWS_LAMBDA_FUNCTION_NAME", "f")
+        .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
+        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512");
+    command
+}
+
 #[test]
 fn the_answer_comes_before_lambdas_deadline_whatever_the_guest_does() {
     let time_left = Duration::from_secs(4);
     let api = RuntimeApi::with_invocation(event(&["keep", "spin", "keep"]), time_left);
-    let mut function = kinesieve_lambda()
-        .env("AWS_LAMBDA_RUNTIME_API", api.address())
-        .env("AWS_LAMBDA_FUNCTION_NAME", "f")
-        .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
-        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512")
+    let mut function = in_lambda(&api)
         .env("KINESIEVE_TRANSFORM", guest_file("scripted"))
         .env("KINESIEVE_OUTPUT", "none")
         .env("KINESIEVE_EVENT_TIMEOUT", "1m")
@@ -155,11 +163,7 @@ fn the_answer_comes_before_lambdas_deadline_whatever_the_guest_does() {
 fn the_answer_comes_before_lambdas_deadline_whatever_a_target_does() {
     let stub = Stub::start(Service::Kinesis, Faults { hangs: 1.0, ..Faults::default() }, 1);
     let api = RuntimeApi::with_invocation(event(&["drop", "keep", "keep"]), Duration::from_secs(5));
-    let mut function = kinesieve_lambda()
-        .env("AWS_LAMBDA_RUNTIME_API", api.address())
-        .env("AWS_LAMBDA_FUNCTION_NAME", "f")
-        .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
-        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512")
+    let mut function = in_lambda(&api)
         .env("AWS_ENDPOINT_URL_KINESIS", stub.endpoint())
         .env("AWS_ACCESS_KEY_ID", "id")
         .env("AWS_SECRET_ACCESS_KEY", "key")

@@ -13,7 +13,7 @@ use kinesieve::transform::Limits;
 use proptest::prelude::*;
 
 use crate::support::events::{Data, batch, event_of, record, sequence_number};
-use crate::support::sinks::{Delivered, Fault, Hanging, Recorder, Taciturn};
+use crate::support::sinks::{Delivered, Fault, Gatherer, Hanging, Recorder, Taciturn};
 use crate::support::{Scripted, block_on};
 
 /// What the transform does with an event.
@@ -365,6 +365,35 @@ fn outputs_are_on_their_way_while_the_guest_works_on() {
     assert!(first_arrived.len() < 5, "everything came at once");
     assert_eq!(processing.join().expect("it ends").stop, None);
     assert_eq!(output.texts().len(), 5);
+}
+
+/// However fast the guest and the targets are, the same batch is gathered in the same way, and an event is
+/// never taken apart: what is made of it, and its name, are the same when it comes again.
+#[test]
+fn what_is_gathered_depends_on_the_batch_alone() {
+    let case = |pause: &str, slow: Duration| {
+        let mut payloads: Vec<String> = (0..1500).map(|index| format!("emit {} note={index}", index % 4)).collect();
+        payloads.insert(100, pause.to_owned());
+        payloads.insert(900, pause.to_owned());
+        let gatherer = Arc::new(Gatherer::new(4000, slow));
+        let dead_letters = Arc::new(Gatherer::new(4000, slow));
+        let processor = Scripted::new(Limits::default()).processor(&gatherer, &gatherer, Some(&dead_letters));
+        let payloads: Vec<&str> = payloads.iter().map(String::as_str).collect();
+        assert_eq!(block_on(processor.process(Arc::new(batch(&payloads)), None)).stop, None);
+        gatherer.gatherings()
+    };
+    let is_of_the_case = |text: &String| text.starts_with("emit");
+    let of_the_case = |gatherings: Vec<Vec<String>>| -> Vec<Vec<String>> {
+        gatherings.into_iter().map(|texts| texts.into_iter().filter(is_of_the_case).collect()).collect()
+    };
+    let quick = of_the_case(case("sleep 000", Duration::ZERO));
+    let slow = of_the_case(case("sleep 150", Duration::from_millis(2)));
+    assert_eq!(quick, slow);
+    assert!(quick.len() > 3, "{} gatherings", quick.len());
+    let event_of = |text: &String| text.split('#').next().map(str::to_owned);
+    for pair in quick.windows(2) {
+        assert_ne!(pair[0].last().and_then(event_of), pair[1].first().and_then(event_of));
+    }
 }
 
 #[test]

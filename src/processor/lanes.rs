@@ -22,6 +22,10 @@ struct Lane<'a> {
     name: &'a str,
     sink: &'a Arc<dyn Sink>,
     parcels: Vec<Parcel>,
+    /// Where what is gathered ends: so many parcels go together, and so on. Always between two events, and
+    /// always at the same ones when the batch comes again.
+    ends: Vec<usize>,
+    /// Of data, since the last end.
     bytes: usize,
 }
 
@@ -63,7 +67,7 @@ impl<'a> Lanes<'a> {
         // Several routes may lead to one sink: what it gets stays in order.
         for (name, sink) in outputs.sinks() {
             if !lanes.iter().any(|lane| Arc::ptr_eq(lane.sink, sink)) {
-                lanes.push(Lane { name, sink, parcels: Vec::new(), bytes: 0 });
+                lanes.push(Lane { name, sink, parcels: Vec::new(), ends: Vec::new(), bytes: 0 });
             }
         }
         Self { batch, outputs, lanes }
@@ -78,6 +82,7 @@ impl<'a> Lanes<'a> {
     pub(super) fn keep(&mut self, index: usize, event: Event<'_>) {
         if let Some(lane) = self.lane(None) {
             lane.push(Parcel { index, ordinal: 0, body: Body::AsItCame }, event.payload.bytes().len());
+            lane.end_event();
         }
     }
 
@@ -89,6 +94,7 @@ impl<'a> Lanes<'a> {
                 lane.push(Parcel { index, ordinal, body: Body::Emitted(emission) }, bytes);
             }
         }
+        self.lanes.iter_mut().for_each(Lane::end_event);
     }
 
     /// Lets go of what belongs to this event or a later one.
@@ -96,6 +102,7 @@ impl<'a> Lanes<'a> {
         for lane in &mut self.lanes {
             let kept = lane.parcels.partition_point(|parcel| parcel.index < end);
             lane.parcels.truncate(kept);
+            lane.ends.retain(|end| *end <= kept);
         }
     }
 
@@ -109,7 +116,7 @@ impl<'a> Lanes<'a> {
         let batch = self.batch;
         let due = self.lanes.iter_mut().filter(|lane| which == Flush::All || lane.is_due());
         let busy = due.filter(|lane| !lane.parcels.is_empty());
-        join_all(busy.map(|lane| lane.flush(batch, answer_by))).await
+        join_all(busy.map(|lane| lane.flush(batch, which, answer_by))).await
     }
 
     fn lane(&mut self, route: Option<&str>) -> Option<&mut Lane<'a>> {
@@ -128,17 +135,46 @@ impl<'a> Lane<'a> {
         self.bytes += bytes;
     }
 
-    fn is_due(&self) -> bool {
-        match self.sink.hand_over() {
-            HandOver::Promptly => true,
-            HandOver::Gathered { bytes } => self.bytes >= bytes,
+    /// Nothing else of the event comes: here what is gathered may end.
+    fn end_event(&mut self) {
+        if let HandOver::Gathered { bytes } = self.sink.hand_over()
+            && self.bytes >= bytes
+        {
+            self.ends.push(self.parcels.len());
+            self.bytes = 0;
         }
     }
 
+    fn is_due(&self) -> bool {
+        match self.sink.hand_over() {
+            HandOver::Promptly => true,
+            HandOver::Gathered { .. } => !self.ends.is_empty(),
+        }
+    }
+
+    /// Delivers what is due, one gathering after the other.
+    async fn flush(&mut self, batch: &Batch, which: Flush, answer_by: Option<Instant>) -> Flushed<'a> {
+        let mut ends = std::mem::take(&mut self.ends);
+        if which == Flush::All || self.sink.hand_over() == HandOver::Promptly {
+            ends.push(self.parcels.len());
+            self.bytes = 0;
+        }
+        let gathers_on = self.parcels.split_off(ends.last().copied().unwrap_or_default());
+        let parcels = std::mem::replace(&mut self.parcels, gathers_on);
+        let mut flushed = Flushed { target: self.name, results: Vec::with_capacity(parcels.len()), retries: 0 };
+        let mut start = 0;
+        for end in ends {
+            self.deliver(batch, &parcels[start..end], answer_by, &mut flushed).await;
+            start = end;
+        }
+        flushed
+    }
+
     /// What has no answer in time has failed for now; it may have arrived.
-    async fn flush(&mut self, batch: &Batch, answer_by: Option<Instant>) -> Flushed<'a> {
-        let parcels = std::mem::take(&mut self.parcels);
-        self.bytes = 0;
+    async fn deliver(&self, batch: &Batch, parcels: &[Parcel], answer_by: Option<Instant>, flushed: &mut Flushed<'a>) {
+        if parcels.is_empty() {
+            return;
+        }
         let outputs: Vec<Output<'_>> = parcels.iter().map(|parcel| output(batch, parcel)).collect();
         let answer = within(answer_by, self.sink.deliver(&outputs, before(answer_by))).await.unwrap_or_else(|| {
             let reason = "the target did not answer before the deadline".to_owned();
@@ -146,27 +182,15 @@ impl<'a> Lane<'a> {
         });
         let unanswered = || Delivery::Failed { reason: "the target gave no answer for it".to_owned() };
         let deliveries = answer.deliveries.into_iter().chain(std::iter::repeat_with(unanswered));
-        let results = parcels
-            .iter()
-            .zip(&outputs)
-            .zip(deliveries)
-            .map(|((parcel, output), delivery)| (parcel.index, output.data.len(), delivery))
-            .collect();
-        Flushed { target: self.name, results, retries: answer.retries }
+        let told = parcels.iter().zip(&outputs).zip(deliveries);
+        flushed.results.extend(told.map(|((parcel, output), delivery)| (parcel.index, output.data.len(), delivery)));
+        flushed.retries += answer.retries;
     }
 }
 
 fn output<'o>(batch: &'o Batch, parcel: &'o Parcel) -> Output<'o> {
     let event = batch.event(parcel.index);
-    let as_it_came = Output {
-        data: event.payload.bytes(),
-        partition_key: event.partition_key,
-        route: None,
-        shard: batch.shard(),
-        sequence_number: event.sequence_number,
-        sub_sequence_number: event.sub_sequence_number,
-        ordinal: parcel.ordinal,
-    };
+    let as_it_came = Output { ordinal: parcel.ordinal, ..Output::as_it_came(batch.shard(), event) };
     match &parcel.body {
         Body::AsItCame => as_it_came,
         Body::Emitted(emission) => Output {

@@ -24,7 +24,7 @@ pub use s3::S3;
 pub use sqs::Sqs;
 
 use crate::aws::config;
-use crate::event::{SequenceNumber, Shard};
+use crate::event::{Event, SequenceNumber, Shard};
 use crate::settings::{Compression, Order, Target};
 
 /// One record to deliver, as a view into the batch or into what the transform gave.
@@ -44,6 +44,21 @@ pub struct Output<'a> {
     pub sub_sequence_number: u64,
     /// Its index among the outputs of the event.
     pub ordinal: u32,
+}
+
+impl<'a> Output<'a> {
+    /// An event that is delivered as it came.
+    pub fn as_it_came(shard: &'a Shard, event: Event<'a>) -> Self {
+        Self {
+            data: event.payload.bytes(),
+            partition_key: event.partition_key,
+            route: None,
+            shard,
+            sequence_number: event.sequence_number,
+            sub_sequence_number: event.sub_sequence_number,
+            ordinal: 0,
+        }
+    }
 }
 
 /// What became of one output.

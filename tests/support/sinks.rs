@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use kinesieve::sink::{Answer, Answering, Delivery, Output, Sink};
+use kinesieve::sink::{Answer, Answering, Delivery, HandOver, Output, Sink};
 
 /// One delivered output.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,5 +101,39 @@ pub struct Taciturn;
 impl Sink for Taciturn {
     fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Answering<'a> {
         Box::pin(std::future::ready(Answer::of_all(outputs.len() / 2, Delivery::Delivered)))
+    }
+}
+
+/// Wants outputs gathered, and remembers which came together; slow, if it is to be.
+#[derive(Debug)]
+pub struct Gatherer {
+    bytes: usize,
+    pause: Duration,
+    gatherings: Mutex<Vec<Vec<String>>>,
+}
+
+impl Gatherer {
+    pub fn new(bytes: usize, pause: Duration) -> Self {
+        Self { bytes, pause, gatherings: Mutex::default() }
+    }
+
+    /// The data of what came together.
+    pub fn gatherings(&self) -> Vec<Vec<String>> {
+        self.gatherings.lock().expect("unpoisoned").clone()
+    }
+}
+
+impl Sink for Gatherer {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Answering<'a> {
+        let texts = outputs.iter().map(|output| String::from_utf8_lossy(output.data).into_owned());
+        self.gatherings.lock().expect("unpoisoned").push(texts.collect());
+        Box::pin(async {
+            tokio::time::sleep(self.pause).await;
+            Answer::of_all(outputs.len(), Delivery::Delivered)
+        })
+    }
+
+    fn hand_over(&self) -> HandOver {
+        HandOver::Gathered { bytes: self.bytes }
     }
 }
