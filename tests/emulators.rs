@@ -3,14 +3,21 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
+use kinesieve::lambda::handle;
+use kinesieve::processor::Deadline;
 use kinesieve::settings::Order;
 use kinesieve::sink::Sink;
+use kinesieve::transform::Limits;
 
 use crate::support::client::StreamRecord;
+use crate::support::event_source_mapping::{EventSourceMapping, Outcome};
+use crate::support::events::{event_of, record};
 use crate::support::kinesis_local::KinesisLocal;
 use crate::support::moto::Moto;
 use crate::support::targets::{Arrived, Kind, lines, of_line};
+use crate::support::{Scripted, block_on};
 use crate::targets::{Place, suite};
 
 /// A target of its own at the server that all share.
@@ -110,10 +117,46 @@ fn of_message(message: &aws_sdk_sqs::types::Message) -> Arrived {
     Arrived { partition_key: attribute("partitionKey").map(str::to_owned), data }
 }
 
+/// A shard through the function, with answers that get lost and batches that are sent again: everything
+/// arrives, and the first arrivals of each key are in order.
+fn replays_lose_nothing(place: &dyn Place, seed: u64) {
+    const COUNT: usize = 40;
+
+    let mut luck = fastrand::Rng::with_seed(seed);
+    let payload = |index: usize| format!("{} {index}\n", if index % 7 == 6 { "drop" } else { "keep" });
+    let key = |index: usize| format!("key-{}", index % 5);
+    let output = place.sink(Order::Key);
+    let processor = Scripted::new(Limits::default()).processor_of(Arc::clone(&output), output, None);
+    let mut mapping = EventSourceMapping::new(COUNT, luck.usize(5..20), luck.bool());
+    while let Some(batch) = mapping.next_batch() {
+        let event = event_of(batch.map(|index| record(index, &key(index), &payload(index).as_str().into())));
+        let now = Instant::now();
+        // Some batches have hardly time for anything.
+        let time = Duration::from_millis(if luck.u32(..4) == 0 { luck.u64(1..30) } else { 20_000 });
+        let deadline = Deadline { interrupt_at: now + time, answer_by: now + time * 2 };
+        let handled = block_on(handle(&processor, &event, Some(deadline))).expect("a Kinesis event");
+        let answer = serde_json::to_string(&handled.response()).expect("JSON");
+        let is_lost = luck.u32(..4) == 0;
+        mapping.came_back(if is_lost { Outcome::Failed } else { Outcome::Answered(&answer) });
+    }
+    let arrived = place.arrived();
+    let mut last_of_key = std::collections::HashMap::new();
+    for index in (0..COUNT).filter(|index| payload(*index).starts_with("keep")) {
+        let is_it = |arrived: &Arrived| arrived.data == payload(index).as_bytes();
+        let at = arrived.iter().position(is_it).unwrap_or_else(|| panic!("seed {seed}: event {index} is lost"));
+        if let Some(earlier) = last_of_key.insert(key(index), at)
+            && place.has_keys()
+        {
+            assert!(earlier < at, "seed {seed}: {} is out of order at event {index}", key(index));
+        }
+    }
+}
+
 #[test]
 fn each_target_passes_the_suite_at_moto() {
     for kind in Kind::ALL {
         suite(move || Box::new(AtMoto::new(kind)));
+        (0..3).for_each(|seed| replays_lose_nothing(&AtMoto::new(kind), seed));
     }
 }
 
@@ -140,5 +183,7 @@ impl Place for AtKinesisLocal {
 
 #[test]
 fn a_stream_passes_the_suite_at_kinesis_local() {
-    suite(|| Box::new(AtKinesisLocal(KinesisLocal::start(&[("out", 2)]))));
+    let start = || AtKinesisLocal(KinesisLocal::start(&[("out", 2)]));
+    suite(|| Box::new(start()));
+    replays_lose_nothing(&start(), 0);
 }
