@@ -110,6 +110,8 @@ impl Processor {
                 None => settlement.stop_here(Cause::Deadline, "the transform gave no answer before the deadline"),
             }
         }
+        // The guest need not go on while what was gathered is delivered.
+        drop(run);
         let report = settlement.finish(started).await;
         if let Some(stop) = &report.stop {
             tracing::warn!(

@@ -396,6 +396,16 @@ fn what_is_gathered_depends_on_the_batch_alone() {
     }
 }
 
+/// What is gathered later must not arrive before it.
+#[test]
+fn behind_a_gathering_that_is_refused_none_goes_out() {
+    let gatherer = Arc::new(Gatherer::refusing(10));
+    let processor = Scripted::new(Limits::default()).processor(&gatherer, &gatherer, Some(&gatherer));
+    let stop = block_on(processor.process(Arc::new(batch(&["keep a gathering"; 300])), None)).stop.expect("a stop");
+    assert_eq!((stop.index, stop.cause), (0, Cause::NotDelivered));
+    assert_eq!(gatherer.gatherings(), [["keep a gathering"]]);
+}
+
 #[test]
 fn an_output_without_an_answer_counts_as_not_delivered() {
     let taciturn = Arc::new(Taciturn);

@@ -164,9 +164,15 @@ impl<'a> Lane<'a> {
         let mut flushed = Flushed { target: self.name, results: Vec::with_capacity(parcels.len()), retries: 0 };
         let mut start = 0;
         for end in ends {
+            // What is behind something that did not arrive must not overtake it.
+            if flushed.results.iter().any(|(_, _, delivery)| matches!(delivery, Delivery::Failed { .. })) {
+                break;
+            }
             self.deliver(batch, &parcels[start..end], answer_by, &mut flushed).await;
             start = end;
         }
+        let held_back = || Delivery::Failed { reason: "outputs before it were not delivered".to_owned() };
+        flushed.results.extend(parcels[start..].iter().map(|parcel| (parcel.index, 0, held_back())));
         flushed
     }
 

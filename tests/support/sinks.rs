@@ -109,12 +109,18 @@ impl Sink for Taciturn {
 pub struct Gatherer {
     bytes: usize,
     pause: Duration,
+    refuses: bool,
     gatherings: Mutex<Vec<Vec<String>>>,
 }
 
 impl Gatherer {
     pub fn new(bytes: usize, pause: Duration) -> Self {
-        Self { bytes, pause, gatherings: Mutex::default() }
+        Self { bytes, pause, refuses: false, gatherings: Mutex::default() }
+    }
+
+    /// One that takes nothing.
+    pub fn refusing(bytes: usize) -> Self {
+        Self { refuses: true, ..Self::new(bytes, Duration::ZERO) }
     }
 
     /// The data of what came together.
@@ -129,7 +135,8 @@ impl Sink for Gatherer {
         self.gatherings.lock().expect("unpoisoned").push(texts.collect());
         Box::pin(async {
             tokio::time::sleep(self.pause).await;
-            Answer::of_all(outputs.len(), Delivery::Delivered)
+            let refused = || Delivery::Failed { reason: "refused on purpose".to_owned() };
+            Answer::of_all(outputs.len(), if self.refuses { refused() } else { Delivery::Delivered })
         })
     }
 
