@@ -86,10 +86,12 @@ impl Place for AtMoto {
         self.kind != Kind::Firehose
     }
 
-    /// It takes its time with many messages.
     fn many(&self) -> usize {
         match self.kind {
+            // It takes its time with messages.
             Kind::Queue | Kind::FifoQueue => 60,
+            // Its streams lose records where two requests come at once. These are one, or one after the other.
+            Kind::Kinesis => 450,
             _ => 600,
         }
     }

@@ -72,8 +72,8 @@ pub fn free_port() -> u16 {
     const COUNT: u16 = 16_000;
     static TAKEN: AtomicU16 = AtomicU16::new(0);
 
-    // Runs side by side start at different places.
-    let start = std::process::id() % u32::from(COUNT);
+    // Runs side by side, whose numbers follow each other, start further apart than the ports that one takes.
+    let start = std::process::id().wrapping_mul(199) % u32::from(COUNT);
     for _ in 0..COUNT {
         let offset = start + u32::from(TAKEN.fetch_add(1, Ordering::Relaxed));
         let port = FIRST + (offset % u32::from(COUNT)) as u16;
