@@ -3,6 +3,8 @@
 //! Each measurement runs over a whole batch and is divided by its records, so that the times that are
 //! printed are times a record.
 
+mod answering;
+mod checkpoint;
 mod delivery;
 
 use std::hint::black_box;
@@ -17,12 +19,16 @@ use kinesieve::event::{Batch, parse_lambda_event};
 use kinesieve::lambda::handle;
 use kinesieve::processor::{Outputs, Processor};
 use kinesieve::settings::{Compression, Order, Target};
-use kinesieve::sink::{self, Lines, Manner};
+use kinesieve::sink::{self, Lines, Manner, Sink};
 use kinesieve::transform::{Grouping, Guest, Job, Limits, Transform, UpToRetry, Verdict};
 
 /// An event of Lambda's largest size, 6 MB of JSON, of readings with 89 bytes of payload each.
 fn full_event() -> Vec<u8> {
-    let records: Vec<serde_json::Value> = (0..9_000).map(record).collect();
+    event_of(9_000)
+}
+
+fn event_of(records: usize) -> Vec<u8> {
+    let records: Vec<serde_json::Value> = (0..records).map(record).collect();
     serde_json::json!({ "Records": records }).to_string().into_bytes()
 }
 
@@ -108,6 +114,7 @@ fn calls(criterion: &mut Criterion) {
 async fn run(guest: &Guest, batch: &Arc<Batch>) {
     let mut run = guest.run(Job {
         batch: Arc::clone(batch),
+        first: 0,
         conductor: Box::new(UpToRetry),
         grouping: Grouping::Promptly,
         interrupt_at: None,
@@ -128,15 +135,18 @@ fn handler(criterion: &mut Criterion) {
     let records = parse_lambda_event(&event).expect("an event").len();
     let mut group = criterion.benchmark_group("handler");
     for (name, guest) in [("keep", guest("keep", &[])), ("rewrite", guest("drop_and_redact", &REWRITE))] {
-        let manner = Manner { lines: Lines::Envelopes, order: Order::Key, compression: Compression::None };
-        let nowhere = runtime.block_on(sink::open(&Target::None, manner)).expect("nowhere is always open");
-        let processor = Processor::new(guest, Outputs::new(nowhere, []), None);
+        let processor = Processor::new(guest, Outputs::new(nowhere(&runtime), []), None);
         measure(&mut group, name, records, || {
             let handled = runtime.block_on(handle(&processor, black_box(&event), None)).expect("an answer");
             assert!(black_box(handled.response()).batch_item_failures.is_empty());
         });
     }
     group.finish();
+}
+
+fn nowhere(runtime: &tokio::runtime::Runtime) -> Arc<dyn Sink> {
+    let manner = Manner { lines: Lines::Envelopes, order: Order::Key, compression: Compression::None };
+    runtime.block_on(sink::open(&Target::None, manner)).expect("nowhere is always open")
 }
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -147,5 +157,5 @@ fn settings() -> Criterion {
     Criterion::default().sample_size(20).warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(3))
 }
 
-criterion_group!(name = costs; config = settings(); targets = parsing, calls, handler, delivery::delivery);
+criterion_group!(name = costs; config = settings(); targets = parsing, calls, handler, delivery::delivery, checkpoint::checkpoint);
 criterion_main!(costs);

@@ -3,10 +3,12 @@
 use std::io;
 use std::num::NonZeroU64;
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::checkpoint::{self, Manner as MirrorManner, Mirror};
 use crate::dead_letter::DeadLetters;
 use crate::processor::{Outputs, Pace, Processor, RetryLimits};
-use crate::settings::{Order, Route, Settings, SettingsError, Target};
+use crate::settings::{CheckpointSettings, Order, Route, Settings, SettingsError, Target};
 use crate::sink::{self, Lines, Manner, Sink};
 use crate::transform::{Guest, Limits, LoadError, StartError, Transform};
 
@@ -105,6 +107,34 @@ async fn assemble(
     };
     let processor = Processor::new(guest, Outputs::new(main, route_sinks), dead_letters);
     Ok(processor.with_retry_limits(retry_limits).with_pace(pace))
+}
+
+/// How long a start waits for a table that it made: DynamoDB takes some seconds, and Lambda gives a start ten.
+const TABLE_PATIENCE: Duration = Duration::from_secs(8);
+
+/// Puts the mirror of positions together, if one is asked for, and makes its table, if that is. `written_by` is the
+/// function's name. Whatever is wrong with the table is logged, and stops no start: the mirror is no condition.
+///
+/// # Errors
+/// When the settings contradict each other.
+pub async fn mirror(settings: &CheckpointSettings, written_by: &str) -> Result<Option<Mirror>, SettingsError> {
+    settings.check()?;
+    let Some(name) = &settings.table else { return Ok(None) };
+    if settings.create {
+        let patient = checkpoint::open(name, TABLE_PATIENCE).await;
+        if let Err(error) = checkpoint::create_if_missing(&patient, settings.capacity, TABLE_PATIENCE).await {
+            tracing::warn!(table = name.as_str(), "the checkpoint table: {error}");
+        }
+    }
+    let manner = MirrorManner {
+        stream_id: settings.stream_id,
+        timeout: settings.timeout,
+        period: settings.period,
+        parallelization_factor: settings.parallelization_factor,
+        skips_acknowledged: settings.skip_acknowledged,
+        written_by: written_by.to_owned(),
+    };
+    Ok(Some(Mirror::new(checkpoint::open(name, settings.timeout).await, manner)))
 }
 
 /// Outputs that go to one place go through one sink: two would not know of each other's order.

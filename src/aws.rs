@@ -17,18 +17,33 @@ const READ: Duration = Duration::from_secs(30);
 
 /// The configuration for the region of a resource, or the SDK's own region where its ARN has none.
 pub(crate) async fn config(arn: &Arn) -> SdkConfig {
+    config_in(region(arn)).await
+}
+
+/// The configuration for a region, or for the SDK's own.
+pub(crate) async fn config_in(region: Option<&str>) -> SdkConfig {
     let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).build();
     let mut loader = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts);
-    if !arn.region.is_empty() {
-        loader = loader.region(Region::new(arn.region.clone()));
+    if let Some(region) = region {
+        loader = loader.region(Region::new(region.to_owned()));
     }
     loader.load().await
 }
 
+/// A bucket's ARN has none.
+fn region(arn: &Arn) -> Option<&str> {
+    Some(arn.region.as_str()).filter(|region| !region.is_empty())
+}
+
 /// The same for a client that reads: an answer may be many megabytes long, on its way to a laptop.
 pub(crate) async fn reading_config(arn: &Arn) -> SdkConfig {
+    reading_config_in(region(arn)).await
+}
+
+/// The same for a region, or for the SDK's own.
+pub(crate) async fn reading_config_in(region: Option<&str>) -> SdkConfig {
     let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(READ).build();
-    config(arn).await.into_builder().timeout_config(timeouts).build()
+    config_in(region).await.into_builder().timeout_config(timeouts).build()
 }
 
 /// The address of a queue, which the API names it by. It follows from the ARN, so it takes no request,

@@ -17,6 +17,7 @@
 //! | [`assembly`] | from settings to a processor: loads, starts, opens, wires |
 //! | [`source`] | batches from a file, as an event source mapping would send them; dead letters, to run them again |
 //! | [`processor`] | the batch algorithm: events through the transform into sinks, and where to replay from |
+//! | [`checkpoint`] | the mirror of positions in DynamoDB |
 //! | [`dead_letter`] | the envelope of an event that can't be processed |
 //! | [`sink`] | where outputs go: one file a service, one trait |
 //! | [`transform`] | the guest: engine, artifact, instance, limits, host functions |
@@ -36,6 +37,7 @@
 
 pub mod assembly;
 mod aws;
+pub mod checkpoint;
 pub mod cli;
 pub mod dead_letter;
 pub mod event;

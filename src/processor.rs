@@ -8,6 +8,7 @@
 
 mod attempts;
 mod lanes;
+mod mirroring;
 mod outputs;
 mod pace;
 mod patience;
@@ -23,11 +24,13 @@ pub use patience::RetryLimits;
 pub use report::{Cause, Counts, Effort, Failure, Report, Stop, Taken};
 
 use attempts::Attempts;
+use mirroring::Mirroring;
 use outputs::within;
 use pace::{Pacer, Pacing};
 use patience::Patience;
 use settlement::Settlement;
 
+use crate::checkpoint::Mirror;
 use crate::dead_letter::DeadLetters;
 use crate::event::{Batch, Event};
 use crate::sink::HandOver;
@@ -50,6 +53,7 @@ pub struct Processor {
     retry_limits: RetryLimits,
     pacing: Pacing,
     attempts: Mutex<Attempts>,
+    mirror: Option<Mirror>,
 }
 
 impl Processor {
@@ -63,6 +67,7 @@ impl Processor {
             retry_limits: RetryLimits::default(),
             pacing: Pacing::new(Pace::default()),
             attempts: Mutex::default(),
+            mirror: None,
         }
     }
 
@@ -78,14 +83,33 @@ impl Processor {
         Self { pacing: Pacing::new(pace), ..self }
     }
 
+    /// The same, but the position of each shard is mirrored, too.
+    #[must_use]
+    pub fn with_mirror(self, mirror: Mirror) -> Self {
+        Self { mirror: Some(mirror), ..self }
+    }
+
+    /// Where positions are mirrored, if they are.
+    pub fn mirror(&self) -> Option<&Mirror> {
+        self.mirror.as_ref()
+    }
+
     /// Processes a batch as far as it goes.
     pub async fn process(&self, batch: Arc<Batch>, deadline: Option<Deadline>) -> Report {
         let started = Instant::now();
+        let mut mirroring = Mirroring::new(self.mirror.as_ref(), &batch, deadline);
         let patience = Patience::new(self.retry_limits, self.attempts().blocked(&batch));
+        let mut skipped = 0;
+        if mirroring.skips() {
+            let before = mirroring.recall().await;
+            patience.others_know(before.blocked);
+            skipped = before.acknowledged;
+        }
         // What is gathered has to depend on the batch alone.
         let is_prompt = self.dead_letters.as_ref().is_none_or(|letters| letters.hand_over() == HandOver::Promptly);
         let mut run = self.guest.run(Job {
             batch: Arc::clone(&batch),
+            first: skipped,
             conductor: Box::new(Leader {
                 patience: patience.clone(),
                 pacer: self.pacing.of(batch.shard()),
@@ -94,10 +118,15 @@ impl Processor {
             grouping: if is_prompt { Grouping::Promptly } else { Grouping::ByContent },
             interrupt_at: deadline.map(|deadline| deadline.interrupt_at),
         });
-        let answer_by = deadline.map(|deadline| deadline.answer_by);
-        let mut settlement = Settlement::new(&batch, &self.outputs, self.dead_letters.as_ref(), patience, answer_by);
+        if self.retry_limits.depend_on_the_past() {
+            // The guest is at work meanwhile.
+            patience.others_know(mirroring.recall().await.blocked);
+        }
+        let settle_by = mirroring.settle_by();
+        let dead_letters = self.dead_letters.as_ref();
+        let mut settlement = Settlement::new(&batch, &self.outputs, dead_letters, patience, settle_by, skipped);
         while !settlement.is_over() {
-            match within(answer_by, run.next()).await {
+            match within(settle_by, run.next()).await {
                 Some(Some(chunk)) => {
                     let mut window = vec![chunk];
                     // All that came up while earlier outputs were on their way goes together.
@@ -112,19 +141,17 @@ impl Processor {
         }
         // The guest need not go on while what was gathered is delivered.
         drop(run);
-        let report = settlement.finish(started).await;
-        if let Some(stop) = &report.stop {
-            tracing::warn!(
-                shard_id = batch.shard_id(),
-                sequence_number = stop.sequence_number,
-                attempts = stop.attempts,
-                unacknowledged = report.counts.unacknowledged,
-                "stopped: {}: {}",
-                stop.cause,
-                stop.reason,
-            );
+        let mut report = settlement.finish(started).await;
+        if let Some(stop) = &mut report.stop {
+            if stop.attempts == 1 {
+                // For the first time here: others may have tried it before.
+                stop.count_attempts_of(mirroring.recall().await.blocked.as_ref());
+            }
+            stop.log(&batch, report.counts.unacknowledged);
         }
         self.attempts().note(&batch, report.stop.as_ref());
+        report.checkpoint = mirroring.note(report.stop.as_ref()).await;
+        (report.effort.checkpoint, report.effort.checkpoint_troubles) = mirroring.effort();
         report
     }
 
@@ -149,7 +176,7 @@ impl Conductor for Leader {
     fn is_last(&self, event: Event<'_>, verdict: &Verdict) -> bool {
         match verdict {
             Verdict::Keep | Verdict::Drop | Verdict::Emit(_) => false,
-            Verdict::Retry(_) => !self.has_dead_letters || self.patience.has_run_out(event).is_none(),
+            Verdict::Retry(_) => !self.has_dead_letters || !self.patience.may_have_run_out(event),
             // With nowhere to put it, a failed event will come again, and all behind it.
             Verdict::Reject(_) | Verdict::Fault(_) | Verdict::Undecodable => !self.has_dead_letters,
             Verdict::Interrupted | Verdict::Unavailable(_) => true,

@@ -5,6 +5,7 @@
 //! start with one line that names it.
 
 mod arn;
+mod checkpoint;
 mod target;
 mod values;
 mod variables;
@@ -19,6 +20,7 @@ use clap::{Args, Parser};
 use tracing::level_filters::LevelFilter;
 
 pub use arn::{Arn, InvalidArn};
+pub use checkpoint::{Capacity, CheckpointSettings, StreamIdForm, TableName};
 pub use target::{InvalidTarget, Target, is_same_file};
 pub use values::{Compression, Metrics, Order, Route, normal_route};
 pub use variables::{PREFIX, check_variables, ignore_empty_variables};
@@ -129,6 +131,10 @@ pub struct FunctionSettings {
     /// What it shares with the command line.
     #[command(flatten)]
     pub common: Settings,
+
+    /// Where it mirrors positions.
+    #[command(flatten)]
+    pub checkpoint: CheckpointSettings,
 
     /// Time before the invocation's deadline that is kept to deliver what is finished and to answer
     #[arg(long, env = "KINESIEVE_DEADLINE_RESERVE", value_name = "DURATION", default_value = "2s", value_parser = values::deadline_reserve)]

@@ -1,6 +1,5 @@
 //! The function, under a Lambda runtime API: bytes in, JSON out.
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::support::emulator::Emulator;
@@ -8,7 +7,7 @@ use crate::support::events::{Data, event, event_of, record, sequence_number};
 use crate::support::runtime_api::RuntimeApi;
 use crate::support::services::{Faults, Service, Stub};
 use crate::support::targets::Kind;
-use crate::support::{guest_file, kinesieve, kinesieve_lambda, stderr};
+use crate::support::{guest_file, in_lambda, kinesieve, kinesieve_lambda, stderr};
 
 fn replay_from(index: usize) -> String {
     format!(r#"{{"batchItemFailures":[{{"itemIdentifier":"{}"}}]}}"#, sequence_number(index))
@@ -126,17 +125,6 @@ fn an_event_of_another_kind_fails_the_invocation() {
     }
     // And the function lives on.
     assert_eq!(emulator.invoke(&event(&["keep"])), (200, ALL_DONE.to_owned()));
-}
-
-/// The function with the variables that Lambda sets.
-fn in_lambda(api: &RuntimeApi) -> Command {
-    let mut command = kinesieve_lambda();
-    command
-        .env("AWS_LAMBDA_RUNTIME_API", api.address())
-        .env("AWS_LAMBDA_FUNCTION_NAME", "f")
-        .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
-        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512");
-    command
 }
 
 #[test]

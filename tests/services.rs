@@ -81,6 +81,7 @@ impl Clients {
                 let result = self.s3.put_object().bucket("bucket").key(format!("a b/{text}")).body(body).send().await;
                 result.map_or_else(|error| told(&error), |_| Told::Taken)
             }
+            Service::DynamoDb => unreachable!("it is no target"),
         }
     }
 
@@ -119,6 +120,7 @@ fn expected(service: Service, text: &str) -> Put {
             let content_type = Some("application/octet-stream".to_owned());
             (None, Details::Object { key: format!("a b/{text}"), content_type, content_encoding: None })
         }
+        Service::DynamoDb => unreachable!("it is no target"),
     };
     Put { partition_key, data: text.as_bytes().to_vec(), details }
 }

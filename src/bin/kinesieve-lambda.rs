@@ -58,7 +58,11 @@ async fn start() -> anyhow::Result<Function> {
             bytesize::ByteSize::b(environment.memory),
         );
     }
-    let processor = assembly::processor(&settings.common, &routes, &Target::Stdout).await?;
+    let mirror = assembly::mirror(&settings.checkpoint, &environment.function_name).await?;
+    let mut processor = assembly::processor(&settings.common, &routes, &Target::Stdout).await?;
+    if let Some(mirror) = mirror {
+        processor = processor.with_mirror(mirror);
+    }
     let FunctionSettings { deadline_reserve, metrics, .. } = settings;
     Ok(Function { processor, deadline_reserve, metrics, environment })
 }

@@ -51,6 +51,7 @@ pub async fn handle(processor: &Processor, body: &[u8], deadline: Option<Deadlin
         dropped = counts.dropped,
         emitted = counts.emitted,
         dead_lettered = counts.all_dead_lettered(),
+        skipped = counts.skipped,
         unacknowledged = counts.unacknowledged,
         replay_from = report.stop.as_ref().map(|stop| stop.replay_from.as_str()),
         microseconds = started.elapsed().as_micros() as u64,

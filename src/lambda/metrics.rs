@@ -3,6 +3,7 @@
 //!
 //! Format: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -63,6 +64,7 @@ impl Metrics {
             ("RecordsDropped", counts.dropped),
             ("RecordsEmitted", counts.emitted),
             ("RecordsDeadLettered", counts.all_dead_lettered()),
+            ("RecordsSkipped", counts.skipped),
             ("RecordsUnacknowledged", counts.unacknowledged),
             ("Outputs", counts.outputs),
             ("Retries", effort.retries),
@@ -76,6 +78,17 @@ impl Metrics {
         self.add("TotalTime", "Milliseconds", fraction(handled.elapsed));
         if let Some(arrived_at) = handled.last_arrival {
             self.add("LastRecordAge", "Milliseconds", now_millis.saturating_sub(arrived_at));
+        }
+        if handled.report.checkpoint.is_some() {
+            self.add("CheckpointTime", "Milliseconds", fraction(effort.checkpoint));
+            self.add("CheckpointFailures", "Count", effort.checkpoint_troubles.len() as u64);
+            let mut by_kind = BTreeMap::<&str, u64>::new();
+            for trouble in &effort.checkpoint_troubles {
+                *by_kind.entry(trouble.as_str()).or_default() += 1;
+            }
+            for (kind, count) in by_kind {
+                self.add(&format!("CheckpointFailures.{kind}"), "Count", count);
+            }
         }
         for (kind, count) in &counts.dead_lettered {
             self.add(&format!("RecordsDeadLettered.{}", kind.as_str()), "Count", *count);
@@ -109,6 +122,7 @@ fn fraction(duration: Duration) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checkpoint::{Noted, TroubleKind};
     use crate::dead_letter::Kind;
     use crate::event::Shard;
     use crate::processor::{Counts, Effort, Report, Taken};
@@ -122,19 +136,28 @@ mod tests {
             dropped: 3,
             emitted: 1,
             dead_lettered: [(Kind::Rejected, 1), (Kind::Exhausted, 1)].into(),
+            skipped: 0,
             unacknowledged: 0,
             outputs: 6,
             output_bytes: 400,
         };
         let effort = Effort {
             total: Duration::from_micros(3_100),
+            checkpoint: Duration::from_micros(1_250),
+            checkpoint_troubles: vec![TroubleKind::Throttled],
             guest: Duration::from_micros(1_500),
             delivery: Duration::from_millis(2),
             retries: 7,
             taken: [("main".to_owned(), Taken { outputs: 6, bytes: 400 })].into(),
         };
         let handled = Handled {
-            report: Report { stop: None, counts, first_dead_letter: None, effort },
+            report: Report {
+                stop: None,
+                counts,
+                first_dead_letter: None,
+                checkpoint: Some(Noted::Failed(TroubleKind::Throttled)),
+                effort,
+            },
             shard: Shard {
                 stream_arn: "arn:aws:kinesis:eu-west-1:123456789012:stream/readings".to_owned(),
                 id: "shardId-000000000006".to_owned(),

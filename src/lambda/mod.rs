@@ -4,6 +4,7 @@ mod handler;
 mod init_error;
 mod metrics;
 mod raw_body;
+mod shutdown;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use serde::de::IgnoredAny;
 pub use handler::{Handled, deadline, handle};
 pub use init_error::report_init_error;
 
+use crate::checkpoint::Mirror;
 use crate::processor::Processor;
 use crate::settings::Metrics;
 
@@ -72,6 +74,9 @@ pub struct Function {
 /// When the runtime API can't be reached or answers what it must not.
 pub async fn serve(function: Function) -> Result<(), lambda_runtime::Error> {
     let function = Arc::new(function);
+    if function.processor.mirror().is_some_and(Mirror::has_period) {
+        shutdown::flush_at_the_end(Arc::clone(&function)).await;
+    }
     let handler = service_fn(move |event: LambdaEvent<IgnoredAny>| {
         let function = Arc::clone(&function);
         async move { function.answer(&event.context).await }

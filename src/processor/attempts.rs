@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use super::report::Stop;
-use crate::event::{Batch, Event};
+use crate::checkpoint::Stuck;
+use crate::event::Batch;
 
-/// The first unacknowledged event of each shard, with its attempts. Kept in this process's memory:
-/// another one, or this one started anew, counts from the beginning.
+/// The first unacknowledged event of each shard, with its attempts. Kept in this process's memory; what other
+/// processes saw of it stands in the checkpoint table, if there is one.
 #[derive(Debug, Default)]
 pub(super) struct Attempts {
     shards: HashMap<(String, String), Blocked>,
@@ -18,6 +19,12 @@ pub(super) struct Blocked {
     sequence_number: String,
     sub_sequence_number: u64,
     attempts: u32,
+}
+
+impl From<Stuck> for Blocked {
+    fn from(Stuck { sequence_number, sub_sequence_number, attempts, reason: _ }: Stuck) -> Self {
+        Self { sequence_number, sub_sequence_number, attempts }
+    }
 }
 
 impl Attempts {
@@ -48,15 +55,10 @@ fn key(batch: &Batch) -> (String, String) {
     (batch.stream_arn().to_owned(), batch.shard_id().to_owned())
 }
 
-/// The number of the attempt at hand.
-pub(super) fn attempts_of(event: Event<'_>, blocked: Option<&Blocked>) -> u32 {
-    match blocked {
-        Some(blocked)
-            if blocked.sequence_number == event.sequence_number.as_str()
-                && blocked.sub_sequence_number == event.sub_sequence_number =>
-        {
-            blocked.attempts.saturating_add(1)
-        }
-        _ => 1,
+impl Blocked {
+    /// How often this event was tried before.
+    pub(super) fn attempts_at(&self, sequence_number: &str, sub_sequence_number: u64) -> u32 {
+        let is_it = self.sequence_number == sequence_number && self.sub_sequence_number == sub_sequence_number;
+        if is_it { self.attempts } else { 0 }
     }
 }

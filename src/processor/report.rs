@@ -6,7 +6,10 @@ use std::fmt;
 use std::ops::AddAssign;
 use std::time::Duration;
 
+use super::attempts::Blocked;
+use crate::checkpoint::{Noted, TroubleKind};
 use crate::dead_letter::Kind;
+use crate::event::Batch;
 
 /// What came of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +21,8 @@ pub struct Report {
     pub counts: Counts,
     /// The first event that was dead-lettered, if one was: in a batch of one, why it was.
     pub first_dead_letter: Option<Failure>,
+    /// What came of mirroring the position; none: there is no mirror, or there was no event.
+    pub checkpoint: Option<Noted>,
     /// What it took.
     pub effort: Effort,
 }
@@ -38,6 +43,10 @@ pub struct Failure {
 pub struct Effort {
     /// From the first event to the report.
     pub total: Duration,
+    /// In which the checkpoint table was waited for; the guest may have been at work at the same time.
+    pub checkpoint: Duration,
+    /// What went wrong with it: when it was read, when it was written.
+    pub checkpoint_troubles: Vec<TroubleKind>,
     /// On the guest's thread, in the transform for the most part.
     pub guest: Duration,
     /// In which outputs or dead letters were on their way; the guest may have worked on at the same time.
@@ -80,6 +89,8 @@ pub(super) enum Fate {
     Dropped,
     Emitted,
     Failed(Kind),
+    /// It was acknowledged before.
+    Skipped,
 }
 
 impl Tally {
@@ -100,12 +111,33 @@ pub struct Stop {
     /// The position to replay from: the lowest sequence number that is not acknowledged. The event's
     /// own, in a batch as the service sends it.
     pub replay_from: String,
-    /// How many times it was tried, this one included, as far as this process knows.
+    /// How many times it was tried, this one included, as far as this process and the checkpoint table know.
     pub attempts: u32,
     /// What stood in the way.
     pub cause: Cause,
     /// What stood in the way, for a person.
     pub reason: String,
+}
+
+impl Stop {
+    /// Counts the attempts that others know of as well.
+    pub(super) fn count_attempts_of(&mut self, blocked: Option<&Blocked>) {
+        let before = blocked.map_or(0, |blocked| blocked.attempts_at(&self.sequence_number, self.sub_sequence_number));
+        self.attempts = self.attempts.max(before.saturating_add(1));
+    }
+
+    /// Position and reason, never the payload.
+    pub(super) fn log(&self, batch: &Batch, unacknowledged: u64) {
+        tracing::warn!(
+            shard_id = batch.shard_id(),
+            sequence_number = self.sequence_number,
+            attempts = self.attempts,
+            unacknowledged,
+            "stopped: {}: {}",
+            self.cause,
+            self.reason,
+        );
+    }
 }
 
 /// What keeps an event from being acknowledged.
@@ -143,7 +175,7 @@ impl fmt::Display for Cause {
 }
 
 /// What became of the events of a batch, or of several together. Each event is counted once:
-/// `records = kept + dropped + emitted + dead-lettered + unacknowledged`.
+/// `records = kept + dropped + emitted + dead-lettered + skipped + unacknowledged`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Events that came in.
@@ -158,6 +190,8 @@ pub struct Counts {
     pub emitted: u64,
     /// Acknowledged: dead-lettered, by reason.
     pub dead_lettered: BTreeMap<Kind, u64>,
+    /// Acknowledged when they came before, as the checkpoint table says, and not processed again.
+    pub skipped: u64,
     /// Not acknowledged: they come again.
     pub unacknowledged: u64,
     /// Outputs of acknowledged events that were delivered.
@@ -174,6 +208,7 @@ impl Counts {
             Fate::Dropped => self.dropped += 1,
             Fate::Emitted => self.emitted += 1,
             Fate::Failed(kind) => *self.dead_lettered.entry(kind).or_default() += 1,
+            Fate::Skipped => self.skipped += 1,
         }
         self.outputs += tally.outputs;
         self.output_bytes += tally.bytes;
@@ -195,6 +230,7 @@ impl AddAssign<&Counts> for Counts {
         for (kind, count) in &other.dead_lettered {
             *self.dead_lettered.entry(*kind).or_default() += count;
         }
+        self.skipped += other.skipped;
         self.unacknowledged += other.unacknowledged;
         self.outputs += other.outputs;
         self.output_bytes += other.output_bytes;

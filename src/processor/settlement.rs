@@ -58,13 +58,17 @@ impl Acknowledged {
 }
 
 impl<'a> Settlement<'a> {
+    /// Of a batch of which so many events, at its front, are acknowledged already.
     pub(super) fn new(
         batch: &'a Batch,
         outputs: &'a Outputs,
         dead_letters: Option<&'a DeadLetters>,
         patience: Patience,
         answer_by: Option<Instant>,
+        skipped: usize,
     ) -> Self {
+        let mut tallies = Vec::with_capacity(batch.len());
+        tallies.resize(skipped, Tally::without_outputs(Fate::Skipped));
         Self {
             batch,
             dead_letters,
@@ -72,7 +76,7 @@ impl<'a> Settlement<'a> {
             answer_by,
             lanes: Lanes::new(batch, outputs),
             acknowledged: Acknowledged { end: batch.len(), stop: None },
-            tallies: Vec::with_capacity(batch.len()),
+            tallies,
             first_dead_letter: None,
             effort: Effort::default(),
         }
@@ -123,7 +127,7 @@ impl<'a> Settlement<'a> {
         let effort = Effort { total: started.elapsed(), ..self.effort };
         // What was dead-lettered behind the stop comes again.
         let first_dead_letter = self.first_dead_letter.filter(|failure| failure.index < end);
-        Report { stop: self.acknowledged.stop, counts, first_dead_letter, effort }
+        Report { stop: self.acknowledged.stop, counts, first_dead_letter, checkpoint: None, effort }
     }
 
     fn take_up(&mut self, verdict: Verdict, failures: &mut Vec<Failure>) {

@@ -119,6 +119,20 @@ pub(super) fn max_event_age(text: &str) -> Result<Duration, String> {
     duration(text, Duration::from_secs(1)..=Duration::from_secs(365 * 86_400))
 }
 
+/// A batch waits for it: an invocation that lasts minutes should not wait for one either.
+pub(super) fn checkpoint_timeout(text: &str) -> Result<Duration, String> {
+    duration(text, Duration::from_millis(10)..=Duration::from_secs(60))
+}
+
+/// Lambda keeps an idle instance for minutes, and what is not written ends with it.
+pub(super) fn checkpoint_period(text: &str) -> Result<Duration, String> {
+    duration(text, Duration::ZERO..=Duration::from_secs(3600))
+}
+
+pub(super) fn yes_or_no(text: &str) -> Result<bool, String> {
+    text.parse().map_err(|_| format!("{text:?} is neither: use true or false"))
+}
+
 /// A shard takes 1 MB a second, and gives 2.
 pub(super) fn byte_rate(text: &str) -> Result<ByteSize, String> {
     let parsed: ByteSize =

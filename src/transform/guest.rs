@@ -87,6 +87,8 @@ pub enum Grouping {
 pub struct Job {
     /// The events.
     pub batch: Arc<Batch>,
+    /// The index of the first event to process.
+    pub first: usize,
     /// Who leads through it.
     pub conductor: Box<dyn Conductor>,
     /// How verdicts are grouped.
@@ -203,8 +205,8 @@ impl Worker {
         let _timekeeping = self.ticker.keep_time();
         let queue = Queue { chunks, memory: Arc::new(Memory::new(BYTES_AHEAD)) };
         let batch = Arc::clone(&job.batch);
-        let mut pending = Pending::new(0);
-        for (index, event) in batch.iter().enumerate() {
+        let mut pending = Pending::new(job.first);
+        for (index, event) in batch.iter().enumerate().skip(job.first) {
             if cancelled.load(Ordering::Relaxed) {
                 break;
             }
@@ -268,7 +270,7 @@ impl Worker {
         self.log.write(&written, Some((&job.batch, event)));
         match verdict {
             // The first event had all the time that a batch has: it would be interrupted for ever.
-            Verdict::Interrupted if index == 0 && was_alive => Verdict::Fault(Fault {
+            Verdict::Interrupted if index == job.first && was_alive => Verdict::Fault(Fault {
                 kind: FaultKind::Timeout,
                 reason: format!(
                     "took longer than all the time that there is for a batch, {time_left:?}: give the function a \

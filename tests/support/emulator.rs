@@ -14,7 +14,7 @@ pub struct Emulator {
 
 /// The function, attached to an emulator; ends with the value.
 pub struct Function {
-    _process: Process,
+    process: Process,
     log: PathBuf,
     _folder: tempfile::TempDir,
 }
@@ -47,7 +47,7 @@ impl Emulator {
                 .envs(variables.iter().copied())
                 .stderr(std::fs::File::create(&log).expect("a log")),
         );
-        Function { _process: process, log, _folder: folder }
+        Function { process, log, _folder: folder }
     }
 
     /// Invokes the function: the status and the body of the answer.
@@ -61,6 +61,10 @@ impl Emulator {
 }
 
 impl Function {
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
     /// The log so far, a JSON object a line.
     pub fn log(&self) -> Vec<serde_json::Value> {
         let text = std::fs::read_to_string(&self.log).expect("a log");

@@ -6,6 +6,7 @@ pub mod event_source_mapping;
 pub mod events;
 pub mod kinesis_local;
 pub mod moto;
+pub mod positions;
 pub mod process;
 pub mod runtime_api;
 pub mod services;
@@ -20,6 +21,8 @@ use kinesieve::dead_letter::DeadLetters;
 use kinesieve::processor::{Outputs, Processor};
 use kinesieve::sink::Sink;
 use kinesieve::transform::{Guest, Limits, Transform};
+
+use runtime_api::RuntimeApi;
 
 /// The file of a guest or sample transform.
 pub fn guest_file(name: &str) -> PathBuf {
@@ -95,6 +98,17 @@ pub fn kinesieve(arguments: &[&str]) -> Command {
 /// The function's program, likewise.
 pub fn kinesieve_lambda() -> Command {
     without_variables(env!("CARGO_BIN_EXE_kinesieve-lambda"), &[])
+}
+
+/// The same with the variables that Lambda sets.
+pub fn in_lambda(api: &RuntimeApi) -> Command {
+    let mut command = kinesieve_lambda();
+    command
+        .env("AWS_LAMBDA_RUNTIME_API", api.address())
+        .env("AWS_LAMBDA_FUNCTION_NAME", "f")
+        .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
+        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512");
+    command
 }
 
 fn without_variables(program: &str, arguments: &[&str]) -> Command {

@@ -1,4 +1,4 @@
-//! S3, SQS, Firehose and Kinesis by `moto`: one server for all of them.
+//! S3, SQS, Firehose, Kinesis and DynamoDB by `moto`: one server for all of them.
 
 use std::collections::BTreeMap;
 use std::process::Command;

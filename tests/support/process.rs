@@ -46,6 +46,10 @@ impl Process {
         });
         process
     }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
 }
 
 impl Drop for Process {

@@ -1,6 +1,8 @@
 //! AWS services that fail on purpose: over HTTP, with the limits that each of them has, and the faults
-//! that it can show. A stub is one stream, one delivery stream, one queue or one bucket.
+//! that it can show. A stub is one stream, one delivery stream, one queue, one bucket or one
+//! table.
 
+mod dynamodb;
 mod faults;
 mod firehose;
 mod http;
@@ -33,6 +35,7 @@ pub enum Service {
     Firehose,
     Sqs,
     S3,
+    DynamoDb,
 }
 
 /// A record, message or object that was put.
@@ -113,6 +116,7 @@ impl Stub {
             Service::Firehose => &firehose::Firehose,
             Service::Sqs => &sqs::Sqs,
             Service::S3 => &s3::S3,
+            Service::DynamoDb => &dynamodb::DynamoDb,
         };
         let store = Store { puts: Vec::new(), record_limit: kinesis::MOST_OF_A_RECORD, messages: Vec::new() };
         let state = State { front, luck: Luck::new(faults, seed), store, requests: Vec::new(), unanswered: Vec::new() };

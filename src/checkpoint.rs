@@ -1,0 +1,213 @@
+//! The mirror of each shard's position in a DynamoDB table, where a person or another consumer can read it.
+//!
+//! Lambda keeps the position that counts; the mirror follows it, forward only, and never puts a batch at risk:
+//! whatever is wrong with the table is logged once, counted, and waited for no longer than a bound. The table is
+//! laid out as the `aws_kinesis` input of Redpanda Connect has it, so that each can go on from where the other is.
+
+mod complaints;
+mod creation;
+mod pending;
+mod progress;
+mod row;
+mod table;
+mod trouble;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+pub use creation::{CreationError, create_if_missing};
+pub use progress::{Acknowledged, Progress, Stuck};
+pub use row::{Holder, NotSafeToResume, Row};
+pub use table::{Table, open};
+pub use trouble::{Trouble, TroubleKind};
+
+use complaints::Complaints;
+use pending::{Pending, Step};
+
+use crate::event::Shard;
+use crate::settings::StreamIdForm;
+
+/// How positions are mirrored.
+#[derive(Debug, Clone)]
+pub struct Manner {
+    /// How a stream is written in the table.
+    pub stream_id: StreamIdForm,
+    /// How long a batch may wait for the table in all.
+    pub timeout: Duration,
+    /// How often the position of a shard is written at most; zero: for each batch.
+    pub period: Duration,
+    /// That of the event source mapping. Above 1 there is no position to resume from.
+    pub parallelization_factor: u8,
+    /// Whether events at or before the mirrored position are not processed again.
+    pub skips_acknowledged: bool,
+    /// Who writes: the function's name.
+    pub written_by: String,
+}
+
+/// Mirrors positions in one table.
+#[derive(Debug)]
+pub struct Mirror {
+    table: Table,
+    manner: Manner,
+    complaints: Complaints,
+    pending: Mutex<Pending>,
+}
+
+/// What came of mirroring the position that a batch reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Noted {
+    /// It is in the table.
+    Written,
+    /// The batch changed nothing that the table says.
+    Unchanged,
+    /// It is written later: the period is not over.
+    Deferred,
+    /// It is not in the table.
+    Failed(TroubleKind),
+}
+
+/// What the table knows of a shard at the beginning of a batch.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recalled {
+    /// Events up to this sequence number are acknowledged, by this function or by one that it follows; none: that
+    /// is not known, or nothing to rely on.
+    pub position: Option<String>,
+    /// What the shard stood still at.
+    pub stuck: Option<Stuck>,
+    /// Why the row could not be read, or not be relied on.
+    pub trouble: Option<TroubleKind>,
+}
+
+impl Mirror {
+    /// A mirror in a table that may well not be there.
+    pub fn new(table: Table, manner: Manner) -> Self {
+        let pending = Mutex::new(Pending::new(manner.period));
+        Self { complaints: Complaints::new(table.name()), table, manner, pending }
+    }
+
+    /// How long a batch may wait for the table in all.
+    pub fn timeout(&self) -> Duration {
+        self.manner.timeout
+    }
+
+    /// Whether events at or before the mirrored position are not processed again.
+    pub fn skips_acknowledged(&self) -> bool {
+        self.manner.skips_acknowledged
+    }
+
+    /// Whether positions are held back for a while.
+    pub fn has_period(&self) -> bool {
+        !self.manner.period.is_zero()
+    }
+
+    /// What the table knows of a shard; nothing, where it does not answer in time.
+    pub async fn recall(&self, shard: &Shard, within: Duration) -> Recalled {
+        let read = self.table.read(self.stream_id(shard), &shard.id);
+        let row = match self.in_time(within, read).await {
+            Ok(row) => row.unwrap_or_default(),
+            Err(trouble) => {
+                self.complaints.about(&trouble, &shard.id);
+                return Recalled { trouble: Some(trouble.kind()), ..Recalled::default() };
+            }
+        };
+        let (position, trouble) = match self.reliable_position(&row) {
+            Ok(position) => (position.map(str::to_owned), None),
+            Err(trouble) => {
+                self.complaints.about(&trouble, &shard.id);
+                (None, Some(trouble.kind()))
+            }
+        };
+        Recalled { position, stuck: row.stuck, trouble }
+    }
+
+    /// Mirrors what came of a batch. It takes no longer than `within`, and never fails more than the mirror.
+    pub async fn note(&self, progress: Progress, within: Duration) -> Noted {
+        let started = Instant::now();
+        if progress.says_nothing() {
+            return Noted::Unchanged;
+        }
+        let shard = progress.shard.clone();
+        let step = self.pending().take(progress, started);
+        let noted = match step {
+            Step::Write(progress) => self.write(progress, within).await,
+            Step::Defer => Noted::Deferred,
+        };
+        let overdue = self.pending().overdue(&shard, Instant::now());
+        self.write_all(overdue, within.saturating_sub(started.elapsed())).await;
+        noted
+    }
+
+    /// Writes what was held back: for the end of the process.
+    pub async fn flush(&self, within: Duration) {
+        let held_back = self.pending().take_all();
+        self.write_all(held_back, within).await;
+    }
+
+    async fn write_all(&self, all: Vec<Progress>, within: Duration) {
+        if all.is_empty() {
+            return;
+        }
+        futures_util::future::join_all(all.into_iter().map(|progress| self.write(progress, within))).await;
+    }
+
+    async fn write(&self, progress: Progress, within: Duration) -> Noted {
+        let update = row::update(&progress, self.stream_id(&progress.shard), &self.manner);
+        match self.in_time(within, self.table.write(update)).await {
+            Ok(()) => {
+                self.pending().written(&progress, Instant::now());
+                Noted::Written
+            }
+            // Of a batch that came again: another attempt wrote just this.
+            Err(Trouble::Overtaken { position }) if progress.is_at(&position) => {
+                self.pending().written(&progress, Instant::now());
+                Noted::Unchanged
+            }
+            Err(trouble) => {
+                self.complaints.about(&trouble, &progress.shard.id);
+                let kind = trouble.kind();
+                if kind.passes() {
+                    self.pending().give_back(progress);
+                }
+                Noted::Failed(kind)
+            }
+        }
+    }
+
+    async fn in_time<T>(
+        &self,
+        within: Duration,
+        request: impl Future<Output = Result<T, Trouble>>,
+    ) -> Result<T, Trouble> {
+        if within.is_zero() {
+            return Err(Trouble::TimedOut { after: within });
+        }
+        tokio::time::timeout(within, request).await.unwrap_or(Err(Trouble::TimedOut { after: within }))
+    }
+
+    /// The position of a row, if events up to it may be taken for acknowledged.
+    fn reliable_position<'a>(&self, row: &'a Row) -> Result<Option<&'a str>, Trouble> {
+        if !self.manner.skips_acknowledged || row.position.is_none() {
+            return Ok(None);
+        }
+        if let Some(holder) = &row.held_by {
+            return Err(Trouble::held(holder));
+        }
+        match &row.written_by {
+            Some(writer) if *writer != self.manner.written_by => Err(Trouble::Foreign { writer: writer.clone() }),
+            // A row of another consumer, who gave it up, has no writer.
+            _ => Ok(row.resume_after().ok().flatten()),
+        }
+    }
+
+    fn stream_id<'a>(&self, shard: &'a Shard) -> &'a str {
+        match self.manner.stream_id {
+            StreamIdForm::Name => shard.stream_name(),
+            StreamIdForm::Arn => &shard.stream_arn,
+        }
+    }
+
+    /// No code panics while it holds this lock; if some ever does, what is held back is still whole.
+    fn pending(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

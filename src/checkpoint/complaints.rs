@@ -1,0 +1,34 @@
+//! What is wrong with the table, said once.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
+use super::trouble::{Trouble, TroubleKind};
+
+/// Logs each kind of trouble once: the metrics count the rest.
+#[derive(Debug)]
+pub(super) struct Complaints {
+    table: String,
+    said: Mutex<HashSet<TroubleKind>>,
+}
+
+impl Complaints {
+    pub(super) fn new(table: &str) -> Self {
+        Self { table: table.to_owned(), said: Mutex::default() }
+    }
+
+    pub(super) fn about(&self, trouble: &Trouble, shard_id: &str) {
+        let kind = trouble.kind();
+        let is_new = self.said.lock().unwrap_or_else(PoisonError::into_inner).insert(kind);
+        if is_new {
+            tracing::warn!(
+                table = self.table,
+                shard_id,
+                kind = kind.as_str(),
+                "the checkpoint table, said once: {trouble}; batches go on without it",
+            );
+        } else {
+            tracing::debug!(table = self.table, shard_id, kind = kind.as_str(), "the checkpoint table: {trouble}");
+        }
+    }
+}

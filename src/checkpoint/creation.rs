@@ -1,0 +1,131 @@
+//! Makes the table where it is missing. Many functions may start at once, and all of them may do so.
+
+use std::time::{Duration, Instant};
+
+use aws_sdk_dynamodb::config::http::HttpResponse;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::create_table::CreateTableError;
+use aws_sdk_dynamodb::operation::describe_table::DescribeTableError;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ProvisionedThroughput, ScalarAttributeType,
+    TableDescription, TableStatus,
+};
+
+use super::row::{SHARD_ID, STREAM_ID};
+use super::table::Table;
+use super::trouble::{self, Trouble};
+use crate::settings::Capacity;
+
+/// How often to look whether a table is ready.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// Why there is no table to write to.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CreationError {
+    /// It can't be looked for or made.
+    #[error("{0}; to make it takes dynamodb:DescribeTable and dynamodb:CreateTable")]
+    Trouble(#[from] Trouble),
+    /// It is there, and it is another table.
+    #[error(
+        "its keys are {found}: they have to be StreamID (HASH) and ShardID (RANGE), both strings; name another table"
+    )]
+    OtherKeys {
+        /// The keys as they are.
+        found: String,
+    },
+    /// It is not ready yet.
+    #[error("it is {status} after {}: positions are mirrored once it is active", humantime::format_duration(*.after))]
+    NotReady {
+        /// What DynamoDB says of it.
+        status: String,
+        /// How long was waited.
+        after: Duration,
+    },
+}
+
+/// Makes the table if it is missing, and waits until it is ready.
+///
+/// # Errors
+/// When it is not ready within `patience`, is another table, or can't be made.
+pub async fn create_if_missing(table: &Table, capacity: Capacity, patience: Duration) -> Result<(), CreationError> {
+    let started = Instant::now();
+    loop {
+        let status = match described(table).await? {
+            Some(description) => {
+                check_keys(&description)?;
+                match description.table_status {
+                    // What is being updated still takes requests.
+                    Some(TableStatus::Active | TableStatus::Updating) => return Ok(()),
+                    status => status.map_or_else(|| "in an unknown state".to_owned(), |status| status.to_string()),
+                }
+            }
+            None => {
+                create(table, capacity).await?;
+                TableStatus::Creating.to_string()
+            }
+        };
+        if started.elapsed() + PAUSE > patience {
+            return Err(CreationError::NotReady { status, after: patience });
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn described(table: &Table) -> Result<Option<TableDescription>, Trouble> {
+    match table.client().describe_table().table_name(table.name()).send().await {
+        Ok(answer) => Ok(answer.table),
+        Err(error) => match error.as_service_error() {
+            Some(DescribeTableError::ResourceNotFoundException(_)) => Ok(None),
+            _ => Err(trouble::of(&error)),
+        },
+    }
+}
+
+/// Asks for the table; that another one did so first is just as well.
+async fn create(table: &Table, capacity: Capacity) -> Result<(), Trouble> {
+    let mut request = table.client().create_table().table_name(table.name());
+    for (name, key_type) in [(STREAM_ID, KeyType::Hash), (SHARD_ID, KeyType::Range)] {
+        let definition =
+            AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S).build();
+        let key = KeySchemaElement::builder().attribute_name(name).key_type(key_type).build();
+        request = request
+            .attribute_definitions(definition.map_err(|error| Trouble::Refused(error.to_string()))?)
+            .key_schema(key.map_err(|error| Trouble::Refused(error.to_string()))?);
+    }
+    request = match capacity {
+        Capacity::OnDemand => request.billing_mode(BillingMode::PayPerRequest),
+        Capacity::Provisioned { read, write } => {
+            let units = ProvisionedThroughput::builder()
+                .read_capacity_units(read.get().into())
+                .write_capacity_units(write.get().into())
+                .build()
+                .map_err(|error| Trouble::Refused(error.to_string()))?;
+            request.billing_mode(BillingMode::Provisioned).provisioned_throughput(units)
+        }
+    };
+    match request.send().await {
+        Ok(_) => Ok(()),
+        Err(error) if is_made_already(&error) => Ok(()),
+        Err(error) => Err(trouble::of(&error)),
+    }
+}
+
+fn is_made_already(error: &SdkError<CreateTableError, HttpResponse>) -> bool {
+    matches!(error.as_service_error(), Some(CreateTableError::ResourceInUseException(_)))
+}
+
+fn check_keys(description: &TableDescription) -> Result<(), CreationError> {
+    let key = |key: &KeySchemaElement| {
+        let is_string = description.attribute_definitions().iter().any(|definition| {
+            definition.attribute_name() == key.attribute_name()
+                && *definition.attribute_type() == ScalarAttributeType::S
+        });
+        let of_type = if is_string { "" } else { ", no string" };
+        format!("{} ({}{of_type})", key.attribute_name(), key.key_type())
+    };
+    let found: Vec<String> = description.key_schema().iter().map(key).collect();
+    if found == [format!("{STREAM_ID} (HASH)"), format!("{SHARD_ID} (RANGE)")] {
+        return Ok(());
+    }
+    Err(CreationError::OtherKeys { found: found.join(" and ") })
+}

@@ -1,0 +1,320 @@
+//! A row of the table: how it is written, and how it is read.
+//!
+//! `StreamID`, `ShardID`, `SequenceNumber`, `ClientID` and `LeaseTimeout` are those of Redpanda Connect's
+//! `aws_kinesis` input, all strings. The rest is ours; its checkpoint replaces the whole row, so any of it may be
+//! gone. We never write `ClientID` or `LeaseTimeout`: a row with one and not the other breaks its rebalancing.
+
+use std::collections::HashMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::Manner;
+use super::progress::{Progress, Stuck};
+
+pub(super) const STREAM_ID: &str = "StreamID";
+pub(super) const SHARD_ID: &str = "ShardID";
+/// The last sequence number that is acknowledged with all before it: a reader resumes after it.
+const POSITION: &str = "SequenceNumber";
+/// The same where there is no order across the shard: some before it may not be acknowledged.
+const HIGH_WATER_MARK: &str = "HighWaterMark";
+const CLIENT_ID: &str = "ClientID";
+const LEASE_TIMEOUT: &str = "LeaseTimeout";
+const WRITTEN_AT: &str = "WrittenAt";
+const WRITTEN_BY: &str = "WrittenBy";
+const LAST_ARRIVAL_AT: &str = "LastArrivalAt";
+const BEHIND: &str = "BehindMilliseconds";
+const PARALLELIZATION_FACTOR: &str = "ParallelizationFactor";
+const STUCK_AT: &str = "StuckAt";
+const STUCK_SUB_SEQUENCE_NUMBER: &str = "StuckSubSequenceNumber";
+const STUCK_ATTEMPTS: &str = "StuckAttempts";
+const STUCK_REASON: &str = "StuckReason";
+
+/// As much of a reason as a row has room for: an item has 400 KB, and each write is paid for by the KB.
+const REASON_BYTES: usize = 500;
+
+/// A conditional change of one row.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Update {
+    pub(super) key: HashMap<String, AttributeValue>,
+    pub(super) change: String,
+    pub(super) condition: String,
+    pub(super) values: HashMap<String, AttributeValue>,
+}
+
+/// What came of a batch, as a change that can't take the row backwards, whatever came in between: it holds only
+/// where nobody has claimed the row, and where its position is before the new one. Sequence numbers have no leading
+/// zeros, so a longer one is larger, and of two that are of one length the order of the digits decides.
+pub(super) fn update(progress: &Progress, stream_id: &str, manner: &Manner) -> Update {
+    let mut changes = Changes::default();
+    let has_order = manner.parallelization_factor == 1;
+    let position = if has_order { POSITION } else { HIGH_WATER_MARK };
+    let acknowledged = progress.acknowledged.as_ref();
+    if let Some(last) = acknowledged {
+        changes.set(position, text(&last.sequence_number));
+        changes.set(LAST_ARRIVAL_AT, text(&rfc3339(last.arrived_at)));
+        changes.set(BEHIND, number(millis_now().saturating_sub(last.arrived_at)));
+    }
+    changes.set(WRITTEN_AT, text(&rfc3339(millis_now())));
+    changes.set(WRITTEN_BY, text(&manner.written_by));
+    changes.set(PARALLELIZATION_FACTOR, number(manner.parallelization_factor.into()));
+    match &progress.stuck {
+        Some(stuck) => {
+            changes.set(STUCK_AT, text(&stuck.sequence_number));
+            changes.set(STUCK_SUB_SEQUENCE_NUMBER, number(stuck.sub_sequence_number));
+            changes.set(STUCK_ATTEMPTS, number(stuck.attempts.into()));
+            changes.set(STUCK_REASON, text(&stuck.reason[..stuck.reason.floor_char_boundary(REASON_BYTES)]));
+        }
+        None => changes.remove(&[STUCK_AT, STUCK_SUB_SEQUENCE_NUMBER, STUCK_ATTEMPTS, STUCK_REASON]),
+    }
+    if has_order && acknowledged.is_some() {
+        changes.remove(&[HIGH_WATER_MARK]);
+    }
+    let mut condition = format!("attribute_not_exists({CLIENT_ID})");
+    let (bound, comparison) = match (acknowledged, &progress.stuck) {
+        // The same position again, of a batch that came again: what it stands still at may have changed.
+        (Some(last), Some(_)) => (Some(&last.sequence_number), "<="),
+        (Some(last), None) => (Some(&last.sequence_number), "<"),
+        // Without order, another event may well stand still behind a higher one that is acknowledged.
+        (None, Some(stuck)) if has_order => (Some(&stuck.sequence_number), "<"),
+        (None, _) => (None, "<"),
+    };
+    if let Some(bound) = bound {
+        condition += &format!(
+            " AND (attribute_not_exists({position}) OR size({position}) < :length \
+             OR (size({position}) = :length AND {position} {comparison} :bound))"
+        );
+        changes.values.insert(":bound".to_owned(), text(bound));
+        changes.values.insert(":length".to_owned(), number(bound.len() as u64));
+    }
+    Update { key: key(stream_id, &progress.shard.id), change: changes.expression(), condition, values: changes.values }
+}
+
+pub(super) fn key(stream_id: &str, shard_id: &str) -> HashMap<String, AttributeValue> {
+    HashMap::from([(STREAM_ID.to_owned(), text(stream_id)), (SHARD_ID.to_owned(), text(shard_id))])
+}
+
+/// What changes in a row.
+#[derive(Debug, Default)]
+struct Changes {
+    assignments: Vec<String>,
+    removals: Vec<&'static str>,
+    values: HashMap<String, AttributeValue>,
+}
+
+impl Changes {
+    fn set(&mut self, attribute: &'static str, value: AttributeValue) {
+        self.assignments.push(format!("{attribute} = :{attribute}"));
+        self.values.insert(format!(":{attribute}"), value);
+    }
+
+    fn remove(&mut self, attributes: &[&'static str]) {
+        self.removals.extend(attributes);
+    }
+
+    fn expression(&self) -> String {
+        let mut expression = format!("SET {}", self.assignments.join(", "));
+        if !self.removals.is_empty() {
+            expression += &format!(" REMOVE {}", self.removals.join(", "));
+        }
+        expression
+    }
+}
+
+/// A row, as far as it can be read: what is missing or of another type is none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Row {
+    /// The stream, by name or ARN.
+    pub stream_id: String,
+    /// The shard.
+    pub shard_id: String,
+    /// The last sequence number that is acknowledged with all before it.
+    pub position: Option<String>,
+    /// The highest one that is acknowledged, of a stream without order: some before it may not be.
+    pub high_water_mark: Option<String>,
+    /// The consumer that has claimed the shard.
+    pub held_by: Option<Holder>,
+    /// When a function wrote it.
+    pub written_at: Option<OffsetDateTime>,
+    /// Which function.
+    pub written_by: Option<String>,
+    /// When the last acknowledged event arrived in the stream.
+    pub last_arrival_at: Option<OffsetDateTime>,
+    /// How long that was before the row was written.
+    pub behind: Option<Duration>,
+    /// What the shard stood still at.
+    pub stuck: Option<Stuck>,
+}
+
+/// A consumer that has claimed a shard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// What it calls itself.
+    pub client_id: String,
+    /// Until when, as it wrote that.
+    pub lease_timeout: Option<String>,
+}
+
+/// A row that nobody can go on from without losing events, perhaps.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the row of {shard_id} is not safe to resume from: {high_water_mark} is its high-water mark, written with a \
+     parallelization factor above 1, and events before it may not be acknowledged"
+)]
+pub struct NotSafeToResume {
+    /// The shard.
+    pub shard_id: String,
+    /// The highest sequence number that is acknowledged.
+    pub high_water_mark: String,
+}
+
+impl Row {
+    /// The sequence number to resume after; none: the shard has no position yet.
+    ///
+    /// # Errors
+    /// When there was no order across the shard when it was written.
+    pub fn resume_after(&self) -> Result<Option<&str>, NotSafeToResume> {
+        match &self.high_water_mark {
+            None => Ok(self.position.as_deref()),
+            Some(mark) => Err(NotSafeToResume { shard_id: self.shard_id.clone(), high_water_mark: mark.clone() }),
+        }
+    }
+
+    pub(super) fn of(item: &HashMap<String, AttributeValue>) -> Self {
+        let text = |attribute: &str| item.get(attribute).and_then(|value| value.as_s().ok()).cloned();
+        let number = |attribute: &str| item.get(attribute)?.as_n().ok()?.parse::<u64>().ok();
+        let time = |attribute| OffsetDateTime::parse(&text(attribute)?, &Rfc3339).ok();
+        Self {
+            stream_id: text(STREAM_ID).unwrap_or_default(),
+            shard_id: text(SHARD_ID).unwrap_or_default(),
+            position: text(POSITION).filter(|position| !position.is_empty()),
+            high_water_mark: text(HIGH_WATER_MARK),
+            held_by: text(CLIENT_ID).map(|client_id| Holder { client_id, lease_timeout: text(LEASE_TIMEOUT) }),
+            written_at: time(WRITTEN_AT),
+            written_by: text(WRITTEN_BY),
+            last_arrival_at: time(LAST_ARRIVAL_AT),
+            behind: number(BEHIND).map(Duration::from_millis),
+            stuck: text(STUCK_AT).map(|sequence_number| Stuck {
+                sequence_number,
+                sub_sequence_number: number(STUCK_SUB_SEQUENCE_NUMBER).unwrap_or_default(),
+                attempts: number(STUCK_ATTEMPTS).and_then(|attempts| attempts.try_into().ok()).unwrap_or(u32::MAX),
+                reason: text(STUCK_REASON).unwrap_or_default(),
+            }),
+        }
+    }
+}
+
+fn text(text: &str) -> AttributeValue {
+    AttributeValue::S(text.to_owned())
+}
+
+fn number(number: u64) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+fn millis_now() -> u64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A batch has no arrival beyond the year 9999, so that this always can be written.
+fn rfc3339(millis: u64) -> String {
+    let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000);
+    time.ok().and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::progress::Acknowledged;
+    use crate::event::Shard;
+    use crate::settings::StreamIdForm;
+
+    fn manner(parallelization_factor: u8) -> Manner {
+        Manner {
+            stream_id: StreamIdForm::Name,
+            timeout: Duration::from_millis(500),
+            period: Duration::ZERO,
+            parallelization_factor,
+            skips_acknowledged: false,
+            written_by: "readings-function".to_owned(),
+        }
+    }
+
+    fn progress(stuck: bool) -> Progress {
+        Progress {
+            shard: Shard { stream_arn: "arn".to_owned(), id: "shardId-000000000000".to_owned() },
+            acknowledged: Some(Acknowledged { sequence_number: "4966".to_owned(), arrived_at: 1_545_084_650_987 }),
+            stuck: stuck.then(|| Stuck {
+                sequence_number: "4967".to_owned(),
+                sub_sequence_number: 3,
+                attempts: 2,
+                reason: "é".repeat(1000),
+            }),
+        }
+    }
+
+    /// The row as it is after a first change.
+    fn row_after(update: &Update) -> Row {
+        let values = update.values.iter().map(|(name, value)| (name[1..].to_owned(), value.clone()));
+        Row::of(&values.chain(update.key.clone()).collect())
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let update = update(&progress(true), "readings", &manner(1));
+        let row = row_after(&update);
+        assert_eq!((row.stream_id.as_str(), row.shard_id.as_str()), ("readings", "shardId-000000000000"));
+        assert_eq!(row.resume_after(), Ok(Some("4966")));
+        assert_eq!(row.written_by.as_deref(), Some("readings-function"));
+        let arrival = row.last_arrival_at.expect("an arrival");
+        assert_eq!(arrival.unix_timestamp_nanos() / 1_000_000, 1_545_084_650_987);
+        let behind = row.written_at.expect("a time") - arrival;
+        let difference = behind - row.behind.expect("a time span");
+        assert!(difference.whole_milliseconds().abs() < 1000, "{difference}");
+        let stuck = row.stuck.expect("what it stands still at");
+        assert_eq!((stuck.sequence_number.as_str(), stuck.sub_sequence_number, stuck.attempts), ("4967", 3, 2));
+        assert_eq!(stuck.reason.len(), REASON_BYTES, "a reason is bounded, at a character's end");
+    }
+
+    #[test]
+    fn the_names_of_a_holder_are_never_written() {
+        for (stuck, factor) in [(true, 1), (false, 1), (true, 2), (false, 2)] {
+            let update = update(&progress(stuck), "readings", &manner(factor));
+            assert!(!update.change.contains(CLIENT_ID) && !update.change.contains(LEASE_TIMEOUT), "{}", update.change);
+            assert!(update.condition.starts_with("attribute_not_exists(ClientID)"), "{}", update.condition);
+        }
+    }
+
+    /// Another consumer would take it for a position: it must not find it under that name.
+    #[test]
+    fn without_order_there_is_no_position_but_a_mark() {
+        let update = update(&progress(false), "readings", &manner(2));
+        let row = row_after(&update);
+        assert_eq!((row.position.as_deref(), row.high_water_mark.as_deref()), (None, Some("4966")));
+        let refusal = row.resume_after().expect_err("not safe").to_string();
+        assert!(refusal.contains("shardId-000000000000") && refusal.contains("4966"), "{refusal}");
+        assert!(!update.change.contains(" SequenceNumber"), "an older position still holds: {}", update.change);
+    }
+
+    #[test]
+    fn a_row_of_another_make_is_read_as_far_as_it_goes() {
+        let of = |pairs: &[(&str, AttributeValue)]| {
+            Row::of(&pairs.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect())
+        };
+        assert_eq!(of(&[]), Row::default());
+        let broken = of(&[
+            (POSITION, number(5)),
+            (WRITTEN_AT, text("noon")),
+            (BEHIND, text("5")),
+            (STUCK_AT, text("7")),
+            (STUCK_ATTEMPTS, number(u64::MAX)),
+        ]);
+        assert_eq!((broken.position, broken.written_at, broken.behind), (None, None, None));
+        assert_eq!(broken.stuck.map(|stuck| stuck.attempts), Some(u32::MAX));
+        let held = of(&[(POSITION, text("5")), (CLIENT_ID, text("connect-1"))]);
+        assert_eq!(held.held_by, Some(Holder { client_id: "connect-1".to_owned(), lease_timeout: None }));
+    }
+}

@@ -1,0 +1,114 @@
+//! The table's requests.
+
+use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::row::{self, Row, Update};
+use super::trouble::{self, Trouble};
+use crate::aws;
+use crate::settings::TableName;
+
+/// A table of positions.
+#[derive(Debug, Clone)]
+pub struct Table {
+    client: Client,
+    name: String,
+}
+
+/// A table with the credentials and the endpoint that the SDK finds. `patience` is how long a request is waited for:
+/// a part of it is left for another try.
+pub async fn open(name: &TableName, patience: Duration) -> Table {
+    Table::new(&aws::config_in(name.region()).await, name, patience)
+}
+
+impl Table {
+    /// The same, with a configuration at hand.
+    pub fn new(config: &SdkConfig, name: &TableName, patience: Duration) -> Self {
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(patience / 2).connect_timeout(patience / 2);
+        // The SDK waits up to a second before its first retry, which is longer than all the time that there is.
+        let retries = RetryConfig::standard().with_initial_backoff(patience / 20);
+        let config = config.clone().into_builder().timeout_config(timeouts.build()).retry_config(retries).build();
+        Self { client: Client::new(&config), name: name.as_str().to_owned() }
+    }
+
+    /// As requests name it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The row of a shard, as it is now.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn read(&self, stream_id: &str, shard_id: &str) -> Result<Option<Row>, Trouble> {
+        let key = Some(row::key(stream_id, shard_id));
+        let request = self.client.get_item().table_name(&self.name).set_key(key).consistent_read(true);
+        let answer = request.send().await.map_err(|error| trouble::of(&error))?;
+        Ok(answer.item.map(|item| Row::of(&item)))
+    }
+
+    /// All rows, or those of one stream, by stream and shard.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn rows(&self, stream_id: Option<&str>) -> Result<Vec<Row>, Trouble> {
+        let items = match stream_id {
+            Some(stream_id) => {
+                let of_stream = format!("{} = :stream", row::STREAM_ID);
+                let request = self.client.query().table_name(&self.name).key_condition_expression(of_stream);
+                let value = AttributeValue::S(stream_id.to_owned());
+                let pages = request.expression_attribute_values(":stream", value).into_paginator().items().send();
+                pages.try_collect().await.map_err(|error| trouble::of(&error))
+            }
+            None => {
+                let pages = self.client.scan().table_name(&self.name).into_paginator().items().send();
+                pages.try_collect().await.map_err(|error| trouble::of(&error))
+            }
+        };
+        let mut rows: Vec<Row> = items?.iter().map(Row::of).collect();
+        rows.sort_by(|left, right| (&left.stream_id, &left.shard_id).cmp(&(&right.stream_id, &right.shard_id)));
+        Ok(rows)
+    }
+
+    pub(super) async fn write(&self, update: Update) -> Result<(), Trouble> {
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(update.key))
+            .update_expression(update.change)
+            .condition_expression(update.condition)
+            .set_expression_attribute_values(Some(update.values))
+            // Who was there instead, without another request.
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        match request.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(failure)) => {
+                    Err(in_the_way(failure.item.as_ref()))
+                }
+                _ => Err(trouble::of(&error)),
+            },
+        }
+    }
+}
+
+/// What a row has that a change did not hold for.
+fn in_the_way(item: Option<&HashMap<String, AttributeValue>>) -> Trouble {
+    let row = item.map(Row::of).unwrap_or_default();
+    match &row.held_by {
+        Some(holder) => Trouble::held(holder),
+        None => Trouble::Overtaken { position: row.position.or(row.high_water_mark).unwrap_or_default() },
+    }
+}

@@ -1,0 +1,165 @@
+//! What can be wrong with the table, and what to do about it.
+
+use std::error::Error;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::config::http::HttpResponse;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+
+use super::row::Holder;
+use crate::aws::causes;
+
+/// Why a row was not read or written. Each message says what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Trouble {
+    /// There is no such table, or it is not ready yet.
+    #[error("there is no such table, or it is not active yet: make it, or set KINESIEVE_CHECKPOINT_CREATE to true")]
+    Missing,
+    /// The role may not do this, or there are no credentials.
+    #[error("access is denied: grant the function dynamodb:UpdateItem and dynamodb:GetItem on the table ({0})")]
+    Denied(String),
+    /// The table takes no more.
+    #[error(
+        "it is throttled: give the table more capacity, or write less often with KINESIEVE_CHECKPOINT_PERIOD ({0})"
+    )]
+    Throttled(String),
+    /// No answer came in time.
+    #[error(
+        "it did not answer within {}: see whether the function can reach DynamoDB (a function in a VPC needs an \
+         endpoint for it), or allow more with KINESIEVE_CHECKPOINT_TIMEOUT", humantime::format_duration(*.after)
+    )]
+    TimedOut {
+        /// How long was waited.
+        after: Duration,
+    },
+    /// Another consumer holds the row.
+    #[error(
+        "another consumer, {client_id:?}, holds the shard{}: if it is gone for good, remove ClientID and LeaseTimeout \
+         from the row; if it is not, give one of the two a table of its own",
+        match .lease_timeout { Some(end) => format!(" (its lease ends at {end})"), None => String::new() }
+    )]
+    Held {
+        /// What it calls itself.
+        client_id: String,
+        /// Until when, as it wrote that.
+        lease_timeout: Option<String>,
+    },
+    /// Another function wrote the row.
+    #[error(
+        "the row was written by {writer:?}, so nothing is skipped: give each function that reads the stream a table of \
+         its own; after a change of the function's name this passes with the next batch"
+    )]
+    Foreign {
+        /// Its name.
+        writer: String,
+    },
+    /// The row is further already.
+    #[error(
+        "the row is at {position} already, and stays there: an older batch came again, or another consumer writes the \
+         same row, which then needs a table of its own"
+    )]
+    Overtaken {
+        /// What the row says.
+        position: String,
+    },
+    /// The table takes no such rows.
+    #[error("it refuses the request: its keys have to be StreamID and ShardID, both strings ({0})")]
+    Refused(String),
+    /// It can't be reached, or has an error of its own.
+    #[error("it can't be reached or fails: the next batch tries again ({0})")]
+    Unreachable(String),
+}
+
+/// The kinds of [`Trouble`], as metrics and log lines name them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TroubleKind {
+    /// [`Trouble::Missing`].
+    Missing,
+    /// [`Trouble::Denied`].
+    Denied,
+    /// [`Trouble::Throttled`].
+    Throttled,
+    /// [`Trouble::TimedOut`].
+    Timeout,
+    /// [`Trouble::Held`].
+    Held,
+    /// [`Trouble::Foreign`].
+    Foreign,
+    /// [`Trouble::Overtaken`].
+    Overtaken,
+    /// [`Trouble::Refused`].
+    Refused,
+    /// [`Trouble::Unreachable`].
+    Unreachable,
+}
+
+impl TroubleKind {
+    /// The name in a metric and a log line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            TroubleKind::Missing => "missing",
+            TroubleKind::Denied => "denied",
+            TroubleKind::Throttled => "throttled",
+            TroubleKind::Timeout => "timeout",
+            TroubleKind::Held => "held",
+            TroubleKind::Foreign => "foreign",
+            TroubleKind::Overtaken => "overtaken",
+            TroubleKind::Refused => "refused",
+            TroubleKind::Unreachable => "unreachable",
+        }
+    }
+
+    /// Whether the same position may be written later.
+    pub(super) fn passes(self) -> bool {
+        self != TroubleKind::Overtaken
+    }
+}
+
+impl Trouble {
+    /// Its kind.
+    pub fn kind(&self) -> TroubleKind {
+        match self {
+            Trouble::Missing => TroubleKind::Missing,
+            Trouble::Denied(_) => TroubleKind::Denied,
+            Trouble::Throttled(_) => TroubleKind::Throttled,
+            Trouble::TimedOut { .. } => TroubleKind::Timeout,
+            Trouble::Held { .. } => TroubleKind::Held,
+            Trouble::Foreign { .. } => TroubleKind::Foreign,
+            Trouble::Overtaken { .. } => TroubleKind::Overtaken,
+            Trouble::Refused(_) => TroubleKind::Refused,
+            Trouble::Unreachable(_) => TroubleKind::Unreachable,
+        }
+    }
+
+    pub(super) fn held(holder: &Holder) -> Self {
+        Trouble::Held { client_id: holder.client_id.clone(), lease_timeout: holder.lease_timeout.clone() }
+    }
+}
+
+/// What the failure of a request means.
+pub(super) fn of<E>(error: &SdkError<E, HttpResponse>) -> Trouble
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let service = match error {
+        SdkError::ServiceError(service) => service.err(),
+        _ => return Trouble::Unreachable(causes(error)),
+    };
+    let code = service.code().unwrap_or_default();
+    let reason = service.message().map_or_else(|| code.to_owned(), |message| format!("{code}: {message}"));
+    match code {
+        "ResourceNotFoundException" => Trouble::Missing,
+        "AccessDeniedException"
+        | "ExpiredTokenException"
+        | "IncompleteSignatureException"
+        | "InvalidSignatureException"
+        | "MissingAuthenticationTokenException"
+        | "UnrecognizedClientException" => Trouble::Denied(reason),
+        "LimitExceededException"
+        | "ProvisionedThroughputExceededException"
+        | "RequestLimitExceeded"
+        | "ThrottlingException" => Trouble::Throttled(reason),
+        "SerializationException" | "ValidationException" => Trouble::Refused(reason),
+        _ => Trouble::Unreachable(reason),
+    }
+}

@@ -1,0 +1,196 @@
+//! The mirror of positions, at a DynamoDB table: forward only, whoever else writes, and never in the way.
+
+mod attempts;
+mod creation;
+mod interoperation;
+mod period;
+mod replays;
+mod trouble;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use futures_util::future::{join, join_all};
+use kinesieve::checkpoint::{Mirror, Noted, TroubleKind};
+use kinesieve::event::SequenceNumber;
+use kinesieve::processor::{Processor, Report};
+use kinesieve::settings::StreamIdForm;
+use kinesieve::transform::Limits;
+use proptest::prelude::*;
+
+use crate::support::events::{SHARD_ID, STREAM_ARN, arrived_at, batch, sequence_number};
+use crate::support::positions::{PATIENCE, Positions, STREAM, note, stuck_at, up_to};
+use crate::support::sinks::Recorder;
+use crate::support::{Scripted, block_on};
+
+/// A processor that mirrors, its output and its dead letters.
+struct Stage {
+    output: Arc<Recorder>,
+    dead_letters: Arc<Recorder>,
+    processor: Processor,
+}
+
+impl Stage {
+    fn new(mirror: Mirror) -> Self {
+        let (output, dead_letters) = (Arc::<Recorder>::default(), Arc::<Recorder>::default());
+        let processor = Scripted::new(Limits::default()).processor(&output, &output, Some(&dead_letters));
+        Self { output, dead_letters, processor: processor.with_mirror(mirror) }
+    }
+
+    fn process(&self, payloads: &[&str]) -> Report {
+        block_on(self.processor.process(Arc::new(batch(payloads)), None))
+    }
+}
+
+#[test]
+fn the_row_says_how_far_a_batch_came() {
+    let positions = Positions::new();
+    let stage = Stage::new(positions.mirror());
+    let report = stage.process(&["keep", "drop", "reject no", "keep"]);
+    assert_eq!(report.checkpoint, Some(Noted::Written));
+    let item = positions.item();
+    let text = |name: &str| item[name].as_s().expect(name).clone();
+    assert_eq!(text("SequenceNumber"), sequence_number(3));
+    assert_eq!(text("WrittenBy"), "readings-function");
+    assert_eq!(item["ParallelizationFactor"].as_n().expect("a number"), "1");
+    let row = positions.row();
+    let arrival = row.last_arrival_at.expect("an arrival").unix_timestamp_nanos() / 1_000_000;
+    assert_eq!(arrival as u64, arrived_at(3));
+    assert!(row.written_at.is_some() && row.behind.is_some());
+    assert_eq!((row.stuck, row.held_by), (None, None));
+}
+
+#[test]
+fn the_row_says_what_a_shard_stands_still_at_and_no_longer_when_it_goes_on() {
+    let positions = Positions::new();
+    let stage = Stage::new(positions.mirror());
+    for attempt in 1..3 {
+        let report = stage.process(&["keep", "keep", "retry the table is locked", "keep"]);
+        assert_eq!(report.checkpoint, Some(Noted::Written));
+        let row = positions.row();
+        assert_eq!(row.position, Some(sequence_number(1)));
+        let stuck = row.stuck.expect("it stands still");
+        assert_eq!((stuck.sequence_number, stuck.attempts), (sequence_number(2), attempt));
+        assert_eq!(stuck.reason, "the transform asks for it again: the table is locked");
+    }
+    stage.process(&["keep", "keep", "keep", "keep"]);
+    let row = positions.row();
+    assert_eq!((row.position, row.stuck), (Some(sequence_number(3)), None));
+}
+
+/// Nothing is acknowledged yet, so there is no position, and still something to say.
+#[test]
+fn a_shard_that_never_moved_has_a_row_without_a_position() {
+    let positions = Positions::new();
+    Stage::new(positions.mirror()).process(&["retry now", "keep"]);
+    let row = positions.row();
+    assert_eq!((row.position.clone(), row.resume_after()), (None, Ok(None)));
+    assert_eq!(row.stuck.map(|stuck| stuck.sequence_number), Some(sequence_number(0)));
+}
+
+#[test]
+fn an_empty_batch_leaves_the_table_alone() {
+    let positions = Positions::missing();
+    assert_eq!(Stage::new(positions.mirror()).process(&[]).checkpoint, None);
+}
+
+#[test]
+fn the_stream_is_written_as_the_other_consumer_has_it() {
+    let positions = Positions::new();
+    let mirror = positions.mirror_with(|manner| manner.stream_id = StreamIdForm::Arn);
+    assert_eq!(note(&mirror, up_to("5")), Noted::Written);
+    let row = block_on(positions.table().read(STREAM_ARN, SHARD_ID)).expect("an answer").expect("a row");
+    assert_eq!((row.position.as_deref(), positions.position()), (Some("5"), None));
+}
+
+#[test]
+fn an_older_batch_after_a_newer_one_changes_nothing() {
+    let positions = Positions::new();
+    let mirror = positions.mirror();
+    assert_eq!(note(&mirror, up_to("100")), Noted::Written);
+    for older in [up_to("99"), up_to("9"), stuck_at("100", 1), stuck_at("7", 1)] {
+        assert_eq!(note(&mirror, older), Noted::Failed(TroubleKind::Overtaken));
+        let row = positions.row();
+        assert_eq!((row.position.as_deref(), row.stuck), (Some("100"), None));
+    }
+    assert_eq!(note(&mirror, up_to("100")), Noted::Unchanged, "the same batch again");
+    assert_eq!(note(&mirror, stuck_at("101", 1)), Noted::Written);
+    assert_eq!(note(&mirror, up_to("1000")), Noted::Written);
+    assert_eq!((positions.position().as_deref(), positions.row().stuck), (Some("1000"), None));
+}
+
+/// Numbers of all lengths, as if every shard had its own.
+fn number() -> impl Strategy<Value = String> {
+    "[1-9][0-9]{0,3}|[1-9][0-9]{18,22}|[1-9][0-9]{54,55}"
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn the_row_is_always_at_the_highest_number_so_far(numbers in prop::collection::vec(number(), 1..8)) {
+        let positions = Positions::new();
+        let mirror = positions.mirror();
+        let mut highest = String::from("0");
+        for number in numbers {
+            note(&mirror, up_to(&number));
+            if parsed(&number) > parsed(&highest) {
+                highest = number;
+            }
+            prop_assert_eq!(positions.position(), Some(highest.clone()));
+        }
+    }
+}
+
+fn parsed(number: &str) -> SequenceNumber<'_> {
+    SequenceNumber::parse(number).expect("a sequence number")
+}
+
+#[test]
+fn many_writers_at_once_never_take_the_row_backwards() {
+    let positions = Positions::new();
+    let mut luck = fastrand::Rng::with_seed(7);
+    // Upward as a shard goes, and longer by and by, but with many that come too late.
+    let mut numbers: Vec<String> =
+        (1..=120_u64).map(|step| format!("{step}{}", "7".repeat(step as usize / 3))).collect();
+    numbers.chunks_mut(15).for_each(|chunk| luck.shuffle(chunk));
+    let seen = block_on(async {
+        let mirrors: Vec<Mirror> = (0..6).map(|_| positions.mirror()).collect();
+        let writers = join_all(mirrors.iter().enumerate().map(async |(index, mirror)| {
+            for number in numbers.iter().skip(index).step_by(6) {
+                mirror.note(up_to(number), PATIENCE).await;
+            }
+        }));
+        let table = positions.table();
+        let watch = async {
+            let mut seen = Vec::new();
+            for _ in 0..60 {
+                let row = table.read(STREAM, SHARD_ID).await.expect("an answer");
+                seen.extend(row.and_then(|row| row.position));
+            }
+            seen
+        };
+        join(writers, watch).await.1
+    });
+    assert!(seen.is_sorted_by(|left, right| parsed(left) <= parsed(right)), "{seen:?}");
+    let highest = numbers.iter().max_by_key(|number| parsed(number)).expect("a number");
+    assert_eq!(positions.position().as_ref(), Some(highest));
+    assert!(seen.iter().collect::<BTreeSet<_>>().len() > 2, "nobody watched while the row moved: {seen:?}");
+}
+
+#[test]
+fn without_order_across_the_shard_there_is_a_mark_and_no_position() {
+    let positions = Positions::new();
+    let side_by_side = positions.mirror_with(|manner| manner.parallelization_factor = 4);
+    assert_eq!(note(&side_by_side, up_to("200")), Noted::Written);
+    assert_eq!(note(&side_by_side, up_to("100")), Noted::Failed(TroubleKind::Overtaken));
+    // Another key stands still, behind the mark.
+    assert_eq!(note(&side_by_side, stuck_at("50", 3)), Noted::Written);
+    let row = positions.row();
+    assert_eq!((row.position.as_deref(), row.high_water_mark.as_deref()), (None, Some("200")));
+    assert!(row.resume_after().is_err());
+    assert_eq!(row.stuck.map(|stuck| stuck.attempts), Some(3));
+    // Back to a factor of 1.
+    assert_eq!(note(&positions.mirror(), up_to("300")), Noted::Written);
+    assert_eq!(positions.row().resume_after(), Ok(Some("300")));
+}

@@ -1,0 +1,130 @@
+//! A checkpoint table at moto, and what stands in its rows.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use kinesieve::checkpoint::{Acknowledged, Manner, Mirror, Noted, Progress, Row, Stuck, Table, create_if_missing};
+use kinesieve::event::Shard;
+use kinesieve::settings::{Capacity, StreamIdForm, TableName};
+
+use super::events::{SHARD_ID, STREAM_ARN};
+use super::moto::Moto;
+use super::{block_on, client};
+
+pub const STREAM: &str = "readings";
+
+/// As long as anything may take here: these tests are not about time.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A table of its own at the server that all share.
+pub struct Positions {
+    pub moto: Arc<Moto>,
+    pub name: String,
+}
+
+impl Positions {
+    pub fn new() -> Self {
+        let positions = Self::missing();
+        block_on(create_if_missing(&positions.table(), Capacity::OnDemand, PATIENCE)).expect("a table");
+        positions
+    }
+
+    /// One that nobody has made yet.
+    pub fn missing() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+
+        Self { moto: Moto::shared(), name: format!("positions-{}", COUNT.fetch_add(1, Ordering::Relaxed)) }
+    }
+
+    pub fn table(&self) -> Table {
+        table(&self.moto.config(), &self.name, PATIENCE)
+    }
+
+    pub fn mirror(&self) -> Mirror {
+        self.mirror_with(|_| ())
+    }
+
+    pub fn mirror_with(&self, change: impl FnOnce(&mut Manner)) -> Mirror {
+        let mut manner = manner();
+        change(&mut manner);
+        Mirror::new(self.table(), manner)
+    }
+
+    pub fn client(&self) -> Client {
+        Client::new(&self.moto.config())
+    }
+
+    /// The attributes of the row of our shard.
+    pub fn item(&self) -> HashMap<String, AttributeValue> {
+        let request = self.client().get_item().table_name(&self.name).set_key(Some(key())).consistent_read(true);
+        block_on(request.send()).expect("an answer").item.unwrap_or_default()
+    }
+
+    pub fn row(&self) -> Row {
+        block_on(self.table().read(STREAM, SHARD_ID)).expect("an answer").unwrap_or_default()
+    }
+
+    pub fn position(&self) -> Option<String> {
+        self.row().position
+    }
+}
+
+pub fn table(config: &SdkConfig, name: &str, patience: Duration) -> Table {
+    let name: TableName = name.parse().expect("a name");
+    Table::new(config, &name, patience)
+}
+
+/// A table at an address where nothing keeps anything.
+pub fn table_at(endpoint: String, patience: Duration) -> Table {
+    table(&client::config(endpoint), "positions", patience)
+}
+
+pub fn manner() -> Manner {
+    Manner {
+        stream_id: StreamIdForm::Name,
+        timeout: PATIENCE,
+        period: Duration::ZERO,
+        parallelization_factor: 1,
+        skips_acknowledged: false,
+        written_by: "readings-function".to_owned(),
+    }
+}
+
+pub fn key() -> HashMap<String, AttributeValue> {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    HashMap::from([("StreamID".to_owned(), text(STREAM)), ("ShardID".to_owned(), text(SHARD_ID))])
+}
+
+/// All up to there is acknowledged.
+pub fn up_to(position: &str) -> Progress {
+    Progress {
+        shard: Shard { stream_arn: STREAM_ARN.to_owned(), id: SHARD_ID.to_owned() },
+        acknowledged: Some(Acknowledged { sequence_number: position.to_owned(), arrived_at: 1_545_084_650_987 }),
+        stuck: None,
+    }
+}
+
+/// Nothing is, and the shard stands still.
+pub fn stuck_at(position: &str, attempts: u32) -> Progress {
+    let stuck = Stuck {
+        sequence_number: position.to_owned(),
+        sub_sequence_number: 0,
+        attempts,
+        reason: "the table is being rebuilt".to_owned(),
+    };
+    Progress { acknowledged: None, stuck: Some(stuck), ..up_to(position) }
+}
+
+pub fn note(mirror: &Mirror, progress: Progress) -> Noted {
+    block_on(mirror.note(progress, PATIENCE))
+}
+
+pub fn units(number: u32) -> NonZeroU32 {
+    NonZeroU32::new(number).expect("not zero")
+}
