@@ -15,5 +15,6 @@ mod promise;
 mod redrive;
 mod sandbox;
 mod services;
+mod status;
 mod support;
 mod targets;

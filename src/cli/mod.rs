@@ -2,9 +2,11 @@
 
 #[cfg(feature = "compiler")]
 mod build;
+mod foreign;
 mod progress;
 mod redrive;
 mod run;
+mod status;
 mod summary;
 
 use std::fmt::Display;
@@ -32,6 +34,7 @@ struct Arguments {
 enum Command {
     Run(Box<run::RunArguments>),
     Redrive(Box<redrive::RedriveArguments>),
+    Status(status::StatusArguments),
     #[cfg(feature = "compiler")]
     Build(build::BuildArguments),
 }
@@ -45,6 +48,7 @@ pub fn main() -> ExitCode {
     let outcome = match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Redrive(arguments) => redrive::redrive(&arguments),
+        Command::Status(arguments) => status::status(&arguments),
         #[cfg(feature = "compiler")]
         Command::Build(arguments) => build::build(&arguments),
     };

@@ -1,16 +1,18 @@
 //! Batches for a laptop, as an event source mapping would send them: of one shard and in order. Lines
 //! come 10,000 records or 6 MB at a time; an event, or an answer of get-records, is a batch by itself.
 //!
-//! [`dead_letters`] reads back what could not be processed.
+//! [`dead_letters`] reads back what could not be processed, and [`LagMeter`] what is still to come.
 
 pub mod dead_letters;
 mod file;
 mod get_records;
+mod lag;
 mod lines;
 
 use std::io;
 
 pub use file::{FileSource, Format};
+pub use lag::{Lag, LagMeter};
 
 /// The most records that an event source mapping puts into one batch.
 pub const MAX_RECORDS: usize = 10_000;

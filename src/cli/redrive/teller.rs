@@ -1,19 +1,17 @@
 //! Says what became of each letter: a line of text, or of JSON.
 
-use std::fmt::{self, Write as _};
-use std::io::{self, Write as _};
+use std::fmt;
+use std::io::{self, Write};
 
 use serde::Serialize;
 
 use super::Mode;
 use super::outcome::Outcome;
+use crate::cli::foreign::plain;
 use crate::cli::progress::Progress;
 use crate::cli::summary::counted;
 use crate::dead_letter::Kind;
 use crate::source::dead_letters::{Found, Letter};
-
-/// As much of a foreign text as a line can bear.
-const EXCERPT_CHARACTERS: usize = 200;
 
 /// Says what became of each letter.
 pub(super) struct Teller<'a> {
@@ -99,24 +97,6 @@ fn verb(outcome: &Outcome, mode: Mode) -> &'static str {
     }
 }
 
-/// A foreign text on one line, with nothing that a terminal would obey.
-fn plain(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len().min(EXCERPT_CHARACTERS));
-    for (index, character) in text.chars().enumerate() {
-        if index == EXCERPT_CHARACTERS {
-            plain.push('…');
-            break;
-        }
-        if character.is_control() {
-            // A String takes everything.
-            let _ = write!(plain, "{}", character.escape_default());
-        } else {
-            plain.push(character);
-        }
-    }
-    plain
-}
-
 /// The line for a program.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -180,17 +160,5 @@ impl<'a> Object<'a> {
             reason: outcome.reason(),
             was: letter.map(|letter| Was { kind: letter.kind, reason: &letter.reason }),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_foreign_text_is_one_line_of_bounded_length() {
-        assert_eq!(plain("out of range: é"), "out of range: é");
-        assert_eq!(plain("\u{1b}[31mred\nline\u{9b}"), "\\u{1b}[31mred\\nline\\u{9b}");
-        assert_eq!(plain(&"x".repeat(1000)).chars().count(), EXCERPT_CHARACTERS + 1);
     }
 }

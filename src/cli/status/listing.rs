@@ -1,0 +1,199 @@
+//! The shards for a person: a line each, and one below for whatever needs attention.
+
+use std::fmt;
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use time::OffsetDateTime;
+
+use super::Shard;
+use crate::cli::foreign::plain;
+use crate::source::Lag;
+
+const HEADING: Style = Style::new().bold();
+const ALARM: Style = AnsiColor::Red.on_default().bold();
+const CARE: Style = AnsiColor::Yellow.on_default();
+
+/// All shards, by stream.
+pub(super) struct Listing<'a> {
+    pub(super) shards: &'a [Shard],
+    pub(super) now: OffsetDateTime,
+    pub(super) table: &'a str,
+}
+
+impl fmt::Display for Listing<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.shards.is_empty() {
+            return writeln!(
+                formatter,
+                "no shard has a row in {}: the function writes one with its first batch. With --stream, name the stream \
+                 as the table has it (KINESIEVE_CHECKPOINT_STREAM_ID)",
+                self.table
+            );
+        }
+        let streams = self.shards.chunk_by(|left, right| left.row.stream_id == right.row.stream_id);
+        for (index, stream) in streams.enumerate() {
+            if index > 0 {
+                writeln!(formatter)?;
+            }
+            self.stream(stream, formatter)?;
+        }
+        Ok(())
+    }
+}
+
+impl Listing<'_> {
+    fn stream(&self, shards: &[Shard], formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cells: Vec<[String; 4]> = shards.iter().map(|shard| self.cells(shard)).collect();
+        let titles = [plain(&shards[0].row.stream_id), "acknowledged up to".into(), "behind".into(), "written".into()];
+        let width = |column: usize| {
+            std::iter::once(&titles).chain(&cells).map(|row| row[column].chars().count()).max().unwrap_or_default()
+        };
+        let widths = [width(0), width(1), width(2)];
+        let line = |[first, second, third, fourth]: &[String; 4]| {
+            format!("{first:0$}  {second:1$}  {third:2$}  {fourth}", widths[0], widths[1], widths[2])
+        };
+        writeln!(formatter, "{HEADING}{}{HEADING:#}", line(&titles).trim_end())?;
+        for (shard, cells) in shards.iter().zip(&cells) {
+            writeln!(formatter, "{}", line(cells).trim_end())?;
+            remarks(shard, formatter)?;
+        }
+        Ok(())
+    }
+
+    fn cells(&self, shard: &Shard) -> [String; 4] {
+        let row = &shard.row;
+        let position = row.position.as_deref().or(row.high_water_mark.as_deref()).map_or_else(|| "-".into(), plain);
+        let behind = match (&shard.lag, row.behind) {
+            (Some(Ok(lag)), _) => in_words(lag),
+            (_, Some(behind)) => format!("{} when written", duration(behind)),
+            (_, None) => "-".to_owned(),
+        };
+        let written = match row.written_at {
+            Some(at) => format!("{} ago", duration((self.now - at).try_into().unwrap_or_default())),
+            None => "-".to_owned(),
+        };
+        [plain(&row.shard_id), position, behind, written]
+    }
+}
+
+/// What needs attention.
+fn remarks(shard: &Shard, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let row = &shard.row;
+    if let Some(stuck) = &row.stuck {
+        let position = match stuck.sub_sequence_number {
+            0 => plain(&stuck.sequence_number),
+            index => format!("{}.{index}", plain(&stuck.sequence_number)),
+        };
+        let reason = plain(&stuck.reason);
+        writeln!(
+            formatter,
+            "  {ALARM}stands still{ALARM:#} at {position} since {} attempts: {reason}",
+            stuck.attempts
+        )?;
+    }
+    if row.high_water_mark.is_some() {
+        writeln!(
+            formatter,
+            "  {CARE}not safe to resume from{CARE:#}: a high-water mark, written with a parallelization factor above 1"
+        )?;
+    }
+    if let Some(holder) = &row.held_by {
+        let until =
+            holder.lease_timeout.as_deref().map_or_else(String::new, |end| format!(", lease until {}", plain(end)));
+        writeln!(
+            formatter,
+            "  {CARE}held{CARE:#} by {}{until}: the function does not write here",
+            plain(&holder.client_id)
+        )?;
+    }
+    if let Some(Err(refusal)) = &shard.lag {
+        writeln!(formatter, "  {CARE}the stream does not say{CARE:#} what is behind: {}", plain(refusal))?;
+    }
+    Ok(())
+}
+
+fn in_words(lag: &Lag) -> String {
+    match (lag.records, lag.is_complete) {
+        (0, true) => "nothing".to_owned(),
+        (1, true) => format!("{}, 1 record", duration(lag.time)),
+        (records, true) => format!("{}, {records} records", duration(lag.time)),
+        (records, false) => format!("{}, over {records} records", duration(lag.time)),
+    }
+}
+
+/// The two largest units: a person does not count milliseconds of hours.
+fn duration(duration: Duration) -> String {
+    let rounded = match duration.as_secs() {
+        0 => Duration::from_millis(duration.subsec_millis().into()),
+        1..60 => Duration::from_secs(duration.as_secs()),
+        60..3600 => duration - Duration::from_nanos(duration.subsec_nanos().into()),
+        seconds @ 3600..86_400 => Duration::from_secs(seconds / 60 * 60),
+        seconds => Duration::from_secs(seconds / 3600 * 3600),
+    };
+    humantime::format_duration(rounded).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::{Holder, Row, Stuck};
+    use time::format_description::well_known::Rfc3339;
+
+    fn time(text: &str) -> OffsetDateTime {
+        OffsetDateTime::parse(text, &Rfc3339).expect("a time")
+    }
+
+    fn shard(stream_id: &str, shard: u8, change: impl FnOnce(&mut Row)) -> Shard {
+        let mut row = Row {
+            stream_id: stream_id.to_owned(),
+            shard_id: format!("shardId-{shard:012}"),
+            position: Some("49663180427159280344751027653810273645901442797913634337".to_owned()),
+            written_at: Some(time("2026-11-21T07:30:00.5Z")),
+            written_by: Some("readings-function".to_owned()),
+            behind: Some(Duration::from_millis(1_250)),
+            ..Row::default()
+        };
+        change(&mut row);
+        Shard { row, lag: None }
+    }
+
+    #[test]
+    fn a_person_sees_where_each_shard_is_and_what_is_wrong() {
+        let stuck = Stuck {
+            sequence_number: "49663180427159280344751027653810273645901442797913634339".to_owned(),
+            sub_sequence_number: 2,
+            attempts: 17,
+            reason: "the transform asks for it again: the table\nis locked".to_owned(),
+        };
+        let holder =
+            Holder { client_id: "connect-1".to_owned(), lease_timeout: Some("2026-11-21T07:31:00Z".to_owned()) };
+        let mut quiet = shard("readings", 3, |_| ());
+        quiet.lag = Some(Ok(Lag { time: Duration::ZERO, records: 0, is_complete: true }));
+        let mut busy = shard("readings", 4, |_| ());
+        busy.lag = Some(Ok(Lag { time: Duration::from_secs(86_400 * 3 + 3_700), records: 51_000, is_complete: false }));
+        let mut unknown = shard("readings", 5, |_| ());
+        unknown.lag = Some(Err("kinesis:GetRecords: access denied".to_owned()));
+        let shards = [
+            shard("orders", 0, |_| ()),
+            shard("readings", 1, |row| row.stuck = Some(stuck)),
+            shard("readings", 2, |row| {
+                row.high_water_mark = row.position.take();
+                row.held_by = Some(holder);
+                (row.behind, row.written_at) = (None, None);
+            }),
+            quiet,
+            busy,
+            unknown,
+        ];
+        let listing = Listing { shards: &shards, now: time("2026-11-21T09:31:07Z"), table: "positions" };
+        let text = anstream::adapter::strip_str(&listing.to_string()).to_string();
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn an_empty_table_says_what_that_means() {
+        let listing = Listing { shards: &[], now: OffsetDateTime::UNIX_EPOCH, table: "positions" };
+        assert!(listing.to_string().starts_with("no shard has a row in positions"));
+    }
+}

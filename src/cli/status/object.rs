@@ -1,0 +1,98 @@
+//! A shard for a program.
+
+use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::Shard;
+
+/// A line of JSON.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Object<'a> {
+    stream_id: &'a str,
+    shard_id: &'a str,
+    /// The last one that is acknowledged with all before it.
+    sequence_number: Option<&'a str>,
+    /// The highest one that is acknowledged, of a stream without order.
+    high_water_mark: Option<&'a str>,
+    safe_to_resume: bool,
+    written_at: Option<String>,
+    written_by: Option<&'a str>,
+    last_arrival_at: Option<String>,
+    /// When the row was written.
+    behind_milliseconds: Option<u64>,
+    stuck: Option<Stuck<'a>>,
+    held_by: Option<Holder<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lag: Option<Lag>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lag_error: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Stuck<'a> {
+    sequence_number: &'a str,
+    sub_sequence_number: u64,
+    attempts: u32,
+    reason: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Holder<'a> {
+    client_id: &'a str,
+    lease_timeout: Option<&'a str>,
+}
+
+/// What the stream says, now.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Lag {
+    milliseconds: u64,
+    records: u64,
+    /// Whether there are no more records than these.
+    is_complete: bool,
+}
+
+impl<'a> Object<'a> {
+    pub(super) fn of(shard: &'a Shard) -> Self {
+        let row = &shard.row;
+        let (lag, lag_error) = match &shard.lag {
+            None => (None, None),
+            Some(Ok(lag)) => {
+                let milliseconds = u64::try_from(lag.time.as_millis()).unwrap_or(u64::MAX);
+                (Some(Lag { milliseconds, records: lag.records, is_complete: lag.is_complete }), None)
+            }
+            Some(Err(error)) => (None, Some(error.as_str())),
+        };
+        Self {
+            stream_id: &row.stream_id,
+            shard_id: &row.shard_id,
+            sequence_number: row.position.as_deref(),
+            high_water_mark: row.high_water_mark.as_deref(),
+            safe_to_resume: row.resume_after().is_ok(),
+            written_at: row.written_at.and_then(rfc3339),
+            written_by: row.written_by.as_deref(),
+            last_arrival_at: row.last_arrival_at.and_then(rfc3339),
+            behind_milliseconds: row.behind.map(|behind| u64::try_from(behind.as_millis()).unwrap_or(u64::MAX)),
+            stuck: row.stuck.as_ref().map(|stuck| Stuck {
+                sequence_number: &stuck.sequence_number,
+                sub_sequence_number: stuck.sub_sequence_number,
+                attempts: stuck.attempts,
+                reason: &stuck.reason,
+            }),
+            held_by: row
+                .held_by
+                .as_ref()
+                .map(|holder| Holder { client_id: &holder.client_id, lease_timeout: holder.lease_timeout.as_deref() }),
+            lag,
+            lag_error,
+        }
+    }
+}
+
+fn rfc3339(time: OffsetDateTime) -> Option<String> {
+    time.format(&Rfc3339).ok()
+}

@@ -1,0 +1,137 @@
+//! `kinesieve status`: what the checkpoint table says, for a person and for a program.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use aws_sdk_kinesis::primitives::Blob;
+use kinesieve::checkpoint::{Acknowledged, Progress};
+use kinesieve::event::Shard;
+use serde_json::Value;
+
+use crate::support::events::SHARD_ID;
+use crate::support::positions::{Positions, STREAM, note, stuck_at, up_to};
+use crate::support::{block_on, kinesieve, stderr, stdout};
+
+fn status(positions: &Positions, arguments: &[&str]) -> Command {
+    let mut command = kinesieve(&["status", "--checkpoint-table", &positions.name]);
+    command
+        .args(arguments)
+        .env("AWS_ENDPOINT_URL", positions.moto.endpoint())
+        .env("AWS_REGION", "eu-west-1")
+        .env("AWS_ACCESS_KEY_ID", "id")
+        .env("AWS_SECRET_ACCESS_KEY", "key");
+    command
+}
+
+/// The lines of JSON, and the exit code.
+fn objects(positions: &Positions, arguments: &[&str]) -> (Vec<Value>, Option<i32>) {
+    let output = status(positions, &[&["--json"], arguments].concat()).output().expect("it runs");
+    let objects = stdout(&output).lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    (objects, output.status.code())
+}
+
+#[test]
+fn a_program_reads_all_that_the_table_says() {
+    let positions = Positions::new();
+    let mirror = positions.mirror();
+    assert_eq!(objects(&positions, &[]), (vec![], Some(0)));
+    note(&mirror, up_to("4966"));
+    let (rows, code) = objects(&positions, &[]);
+    assert_eq!((rows.len(), code), (1, Some(0)));
+    let row = &rows[0];
+    assert_eq!([&row["streamId"], &row["shardId"], &row["sequenceNumber"]], [STREAM, SHARD_ID, "4966"]);
+    assert_eq!((&row["safeToResume"], &row["stuck"], row.get("lag")), (&true.into(), &Value::Null, None));
+    assert_eq!(row["lastArrivalAt"], "2018-12-17T22:10:50.987Z");
+    assert!(row["behindMilliseconds"].as_u64().is_some() && row["writtenAt"].is_string());
+
+    note(&mirror, stuck_at("4967", 3));
+    let (rows, code) = objects(&positions, &["--stream", STREAM]);
+    assert_eq!((rows.len(), code), (1, Some(3)), "a shard that stands still is no success");
+    assert_eq!((&rows[0]["stuck"]["sequenceNumber"], &rows[0]["stuck"]["attempts"]), (&"4967".into(), &3.into()));
+    assert_eq!(objects(&positions, &["--stream", "another"]), (vec![], Some(0)));
+
+    let side_by_side = positions.mirror_with(|manner| manner.parallelization_factor = 2);
+    note(&side_by_side, up_to("5000"));
+    let (rows, _) = objects(&positions, &[]);
+    assert_eq!((&rows[0]["safeToResume"], &rows[0]["highWaterMark"]), (&false.into(), &"5000".into()));
+}
+
+#[test]
+fn a_person_reads_what_a_shard_stands_still_at() {
+    let positions = Positions::new();
+    note(&positions.mirror(), stuck_at("4967", 3));
+    let output = status(&positions, &[]).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(3));
+    let text = stdout(&output);
+    assert!(text.contains("stands still at 4967 since 3 attempts: the table is being rebuilt"), "{text}");
+    assert!(!text.contains('\u{1b}'), "colours, and no terminal: {text}");
+}
+
+#[test]
+fn the_stream_says_how_much_is_behind_a_position() {
+    let positions = Positions::new();
+    let stream = format!("lag-{}", positions.name);
+    positions.moto.create_stream(&stream, 1);
+    let kinesis = aws_sdk_kinesis::Client::new(&positions.moto.config());
+    let mut numbers = Vec::new();
+    for _ in 0..5 {
+        let put = kinesis.put_record().stream_name(&stream).partition_key("key").data(Blob::new("x"));
+        let answer = block_on(put.send()).expect("put");
+        numbers.push((answer.shard_id, answer.sequence_number));
+    }
+    let reaches = |index: usize| {
+        let (shard, number) = numbers[index].clone();
+        let progress = Progress {
+            shard: Shard { stream_arn: format!("arn:aws:kinesis:eu-west-1:123456789012:stream/{stream}"), id: shard },
+            acknowledged: Some(Acknowledged { sequence_number: number, arrived_at: 0 }),
+            stuck: None,
+        };
+        note(&positions.mirror(), progress);
+        let (rows, code) = objects(&positions, &["--lag"]);
+        assert_eq!(code, Some(0));
+        rows[0]["lag"].clone()
+    };
+    let lag = reaches(1);
+    assert_eq!((&lag["records"], &lag["isComplete"]), (&3.into(), &true.into()));
+    assert_eq!(reaches(4), serde_json::json!({ "milliseconds": 0, "records": 0, "isComplete": true }));
+}
+
+/// A stream that can't be asked takes nothing away from what the table says.
+#[test]
+fn a_stream_that_is_gone_is_named_beside_its_row() {
+    let positions = Positions::new();
+    note(&positions.mirror(), up_to("4966"));
+    let (rows, code) = objects(&positions, &["--lag"]);
+    let error = rows[0]["lagError"].as_str().expect("an error");
+    assert!(error.contains("kinesis:GetShardIterator") && error.contains(STREAM), "{error}");
+    assert_eq!((&rows[0]["sequenceNumber"], code), (&"4966".into(), Some(0)));
+}
+
+#[test]
+fn a_table_that_is_missing_is_named() {
+    let output = status(&Positions::missing(), &[]).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(1));
+    let message = stderr(&output);
+    assert!(message.contains("the checkpoint table positions-") && message.contains("no such table"), "{message}");
+    let wrong = kinesieve(&["status", "--checkpoint-table", "a b"]).output().expect("it runs");
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(stderr(&wrong).contains("table/NAME"), "{}", stderr(&wrong));
+}
+
+#[test]
+fn a_watcher_is_told_again_and_again() {
+    let positions = Positions::new();
+    note(&positions.mirror(), up_to("1"));
+    let mut watcher =
+        status(&positions, &["--json", "--watch", "1"]).stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut lines = BufReader::new(watcher.stdout.take().expect("a pipe")).lines();
+    let mut next = || {
+        let line = lines.next().expect("a line").expect("text");
+        serde_json::from_str::<Value>(&line).expect("JSON")["sequenceNumber"].clone()
+    };
+    assert_eq!(next(), "1");
+    note(&positions.mirror(), up_to("20"));
+    assert!((0..60).any(|_| next() == "20"), "the row moved, and the watcher was not told");
+    let _ = watcher.kill();
+    let _ = watcher.wait();
+}
