@@ -15,7 +15,7 @@ mod trouble;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-pub use creation::{CreationError, create_if_missing};
+pub use creation::{CreationError, KeysError, create_if_missing};
 pub use progress::{Acknowledged, Progress, Stuck};
 pub use row::{Holder, NotSafeToResume, Row};
 pub use table::{Table, open};

@@ -136,6 +136,14 @@ pub struct FunctionSettings {
     #[command(flatten)]
     pub checkpoint: CheckpointSettings,
 
+    /// What only the function has.
+    #[command(flatten)]
+    pub only: FunctionOnly,
+}
+
+/// What only the function has.
+#[derive(Debug, Clone, Args)]
+pub struct FunctionOnly {
     /// Time before the invocation's deadline that is kept to deliver what is finished and to answer
     #[arg(long, env = "KINESIEVE_DEADLINE_RESERVE", value_name = "DURATION", default_value = "2s", value_parser = values::deadline_reserve)]
     pub deadline_reserve: Duration,

@@ -3,6 +3,7 @@
 mod bad_input;
 mod checkpoint;
 mod command_line;
+mod doctor;
 mod emulators;
 mod events;
 mod faults;

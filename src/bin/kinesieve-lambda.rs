@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use kinesieve::assembly;
 use kinesieve::lambda::{Function, environment, report_init_error, serve};
-use kinesieve::settings::{FunctionSettings, Target};
+use kinesieve::settings::{FunctionOnly, FunctionSettings, Target};
 use kinesieve::telemetry;
 
 fn main() -> ExitCode {
@@ -63,6 +63,6 @@ async fn start() -> anyhow::Result<Function> {
     if let Some(mirror) = mirror {
         processor = processor.with_mirror(mirror);
     }
-    let FunctionSettings { deadline_reserve, metrics, .. } = settings;
+    let FunctionOnly { deadline_reserve, metrics } = settings.only;
     Ok(Function { processor, deadline_reserve, metrics, environment })
 }

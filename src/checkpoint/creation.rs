@@ -26,13 +26,8 @@ pub enum CreationError {
     #[error("{0}; to make it takes dynamodb:DescribeTable and dynamodb:CreateTable")]
     Trouble(#[from] Trouble),
     /// It is there, and it is another table.
-    #[error(
-        "its keys are {found}: they have to be StreamID (HASH) and ShardID (RANGE), both strings; name another table"
-    )]
-    OtherKeys {
-        /// The keys as they are.
-        found: String,
-    },
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     /// It is not ready yet.
     #[error("it is {status} after {}: positions are mirrored once it is active", humantime::format_duration(*.after))]
     NotReady {
@@ -40,6 +35,22 @@ pub enum CreationError {
         status: String,
         /// How long was waited.
         after: Duration,
+    },
+}
+
+/// Why a table is not one of positions.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeysError {
+    /// It can't be looked at.
+    #[error(transparent)]
+    Trouble(#[from] Trouble),
+    /// It has other keys.
+    #[error(
+        "its keys are {found}: they have to be StreamID (HASH) and ShardID (RANGE), both strings; name another table"
+    )]
+    Other {
+        /// The keys as they are.
+        found: String,
     },
 }
 
@@ -114,7 +125,17 @@ fn is_made_already(error: &SdkError<CreateTableError, HttpResponse>) -> bool {
     matches!(error.as_service_error(), Some(CreateTableError::ResourceInUseException(_)))
 }
 
-fn check_keys(description: &TableDescription) -> Result<(), CreationError> {
+impl Table {
+    /// Checks that the table is there and has the keys that rows need.
+    ///
+    /// # Errors
+    /// When it has other keys, is missing, or can't be looked at.
+    pub async fn check_keys(&self) -> Result<(), KeysError> {
+        check_keys(&described(self).await?.ok_or(Trouble::Missing)?)
+    }
+}
+
+fn check_keys(description: &TableDescription) -> Result<(), KeysError> {
     let key = |key: &KeySchemaElement| {
         let is_string = description.attribute_definitions().iter().any(|definition| {
             definition.attribute_name() == key.attribute_name()
@@ -127,5 +148,5 @@ fn check_keys(description: &TableDescription) -> Result<(), CreationError> {
     if found == [format!("{STREAM_ID} (HASH)"), format!("{SHARD_ID} (RANGE)")] {
         return Ok(());
     }
-    Err(CreationError::OtherKeys { found: found.join(" and ") })
+    Err(KeysError::Other { found: found.join(" and ") })
 }

@@ -81,6 +81,27 @@ impl Table {
         Ok(rows)
     }
 
+    /// Tries whether rows may be written, by a change whose condition can't hold.
+    ///
+    /// # Errors
+    /// When they may not, or the table can't be reached.
+    pub async fn try_write(&self) -> Result<(), Trouble> {
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(row::key("kinesieve-doctor", "none")))
+            .update_expression("REMOVE Nothing")
+            .condition_expression(format!("attribute_exists({0}) AND attribute_not_exists({0})", row::STREAM_ID));
+        match request.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
+                _ => Err(trouble::of(&error)),
+            },
+        }
+    }
+
     pub(super) async fn write(&self, update: Update) -> Result<(), Trouble> {
         let request = self
             .client

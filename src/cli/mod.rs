@@ -2,6 +2,7 @@
 
 #[cfg(feature = "compiler")]
 mod build;
+mod doctor;
 mod foreign;
 mod progress;
 mod redrive;
@@ -35,6 +36,7 @@ enum Command {
     Run(Box<run::RunArguments>),
     Redrive(Box<redrive::RedriveArguments>),
     Status(status::StatusArguments),
+    Doctor(Box<doctor::DoctorArguments>),
     #[cfg(feature = "compiler")]
     Build(build::BuildArguments),
 }
@@ -49,6 +51,7 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Redrive(arguments) => redrive::redrive(&arguments),
         Command::Status(arguments) => status::status(&arguments),
+        Command::Doctor(arguments) => doctor::doctor(&arguments),
         #[cfg(feature = "compiler")]
         Command::Build(arguments) => build::build(&arguments),
     };

@@ -11,15 +11,22 @@ use super::arn::Arn;
 use super::{SettingsError, values};
 
 /// Where and how the function mirrors the position of each shard.
+// The ids keep apart what a command has under the same short name.
 #[derive(Debug, Clone, Args)]
 pub struct CheckpointSettings {
     /// The DynamoDB table in which the position of each shard is mirrored, by name or ARN. Without it there is
     /// no mirror
-    #[arg(long = "checkpoint-table", env = "KINESIEVE_CHECKPOINT_TABLE", value_name = "TABLE")]
+    #[arg(
+        id = "checkpoint_table",
+        long = "checkpoint-table",
+        env = "KINESIEVE_CHECKPOINT_TABLE",
+        value_name = "TABLE"
+    )]
     pub table: Option<TableName>,
 
     /// How the stream is written in the table: by its name, or by its arn
     #[arg(
+        id = "checkpoint_stream_id",
         long = "checkpoint-stream-id",
         env = "KINESIEVE_CHECKPOINT_STREAM_ID",
         value_name = "FORM",
@@ -28,20 +35,21 @@ pub struct CheckpointSettings {
     pub stream_id: StreamIdForm,
 
     /// How long a batch may wait for the table in all; for example 500ms
-    #[arg(long = "checkpoint-timeout", env = "KINESIEVE_CHECKPOINT_TIMEOUT", value_name = "DURATION", default_value = "500ms", value_parser = values::checkpoint_timeout)]
+    #[arg(id = "checkpoint_timeout", long = "checkpoint-timeout", env = "KINESIEVE_CHECKPOINT_TIMEOUT", value_name = "DURATION", default_value = "500ms", value_parser = values::checkpoint_timeout)]
     pub timeout: Duration,
 
     /// Write the position of a shard no more often than this; for example 10s. What is not written yet is when
     /// the function's instance takes its next batch, or ends
-    #[arg(long = "checkpoint-period", env = "KINESIEVE_CHECKPOINT_PERIOD", value_name = "DURATION", default_value = "0s", value_parser = values::checkpoint_period)]
+    #[arg(id = "checkpoint_period", long = "checkpoint-period", env = "KINESIEVE_CHECKPOINT_PERIOD", value_name = "DURATION", default_value = "0s", value_parser = values::checkpoint_period)]
     pub period: Duration,
 
     /// Make the table if it is missing: true or false
-    #[arg(long = "checkpoint-create", env = "KINESIEVE_CHECKPOINT_CREATE", value_name = "BOOL", default_value = "false", value_parser = values::yes_or_no, action = clap::ArgAction::Set)]
+    #[arg(id = "checkpoint_create", long = "checkpoint-create", env = "KINESIEVE_CHECKPOINT_CREATE", value_name = "BOOL", default_value = "false", value_parser = values::yes_or_no, action = clap::ArgAction::Set)]
     pub create: bool,
 
     /// Capacity of a table that is made: on-demand, or READ,WRITE units as in 5,5
     #[arg(
+        id = "checkpoint_capacity",
         long = "checkpoint-capacity",
         env = "KINESIEVE_CHECKPOINT_CAPACITY",
         value_name = "CAPACITY",

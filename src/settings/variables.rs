@@ -136,7 +136,7 @@ mod tests {
         let (settings, routes) = read(&LEAST).expect("settings");
         assert_eq!(settings.common.event_timeout.as_secs(), 1);
         assert_eq!(settings.common.memory_limit.as_u64(), 128 << 20);
-        assert_eq!(settings.deadline_reserve.as_secs(), 2);
+        assert_eq!(settings.only.deadline_reserve.as_secs(), 2);
         assert_eq!((settings.common.dead_letter(), routes.len()), (None, 0));
     }
 

@@ -172,13 +172,8 @@ impl Transform {
     }
 
     fn open_precompiled(path: &Path) -> Result<Self, LoadError> {
-        let manifest = read_manifest(path)?;
+        let manifest = checked_manifest(path)?;
         let machine = Target::of_this_machine();
-        let found =
-            sha256_hex_of_file(path).map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })?;
-        if found != manifest.sha256 {
-            return Err(LoadError::DigestMismatch { path: path.to_owned(), found, expected: manifest.sha256, machine });
-        }
         let engine = engine(Purpose::RunPrecompiled).map_err(no_engine)?;
         let component = precompiled::load(&engine, path).map_err(|error| LoadError::OtherSettings {
             path: path.to_owned(),
@@ -199,6 +194,28 @@ impl Transform {
         let ticker = Ticker::start(&engine).map_err(|error| LoadError::Engine(error.to_string()))?;
         Ok(Self { ticker: Arc::new(ticker), linked, digest: format!("sha256:{sha256}") })
     }
+}
+
+/// The manifest of a precompiled transform whose digest is right; none: it is a component. The machine that it is for
+/// need not be the one at hand.
+///
+/// # Errors
+/// When it is neither, can't be read, or is not what its manifest speaks of.
+pub fn check_precompiled(path: &Path) -> Result<Option<Manifest>, LoadError> {
+    match Kind::of(path)? {
+        Kind::Component => Ok(None),
+        Kind::Precompiled => checked_manifest(path).map(Some),
+    }
+}
+
+fn checked_manifest(path: &Path) -> Result<Manifest, LoadError> {
+    let manifest = read_manifest(path)?;
+    let machine = Target::of_this_machine();
+    let found = sha256_hex_of_file(path).map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })?;
+    if found != manifest.sha256 {
+        return Err(LoadError::DigestMismatch { path: path.to_owned(), found, expected: manifest.sha256, machine });
+    }
+    Ok(manifest)
 }
 
 pub(super) fn no_engine(error: wasmtime::Error) -> LoadError {

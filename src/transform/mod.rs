@@ -20,7 +20,7 @@ mod manifest;
 mod memory;
 mod precompiled;
 
-pub use artifact::{LoadError, Transform};
+pub use artifact::{LoadError, Transform, check_precompiled};
 pub use bindings::Emission;
 #[cfg(feature = "compiler")]
 pub use compile::{BuildError, Built, precompile};

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TableDescription,
 };
 use futures_util::future::join_all;
-use kinesieve::checkpoint::{CreationError, Noted, create_if_missing};
+use kinesieve::checkpoint::{CreationError, KeysError, Noted, create_if_missing};
 use kinesieve::settings::Capacity;
 
 use crate::support::block_on;
@@ -53,5 +53,5 @@ fn another_table_of_the_name_is_left_alone() {
         .billing_mode(BillingMode::PayPerRequest);
     block_on(request.send()).expect("a table");
     let error = block_on(create_if_missing(&positions.table(), Capacity::OnDemand, PATIENCE)).expect_err("not ours");
-    assert_eq!(error, CreationError::OtherKeys { found: "StreamID (HASH, no string)".to_owned() });
+    assert_eq!(error, CreationError::Keys(KeysError::Other { found: "StreamID (HASH, no string)".to_owned() }));
 }

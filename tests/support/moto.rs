@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use aws_config::SdkConfig;
-use aws_sdk_firehose::types::ExtendedS3DestinationConfiguration;
+use aws_sdk_firehose::types::{CompressionFormat, ExtendedS3DestinationConfiguration};
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
 
@@ -140,6 +140,8 @@ impl Moto {
         let destination = ExtendedS3DestinationConfiguration::builder()
             .role_arn("arn:aws:iam::123456789012:role/firehose")
             .bucket_arn(format!("arn:aws:s3:::{bucket}"))
+            // Without it, moto describes the stream in a way that no client can read.
+            .compression_format(CompressionFormat::Uncompressed)
             .build()
             .expect("a destination");
         let request = aws_sdk_firehose::Client::new(&self.config())

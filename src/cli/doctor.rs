@@ -1,0 +1,160 @@
+//! `kinesieve doctor`: whether all is there that a deployment needs.
+
+mod finding;
+mod fit;
+mod probe;
+mod stream;
+mod table;
+mod targets;
+mod transform;
+
+use std::io::{self, Write};
+
+use aws_sdk_sts::Client as Sts;
+use bytesize::ByteSize;
+use clap::Args;
+
+use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED};
+use crate::aws::{self, causes};
+use crate::settings::{Arn, CheckpointSettings, FunctionOnly, Settings, Target, check_variables};
+use crate::transform::Target as Machine;
+use finding::{Finding, Verdict};
+
+/// Check that all is there that a deployment needs
+///
+/// Takes the function's settings, as flags or from its environment variables, and looks, with the credentials at
+/// hand: whether the stream, the targets and the table are there and fit, whether each may be used in just the way in
+/// which the function does, whether the transform loads for the function's architecture, and whether memory and timeout
+/// leave room. Nothing is written anywhere: permissions are tried by requests that each service refuses for their
+/// content.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+What is found holds for the credentials at hand. The function has a role of its own: to check that one, assume it
+(aws sts assume-role) first.
+
+Exit codes:
+  0  nothing is missing
+  1  it could not start
+  2  wrong usage
+  3  something is missing
+
+Example:
+  kinesieve doctor --transform transform.cwasm --stream arn:aws:kinesis:eu-west-1:123456789012:stream/in \\
+    --output arn:aws:kinesis:eu-west-1:123456789012:stream/out --checkpoint-table positions --memory 512")]
+pub(super) struct DoctorArguments {
+    /// The ARN of the stream that the function reads
+    #[arg(long, value_name = "ARN")]
+    stream: Arn,
+
+    /// The function's architecture: arm64 or x86_64
+    #[arg(long, value_name = "ARCHITECTURE", default_value = "arm64")]
+    architecture: Machine,
+
+    /// The function's memory, in MB
+    #[arg(long, value_name = "MB", default_value = "512", value_parser = clap::value_parser!(u64).range(128..=10_240))]
+    memory: u64,
+
+    /// The function's timeout, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = clap::value_parser!(u64).range(1..=900))]
+    timeout: u64,
+
+    /// The batch size of the event source mapping
+    #[arg(long, value_name = "RECORDS", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    batch_size: u32,
+
+    /// Say it as JSON, an object a line
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    settings: Settings,
+
+    #[command(flatten)]
+    checkpoint: CheckpointSettings,
+
+    #[command(flatten)]
+    only: FunctionOnly,
+}
+
+pub(super) fn doctor(arguments: &DoctorArguments) -> anyhow::Result<u8> {
+    let routes_from_variables = check_variables(std::env::vars_os())?;
+    let settings = &arguments.settings;
+    let routes = settings.routes(&routes_from_variables)?;
+    settings.check(&routes)?;
+    arguments.checkpoint.check()?;
+    stream::check_arn(&arguments.stream)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut report = Report { json: arguments.json, is_something_missing: false };
+
+    report.say(&transform::check(settings, arguments.architecture))?;
+    let size = fit::Size {
+        memory: ByteSize::mib(arguments.memory),
+        timeout: std::time::Duration::from_secs(arguments.timeout),
+        batch_size: arguments.batch_size,
+    };
+    report.say(&fit::check(settings, &arguments.checkpoint, &arguments.only, size))?;
+    runtime.block_on(async {
+        let (who, account) = identity(&arguments.stream).await;
+        let is_known = matches!(who.verdict, Verdict::Fine);
+        report.say(&[who])?;
+        if !is_known {
+            // Each of the rest would take its time to say the same.
+            return Ok(());
+        }
+        report.say(&stream::check(&arguments.stream).await)?;
+        let output = ("output".to_owned(), settings.output.as_ref().unwrap_or(&Target::Stdout));
+        let of_routes = routes.iter().map(|(name, target)| (format!("route {name}"), *target));
+        let dead_letter = settings.dead_letter().map(|target| ("dead letters".to_owned(), target));
+        for (role, target) in std::iter::once(output).chain(of_routes).chain(dead_letter) {
+            report.say(&targets::check(&role, target).await)?;
+        }
+        if let Some(name) = &arguments.checkpoint.table {
+            let reads = arguments.checkpoint.skip_acknowledged || settings.max_attempts.is_some();
+            let table = table::Asked { name, stream: &arguments.stream, account: &account, reads };
+            report.say(&table::check(&table, arguments.checkpoint.create).await)?;
+        }
+        io::Result::Ok(())
+    })?;
+    Ok(if report.is_something_missing { NOT_ACKNOWLEDGED } else { ALL_ACKNOWLEDGED })
+}
+
+/// Whose credentials are at hand, and their account.
+async fn identity(stream: &Arn) -> (Finding, String) {
+    let client = Sts::new(&aws::config(stream).await);
+    match client.get_caller_identity().send().await {
+        Ok(who) => {
+            let name = who.arn.unwrap_or_default();
+            (Finding::fine(format!("credentials: {name}")), who.account.unwrap_or_default())
+        }
+        Err(error) => {
+            let reason = format!("{}: set a profile or credentials as the AWS SDK takes them", causes(&error));
+            (
+                Finding { what: "credentials".to_owned(), verdict: Verdict::Missing { reason, grant: None } },
+                String::new(),
+            )
+        }
+    }
+}
+
+/// Says what is found, as it is found: some requests take their time.
+struct Report {
+    json: bool,
+    is_something_missing: bool,
+}
+
+impl Report {
+    fn say(&mut self, findings: &[Finding]) -> io::Result<()> {
+        for finding in findings {
+            self.is_something_missing |= matches!(finding.verdict, Verdict::Missing { .. });
+            let mut stdout = anstream::stdout().lock();
+            if self.json {
+                serde_json::to_writer(&mut stdout, &finding.object())?;
+                stdout.write_all(b"\n")?;
+            } else {
+                writeln!(stdout, "{finding}")?;
+            }
+            stdout.flush()?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,64 @@
+//! The stream that the function reads.
+
+use aws_sdk_kinesis::Client;
+use aws_sdk_kinesis::types::{EncryptionType, ShardIteratorType, StreamStatus};
+
+use super::finding::Finding;
+use super::probe::Answer;
+use crate::aws;
+use crate::settings::{Arn, SettingsError};
+
+/// Whether an ARN is a stream's.
+pub(super) fn check_arn(arn: &Arn) -> Result<(), SettingsError> {
+    if arn.service == "kinesis" && arn.resource.starts_with("stream/") && !arn.resource.contains("/consumer/") {
+        return Ok(());
+    }
+    Err(SettingsError::Invalid {
+        name: "--stream".to_owned(),
+        reason: format!("{arn} is no stream: use arn:PARTITION:kinesis:REGION:ACCOUNT:stream/NAME"),
+    })
+}
+
+/// Whether it is there, and can be read as the event source mapping does, by the function's role.
+pub(super) async fn check(arn: &Arn) -> Vec<Finding> {
+    let client = Client::new(&aws::config(arn).await);
+    let stream = arn.to_string();
+    let mut findings = Vec::new();
+    let summary = client.describe_stream_summary().stream_arn(&stream).send().await;
+    match summary {
+        Ok(answer) => {
+            let Some(summary) = answer.stream_description_summary else { return findings };
+            let shards = summary.open_shard_count;
+            let what = format!("stream {}: {}, {shards} open shards", summary.stream_name, summary.stream_status);
+            findings.push(match summary.stream_status {
+                StreamStatus::Active | StreamStatus::Updating => Finding::fine(what),
+                _ => Finding::missing(what, "it can't be read yet, or no longer"),
+            });
+            if summary.encryption_type == Some(EncryptionType::Kms)
+                && let Some(key) = summary.key_id.filter(|key| !key.contains("alias/aws/kinesis"))
+            {
+                findings.push(Finding::care(
+                    format!("the stream's key {key}"),
+                    "the function's role needs kms:Decrypt on it, as its key policy has to allow",
+                ));
+            }
+        }
+        Err(error) => {
+            findings.push(Answer::of::<(), _>(Err(error), &[]).on("kinesis:DescribeStreamSummary", &stream));
+        }
+    }
+    let shards = client.list_shards().stream_arn(&stream).max_results(1).send().await;
+    let shard =
+        shards.as_ref().ok().and_then(|answer| answer.shards().first()).map(|shard| shard.shard_id().to_owned());
+    findings.push(Answer::of(shards, &[]).on("kinesis:ListShards", &stream));
+    let Some(shard) = shard else { return findings };
+    let request = client.get_shard_iterator().stream_arn(&stream).shard_id(shard);
+    let iterator = request.shard_iterator_type(ShardIteratorType::Latest).send().await;
+    let from = iterator.as_ref().ok().and_then(|answer| answer.shard_iterator.clone());
+    findings.push(Answer::of(iterator, &[]).on("kinesis:GetShardIterator", &stream));
+    let Some(from) = from else { return findings };
+    let records = client.get_records().stream_arn(&stream).shard_iterator(from).limit(1).send().await;
+    // One of the five reads a second that all consumers share may be one too many.
+    findings.push(Answer::of(records, &["ProvisionedThroughputExceededException"]).on("kinesis:GetRecords", &stream));
+    findings
+}

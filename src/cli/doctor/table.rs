@@ -1,0 +1,76 @@
+//! The checkpoint table.
+
+use std::time::Duration;
+
+use super::finding::{Finding, Statement, Verdict};
+use crate::checkpoint::{self, KeysError, Table, Trouble, TroubleKind};
+use crate::settings::{Arn, TableName};
+
+/// How long the table is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What is asked of a table.
+pub(super) struct Asked<'a> {
+    pub(super) name: &'a TableName,
+    pub(super) stream: &'a Arn,
+    pub(super) account: &'a str,
+    /// Whether the function reads rows.
+    pub(super) reads: bool,
+}
+
+impl Asked<'_> {
+    /// The table's ARN; where only its name is given, in the stream's region and the account at hand.
+    fn arn(&self) -> String {
+        if self.name.region().is_some() {
+            return self.name.to_string();
+        }
+        let Arn { partition, region, .. } = self.stream;
+        format!("arn:{partition}:dynamodb:{region}:{}:table/{}", self.account, self.name)
+    }
+}
+
+/// Whether it is there, has the right keys, and takes what the function does with it.
+pub(super) async fn check(asked: &Asked<'_>, is_made_by_the_function: bool) -> Vec<Finding> {
+    let arn = asked.arn();
+    let what = format!("checkpoint table {}", asked.name);
+    let table = checkpoint::open(asked.name, PATIENCE).await;
+    let mut findings = Vec::new();
+    match table.check_keys().await {
+        Ok(()) => findings.push(Finding::fine(&what)),
+        Err(KeysError::Trouble(Trouble::Missing)) if is_made_by_the_function => {
+            findings.push(Finding::fine(format!("{what}: not there yet, the function makes it")));
+            return findings;
+        }
+        Err(KeysError::Trouble(Trouble::Denied(reason))) if !is_made_by_the_function => {
+            findings.push(Finding::unknown(
+                &what,
+                format!("these credentials may not look at it, which the function need not ({reason})"),
+            ))
+        }
+        Err(error) => findings.push(Finding::missing(&what, error.to_string())),
+    }
+    findings.push(permission(table.try_write().await, "dynamodb:UpdateItem", &arn));
+    if asked.reads {
+        findings.push(permission(try_read(&table).await, "dynamodb:GetItem", &arn));
+    }
+    findings
+}
+
+async fn try_read(table: &Table) -> Result<(), Trouble> {
+    table.read("kinesieve-doctor", "none").await.map(drop)
+}
+
+fn permission(outcome: Result<(), Trouble>, action: &str, arn: &str) -> Finding {
+    let what = format!("{action} on {arn}");
+    match outcome {
+        Ok(()) => Finding::fine(what),
+        Err(Trouble::Denied(reason)) => {
+            let grant = Some(Statement::allowing(action, arn));
+            Finding { what, verdict: Verdict::Missing { reason, grant } }
+        }
+        Err(trouble) if matches!(trouble.kind(), TroubleKind::Missing | TroubleKind::Refused) => {
+            Finding::missing(what, trouble.to_string())
+        }
+        Err(trouble) => Finding::unknown(what, trouble.to_string()),
+    }
+}

@@ -1,0 +1,51 @@
+//! The transform, for the function's architecture.
+
+use super::finding::Finding;
+use crate::settings::Settings;
+use crate::transform::{Guest, Limits, Manifest, Target, Transform, check_precompiled};
+
+/// Whether the transform can be loaded and configured.
+pub(super) fn check(settings: &Settings, architecture: Target) -> Vec<Finding> {
+    let path = &settings.transform;
+    let what = format!("transform {}", path.display());
+    let mut findings = Vec::new();
+    match check_precompiled(path) {
+        Err(error) => return vec![Finding::missing(what, error.to_string())],
+        Ok(None) => findings.push(Finding::care(
+            &what,
+            format!("it is a component, and the packaged function has no compiler: `kinesieve build {} --target {architecture}`", path.display()),
+        )),
+        Ok(Some(Manifest { target, engine, built_by, .. })) => {
+            if target != architecture.as_str() {
+                return vec![Finding::missing(what, format!("it is precompiled for {target}, the function is {architecture}"))];
+            }
+            let here = Target::of_this_machine();
+            if target != here {
+                let reason = format!("precompiled for {target} by {built_by} ({engine}), it can't be run on this {here}");
+                return vec![Finding::fine(format!("{what}: its digest is right")), Finding::unknown(what, reason)];
+            }
+        }
+    }
+    findings.extend(start(settings, &what));
+    findings
+}
+
+/// Starts it with its settings, as the function does.
+fn start(settings: &Settings, what: &str) -> Vec<Finding> {
+    let transform_settings = match settings.transform_settings() {
+        Ok(transform_settings) => transform_settings,
+        Err(error) => return vec![Finding::missing(what, error.to_string())],
+    };
+    let limits = Limits {
+        event_time: settings.event_timeout,
+        memory: usize::try_from(settings.memory_limit.as_u64()).unwrap_or(usize::MAX),
+    };
+    let started = Transform::load(&settings.transform).map_err(|error| error.to_string()).and_then(|transform| {
+        let digest = transform.digest().to_owned();
+        Guest::start(&transform, limits, &transform_settings).map(|_| digest).map_err(|error| error.to_string())
+    });
+    match started {
+        Ok(digest) => vec![Finding::fine(format!("{what}: it starts with its settings ({digest})"))],
+        Err(reason) => vec![Finding::missing(what, reason)],
+    }
+}

@@ -1,0 +1,160 @@
+//! `kinesieve doctor`: what a deployment needs, looked at with the credentials at hand.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::events::STREAM_ARN;
+use crate::support::moto::Moto;
+use crate::support::positions::Positions;
+use crate::support::services::{Faults, Service, Stub};
+use crate::support::{guest_file, kinesieve, stderr, stdout};
+
+const ACCOUNT: &str = "123456789012";
+
+/// The command at a server, for a transform that this machine can run.
+fn doctor(moto: &Moto, stream: &str, arguments: &[&str]) -> Command {
+    let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+    let mut command =
+        kinesieve(&["doctor", "--json", "--architecture", architecture, "--stream", stream, "--transform"]);
+    command
+        .arg(guest_file("keep"))
+        .args(arguments)
+        .env("AWS_ENDPOINT_URL", moto.endpoint())
+        .env("AWS_REGION", "eu-west-1")
+        .env("AWS_ACCESS_KEY_ID", "id")
+        .env("AWS_SECRET_ACCESS_KEY", "key");
+    command
+}
+
+/// What is found, and the exit code.
+fn findings(command: &mut Command) -> (Vec<Value>, Option<i32>) {
+    let output = command.output().expect("it runs");
+    let findings = stdout(&output).lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    (findings, output.status.code())
+}
+
+/// What was looked at, of those with this verdict.
+fn of_verdict<'a>(findings: &'a [Value], verdict: &str) -> Vec<&'a str> {
+    let with_verdict = findings.iter().filter(|finding| finding["verdict"] == verdict);
+    with_verdict.map(|finding| finding["what"].as_str().expect("text")).collect()
+}
+
+#[test]
+fn where_all_is_there_nothing_is_missing_and_nothing_is_put_anywhere() {
+    let positions = Positions::new();
+    let moto = &positions.moto;
+    let stream = moto.create_stream("doctor-in", 2);
+    let output = moto.create_stream("doctor-out", 1);
+    let queue = moto.create_queue("doctor-dead");
+    moto.create_bucket("doctor-bucket");
+    let firehose = moto.create_firehose("doctor-firehose", "doctor-bucket");
+    let arguments = [
+        ["--output", &output],
+        ["--dead-letter", &queue],
+        ["--route", "a=arn:aws:s3:::doctor-bucket/prefix"],
+        ["--route", &format!("b={firehose}")],
+        ["--checkpoint-table", &positions.name],
+        ["--skip-acknowledged", "true"],
+    ];
+    let (found, code) = findings(&mut doctor(moto, &stream, arguments.as_flattened()));
+    assert_eq!((of_verdict(&found, "missing"), of_verdict(&found, "unknown"), code), (vec![], vec![], Some(0)));
+    let fine = of_verdict(&found, "ok").join("\n");
+    for looked_at in [
+        "stream doctor-in: ACTIVE, 2 open shards",
+        "kinesis:GetRecords on",
+        &format!("kinesis:PutRecords on {output}"),
+        &format!("sqs:SendMessage on {queue}"),
+        "s3:PutObject on arn:aws:s3:::doctor-bucket/prefix/*",
+        "firehose:PutRecordBatch on",
+        &format!("dynamodb:UpdateItem on arn:aws:dynamodb:eu-west-1:{ACCOUNT}:table/{}", positions.name),
+        "dynamodb:GetItem on",
+        "it starts with its settings (sha256:",
+    ] {
+        assert!(fine.contains(looked_at), "{looked_at} is not in\n{fine}");
+    }
+    assert!(moto.stream_records("doctor-out").is_empty());
+    assert!(moto.take_messages("doctor-dead").is_empty());
+    assert!(moto.objects("doctor-bucket").values().all(Vec::is_empty), "{:?}", moto.objects("doctor-bucket").keys());
+    let items = crate::support::block_on(positions.client().scan().table_name(&positions.name).send());
+    assert_eq!(items.expect("an answer").count, 0);
+}
+
+#[test]
+fn what_is_not_there_is_named() {
+    let moto = Moto::shared();
+    let queue = format!("arn:aws:sqs:eu-west-1:{ACCOUNT}:nobodys");
+    let (found, code) =
+        findings(&mut doctor(&moto, STREAM_ARN, &["--output", &queue, "--checkpoint-table", "nobodys-table"]));
+    let missing = of_verdict(&found, "missing").join("\n");
+    for name in [STREAM_ARN, "output: arn:aws:sqs", "checkpoint table nobodys-table"] {
+        assert!(missing.contains(name), "{name} is not in\n{missing}");
+    }
+    assert_eq!(code, Some(3));
+    let made = ["--output", "none", "--checkpoint-table", "nobodys-table", "--checkpoint-create", "true"];
+    let (found, _) = findings(&mut doctor(&moto, STREAM_ARN, &made));
+    assert!(of_verdict(&found, "ok").join("\n").contains("not there yet, the function makes it"));
+}
+
+#[test]
+fn a_permission_that_is_missing_comes_with_the_statement_that_grants_it() {
+    let denied = || Faults { always: Some("AccessDeniedException"), ..Faults::default() };
+    let (kinesis, table) = (Stub::start(Service::Kinesis, denied(), 1), Stub::start(Service::DynamoDb, denied(), 1));
+    let moto = Moto::shared();
+    let output = format!("arn:aws:kinesis:eu-west-1:{ACCOUNT}:stream/out");
+    let mut command = doctor(&moto, STREAM_ARN, &["--output", &output, "--checkpoint-table", "positions"]);
+    command.env("AWS_ENDPOINT_URL_KINESIS", kinesis.endpoint()).env("AWS_ENDPOINT_URL_DYNAMODB", table.endpoint());
+    let (found, code) = findings(&mut command);
+    let grants: Vec<String> =
+        found.iter().filter_map(|finding| finding.get("grant")).map(ToString::to_string).collect();
+    let table_arn = format!("arn:aws:dynamodb:eu-west-1:{ACCOUNT}:table/positions");
+    let statement =
+        |action: &str, resource: &str| format!(r#"{{"Action":"{action}","Effect":"Allow","Resource":"{resource}"}}"#);
+    let expected = [
+        statement("kinesis:DescribeStreamSummary", STREAM_ARN),
+        statement("kinesis:ListShards", STREAM_ARN),
+        statement("kinesis:PutRecords", &output),
+        statement("dynamodb:UpdateItem", &table_arn),
+    ];
+    assert_eq!((grants, code), (expected.to_vec(), Some(3)));
+    // Whether the output is there need not be known to the function.
+    assert_eq!(of_verdict(&found, "unknown"), [format!("output: {output}"), "checkpoint table positions".to_owned()]);
+}
+
+#[test]
+fn a_transform_for_another_architecture_is_missing() {
+    let moto = Moto::shared();
+    let folder = tempfile::tempdir().expect("a folder");
+    let precompiled = folder.path().join("transform.cwasm").display().to_string();
+    let built = kinesieve(&["build", &guest_file("keep").display().to_string()])
+        .args(["--target", "arm64", "--output", &precompiled])
+        .output()
+        .expect("it runs");
+    assert!(built.status.success(), "{}", stderr(&built));
+    for (architecture, verdict) in [("x86_64", "missing"), ("arm64", "ok")] {
+        let mut command = kinesieve(&["doctor", "--json", "--output", "none", "--stream", STREAM_ARN]);
+        command.args(["--transform", &precompiled, "--architecture", architecture]);
+        command
+            .env("AWS_ENDPOINT_URL", moto.endpoint())
+            .env("AWS_ACCESS_KEY_ID", "id")
+            .env("AWS_SECRET_ACCESS_KEY", "key");
+        let (found, _) = findings(&mut command);
+        assert_eq!(found[0]["verdict"], verdict, "{}", found[0]);
+    }
+}
+
+#[test]
+fn without_credentials_that_anyone_takes_nothing_else_is_asked() {
+    let mut command = doctor(&Moto::shared(), STREAM_ARN, &["--output", "none"]);
+    let (found, code) = findings(command.env("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1"));
+    assert_eq!(of_verdict(&found, "missing"), ["credentials"]);
+    assert_eq!((found.last().map(|last| last["what"].clone()), code), (Some("credentials".into()), Some(3)));
+}
+
+#[test]
+fn a_stream_that_is_none_is_refused_at_once() {
+    let queue = format!("arn:aws:sqs:eu-west-1:{ACCOUNT}:queue");
+    let output = doctor(&Moto::shared(), &queue, &["--output", "none"]).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("stream/NAME"), "{}", stderr(&output));
+}
