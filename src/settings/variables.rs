@@ -15,6 +15,9 @@ pub const PREFIX: &str = "KINESIEVE_";
 /// What the name of a route's variable starts with.
 const ROUTE_PREFIX: &str = "KINESIEVE_ROUTE_";
 
+/// Several routes at once, NAME=TARGET separated by commas: a template can't make names of variables.
+const ROUTES: &str = "KINESIEVE_ROUTES";
+
 impl FunctionSettings {
     /// Reads the settings, and the routes, from variables. A variable that is empty counts as not
     /// set, since a template can't leave one out.
@@ -63,12 +66,17 @@ pub fn check_variables(variables: impl IntoIterator<Item = (OsString, OsString)>
         if !name.starts_with(PREFIX) || known.contains(&name) || value.is_empty() {
             continue;
         }
+        let invalid = |reason| SettingsError::Invalid { name: name.clone(), reason };
+        if name == ROUTES {
+            for route in value.to_string_lossy().split(',') {
+                routes.push(route.trim().parse().map_err(invalid)?);
+            }
+            continue;
+        }
         let Some(route_name) = name.strip_prefix(ROUTE_PREFIX) else {
             return Err(SettingsError::Unknown { nearest: nearest(&name, &known), name });
         };
-        let route = Route::new(route_name, &value.to_string_lossy())
-            .map_err(|reason| SettingsError::Invalid { name: name.clone(), reason })?;
-        routes.push(route);
+        routes.push(Route::new(route_name, &value.to_string_lossy()).map_err(invalid)?);
     }
     Ok(routes)
 }
@@ -184,5 +192,20 @@ mod tests {
         let (_, routes) =
             read(&[LEAST.as_slice(), &[("KINESIEVE_ROUTE_BIG_ORDERS", "stdout")]].concat()).expect("settings");
         assert_eq!(routes[0].name, "big-orders");
+    }
+
+    #[test]
+    fn several_routes_fit_into_one_variable() {
+        let several = ("KINESIEVE_ROUTES", "audit=stdout, big=arn:aws:s3:::bucket/prefix");
+        let (settings, routes) =
+            read(&[LEAST.as_slice(), &[several, ("KINESIEVE_ROUTE_SMALL", "none")]].concat()).expect("settings");
+        let names: Vec<&str> = settings.common.routes(&routes).expect("routes").into_keys().collect();
+        assert_eq!(names, ["audit", "big", "small"]);
+        assert!(
+            message(&[("KINESIEVE_ROUTES", "audit=stdout,big")]).starts_with("KINESIEVE_ROUTES: \"big\" is no route")
+        );
+        let (settings, routes) =
+            read(&[LEAST.as_slice(), &[several, ("KINESIEVE_ROUTE_BIG", "none")]].concat()).expect("settings");
+        assert!(settings.common.routes(&routes).is_err(), "big is given twice");
     }
 }

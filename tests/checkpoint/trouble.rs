@@ -1,21 +1,24 @@
 //! A table that is missing, refuses, throttles or hangs: the batch goes on, in time, and the log says why once.
 
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kinesieve::checkpoint::{Mirror, Noted, TroubleKind};
-use kinesieve::processor::RetryLimits;
+use kinesieve::processor::{Deadline, RetryLimits};
+use kinesieve::transform::Limits;
 use serde_json::Value;
 
 use super::Stage;
 use crate::support::emulator::Emulator;
-use crate::support::events::{event, sequence_number};
+use crate::support::events::{batch, event, sequence_number};
 use crate::support::guest_file;
 use crate::support::positions::{Positions, manner, table_at, units};
 use crate::support::process::wait_until;
 use crate::support::runtime_api::RuntimeApi;
 use crate::support::services::{Faults, Service, Stub};
-use crate::support::{in_lambda, positions};
+use crate::support::sinks::{Hanging, Recorder};
+use crate::support::{Scripted, block_on, in_lambda, positions};
 
 const ALL_DONE: &str = r#"{"batchItemFailures":[]}"#;
 
@@ -113,6 +116,19 @@ fn the_answer_comes_before_lambdas_deadline_whatever_the_table_does() {
     let _ = function.wait();
     assert!(posted.body.contains(&sequence_number(1)), "{}", posted.body);
     assert!(posted.time_left.is_some_and(|left| left > Duration::ZERO), "it came too late: {:?}", posted.time_left);
+}
+
+/// Of the time between interruption and answer, a part is the table's, however long a target takes.
+#[test]
+fn a_target_that_hangs_up_to_the_deadline_leaves_time_for_the_position() {
+    let positions = Positions::new();
+    let (output, side) = (Arc::new(Hanging), Arc::<Recorder>::default());
+    let processor = Scripted::new(Limits::default()).processor_of(output, side, None).with_mirror(positions.mirror());
+    let now = Instant::now();
+    let deadline = Deadline { interrupt_at: now + Duration::from_millis(300), answer_by: now + Duration::from_secs(6) };
+    let report = block_on(processor.process(Arc::new(batch(&["drop", "keep"])), Some(deadline)));
+    assert_eq!((report.stop.map(|stop| stop.index), report.checkpoint), (Some(1), Some(Noted::Written)));
+    assert_eq!(positions.position(), Some(sequence_number(0)));
 }
 
 #[test]
