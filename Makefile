@@ -48,7 +48,7 @@ demo: tools-lambda build guests ## Run a batch through the function under a loca
 		--function target/release/kinesieve-lambda --transform "$(SAMPLE)"
 
 .PHONY: test
-test: tools fmt-check lint-template guests lint test-root test-transforms ## Run every check and every test
+test: tools fmt-check lint-template guests lint test-root test-transforms test-package ## Run every check and every test
 	@printf '\nOK: every check and every test passed\n'
 
 .PHONY: bench
@@ -78,7 +78,7 @@ build-KinesieveFunction: tools-lambda package-arguments $(if $(filter $(SAMPLE),
 	$(call say,Compiling $(TRANSFORM) for $(ARCH))
 	cargo build --release --bin kinesieve
 	$(KINESIEVE) build "$(TRANSFORM)" --target $(ARCH) --output "$(ARTIFACTS_DIR)/transform.cwasm"
-	@cd "$(ARTIFACTS_DIR)" && ls -l bootstrap transform.cwasm transform.cwasm.json
+	$(PYTHON) scripts/describe_package.py "$(ARTIFACTS_DIR)" $(ARCH)
 
 .PHONY: package-arguments
 package-arguments:
@@ -115,15 +115,7 @@ lint-template: tools-template
 	$(call say,Is template.yaml valid as it is and as it expands?)
 	AWS_DEFAULT_REGION=eu-west-1 AWS_EC2_METADATA_DISABLED=true SAM_CLI_TELEMETRY=0 \
 		$(VENV)/bin/sam validate --lint --template template.yaml
-	grep -v '^#' scripts/template_cases.txt | while read -r case; do \
-		$(VENV)/bin/python scripts/expand_template.py template.yaml $${case#! } > .tools/template.json; \
-		findings=$$($(VENV)/bin/cfn-lint --non-zero-exit-code informational .tools/template.json) && found=0 || found=1; \
-		case "$$case$$found" in \
-			!*1 | [^!]*0) ;; \
-			!*) echo "template.yaml takes what it has to refuse: $$case" >&2; exit 1;; \
-			*) echo "template.yaml with $$case: $$findings" >&2; exit 1;; \
-		esac; \
-	done
+	$(VENV)/bin/python scripts/check_template.py template.yaml scripts/template_cases.yaml
 
 .PHONY: test-root
 test-root: tools-lambda tools-emulators guests
@@ -134,6 +126,16 @@ test-root: tools-lambda tools-emulators guests
 test-transforms:
 	$(call say,Tests of the SDK and the sample transforms as native code)
 	cd transforms && cargo test --release --workspace
+
+# As a deployment does it, for both architectures. Only one of the two can run here; the other is looked at.
+.PHONY: test-package
+test-package: tools-lambda tools-template guests
+	for arch in x86_64 arm64; do \
+		ARCH=$$arch AWS_DEFAULT_REGION=eu-west-1 SAM_CLI_TELEMETRY=0 \
+			$(VENV)/bin/sam build --build-dir .aws-sam/$$arch && \
+		$(PYTHON) scripts/check_package.py .aws-sam/$$arch/KinesieveFunction $$arch \
+			--cargo-lambda "$(CARGO_LAMBDA)" --component "$(SAMPLE)" || exit 1; \
+	done
 
 .PHONY: clean
 clean: ## Remove what was built; the tools stay

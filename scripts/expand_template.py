@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Expands template.yaml into the CloudFormation template that a deployment would make of it.
 
 A linter of the SAM file alone lets wrong values pass (a BatchSize of 10001, say), since it knows little of
@@ -42,15 +41,3 @@ def expand(template_path, parameters):
     # The translator wants to know a region, and looks for one in the configuration of the machine otherwise.
     os.environ.setdefault("AWS_DEFAULT_REGION", "eu-west-1")
     return transform(template, parameters, NoManagedPolicies())
-
-
-def main():
-    if len(sys.argv) < 2 or not all("=" in argument for argument in sys.argv[2:]):
-        raise SystemExit(__doc__)
-    parameters = dict(argument.split("=", 1) for argument in sys.argv[2:])
-    json.dump(expand(sys.argv[1], parameters), sys.stdout, indent=2)
-    print()
-
-
-if __name__ == "__main__":
-    main()
