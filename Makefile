@@ -18,6 +18,8 @@ PYTHON ?= python3
 ARCH ?= arm64
 # The transform that is packaged with the function.
 TRANSFORM ?= $(SAMPLE)
+# How often `make test-package` starts what is packaged, to say how long a start takes.
+STARTS ?= 5
 
 VENV := $(CURDIR)/.tools/venv
 CARGO_LAMBDA := $(VENV)/bin/cargo-lambda
@@ -134,7 +136,7 @@ test-package: tools-lambda tools-template guests
 		ARCH=$$arch AWS_DEFAULT_REGION=eu-west-1 SAM_CLI_TELEMETRY=0 \
 			$(VENV)/bin/sam build --build-dir .aws-sam/$$arch && \
 		$(PYTHON) scripts/check_package.py .aws-sam/$$arch/KinesieveFunction $$arch \
-			--cargo-lambda "$(CARGO_LAMBDA)" --component "$(SAMPLE)" || exit 1; \
+			--cargo-lambda "$(CARGO_LAMBDA)" --component "$(SAMPLE)" --starts $(STARTS) || exit 1; \
 	done
 
 .PHONY: clean
