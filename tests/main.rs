@@ -12,6 +12,7 @@ mod pace;
 mod patience;
 mod precompiled;
 mod promise;
+mod put;
 mod redrive;
 mod sandbox;
 mod services;

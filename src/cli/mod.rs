@@ -4,6 +4,7 @@
 mod build;
 mod foreign;
 mod progress;
+mod put;
 mod redrive;
 mod run;
 mod status;
@@ -34,6 +35,7 @@ struct Arguments {
 enum Command {
     Run(Box<run::RunArguments>),
     Redrive(Box<redrive::RedriveArguments>),
+    Put(put::PutArguments),
     Status(status::StatusArguments),
     #[cfg(feature = "compiler")]
     Build(build::BuildArguments),
@@ -48,6 +50,7 @@ pub fn main() -> ExitCode {
     let outcome = match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Redrive(arguments) => redrive::redrive(&arguments),
+        Command::Put(arguments) => put::put(&arguments),
         Command::Status(arguments) => status::status(&arguments),
         #[cfg(feature = "compiler")]
         Command::Build(arguments) => build::build(&arguments),
