@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::support::kinesis_local::KinesisLocal;
@@ -185,6 +187,19 @@ fn a_record_that_is_too_large_stops_before_anything_behind_it() {
     assert!(said(&output).contains("go on with --from-line 2"), "{}", said(&output));
 }
 
+/// Below 1 MiB nobody knows beforehand what a stream refuses: the rest of its request is put by then.
+#[test]
+fn what_is_put_behind_a_refused_record_is_counted() {
+    let stub = stream();
+    stub.set_record_limit(100);
+    let output = with_input(&mut put(&stub, &[]), format!("one\n{}\nthree\nfour\n", "x".repeat(200)).as_bytes());
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    assert_eq!(stub.puts().len(), 3);
+    let told = "go on with --from-line 2, or behind it with --from-line 3: 2 records behind it that are put already then \
+                come twice";
+    assert!(said(&output).ends_with(told), "{}", said(&output));
+}
+
 #[test]
 fn a_stream_that_is_not_there_or_may_not_be_written_to_is_said_with_what_to_do() {
     let refused = |code| {
@@ -272,6 +287,32 @@ fn no_more_are_put_than_the_rate_allows() {
     assert_eq!((output.status.code(), stub.puts().len()), (Some(0), 60), "{}", stderr(&output));
     assert!(started.elapsed() >= Duration::from_millis(1100), "{:?}", started.elapsed());
     assert!(stub.requests().iter().all(|request| request.len() <= 5));
+}
+
+/// An input that never ends must not fill the memory while the stream takes nothing.
+#[test]
+fn no_more_is_read_than_can_be_put() {
+    let stub = Stub::start(Service::Kinesis, Faults { hangs: 1.0, ..Faults::default() }, 0);
+    let mut child = piped(&mut put(&stub, &[]));
+    let mut input = child.stdin.take().expect("an input");
+    let written = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&written);
+    let writer = std::thread::spawn(move || {
+        let line = format!("{}\n", "x".repeat(999));
+        while input.write_all(line.as_bytes()).is_ok() {
+            count.fetch_add(line.len(), Ordering::Relaxed);
+        }
+    });
+    wait_until("a request is on its way", || !stub.requests().is_empty());
+    wait_until("the input has to wait", || {
+        let before = written.load(Ordering::Relaxed);
+        std::thread::sleep(Duration::from_millis(500));
+        written.load(Ordering::Relaxed) == before
+    });
+    assert!(written.load(Ordering::Relaxed) < 24 << 20, "{} bytes were read", written.load(Ordering::Relaxed));
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    writer.join().expect("no panic");
 }
 
 #[test]
