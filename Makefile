@@ -44,9 +44,9 @@ help: ## List the targets
 # --- To run ---
 
 .PHONY: demo
-demo: tools-lambda build guests ## Run a batch through the function under a local Lambda runtime
+demo: tools-lambda tools-emulators build guests ## Run the function under a local Lambda runtime, and streams locally
 	$(call say,The demo)
-	@$(PYTHON) demo/demo.py --cargo-lambda "$(CARGO_LAMBDA)" --kinesieve "$(KINESIEVE)" \
+	@$(PYTHON) demo/demo.py --cargo-lambda "$(CARGO_LAMBDA)" --kinesis-local "$(KINESIS_LOCAL)" --kinesieve "$(KINESIEVE)" \
 		--function target/release/kinesieve-lambda --transform "$(SAMPLE)"
 
 .PHONY: test

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Kinesieve at work: a batch with poisoned records through the function, under a local Lambda runtime.
+"""Kinesieve at work: a batch with poisoned records through the function, under a local Lambda runtime, and records
+from stream to stream on the command line, with a local Kinesis.
 
 Shows what comes out, and checks that every record is accounted for. Exits with 1 if one is not.
 """
@@ -17,7 +18,10 @@ import batch
 import terminal
 from accounts import Wrong
 from acts import Acts
-from local_lambda import Emulator, LambdaError
+from local_kinesis import LocalKinesis
+from local_lambda import Emulator
+from programs import ProgramError
+from streams import SHARDS, StreamAct
 
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
 # Relative, so that settings and commands are shown as a person in the repository would type them.
@@ -32,7 +36,7 @@ def _precompile(kinesieve, transform):
     started = time.perf_counter()
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise LambdaError(f"`kinesieve build` ended with status {done.returncode}:\n{done.stdout}{done.stderr}")
+        raise ProgramError(f"`kinesieve build` ended with status {done.returncode}:\n{done.stdout}{done.stderr}")
     milliseconds = (time.perf_counter() - started) * 1000
     print(f"{transform.name} was compiled for this machine in {milliseconds:.0f} ms, to load at once.")
     return compiled
@@ -42,6 +46,7 @@ def _arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name, help_text in [
         ("cargo-lambda", "the cargo-lambda executable"),
+        ("kinesis-local", "the main.js of kinesis-local"),
         ("kinesieve", "the command line"),
         ("function", "the Lambda function"),
         ("transform", "the transform, drop_and_redact.wasm"),
@@ -69,7 +74,9 @@ def _run(arguments):
         f"  --transform-settings '{batch.TRANSFORM_SETTINGS}' \\\n"
         f"  --output file:{outputs} --dead-letter file:{dead_letters}"
     )
-    print(f"\nWhat the function wrote, and its log, are in {_OUT}.")
+    with LocalKinesis(arguments.kinesis_local, SHARDS, _OUT) as kinesis:
+        StreamAct(kinesis, arguments.kinesieve, transform, acts.records, _OUT).between_two_streams()
+    print(f"\nWhat the programs wrote, and their logs, are in {_OUT}.")
 
 
 def _end_in_order(signal_number, _frame):
@@ -89,7 +96,7 @@ def main():
         if len(problems) > _PROBLEMS_SHOWN:
             terminal.wrong(f"and {len(problems) - _PROBLEMS_SHOWN} more")
         sys.exit(1)
-    except LambdaError as error:
+    except ProgramError as error:
         print(f"\n{terminal.paint('error', 'red')}  {error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:

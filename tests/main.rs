@@ -13,6 +13,7 @@ mod pace;
 mod patience;
 mod precompiled;
 mod promise;
+mod put;
 mod redrive;
 mod sandbox;
 mod services;

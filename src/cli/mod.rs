@@ -5,6 +5,7 @@ mod build;
 mod doctor;
 mod foreign;
 mod progress;
+mod put;
 mod redrive;
 mod run;
 mod status;
@@ -35,6 +36,7 @@ struct Arguments {
 enum Command {
     Run(Box<run::RunArguments>),
     Redrive(Box<redrive::RedriveArguments>),
+    Put(put::PutArguments),
     Status(status::StatusArguments),
     Doctor(Box<doctor::DoctorArguments>),
     #[cfg(feature = "compiler")]
@@ -50,6 +52,7 @@ pub fn main() -> ExitCode {
     let outcome = match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Redrive(arguments) => redrive::redrive(&arguments),
+        Command::Put(arguments) => put::put(&arguments),
         Command::Status(arguments) => status::status(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments),
         #[cfg(feature = "compiler")]

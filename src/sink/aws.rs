@@ -27,7 +27,7 @@ where
     if is_invalid(code) || status == 413 {
         Sent::Invalid(reason)
     } else if is_hopeless(code) {
-        Sent::Hopeless(reason)
+        Sent::Hopeless { code: Some(code.to_owned()), reason }
     } else {
         // Throttling in its many names, expired credentials that are renewed, a stream that is being
         // updated, and whatever else passes.

@@ -61,7 +61,7 @@ impl Service for Firehose {
             outputs.iter().map(|output| Record::builder().data(Blob::new(output.data)).build()).collect();
         let records = match records {
             Ok(records) => records,
-            Err(error) => return Sent::Hopeless(error.to_string()),
+            Err(error) => return Sent::Hopeless { code: None, reason: error.to_string() },
         };
         let call = self.client.put_record_batch().delivery_stream_name(&self.name).set_records(Some(records));
         match call.send().await {

@@ -11,7 +11,7 @@ use aws_sdk_kinesis::types::{PutRecordsRequestEntry, PutRecordsResultEntry};
 use super::queue::{RequestLimits, Said};
 use super::requests::{Sent, Service, deliver};
 use super::{Answering, Output, Sink, aws};
-use crate::settings::{Arn, Order};
+use crate::settings::{Arn, Order, StreamName};
 
 /// Bytes of a record with its key, where the stream allows as much (Kinesis Data Streams, PutRecords).
 const RECORD_BYTES: usize = 10 << 20;
@@ -23,7 +23,7 @@ const KEY_CHARACTERS: usize = 256;
 #[derive(Debug)]
 pub struct Kinesis {
     client: Client,
-    stream_arn: String,
+    stream: StreamName,
     order: Order,
 }
 
@@ -31,8 +31,13 @@ impl Kinesis {
     /// A stream, by a client for its region. Retries are ours, since only we know the order that they
     /// have to keep, so the client's own are switched off.
     pub fn new(config: &SdkConfig, stream: &Arn, order: Order) -> Self {
+        Self::named(config, StreamName::from(stream), order)
+    }
+
+    /// The same, where the stream may be known by its name alone.
+    pub fn named(config: &SdkConfig, stream: StreamName, order: Order) -> Self {
         let config = aws_sdk_kinesis::config::Builder::from(config).retry_config(RetryConfig::disabled()).build();
-        Self { client: Client::from_conf(config), stream_arn: stream.to_string(), order }
+        Self { client: Client::from_conf(config), stream, order }
     }
 }
 
@@ -71,9 +76,14 @@ impl Service for Kinesis {
         // The two required members are set in the lines above.
         let entries: Vec<_> = match entries.collect() {
             Ok(entries) => entries,
-            Err(error) => return Sent::Hopeless(error.to_string()),
+            Err(error) => return Sent::Hopeless { code: None, reason: error.to_string() },
         };
-        match self.client.put_records().stream_arn(&self.stream_arn).set_records(Some(entries)).send().await {
+        let request = self.client.put_records().set_records(Some(entries));
+        let request = match &self.stream {
+            StreamName::Arn(arn) => request.stream_arn(arn.to_string()),
+            StreamName::Name(name) => request.stream_name(name),
+        };
+        match request.send().await {
             Ok(output) => Sent::Answered(output.records().iter().map(said).collect()),
             Err(error) => aws::failed(&error),
         }

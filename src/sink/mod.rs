@@ -85,12 +85,15 @@ pub struct Answer {
     pub deliveries: Vec<Delivery>,
     /// How many outputs went again after the target refused them, each counted as often as it did.
     pub retries: u64,
+    /// The service's code for the error that ended the delivery, if it is one that stays until somebody
+    /// changes something: a permission, a name, a key.
+    pub lasting_error: Option<String>,
 }
 
 impl Answer {
     /// The same for all outputs, at the first try.
     pub fn of_all(count: usize, delivery: Delivery) -> Self {
-        Self { deliveries: vec![delivery; count], retries: 0 }
+        Self { deliveries: vec![delivery; count], ..Self::default() }
     }
 }
 

@@ -45,7 +45,12 @@ pub(super) enum Sent {
     /// The service finds something wrong in it.
     Invalid(String),
     /// No request will go through, until somebody changes something.
-    Hopeless(String),
+    Hopeless {
+        /// The service's code for it, if it was the service that refused.
+        code: Option<String>,
+        /// Why, for a person.
+        reason: String,
+    },
 }
 
 /// Delivers outputs, by as many requests as it takes.
@@ -120,9 +125,9 @@ pub(super) async fn deliver<S: Service>(
                 queue.invalid(&request, &reason);
                 Duration::ZERO
             }
-            Sent::Hopeless(reason) => {
+            Sent::Hopeless { code, reason } => {
                 queue.refuse(&request, &reason);
-                return queue.finish("the service refuses it");
+                return Answer { lasting_error: code, ..queue.finish("the service refuses it") };
             }
         };
         pause_ends = pause_ends.max(Instant::now() + pause);

@@ -122,7 +122,7 @@ impl Service for Upload<'_> {
             Ok(_) => Sent::Answered(vec![Said::Taken; outputs.len()]),
             Err(error) => match aws::failed(&error) {
                 // An object can't be taken apart: its parts would have the same key.
-                Sent::Invalid(reason) => Sent::Hopeless(reason),
+                Sent::Invalid(reason) => Sent::Hopeless { code: None, reason },
                 sent => sent,
             },
         }

@@ -93,7 +93,7 @@ impl Service for Sqs {
             outputs.iter().enumerate().map(|(place, output)| self.entry(place, output)).collect();
         let entries = match entries {
             Ok(entries) => entries,
-            Err(reason) => return Sent::Hopeless(reason),
+            Err(reason) => return Sent::Hopeless { code: None, reason },
         };
         match self.client.send_message_batch().queue_url(&self.url).set_entries(Some(entries)).send().await {
             Ok(output) => Sent::Answered(said(&output, outputs.len())),

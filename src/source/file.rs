@@ -59,6 +59,15 @@ impl FileSource {
         Ok(Self { name, bytes, bytes_read, batches })
     }
 
+    /// Batches of lines hold no more than this.
+    #[must_use]
+    pub fn in_batches_of(mut self, records: usize, payload_bytes: usize) -> Self {
+        if let Batches::Lines(lines) = &mut self.batches {
+            lines.set_limits(records, payload_bytes);
+        }
+        self
+    }
+
     /// The next batch; none at the end.
     ///
     /// # Errors

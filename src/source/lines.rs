@@ -20,11 +20,24 @@ pub(super) struct Lines {
     reader: BufReader<Box<dyn Read + Send>>,
     stream_arn: String,
     lines_read: u64,
+    most_records: usize,
+    most_bytes: usize,
 }
 
 impl Lines {
     pub(super) fn new(input: Box<dyn Read + Send>, stream_arn: String) -> Self {
-        Self { reader: BufReader::with_capacity(BUFFER_BYTES, input), stream_arn, lines_read: 0 }
+        Self {
+            reader: BufReader::with_capacity(BUFFER_BYTES, input),
+            stream_arn,
+            lines_read: 0,
+            most_records: MAX_RECORDS,
+            most_bytes: MAX_PAYLOAD_BYTES,
+        }
+    }
+
+    /// What a batch holds at most, from now on.
+    pub(super) fn set_limits(&mut self, records: usize, payload_bytes: usize) {
+        (self.most_records, self.most_bytes) = (records, payload_bytes);
     }
 
     /// The lines at hand, up to a full batch; none at the end of the input. A pipe that falls quiet
@@ -32,7 +45,7 @@ impl Lines {
     pub(super) fn next_batch(&mut self) -> io::Result<Option<Batch>> {
         let mut batch = Batch::builder(&self.stream_arn, LOCAL_SHARD);
         let mut payload = Vec::new();
-        while batch.len() < MAX_RECORDS && batch.payload_bytes() < MAX_PAYLOAD_BYTES {
+        while batch.len() < self.most_records && batch.payload_bytes() < self.most_bytes {
             let has_to_wait = !self.reader.buffer().contains(&b'\n');
             if has_to_wait && !batch.is_empty() {
                 break;

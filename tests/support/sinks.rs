@@ -77,7 +77,7 @@ impl Sink for Recorder {
                 }
             }
         });
-        Box::pin(std::future::ready(Answer { deliveries: results.collect(), retries: 0 }))
+        Box::pin(std::future::ready(Answer { deliveries: results.collect(), ..Answer::default() }))
     }
 }
 

@@ -1,0 +1,163 @@
+//! `kinesieve put`: lines into a Kinesis stream, through the same sink as outputs.
+
+mod input;
+mod interrupt;
+mod key;
+mod putter;
+mod rate;
+mod record;
+mod remedy;
+mod summary;
+
+use std::io::{self, IsTerminal};
+use std::num::{NonZeroU32, NonZeroU64};
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{anyhow, bail};
+use aws_sdk_kinesis::config::ProvideCredentials;
+use clap::Args;
+
+use self::input::Input;
+use self::interrupt::{INTERRUPTED, Interrupt};
+use self::key::Key;
+use self::putter::{Putter, Stop, Tally};
+use self::rate::Rate;
+use self::record::{InputFormat, LineReader};
+use self::summary::Summary;
+use super::progress::Progress;
+use super::{ALL_ACKNOWLEDGED, FAILED, NOT_ACKNOWLEDGED, colours_wanted, say};
+use crate::settings::{Order, StreamName, check_variables};
+use crate::sink::Kinesis;
+use crate::source::{FileSource, Format};
+use crate::{aws, telemetry};
+
+/// Put lines into a Kinesis stream
+///
+/// Each line is a record, without its line end; empty lines are none. What `kinesieve run` wrote (`stdout`,
+/// `file:PATH`) is told by its first line, and its data is put under its own keys.
+///
+/// What the stream refuses goes again, until it takes nothing for a minute. Lines are put in batches, one after the
+/// other; at the first line that is not put it stops, and says from which line to go on. Lines of a pipe are put as
+/// they come, and no more is read than can be put.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The stream's region is that of its ARN, or AWS_REGION. It takes the permission kinesis:PutRecords on the stream, and \
+kms:GenerateDataKey where its key is one of your own. Endpoint and credentials are those of the AWS SDK, as \
+AWS_ENDPOINT_URL_KINESIS and AWS_PROFILE.
+
+With --order key, no two records of one partition key share a request: with --constant-key, or few keys, that is \
+some ten to a hundred records a second. --order none is much faster.
+
+Exit codes:
+  0    all lines are put
+  1    it could not start, or a line is no record, or the input can't be read
+  2    wrong usage
+  3    a record was not put
+  130  Ctrl-C: what was on its way is put
+
+Examples:
+  kinesieve put --stream readings readings.ndjson --key /device/id
+  tail -F app.log | kinesieve put --stream logs
+  kinesieve put --stream readings readings.ndjson --rate 200
+  kinesieve put --stream readings readings.ndjson --from-line 4711
+  kinesieve run --transform t.wasm --input event.json | \\
+    kinesieve put --stream arn:aws:kinesis:eu-west-1:123456789012:stream/out")]
+pub(super) struct PutArguments {
+    /// The lines; - is standard input
+    #[arg(value_name = "FILE", default_value = "-")]
+    file: PathBuf,
+
+    /// The Kinesis stream, by name or ARN
+    #[arg(long, value_name = "STREAM")]
+    stream: StreamName,
+
+    /// The partition key of a record: a JSON pointer into its data, as /device/id, where a string, a number or a
+    /// boolean stands; or random, which spreads records over all shards [default: random; the own one of an output]
+    #[arg(long, value_name = "POINTER|random")]
+    key: Option<Key>,
+
+    /// Put all records under this partition key, so that they stay in one shard
+    #[arg(long, value_name = "TEXT", value_parser = key::constant, conflicts_with = "key")]
+    constant_key: Option<String>,
+
+    /// How the input holds its records
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = InputFormat::Auto)]
+    input_format: InputFormat,
+
+    /// Begin with this line, counted from 1: to go on where an earlier run stopped
+    #[arg(long, value_name = "N", default_value = "1")]
+    from_line: NonZeroU64,
+
+    /// The order in which records of one partition key reach the stream: key keeps it, none gives it up for speed
+    #[arg(long, env = "KINESIEVE_ORDER", value_name = "ORDER", default_value = "key")]
+    order: Order,
+
+    /// Put no more than so many records in a second
+    #[arg(long, value_name = "RECORDS_PER_SECOND")]
+    rate: Option<NonZeroU32>,
+}
+
+pub(super) fn put(arguments: &PutArguments) -> anyhow::Result<u8> {
+    check_variables(std::env::vars_os())?;
+    let is_stdin = arguments.file.as_os_str() == "-";
+    let source = FileSource::open(&arguments.file, Format::Lines)?;
+    if is_stdin && io::stdin().is_terminal() {
+        say(&"reads lines from the terminal: Ctrl-D ends them");
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let (sink, region) = open(&arguments.stream, arguments.order).await?;
+        let progress = Progress::new(source.bytes(), false);
+        telemetry::log_text(tracing::level_filters::LevelFilter::INFO, progress.clone(), colours_wanted());
+        let key = arguments.constant_key.clone().map(Key::Constant).or_else(|| arguments.key.clone());
+        let mut reader = LineReader::new(arguments.input_format, key, arguments.from_line.get());
+        let mut putter = Putter {
+            sink: &sink,
+            rate: arguments.rate.map(Rate::new),
+            progress: &progress,
+            interrupt: Interrupt::listen(&progress),
+            tally: Tally::default(),
+        };
+        let started = Instant::now();
+        let stop = putter.put_all(Input::read(source), &mut reader).await;
+        progress.finish();
+        say(&Summary {
+            tally: &putter.tally,
+            stop: stop.as_ref(),
+            stream: &arguments.stream,
+            region: &region,
+            input: &if is_stdin { "standard input".to_owned() } else { arguments.file.display().to_string() },
+            from_line: arguments.from_line.get(),
+            elapsed: started.elapsed(),
+        });
+        Ok(exit_code(stop.as_ref(), &putter.tally))
+    })
+}
+
+fn exit_code(stop: Option<&Stop>, tally: &Tally) -> u8 {
+    match stop {
+        None => ALL_ACKNOWLEDGED,
+        // It never came to put anything: the stream is not there, or may not be written to.
+        Some(Stop::NotPut { lasting_error: Some(_), .. }) if tally.records == 0 => FAILED,
+        Some(Stop::NotPut { .. }) => NOT_ACKNOWLEDGED,
+        Some(Stop::NoRecord { .. } | Stop::Broken { .. }) => FAILED,
+        Some(Stop::Interrupted) => INTERRUPTED,
+    }
+}
+
+/// The stream, and its region. That nobody says who asks, or where, is found out at once: it would look like a
+/// service that can't be reached.
+async fn open(stream: &StreamName, order: Order) -> anyhow::Result<(Kinesis, String)> {
+    let config = aws::config_in(stream.region()).await;
+    let Some(region) = config.region().map(ToString::to_string) else {
+        bail!("nobody says in which region the stream {stream} is: set AWS_REGION, or give the stream's ARN");
+    };
+    let Some(credentials) = config.credentials_provider() else {
+        bail!("there are no AWS credentials: set AWS_PROFILE, for example");
+    };
+    if let Err(error) = credentials.provide_credentials().await {
+        return Err(anyhow!("there are no AWS credentials: set AWS_PROFILE, for example ({})", aws::causes(&error)));
+    }
+    Ok((Kinesis::named(&config, stream.clone(), order), region))
+}

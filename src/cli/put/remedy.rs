@@ -1,0 +1,36 @@
+//! What to do where a stream refuses everything.
+
+use crate::settings::StreamName;
+
+/// What to change about an error of this code; none: the error says all that is known.
+pub(super) fn remedy(code: &str, stream: &StreamName, region: &str) -> Option<String> {
+    Some(match code {
+        "AccessDenied" | "AccessDeniedException" => format!(
+            "these credentials may not put records into it; they need this statement in a policy:\n  \
+             {{\"Effect\": \"Allow\", \"Action\": \"kinesis:PutRecords\", \"Resource\": \"{}\"}}",
+            resource(stream, region)
+        ),
+        "KMSAccessDeniedException" => "allow kms:GenerateDataKey on the stream's key".to_owned(),
+        "ResourceNotFoundException" => format!(
+            "there is no stream {stream} in {region}: look at its name, at the region (AWS_REGION, or give the stream's \
+             ARN) and at the account (AWS_PROFILE)"
+        ),
+        "IncompleteSignature"
+        | "InvalidAccessKeyId"
+        | "InvalidClientTokenId"
+        | "MissingAuthenticationTokenException"
+        | "SignatureDoesNotMatch"
+        | "UnrecognizedClientException" => {
+            "these credentials don't count there; look at AWS_PROFILE and AWS_ACCESS_KEY_ID".to_owned()
+        }
+        _ => return None,
+    })
+}
+
+/// The stream as a policy names it. Whose a stream is that has but a name, only AWS knows.
+fn resource(stream: &StreamName, region: &str) -> String {
+    match stream {
+        StreamName::Arn(arn) => arn.to_string(),
+        StreamName::Name(name) => format!("arn:aws:kinesis:{region}:*:stream/{name}"),
+    }
+}
