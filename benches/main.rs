@@ -6,6 +6,7 @@
 mod answering;
 mod checkpoint;
 mod delivery;
+mod live;
 
 use std::hint::black_box;
 use std::path::PathBuf;
@@ -157,5 +158,5 @@ fn settings() -> Criterion {
     Criterion::default().sample_size(20).warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(3))
 }
 
-criterion_group!(name = costs; config = settings(); targets = parsing, calls, handler, delivery::delivery, checkpoint::checkpoint);
+criterion_group!(name = costs; config = settings(); targets = parsing, calls, handler, delivery::delivery, checkpoint::checkpoint, live::live);
 criterion_main!(costs);

@@ -1,7 +1,7 @@
 //! From settings to a processor: loads the transform, starts it, opens the targets, wires them up.
 
 use std::io;
-use std::num::NonZeroU64;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +9,9 @@ use crate::checkpoint::{self, Manner as MirrorManner, Mirror};
 use crate::dead_letter::DeadLetters;
 use crate::processor::{Outputs, Pace, Processor, RetryLimits};
 use crate::settings::{CheckpointSettings, Order, Route, Settings, SettingsError, Target};
-use crate::sink::{self, Lines, Manner, Sink};
+use crate::sink::{self, Lines, Manner, Sampled, Samples, Sink};
+use crate::source::live::OnFailure;
+use crate::source::mapping::Payload;
 use crate::transform::{Guest, Limits, LoadError, StartError, Transform};
 
 /// Why a processor could not be put together. Each message says what to change.
@@ -49,7 +51,60 @@ pub async fn processor(
     routes_from_variables: &[Route],
     default_output: &Target,
 ) -> Result<Processor, AssemblyError> {
-    assemble(settings, routes_from_variables, default_output, Delivering::Really).await
+    assemble(settings, routes_from_variables, default_output, Wishes::default()).await
+}
+
+/// The same for several shards at once.
+///
+/// # Errors
+/// When a setting, the transform or a target is not right.
+pub async fn processor_with(
+    settings: &Settings,
+    routes_from_variables: &[Route],
+    default_output: &Target,
+    extras: Extras,
+) -> Result<Processor, AssemblyError> {
+    assemble(settings, routes_from_variables, default_output, Wishes { extras, ..Wishes::default() }).await
+}
+
+/// What a processor for several shards has besides.
+#[derive(Debug)]
+pub struct Extras {
+    /// Instances of the transform.
+    pub workers: NonZeroUsize,
+    /// What is kept of the main output.
+    pub samples: Option<Arc<Samples>>,
+}
+
+impl Default for Extras {
+    fn default() -> Self {
+        Self { workers: NonZeroUsize::MIN, samples: None }
+    }
+}
+
+/// How a processor is to be.
+#[derive(Debug)]
+struct Wishes {
+    delivering: Delivering,
+    extras: Extras,
+}
+
+impl Default for Wishes {
+    fn default() -> Self {
+        Self { delivering: Delivering::Really, extras: Extras::default() }
+    }
+}
+
+/// Opens the target of descriptions of records that are given up, each a line or a message.
+///
+/// # Errors
+/// When it can't be opened.
+pub async fn on_failure(settings: &Settings, target: &Target) -> Result<OnFailure, AssemblyError> {
+    let manner = Manner { lines: Lines::Bare, order: Order::None, compression: settings.s3_compression };
+    // As Lambda does: a queue has no room for the records.
+    let has_room = matches!(target, Target::S3(_) | Target::File(_));
+    let payload = if has_room { Payload::Included } else { Payload::LeftOut };
+    Ok(OnFailure { sink: open(target, manner).await?, payload })
 }
 
 /// The same, with nowhere in the place of each target: nothing is opened, and nothing delivered.
@@ -57,7 +112,8 @@ pub async fn processor(
 /// # Errors
 /// When a setting or the transform is not right.
 pub async fn rehearsal(settings: &Settings, routes_from_variables: &[Route]) -> Result<Processor, AssemblyError> {
-    assemble(settings, routes_from_variables, &Target::None, Delivering::Nowhere).await
+    let wishes = Wishes { delivering: Delivering::Nowhere, ..Wishes::default() };
+    assemble(settings, routes_from_variables, &Target::None, wishes).await
 }
 
 /// Whether targets are what the settings say.
@@ -71,9 +127,9 @@ async fn assemble(
     settings: &Settings,
     routes_from_variables: &[Route],
     default_output: &Target,
-    delivering: Delivering,
+    wishes: Wishes,
 ) -> Result<Processor, AssemblyError> {
-    let place = |target| if delivering == Delivering::Really { target } else { &Target::None };
+    let place = |target| if wishes.delivering == Delivering::Really { target } else { &Target::None };
     let routes = settings.routes(routes_from_variables)?;
     settings.check(&routes)?;
     let transform_settings = settings.transform_settings()?;
@@ -82,12 +138,20 @@ async fn assemble(
         memory: usize::try_from(settings.memory_limit.as_u64()).unwrap_or(usize::MAX),
     };
     let transform = Transform::load(&settings.transform)?;
-    let guest = Guest::start(&transform, limits, &transform_settings)
-        .map_err(|source| AssemblyError::Start { path: settings.transform.display().to_string(), source })?;
+    let start = |_| Guest::start(&transform, limits, &transform_settings);
+    let does_not_start = |source| AssemblyError::Start { path: settings.transform.display().to_string(), source };
+    let guest = start(0).map_err(does_not_start)?;
+    let more_guests: Result<Vec<Guest>, _> = (1..wishes.extras.workers.get()).map(start).collect();
+    let more_guests = more_guests.map_err(does_not_start)?;
 
     let manner = Manner { lines: Lines::Envelopes, order: settings.order, compression: settings.s3_compression };
     let mut opened = Vec::new();
-    let main = open_once(&mut opened, place(settings.output.as_ref().unwrap_or(default_output)), manner).await?;
+    let mut main = open_once(&mut opened, place(settings.output.as_ref().unwrap_or(default_output)), manner).await?;
+    if let Some(samples) = wishes.extras.samples {
+        main = Arc::new(Sampled::new(main, samples));
+        // Routes that lead to the same place go through it, too.
+        opened.iter_mut().for_each(|(_, sink)| *sink = Arc::clone(&main));
+    }
     let mut route_sinks = Vec::new();
     for (name, target) in routes {
         route_sinks.push((name.to_owned(), open_once(&mut opened, place(target), manner).await?));
@@ -105,7 +169,7 @@ async fn assemble(
         records_per_second: settings.max_records_per_shard_per_second,
         bytes_per_second: settings.max_bytes_per_shard_per_second.and_then(|size| NonZeroU64::new(size.as_u64())),
     };
-    let processor = Processor::new(guest, Outputs::new(main, route_sinks), dead_letters);
+    let processor = Processor::new(guest, Outputs::new(main, route_sinks), dead_letters).with_more_guests(more_guests);
     Ok(processor.with_retry_limits(retry_limits).with_pace(pace))
 }
 

@@ -95,6 +95,11 @@ impl Mirror {
         self.manner.skips_acknowledged
     }
 
+    /// How often the position of a shard is written at most; zero: for each batch.
+    pub fn period(&self) -> Duration {
+        self.manner.period
+    }
+
     /// Whether positions are held back for a while.
     pub fn has_period(&self) -> bool {
         !self.manner.period.is_zero()
@@ -137,17 +142,15 @@ impl Mirror {
         noted
     }
 
-    /// Writes what was held back: for the end of the process.
-    pub async fn flush(&self, within: Duration) {
+    /// Writes what was held back, for the end of the process say, and answers what came of it, shard by shard.
+    pub async fn flush(&self, within: Duration) -> Vec<(Shard, Noted)> {
         let held_back = self.pending().take_all();
-        self.write_all(held_back, within).await;
+        self.write_all(held_back, within).await
     }
 
-    async fn write_all(&self, all: Vec<Progress>, within: Duration) {
-        if all.is_empty() {
-            return;
-        }
-        futures_util::future::join_all(all.into_iter().map(|progress| self.write(progress, within))).await;
+    async fn write_all(&self, all: Vec<Progress>, within: Duration) -> Vec<(Shard, Noted)> {
+        let write = async |progress: Progress| (progress.shard.clone(), self.write(progress, within).await);
+        futures_util::future::join_all(all.into_iter().map(write)).await
     }
 
     async fn write(&self, progress: Progress, within: Duration) -> Noted {

@@ -15,13 +15,14 @@
 //! | [`lambda`] | Lambda's adapter: raw invocation bytes in, response JSON out |
 //! | [`cli`] | the command line: one file a command |
 //! | [`assembly`] | from settings to a processor: loads, starts, opens, wires |
-//! | [`source`] | batches from a file, as an event source mapping would send them; dead letters, to run them again |
+//! | [`source`] | batches from a file or live streams, as an event source mapping would send them; dead letters, to run them again |
 //! | [`processor`] | the batch algorithm: events through the transform into sinks, and where to replay from |
 //! | [`checkpoint`] | the mirror of positions in DynamoDB |
 //! | [`dead_letter`] | the envelope of an event that can't be processed |
 //! | [`sink`] | where outputs go: one file a service, one trait |
 //! | [`transform`] | the guest: engine, artifact, instance, limits, host functions |
 //! | [`event`] | what came in: [`event::Batch`], [`event::SequenceNumber`], the envelope parser |
+//! | `backoff` | how long to wait before a service is asked again |
 //! | `aws` | what the clients of all services have in common, of sinks and sources |
 //! | [`telemetry`] | the structured log |
 //! | [`settings`] | every setting, once |
@@ -37,6 +38,7 @@
 
 pub mod assembly;
 mod aws;
+mod backoff;
 pub mod checkpoint;
 pub mod cli;
 pub mod dead_letter;

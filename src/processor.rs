@@ -7,6 +7,7 @@
 //! here.
 
 mod attempts;
+mod guests;
 mod lanes;
 mod mirroring;
 mod outputs;
@@ -24,6 +25,7 @@ pub use patience::RetryLimits;
 pub use report::{Cause, Counts, Effort, Failure, Report, Stop, Taken};
 
 use attempts::Attempts;
+use guests::Guests;
 use mirroring::Mirroring;
 use outputs::within;
 use pace::{Pacer, Pacing};
@@ -47,7 +49,7 @@ pub struct Deadline {
 
 /// Takes batches through one transform to its targets.
 pub struct Processor {
-    guest: Guest,
+    guests: Guests,
     outputs: Outputs,
     dead_letters: Option<DeadLetters>,
     retry_limits: RetryLimits,
@@ -61,7 +63,7 @@ impl Processor {
     /// processed blocks its shard: it is never lost in silence.
     pub fn new(guest: Guest, outputs: Outputs, dead_letters: Option<DeadLetters>) -> Self {
         Self {
-            guest,
+            guests: Guests::new(guest),
             outputs,
             dead_letters,
             retry_limits: RetryLimits::default(),
@@ -75,6 +77,13 @@ impl Processor {
     #[must_use]
     pub fn with_retry_limits(self, retry_limits: RetryLimits) -> Self {
         Self { retry_limits, ..self }
+    }
+
+    /// The same, with more instances of the transform: as many batches are processed side by side.
+    #[must_use]
+    pub fn with_more_guests(mut self, guests: impl IntoIterator<Item = Guest>) -> Self {
+        self.guests.add(guests);
+        self
     }
 
     /// The same, but no faster.
@@ -107,7 +116,8 @@ impl Processor {
         }
         // What is gathered has to depend on the batch alone.
         let is_prompt = self.dead_letters.as_ref().is_none_or(|letters| letters.hand_over() == HandOver::Promptly);
-        let mut run = self.guest.run(Job {
+        let guest = self.guests.least_busy();
+        let mut run = guest.run(Job {
             batch: Arc::clone(&batch),
             first: skipped,
             conductor: Box::new(Leader {
@@ -141,6 +151,7 @@ impl Processor {
         }
         // The guest need not go on while what was gathered is delivered.
         drop(run);
+        drop(guest);
         let mut report = settlement.finish(started).await;
         if let Some(stop) = &mut report.stop {
             if stop.attempts == 1 {

@@ -22,7 +22,7 @@ use tracing::level_filters::LevelFilter;
 
 pub use arn::{Arn, InvalidArn};
 pub use checkpoint::{Capacity, CheckpointSettings, StreamIdForm, TableName};
-pub use stream::StreamName;
+pub use stream::{InvalidStreamName, StreamName};
 pub use target::{InvalidTarget, Target, is_same_file};
 pub use values::{Compression, Metrics, Order, Route, normal_route};
 pub use variables::{PREFIX, check_variables, ignore_empty_variables};

@@ -9,6 +9,8 @@ mod events;
 mod faults;
 mod function;
 mod kinesis_target;
+mod live;
+mod mapping;
 mod pace;
 mod patience;
 mod precompiled;

@@ -234,7 +234,7 @@ fn a_permission_that_is_taken_away_leaves_a_line_to_go_on_from() {
 #[test]
 fn wrong_usage_is_told_before_anything_is_read() {
     for (arguments, told) in [
-        (&["--stream", ""][..], "\"\" is no stream: use a name"),
+        (&["--stream", ""][..], "\"\" is no stream: a name has 1 to 128"),
         (&["--stream", "arn:aws:sqs:eu-west-1:123456789012:q"], "arn:aws:kinesis:REGION:ACCOUNT:stream/NAME"),
         (&["--stream", "s", "--key", "device"], "use a JSON pointer, as /device/id"),
         (&["--stream", "s", "--key", "/a", "--constant-key", "b"], "cannot be used with"),

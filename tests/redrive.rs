@@ -2,7 +2,6 @@
 
 mod refusals;
 mod services;
-mod stub;
 
 use std::collections::BTreeSet;
 use std::io::Write;

@@ -131,7 +131,8 @@ impl Trouble {
         }
     }
 
-    pub(super) fn held(holder: &Holder) -> Self {
+    /// A row that another consumer holds.
+    pub fn held(holder: &Holder) -> Self {
         Trouble::Held { client_id: holder.client_id.clone(), lease_timeout: holder.lease_timeout.clone() }
     }
 }

@@ -4,6 +4,7 @@
 mod build;
 mod doctor;
 mod foreign;
+mod interrupt;
 mod progress;
 mod put;
 mod redrive;

@@ -36,6 +36,29 @@ impl Progress {
         Self { bar }
     }
 
+    /// Lines that change in place, if that is a terminal and nothing else writes there.
+    pub(super) fn lines(is_in_the_way: bool) -> Self {
+        if !io::stderr().is_terminal() || is_in_the_way {
+            return Self { bar: ProgressBar::hidden() };
+        }
+        let bar = ProgressBar::new_spinner().with_message("reading");
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(TICK);
+        Self { bar }
+    }
+
+    /// Whether anybody sees it.
+    pub(super) fn is_visible(&self) -> bool {
+        !self.bar.is_hidden()
+    }
+
+    /// Puts these lines in the place of those that are there.
+    pub(super) fn show(&self, lines: String) {
+        self.bar.set_message(lines);
+    }
+
     /// Says what is going on where that may take seconds and has no measure: compiling, say.
     pub(super) fn waiting_for(what: String) -> Self {
         if !io::stderr().is_terminal() {

@@ -1,7 +1,6 @@
 //! `kinesieve put`: lines into a Kinesis stream, through the same sink as outputs.
 
 mod input;
-mod interrupt;
 mod key;
 mod putter;
 mod rate;
@@ -19,12 +18,12 @@ use aws_sdk_kinesis::config::ProvideCredentials;
 use clap::Args;
 
 use self::input::Input;
-use self::interrupt::{INTERRUPTED, Interrupt};
 use self::key::Key;
 use self::putter::{Putter, Stop, Tally};
 use self::rate::Rate;
 use self::record::{InputFormat, LineReader};
 use self::summary::Summary;
+use super::interrupt::{INTERRUPTED, Interrupt};
 use super::progress::Progress;
 use super::{ALL_ACKNOWLEDGED, FAILED, NOT_ACKNOWLEDGED, colours_wanted, say};
 use crate::settings::{Order, StreamName, check_variables};
@@ -116,7 +115,7 @@ pub(super) fn put(arguments: &PutArguments) -> anyhow::Result<u8> {
             sink: &sink,
             rate: arguments.rate.map(Rate::new),
             progress: &progress,
-            interrupt: Interrupt::listen(&progress),
+            interrupt: Interrupt::listen(&progress, "ends once what is on its way is put"),
             tally: Tally::default(),
         };
         let started = Instant::now();

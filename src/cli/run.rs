@@ -1,62 +1,113 @@
-//! `kinesieve run`: a transform over the records of a file, through the same processor as in Lambda.
+//! `kinesieve run`: a transform over the records of a file or a stream, through the same processor as in Lambda.
 
-use std::path::PathBuf;
+mod flags;
+mod metrics;
+mod stream;
+mod teller;
+mod view;
+
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
 
+use self::flags::StreamFlags;
+use self::stream::StreamRun;
 use super::progress::Progress;
 use super::summary::Summary;
 use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, colours_wanted, say};
 use crate::processor::{Counts, Processor, Stop};
-use crate::settings::{Settings, Target, check_variables};
+use crate::settings::{Route, Settings, SettingsError, Target, check_variables};
+use crate::source::live::StreamPlace;
 use crate::source::{FileSource, Format, SourceError};
 use crate::{assembly, telemetry};
 
-/// Run a transform over the records of a file
+/// Run a transform over the records of a file or a stream
 ///
-/// The records go through the same code as in Lambda, lines in batches of 10,000 records or 6 MB at
-/// most. Like a shard, the run stops at the first event that is not acknowledged: one that the transform
-/// wants again, whose output can't be delivered, or that can't be processed while there is no
-/// --dead-letter for it.
+/// The records go through the same code as in Lambda. Those of a file come in batches of 10,000 records or 6 MB at
+/// most, and the run stops at the first that is not acknowledged: one that the transform wants again, whose output
+/// can't be delivered, or that can't be processed while there is no --dead-letter for it.
+///
+/// Those of a stream come as an event source mapping sends them: what is not acknowledged comes again, until it is, or
+/// until the rules give it up. The run follows all shards, also while they are split and merged, until Ctrl-C or
+/// --until: what is in flight comes to its end then, and it is said where each shard was left.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Every setting can also be given as the environment variable that stands behind it; a flag wins.
 
-Exit codes:
-  0  all records are acknowledged
-  1  it could not start, or the input can't be read
-  2  wrong usage
-  3  it stopped at a record that is not acknowledged
+What --input is: - and each path that leads to something are files; stream:NAME and ARNs are streams. Of the rest, a
+name without a slash or a file's ending is a stream.
 
-Examples:
+Reading a stream needs kinesis:DescribeStreamSummary (where its ARN is not given), kinesis:ListShards,
+kinesis:GetShardIterator and kinesis:GetRecords; enhanced, kinesis:DescribeStreamConsumer,
+kinesis:RegisterStreamConsumer and kinesis:SubscribeToShard; a checkpoint table, dynamodb:GetItem and
+dynamodb:UpdateItem.
+
+Exit codes:
+  0    all records are acknowledged, as far as it read
+  1    it could not start, or the input can't be read
+  2    wrong usage
+  3    it stopped at a record that is not acknowledged, or gave some up without --on-failure
+  130  a second Ctrl-C ended it
+
+Examples, over files:
   kinesieve run --transform t.wasm --input event.json
   tail -f app.log | kinesieve run --transform t.wasm --input - --dead-letter file:dead.ndjson
-  kinesieve run --transform t.wasm --input data.ndjson --output file:out.ndjson --transform-settings 'remove=email'")]
-pub(super) struct RunArguments {
-    /// The records: a Lambda Kinesis event, the output of `aws kinesis get-records`, or lines, each
-    /// the payload of a record; - is standard input
-    #[arg(long, value_name = "FILE")]
-    input: PathBuf,
+  kinesieve run --transform t.wasm --input data.ndjson --output file:out.ndjson --transform-settings 'remove=email'
 
-    /// How the input holds its records
+Examples, over streams:
+  kinesieve run --transform t.wasm --input readings --output none --show 3
+  kinesieve run --transform t.wasm --input readings:shardId-000000000001 --from trim-horizon --until count=1000
+  kinesieve run --transform t.wasm --input arn:aws:kinesis:eu-west-1:123456789012:stream/readings \
+    --from at-timestamp=2026-11-20T00:00:00Z --until now --batch-size 5000 --output file:out.ndjson
+  kinesieve run --transform t.wasm --input readings --from checkpoint --to-checkpoint \
+    --checkpoint-table positions --output arn:aws:kinesis:eu-west-1:123456789012:stream/clean")]
+pub(super) struct RunArguments {
+    /// The records: a file (a Lambda Kinesis event, the output of `aws kinesis get-records`, or lines, each the
+    /// payload of a record), - for standard input, or streams, separated by commas: NAME, stream:NAME or an ARN, with
+    /// :shardId-... behind it for one shard
+    #[arg(long, value_name = "INPUT")]
+    input: String,
+
+    /// How a file holds its records
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Auto)]
     input_format: Format,
 
     #[command(flatten)]
     settings: Settings,
+
+    #[command(flatten)]
+    stream: StreamFlags,
 }
 
 pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<u8> {
-    let settings = &arguments.settings;
     let routes = check_variables(std::env::vars_os())?;
-    settings.check_input(&arguments.input, &routes)?;
+    match StreamPlace::in_input(&arguments.input)? {
+        Some(places) => {
+            let (flags, settings) = (&arguments.stream, &arguments.settings);
+            StreamRun { places, flags, settings, routes: &routes }.run()
+        }
+        None => run_file(arguments, &routes),
+    }
+}
+
+fn run_file(arguments: &RunArguments, routes: &[Route]) -> anyhow::Result<u8> {
+    let settings = &arguments.settings;
+    let input = Path::new(&arguments.input);
+    if let Some(flag) = arguments.stream.first() {
+        let message = format!(
+            "{flag} is for streams, and --input {} is a file: for a stream of that name, say stream:NAME",
+            arguments.input
+        );
+        return Err(SettingsError::Contradiction(message).into());
+    }
+    settings.check_input(input, routes)?;
     // The input is looked at first: reading it is the cheaper of two ways to fail.
-    let source = FileSource::open(&arguments.input, arguments.input_format)?;
+    let source = FileSource::open(input, arguments.input_format)?;
     let waiting = Progress::waiting_for(format!("loading {}", settings.transform.display()));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let processor = runtime.block_on(assembly::processor(settings, &routes, &Target::Stdout));
+    let processor = runtime.block_on(assembly::processor(settings, routes, &Target::Stdout));
     waiting.finish();
     let processor = processor?;
     let on_stdout = settings.output.as_ref().is_none_or(|target| *target == Target::Stdout);

@@ -33,7 +33,8 @@ impl Attempts {
         self.shards.get(&key(batch)).cloned()
     }
 
-    /// Remembers where a batch stopped, or that it did not.
+    /// Remembers where a batch stopped, or that the event that blocked its shard is acknowledged. Where batches of a
+    /// shard are processed side by side, another one says nothing about that event.
     pub(super) fn note(&mut self, batch: &Batch, stop: Option<&Stop>) {
         match stop {
             Some(stop) => {
@@ -45,7 +46,12 @@ impl Attempts {
                 self.shards.insert(key(batch), blocked);
             }
             None => {
-                self.shards.remove(&key(batch));
+                let is_blocked_by = |blocked: &Blocked| {
+                    batch.iter().any(|event| event.sequence_number.as_str() == blocked.sequence_number)
+                };
+                if self.shards.get(&key(batch)).is_some_and(is_blocked_by) {
+                    self.shards.remove(&key(batch));
+                }
             }
         }
     }

@@ -40,7 +40,7 @@ pub struct CheckpointSettings {
 
     /// Write the position of a shard no more often than this; for example 10s. What is not written yet is when
     /// the function's instance takes its next batch, or ends
-    #[arg(id = "checkpoint_period", long = "checkpoint-period", env = "KINESIEVE_CHECKPOINT_PERIOD", value_name = "DURATION", default_value = "0s", value_parser = values::checkpoint_period)]
+    #[arg(id = "checkpoint_period", long = "checkpoint-period", visible_alias = "commit-period", env = "KINESIEVE_CHECKPOINT_PERIOD", value_name = "DURATION", default_value = "0s", value_parser = values::checkpoint_period)]
     pub period: Duration,
 
     /// Make the table if it is missing: true or false

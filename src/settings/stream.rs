@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use super::arn::Arn;
 
-/// The most characters of a stream's name.
-const NAME_CHARACTERS: usize = 128;
+/// Of a stream's name.
+const MOST_CHARACTERS: usize = 128;
 
 /// A Kinesis stream, by name or ARN.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +17,25 @@ pub enum StreamName {
     Arn(Arn),
 }
 
+/// A text that names no stream.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is no stream: {reason}; use a name or an ARN, arn:aws:kinesis:REGION:ACCOUNT:stream/NAME")]
+pub struct InvalidStreamName {
+    /// The text.
+    pub text: String,
+    /// What is wrong with it.
+    pub reason: &'static str,
+}
+
 impl StreamName {
+    /// Its name alone.
+    pub fn name(&self) -> &str {
+        match self {
+            StreamName::Name(name) => name,
+            StreamName::Arn(arn) => arn.resource.strip_prefix("stream/").unwrap_or(&arn.resource),
+        }
+    }
+
     /// The region, where an ARN says it.
     pub fn region(&self) -> Option<&str> {
         match self {
@@ -34,22 +52,24 @@ impl From<&Arn> for StreamName {
 }
 
 impl FromStr for StreamName {
-    type Err = String;
+    type Err = InvalidStreamName;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let refusal = || {
-            format!(
-                "{text:?} is no stream: use a name (1 to {NAME_CHARACTERS} letters, digits, `_`, `-` and `.`) or an ARN, \
-                 arn:aws:kinesis:REGION:ACCOUNT:stream/NAME"
-            )
-        };
+        let invalid = |reason| InvalidStreamName { text: text.to_owned(), reason };
         if !text.starts_with("arn:") {
-            return if is_name(text) { Ok(StreamName::Name(text.to_owned())) } else { Err(refusal()) };
+            return if is_name(text) {
+                Ok(StreamName::Name(text.to_owned()))
+            } else {
+                Err(invalid("a name has 1 to 128 letters, digits, `_`, `-` and `.`"))
+            };
         }
-        let arn: Arn = text.parse().map_err(|_| refusal())?;
-        let name = arn.resource.strip_prefix("stream/").filter(|name| is_name(name));
-        if arn.service != "kinesis" || arn.region.is_empty() || arn.account.is_empty() || name.is_none() {
-            return Err(refusal());
+        let arn: Arn = text.parse().map_err(|_| invalid("it starts like an ARN, and is none"))?;
+        let name = arn.resource.strip_prefix("stream/").unwrap_or_default();
+        if arn.service != "kinesis" || name.contains("/consumer/") {
+            return Err(invalid("it is the ARN of something else (for a consumer, name its stream)"));
+        }
+        if !is_name(name) || arn.region.is_empty() || arn.account.is_empty() {
+            return Err(invalid("its ARN lacks its region, its account or its name"));
         }
         Ok(StreamName::Arn(arn))
     }
@@ -66,7 +86,7 @@ impl fmt::Display for StreamName {
 
 fn is_name(text: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
-    (1..=NAME_CHARACTERS).contains(&text.len()) && text.bytes().all(is_allowed)
+    (1..=MOST_CHARACTERS).contains(&text.len()) && text.bytes().all(is_allowed)
 }
 
 #[cfg(test)]
@@ -93,7 +113,7 @@ mod tests {
             "arn:aws:kinesis::123456789012:stream/readings",
             "arn:aws:kinesis:eu-west-1:123456789012:stream/readings/consumer/app:1",
         ] {
-            let message = text.parse::<StreamName>().expect_err(text);
+            let message = text.parse::<StreamName>().expect_err(text).to_string();
             assert!(
                 message.contains(&format!("{text:?} is no stream")) && message.contains("stream/NAME"),
                 "{message}"

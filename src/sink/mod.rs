@@ -1,7 +1,6 @@
 //! Where outputs go: one file a service, one trait.
 
 mod aws;
-mod backoff;
 mod file;
 mod firehose;
 mod kinesis;
@@ -10,6 +9,7 @@ mod none;
 mod queue;
 mod requests;
 mod s3;
+mod samples;
 mod sqs;
 mod stdout;
 
@@ -21,6 +21,7 @@ use std::time::Instant;
 pub use firehose::Firehose;
 pub use kinesis::Kinesis;
 pub use s3::S3;
+pub use samples::{Sample, Sampled, Samples};
 pub use sqs::Sqs;
 
 use crate::aws::config;

@@ -9,9 +9,9 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::Instant;
 
-use super::backoff::Backoff;
 use super::queue::{Queue, RequestLimits, Said};
 use super::{Answer, Output};
+use crate::backoff::Backoff;
 use crate::settings::Order;
 
 /// Without a deadline, how long a service may refuse everything before we give up.

@@ -1,5 +1,6 @@
 //! Batches for a laptop, as an event source mapping would send them: of one shard and in order. Lines
-//! come 10,000 records or 6 MB at a time; an event, or an answer of get-records, is a batch by itself.
+//! come 10,000 records or 6 MB at a time; an event, or an answer of get-records, is a batch by itself. [`live`] reads
+//! streams, by the rules of [`mapping`].
 //!
 //! [`dead_letters`] reads back what could not be processed, and [`LagMeter`] what is still to come.
 
@@ -8,6 +9,8 @@ mod file;
 mod get_records;
 mod lag;
 mod lines;
+pub mod live;
+pub mod mapping;
 
 use std::io;
 

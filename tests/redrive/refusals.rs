@@ -4,10 +4,10 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::stub::Stub;
 use super::{NOWHERE, letter, outputs, redrive};
 use crate::support::events::sequence_number;
 use crate::support::moto::Moto;
+use crate::support::stub::Stub;
 use crate::support::{guest_file, kinesieve, stderr};
 
 #[test]

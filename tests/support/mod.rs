@@ -11,6 +11,7 @@ pub mod process;
 pub mod runtime_api;
 pub mod services;
 pub mod sinks;
+pub mod stub;
 pub mod targets;
 
 use std::path::PathBuf;

@@ -2,7 +2,7 @@
 
 use tokio::sync::mpsc;
 
-use super::interrupt::Interrupt;
+use crate::cli::interrupt::Interrupt;
 use crate::event::Batch;
 use crate::source::{FileSource, SourceError};
 

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::input::{End, Input};
-use super::interrupt::Interrupt;
 use super::rate::Rate;
 use super::record::{LineReader, Record};
+use crate::cli::interrupt::Interrupt;
 use crate::cli::progress::Progress;
 use crate::event::Shard;
 use crate::sink::{Delivery, Output, Sink};

@@ -40,6 +40,15 @@ impl Stub {
 
 /// One request a connection.
 fn serve(mut connection: &TcpStream, answer: &Answer, seen: &Mutex<Vec<String>>) -> std::io::Result<()> {
+    let (operation, body) = read_request(connection)?;
+    seen.lock().expect("unpoisoned").push(operation.clone());
+    let (status, text) = answer(&operation, &String::from_utf8_lossy(&body));
+    let head = format!("HTTP/1.1 {status} Said\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", text.len());
+    connection.write_all((head + &text).as_bytes())
+}
+
+/// The name of the operation and the body of a request.
+pub fn read_request(connection: &TcpStream) -> std::io::Result<(String, Vec<u8>)> {
     let mut reader = BufReader::new(connection);
     let (mut operation, mut length) = (String::new(), 0);
     loop {
@@ -57,8 +66,5 @@ fn serve(mut connection: &TcpStream, answer: &Answer, seen: &Mutex<Vec<String>>)
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
-    seen.lock().expect("unpoisoned").push(operation.clone());
-    let (status, text) = answer(&operation, &String::from_utf8_lossy(&body));
-    let head = format!("HTTP/1.1 {status} Said\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", text.len());
-    connection.write_all((head + &text).as_bytes())
+    Ok((operation, body))
 }

@@ -11,26 +11,26 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// Exponential backoff with full jitter: each wait is drawn from zero to a bound that doubles. Many
 /// functions that were throttled together do not come back together.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     failures: u32,
 }
 
 impl Backoff {
     /// The next wait, after one more failure. `chance` is from 0 to 1.
-    pub(super) fn after_failure(&mut self, chance: f64) -> Duration {
+    pub(crate) fn after_failure(&mut self, chance: f64) -> Duration {
         let bound = FIRST.saturating_mul(1 << self.failures.min(16)).min(LONGEST);
         self.failures = self.failures.saturating_add(1);
         bound.mul_f64(chance.clamp(0.0, 1.0))
     }
 
     /// The next wait, after some went through and some did not: the service is at its limit, not beyond it.
-    pub(super) fn after_partial_failure(&mut self, chance: f64) -> Duration {
+    pub(crate) fn after_partial_failure(&mut self, chance: f64) -> Duration {
         self.failures /= 2;
         self.after_failure(chance)
     }
 
     /// All went through: the next failure is a first one again.
-    pub(super) fn after_success(&mut self) {
+    pub(crate) fn after_success(&mut self) {
         self.failures = 0;
     }
 }

@@ -1,0 +1,236 @@
+//! The flags of a run over streams, and what they come to.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use crate::checkpoint;
+use crate::settings::{CheckpointSettings, Settings, SettingsError, Target};
+use crate::source::live::{Checkpoints, Force, Manners, Plan, ReadMode, Start, StreamPlace, Until};
+use crate::source::mapping::{BatchLimits, OnError, Rules};
+
+/// How long the checkpoint table is waited for before a record moves.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How a stream is read, and by which rules its batches are delivered.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Of a stream")]
+pub(super) struct StreamFlags {
+    /// Where to start: trim-horizon (the oldest record), latest, at-timestamp=TIME (RFC 3339),
+    /// at-sequence-number=NUMBER, after-sequence-number=NUMBER (both of one shard), or checkpoint: behind what
+    /// --checkpoint-table has as acknowledged. A shard without a row starts at its oldest record [default: latest]
+    #[arg(long, value_name = "START")]
+    from: Option<Start>,
+
+    /// Where to end: now (with what is there at the start), at-timestamp=TIME, or count=NUMBER of records; without it,
+    /// with Ctrl-C
+    #[arg(long, value_name = "END")]
+    until: Option<Until>,
+
+    /// Records of a batch at most, 1 to 10000 [default: 100]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    batch_size: Option<u16>,
+
+    /// How long to wait until a batch is full; for example 5s, up to 5m [default: 0s]
+    #[arg(long, value_name = "DURATION", value_parser = batch_window)]
+    batch_window: Option<Duration>,
+
+    /// Halve a batch after an error, instead of delivering it whole again
+    #[arg(long)]
+    bisect: bool,
+
+    /// Give a batch up after so many retries, as an event source mapping does by MaximumRetryAttempts. Good records
+    /// behind the bad one go with it: --max-attempts is the finer tool [default: retry for ever]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    max_retry_attempts: Option<u32>,
+
+    /// Give records up that are older than this, from 1m to 7days, as by MaximumRecordAgeInSeconds [default: never]
+    #[arg(long, value_name = "DURATION", value_parser = record_age)]
+    max_record_age: Option<Duration>,
+
+    /// Where a description of each batch goes that is given up, in Lambda's shape; into S3 and files with its records
+    #[arg(long, value_name = "TARGET")]
+    on_failure: Option<Target>,
+
+    /// Reads of a shard in a second, 1 to 5: it answers five, to all of its consumers together [default: 5]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=5))]
+    reads_per_second: Option<u32>,
+
+    /// shared: GetRecords, which all consumers of a stream share; enhanced: SubscribeToShard, with a --consumer of its own
+    #[arg(long, value_name = "MODE", value_enum, default_value_t = Mode::Shared)]
+    mode: Mode,
+
+    /// The consumer for --mode enhanced. It is registered if it is not, and stays so: AWS charges for it by the hour
+    #[arg(long, value_name = "NAME")]
+    consumer: Option<String>,
+
+    /// Commit the position of each shard to --checkpoint-table, after each batch or each --commit-period
+    #[arg(long)]
+    to_checkpoint: bool,
+
+    /// Go on where records may be missing, or where another consumer holds a shard
+    #[arg(long)]
+    force: bool,
+
+    /// Say how it goes as JSON, an object a line, on standard output
+    #[arg(long)]
+    pub(super) json: bool,
+
+    /// Show the last so many outputs, each time it is said how it goes
+    #[arg(long, value_name = "COUNT")]
+    pub(super) show: Option<NonZeroU32>,
+
+    /// Serve metrics for Prometheus at this address; for example 127.0.0.1:9464
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) metrics: Option<std::net::SocketAddr>,
+
+    #[command(flatten)]
+    checkpoint: CheckpointSettings,
+}
+
+/// Who the reads of a shard are shared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Mode {
+    Shared,
+    Enhanced,
+}
+
+impl StreamFlags {
+    /// The first flag that is of no use for a file, if one is given.
+    pub(super) fn first(&self) -> Option<&'static str> {
+        let given = [
+            ("--from", self.from.is_some()),
+            ("--until", self.until.is_some()),
+            ("--batch-size", self.batch_size.is_some()),
+            ("--batch-window", self.batch_window.is_some()),
+            ("--bisect", self.bisect),
+            ("--max-retry-attempts", self.max_retry_attempts.is_some()),
+            ("--max-record-age", self.max_record_age.is_some()),
+            ("--on-failure", self.on_failure.is_some()),
+            ("--reads-per-second", self.reads_per_second.is_some()),
+            ("--mode", self.mode == Mode::Enhanced),
+            ("--consumer", self.consumer.is_some()),
+            ("--to-checkpoint", self.to_checkpoint),
+            ("--force", self.force),
+            ("--json", self.json),
+            ("--show", self.show.is_some()),
+            ("--metrics", self.metrics.is_some()),
+        ];
+        given.into_iter().find_map(|(flag, is_given)| is_given.then_some(flag))
+    }
+
+    /// Checks what no single flag shows.
+    pub(super) fn check(&self, settings: &Settings) -> Result<(), SettingsError> {
+        let contradiction = |message: &str| Err(SettingsError::Contradiction(message.to_owned()));
+        let start = self.start();
+        if self.checkpoint.table.is_none() && (start == Start::Checkpoint || self.to_checkpoint) {
+            return contradiction(
+                "--from checkpoint and --to-checkpoint take a table: name it with --checkpoint-table",
+            );
+        }
+        if self.checkpoint.skip_acknowledged {
+            return contradiction("--skip-acknowledged is for the function: here, --from checkpoint does it");
+        }
+        if start == Start::Latest && self.until == Some(Until::Now) {
+            return contradiction(
+                "--until now ends with what is there at the start, and --from latest starts behind it: name another \
+                 start, trim-horizon for example",
+            );
+        }
+        if let (Start::AtTimestamp(from), Some(Until::AtTimestamp(until))) = (&start, self.until)
+            && until < *from
+        {
+            return contradiction("--until is before --from: there is nothing between them");
+        }
+        match (self.mode, &self.consumer) {
+            (Mode::Enhanced, None) => {
+                return contradiction("--mode enhanced reads by a consumer: name it with --consumer");
+            }
+            (Mode::Shared, Some(_)) => {
+                return contradiction("--consumer is for --mode enhanced: set that as well, or leave it out");
+            }
+            _ => {}
+        }
+        if let Some(on_failure) = &self.on_failure
+            && settings.dead_letter().is_some_and(|dead_letter| dead_letter.is_same_place(on_failure))
+        {
+            return contradiction(
+                "dead letters and the descriptions of --on-failure would mix: give them a place each",
+            );
+        }
+        self.checkpoint.check()
+    }
+
+    /// What is to be read.
+    pub(super) async fn plan(&self, places: Vec<StreamPlace>) -> Plan {
+        let start = self.start();
+        let checkpoints = match &self.checkpoint.table {
+            Some(name) if start == Start::Checkpoint || self.to_checkpoint => Some(Checkpoints {
+                table: checkpoint::open(name, PATIENCE).await,
+                stream_id: self.checkpoint.stream_id,
+            }),
+            _ => None,
+        };
+        Plan {
+            places,
+            start,
+            until: self.until,
+            mode: match &self.consumer {
+                Some(name) if self.mode == Mode::Enhanced => ReadMode::Enhanced(name.clone()),
+                _ => ReadMode::Shared,
+            },
+            manners: self.reads_per_second.map_or_else(Manners::default, Manners::of_reads_per_second),
+            rules: Rules {
+                on_error: if self.bisect { OnError::Halve } else { OnError::Repeat },
+                retries: self.max_retry_attempts,
+                record_age: self.max_record_age,
+            },
+            limits: BatchLimits {
+                records: self.batch_size.map_or(BatchLimits::default().records, usize::from),
+                window: self.batch_window.unwrap_or_default(),
+            },
+            lanes: self.lanes(),
+            checkpoints,
+            force: if self.force { Force::Yes } else { Force::No },
+        }
+    }
+
+    pub(super) fn lanes(&self) -> u8 {
+        self.checkpoint.parallelization_factor
+    }
+
+    pub(super) fn on_failure(&self) -> Option<&Target> {
+        self.on_failure.as_ref().filter(|target| **target != Target::None)
+    }
+
+    /// How positions are committed, if they are. Whatever is processed side by side, what is committed has everything
+    /// before it done, so that anyone can go on from it.
+    pub(super) fn commits(&self) -> Option<CheckpointSettings> {
+        let in_order = CheckpointSettings { parallelization_factor: 1, ..self.checkpoint.clone() };
+        self.to_checkpoint.then_some(in_order)
+    }
+
+    fn start(&self) -> Start {
+        self.from.clone().unwrap_or(Start::Latest)
+    }
+}
+
+/// As the event source mapping has it.
+fn batch_window(text: &str) -> Result<Duration, String> {
+    within(text, Duration::ZERO, Duration::from_secs(300))
+}
+
+fn record_age(text: &str) -> Result<Duration, String> {
+    within(text, Duration::from_secs(60), Duration::from_secs(604_800))
+}
+
+fn within(text: &str, least: Duration, most: Duration) -> Result<Duration, String> {
+    let parsed = humantime::parse_duration(text)
+        .map_err(|error| format!("{text:?} is no duration ({error}): use for example 5s or 2m"))?;
+    if parsed < least || parsed > most {
+        let (least, most) = (humantime::format_duration(least), humantime::format_duration(most));
+        return Err(format!("{text:?} is out of range: use {least} to {most}"));
+    }
+    Ok(parsed)
+}

@@ -1,0 +1,150 @@
+//! Metrics for Prometheus, over HTTP.
+
+use std::convert::Infallible;
+use std::fmt::Write;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::CONTENT_TYPE;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+
+use crate::source::live::{Board, ShardView, Stage};
+
+/// Takes the address.
+pub(super) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| anyhow::anyhow!("--metrics {address}: {error}: name an address that is free"))
+}
+
+/// Answers whoever asks, for as long as the run lasts.
+pub(super) async fn serve(listener: TcpListener, board: Arc<Board>) {
+    loop {
+        let Ok((connection, _)) = listener.accept().await else {
+            // Too many open files, say: that passes.
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            continue;
+        };
+        let board = Arc::clone(&board);
+        let answer = move |request: Request<hyper::body::Incoming>| {
+            let response = match request.uri().path() {
+                "/metrics" => Response::new(Full::new(Bytes::from(text(&board.views())))),
+                _ => not_found(),
+            };
+            async move { Ok::<_, Infallible>(typed(response)) }
+        };
+        tokio::spawn(async move {
+            // A client that goes away is its own affair.
+            let _ = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(connection), service_fn(answer))
+                .await;
+        });
+    }
+}
+
+fn not_found() -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from_static(b"metrics are at /metrics\n")));
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
+}
+
+fn typed(mut response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
+    let content_type = hyper::header::HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response
+}
+
+/// One metric: its name, what it is, whether it only grows, and its samples by labels.
+struct Metric {
+    name: &'static str,
+    help: &'static str,
+    kind: &'static str,
+    of: fn(&ShardView) -> Vec<(String, f64)>,
+}
+
+const METRICS: [Metric; 8] = [
+    Metric {
+        name: "kinesieve_records_total",
+        help: "Records by what became of them.",
+        kind: "counter",
+        of: |shard| {
+            let counts = &shard.counts;
+            let mut outcomes = vec![
+                ("kept".to_owned(), counts.kept),
+                ("dropped".to_owned(), counts.dropped),
+                ("emitted".to_owned(), counts.emitted),
+                ("discarded".to_owned(), shard.discarded),
+            ];
+            outcomes.extend(counts.dead_lettered.iter().map(|(kind, count)| (kind.as_str().to_owned(), *count)));
+            outcomes.into_iter().map(|(outcome, count)| (format!(",outcome=\"{outcome}\""), count as f64)).collect()
+        },
+    },
+    Metric {
+        name: "kinesieve_outputs_total",
+        help: "Outputs that were delivered.",
+        kind: "counter",
+        of: |shard| one(shard.counts.outputs as f64),
+    },
+    Metric {
+        name: "kinesieve_output_bytes_total",
+        help: "Bytes of the outputs that were delivered.",
+        kind: "counter",
+        of: |shard| one(shard.counts.output_bytes as f64),
+    },
+    Metric {
+        name: "kinesieve_reads_total",
+        help: "Reads that were answered.",
+        kind: "counter",
+        of: |shard| one(shard.reads as f64),
+    },
+    Metric {
+        name: "kinesieve_read_bytes_total",
+        help: "Bytes that were read.",
+        kind: "counter",
+        of: |shard| one(shard.read_bytes as f64),
+    },
+    Metric {
+        name: "kinesieve_throttled_reads_total",
+        help: "Reads that were refused, since all consumers together read too much.",
+        kind: "counter",
+        of: |shard| one(shard.throttled as f64),
+    },
+    Metric {
+        name: "kinesieve_behind_seconds",
+        help: "How far the shard is behind its end.",
+        kind: "gauge",
+        of: |shard| if shard.stage == Stage::Reading { one(shard.behind.as_secs_f64()) } else { Vec::new() },
+    },
+    Metric {
+        name: "kinesieve_stuck_attempts",
+        help: "Attempts at the record that the shard stands still at; 0: it goes on.",
+        kind: "gauge",
+        of: |shard| one(shard.stuck.as_ref().map_or(0.0, |stuck| f64::from(stuck.attempts))),
+    },
+];
+
+fn one(value: f64) -> Vec<(String, f64)> {
+    vec![(String::new(), value)]
+}
+
+/// Prometheus's text format. Names of streams and shards have nothing that it would escape.
+fn text(shards: &[ShardView]) -> String {
+    let mut text = String::new();
+    for metric in &METRICS {
+        let Metric { name, help, kind, of } = metric;
+        // A String takes everything.
+        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        for shard in shards {
+            let labels = format!("stream=\"{}\",shard=\"{}\"", shard.shard.stream_name(), shard.shard.id);
+            for (more, value) in of(shard) {
+                let _ = writeln!(text, "{name}{{{labels}{more}}} {value}");
+            }
+        }
+    }
+    text
+}

@@ -1,0 +1,132 @@
+//! A run over streams, from its checks to its last word.
+
+use std::io::{self, IsTerminal};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::flags::StreamFlags;
+use super::metrics;
+use super::teller::{Manner, Teller};
+use crate::cli::progress::Progress;
+use crate::cli::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, colours_wanted};
+use crate::settings::{Route, Settings, SettingsError, Target};
+use crate::sink::Samples;
+use crate::source::live::{Board, Halt, Live, LiveError, Parts, Stage, StreamPlace};
+use crate::{assembly, telemetry};
+
+/// More instances than this cost more than they bring.
+const MOST_WORKERS: usize = 64;
+
+/// A run over streams, as the command line has it.
+pub(super) struct StreamRun<'a> {
+    pub(super) places: Vec<StreamPlace>,
+    pub(super) flags: &'a StreamFlags,
+    pub(super) settings: &'a Settings,
+    pub(super) routes: &'a [Route],
+}
+
+impl StreamRun<'_> {
+    pub(super) fn run(self) -> anyhow::Result<u8> {
+        self.flags.check(self.settings)?;
+        self.check_targets()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(self.run_on_it())
+    }
+
+    async fn run_on_it(self) -> anyhow::Result<u8> {
+        let Self { flags, settings, .. } = self;
+        let writes_to_stdout = self.writes_to_stdout()?;
+        let is_in_the_way = writes_to_stdout && io::stdout().is_terminal();
+        let progress = Progress::lines(is_in_the_way || flags.json);
+        telemetry::log_text(settings.log, progress.clone(), colours_wanted());
+        // The streams are looked at first: that is the cheaper of two ways to fail.
+        let live = Live::open(flags.plan(self.places.clone()).await).await?;
+        let listener = match flags.metrics {
+            Some(address) => Some(metrics::listen(address).await?),
+            None => None,
+        };
+        let samples = flags.show.map(|most| Arc::new(Samples::new(usize::try_from(most.get()).unwrap_or(usize::MAX))));
+        let extras = assembly::Extras { workers: workers(settings, flags, live.shards()), samples: samples.clone() };
+        let processor = assembly::processor_with(settings, self.routes, &Target::Stdout, extras).await?;
+        let on_failure = match flags.on_failure() {
+            Some(target) => Some(assembly::on_failure(settings, target).await?),
+            None => None,
+        };
+        let mirror = match flags.commits() {
+            Some(commits) => assembly::mirror(&commits, "kinesieve run").await?,
+            None => None,
+        };
+        let board = Arc::new(Board::default());
+        let halt = Halt::default();
+        if let Some(listener) = listener {
+            tokio::spawn(metrics::serve(listener, Arc::clone(&board)));
+        }
+        let manner = if flags.json { Manner::Json } else { Manner::Text };
+        let mut teller = Teller::new(manner, progress, Arc::clone(&board), samples);
+        let parts = Parts {
+            processor: &processor,
+            mirror: mirror.as_ref(),
+            on_failure: on_failure.as_ref(),
+            halt: &halt,
+            board: &board,
+        };
+        let outcome = until_it_ends(live, parts, &mut teller, &halt).await;
+        teller.end(flags.commits().is_some(), outcome.as_ref().err());
+        outcome?;
+        let views = board.views();
+        let stands_still = views.iter().any(|shard| shard.stage == Stage::Stopped && shard.stuck.is_some());
+        let is_lost = on_failure.is_none() && views.iter().any(|shard| shard.discarded > 0);
+        Ok(if stands_still || is_lost { NOT_ACKNOWLEDGED } else { ALL_ACKNOWLEDGED })
+    }
+
+    /// Outputs and what is said of the run must not mix on standard output.
+    fn check_targets(&self) -> Result<(), SettingsError> {
+        if self.flags.json && self.writes_to_stdout()? {
+            return Err(SettingsError::Contradiction(
+                "--json says on standard output how it goes, and something else goes there as well: name another \
+                 target than stdout, with --output for example"
+                    .to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
+    fn writes_to_stdout(&self) -> Result<bool, SettingsError> {
+        let routes = self.settings.routes(self.routes)?;
+        let output = self.settings.output.as_ref().unwrap_or(&Target::Stdout);
+        let letters = self.settings.dead_letter().into_iter().chain(self.flags.on_failure());
+        let mut targets = std::iter::once(output).chain(letters).chain(routes.into_values());
+        Ok(targets.any(|target| *target == Target::Stdout))
+    }
+}
+
+/// Runs, says how it goes, and ends in order when it is interrupted.
+async fn until_it_ends(live: Live, parts: Parts<'_>, teller: &mut Teller, halt: &Halt) -> Result<(), LiveError> {
+    let mut interrupt = teller.interrupt();
+    let mut ticks = interval(teller.period());
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // The first comes at once, and there is nothing to say yet.
+    ticks.tick().await;
+    let run = live.run(parts);
+    tokio::pin!(run);
+    loop {
+        tokio::select! {
+            outcome = &mut run => return outcome,
+            _ = ticks.tick() => teller.tell(),
+            () = interrupt.asked(), if !halt.is_stopped() => halt.stop(),
+        }
+    }
+}
+
+/// As many instances of the transform as can be at work. Where a pace is set an instance sleeps, so that each batch
+/// under way needs its own.
+fn workers(settings: &Settings, flags: &StreamFlags, shards: usize) -> NonZeroUsize {
+    let batches = shards.saturating_mul(usize::from(flags.lanes())).clamp(1, MOST_WORKERS);
+    let has_pace =
+        settings.max_records_per_shard_per_second.is_some() || settings.max_bytes_per_shard_per_second.is_some();
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let workers = if has_pace { batches } else { batches.min(cores) };
+    NonZeroUsize::new(workers).unwrap_or(NonZeroUsize::MIN)
+}

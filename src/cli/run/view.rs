@@ -1,0 +1,168 @@
+//! A run over streams, for a person.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::teller::{Rate, done, total};
+use crate::cli::foreign::plain;
+use crate::cli::summary::counted;
+use crate::source::live::{Commit, ShardView, Stage};
+
+/// Shards that are shown one by one.
+const MOST_SHARDS: usize = 16;
+
+/// How a run goes.
+pub(super) struct View<'a> {
+    pub(super) shards: &'a [ShardView],
+    pub(super) rate: Rate,
+}
+
+impl View<'_> {
+    /// All of it in one line.
+    pub(super) fn line(&self) -> String {
+        let counts = total(self.shards);
+        let reading = self.shards.iter().filter(|shard| shard.stage == Stage::Reading);
+        let behind = reading.clone().map(|shard| shard.behind).max().unwrap_or_default();
+        let mut line = format!(
+            "{:.0} records/s, {:.1} MB/s, {}, {}: {} ({} kept, {} dropped, {} emitted, {} rejected)",
+            self.rate.records,
+            self.rate.bytes / 1e6,
+            counted(reading.count() as u64, "shard"),
+            if behind.is_zero() { "up to date".to_owned() } else { format!("{} behind", rough(behind)) },
+            counted(done(&counts), "record"),
+            counts.kept,
+            counts.dropped,
+            counts.emitted,
+            counts.all_dead_lettered(),
+        );
+        let discarded: u64 = self.shards.iter().map(|shard| shard.discarded).sum();
+        if discarded > 0 {
+            line += &format!(", {discarded} given up");
+        }
+        let throttled: u64 = self.shards.iter().map(|shard| shard.throttled).sum();
+        if throttled > 0 {
+            line += &format!(", {} throttled", counted(throttled, "read"));
+        }
+        line
+    }
+
+    /// What needs attention.
+    pub(super) fn remarks(&self) -> Vec<String> {
+        self.shards.iter().filter_map(remark).collect()
+    }
+
+    /// A line for all, and one for each shard.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let mut lines = vec![self.line()];
+        let shown: Vec<&ShardView> = self.shards.iter().filter(|shard| shard.stage == Stage::Reading).collect();
+        for shard in shown.iter().take(MOST_SHARDS) {
+            let behind = if shard.behind.is_zero() {
+                "up to date".to_owned()
+            } else {
+                format!("{} behind", rough(shard.behind))
+            };
+            lines.push(format!(
+                "  {} {}  {behind:>12}  {:>9}  at {}",
+                plain(shard.shard.stream_name()),
+                plain(&shard.shard.id),
+                done(&shard.counts),
+                shard.position.as_deref().unwrap_or("-"),
+            ));
+            lines.extend(remark(shard));
+        }
+        if shown.len() > MOST_SHARDS {
+            lines.push(format!("  and {} more", shown.len() - MOST_SHARDS));
+        }
+        lines
+    }
+}
+
+fn remark(shard: &ShardView) -> Option<String> {
+    let id = plain(&shard.shard.id);
+    if let Some(stuck) = shard.stuck.as_ref().filter(|_| shard.stage == Stage::Reading) {
+        let reason = plain(&stuck.reason);
+        let attempts = counted(stuck.attempts.into(), "attempt");
+        return Some(format!("    {id} stands still at {} since {attempts}: {reason}", stuck.sequence_number));
+    }
+    let trouble = shard.trouble.as_ref().filter(|_| shard.stage == Stage::Reading)?;
+    Some(format!("    {id}: {}", plain(trouble)))
+}
+
+/// Where a run was left.
+pub(super) struct Ending<'a> {
+    pub(super) shards: &'a [ShardView],
+    pub(super) elapsed: Duration,
+    /// Whether positions are committed.
+    pub(super) commits: bool,
+}
+
+impl fmt::Display for Ending<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = total(self.shards);
+        let seconds = self.elapsed.as_secs_f64().max(1e-9);
+        let records = done(&counts);
+        writeln!(
+            formatter,
+            "{} in {seconds:.2} s: {:.0} records/s",
+            counted(records, "record"),
+            records as f64 / seconds,
+        )?;
+        writeln!(formatter, "  kept      {}", counts.kept)?;
+        writeln!(formatter, "  dropped   {}", counts.dropped)?;
+        writeln!(formatter, "  emitted   {}", counts.emitted)?;
+        writeln!(formatter, "  rejected  {}", counts.all_dead_lettered())?;
+        writeln!(formatter, "  given up  {}", self.shards.iter().map(|shard| shard.discarded).sum::<u64>())?;
+        write!(
+            formatter,
+            "{} delivered, {:.1} MB",
+            counted(counts.outputs, "output"),
+            counts.output_bytes as f64 / 1e6
+        )?;
+        for shard in self.shards {
+            write!(
+                formatter,
+                "\n{} {}: {}",
+                plain(shard.shard.stream_name()),
+                plain(&shard.shard.id),
+                self.left(shard)
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl Ending<'_> {
+    fn left(&self, shard: &ShardView) -> String {
+        let stage = match shard.stage {
+            Stage::Reading | Stage::Stopped => "stopped",
+            Stage::Ended => "read to its end",
+            Stage::Reached => "read as far as wanted",
+        };
+        let Some(position) = &shard.position else { return format!("{stage}, nothing was acknowledged") };
+        let commit = match (&shard.commit, self.commits) {
+            (_, false) => String::new(),
+            (Commit::At(at), true) if at == position => ", committed".to_owned(),
+            (Commit::At(at), true) => format!(", committed up to {at}"),
+            (Commit::None, true) => ", not committed".to_owned(),
+            (Commit::Failed(kind), true) => format!(", NOT committed ({kind}: see the log)"),
+        };
+        let stuck = shard.stuck.as_ref().filter(|_| shard.stage == Stage::Stopped).map_or_else(String::new, |stuck| {
+            format!("\n  it stands still at {}: {}", stuck.sequence_number, plain(&stuck.reason))
+        });
+        format!("{stage}, acknowledged up to {position}{commit}{stuck}")
+    }
+}
+
+/// A time as far as a person cares.
+fn rough(time: Duration) -> String {
+    if time < Duration::from_secs(1) {
+        return format!("{} ms", time.as_millis());
+    }
+    let seconds = time.as_secs();
+    let rounded = match seconds {
+        0..=599 => seconds,
+        600..=86_399 => seconds / 60 * 60,
+        _ => seconds / 3600 * 3600,
+    };
+    humantime::format_duration(Duration::from_secs(rounded)).to_string()
+}

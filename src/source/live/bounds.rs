@@ -1,0 +1,123 @@
+//! Where reading starts, and where it ends.
+
+use std::num::NonZeroU64;
+use std::str::FromStr;
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::event::SequenceNumber;
+
+/// Where reading starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Start {
+    /// At the oldest record of each shard.
+    TrimHorizon,
+    /// Behind the newest record of each shard.
+    Latest,
+    /// At the first record that arrived at this time or later, in milliseconds since the Unix epoch.
+    AtTimestamp(u64),
+    /// At the record of this sequence number. It takes a single shard.
+    AtSequenceNumber(String),
+    /// Behind the record of this sequence number. It takes a single shard.
+    AfterSequenceNumber(String),
+    /// Behind what the checkpoint table has as acknowledged.
+    Checkpoint,
+}
+
+/// Where reading ends by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// With what is in the stream when it starts.
+    Now,
+    /// Before the first record that arrived later than this, in milliseconds since the Unix epoch.
+    AtTimestamp(u64),
+    /// After so many records, of all shards together.
+    Count(NonZeroU64),
+}
+
+impl FromStr for Start {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once('=') {
+            None if text == "trim-horizon" => Ok(Start::TrimHorizon),
+            None if text == "latest" => Ok(Start::Latest),
+            None if text == "checkpoint" => Ok(Start::Checkpoint),
+            Some(("at-timestamp", time)) => timestamp(time).map(Start::AtTimestamp),
+            Some(("at-sequence-number", number)) => sequence_number(number).map(Start::AtSequenceNumber),
+            Some(("after-sequence-number", number)) => sequence_number(number).map(Start::AfterSequenceNumber),
+            _ => Err(format!(
+                "{text:?} is no start: use trim-horizon, latest, at-timestamp=TIME, at-sequence-number=NUMBER, \
+                 after-sequence-number=NUMBER or checkpoint"
+            )),
+        }
+    }
+}
+
+impl FromStr for Until {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once('=') {
+            None if text == "now" => Ok(Until::Now),
+            Some(("at-timestamp", time)) => timestamp(time).map(Until::AtTimestamp),
+            Some(("count", count)) => count
+                .parse()
+                .map(Until::Count)
+                .map_err(|_| format!("{count:?} is no number of records: use a whole number from 1 on")),
+            _ => Err(format!("{text:?} is no end: use now, at-timestamp=TIME or count=NUMBER")),
+        }
+    }
+}
+
+fn timestamp(text: &str) -> Result<u64, String> {
+    let time = OffsetDateTime::parse(text, &Rfc3339)
+        .map_err(|_| format!("{text:?} is no time: use RFC 3339, for example 2026-11-20T18:30:00Z"))?;
+    u64::try_from(time.unix_timestamp_nanos() / 1_000_000).map_err(|_| format!("{text:?} is before the year 1970"))
+}
+
+fn sequence_number(text: &str) -> Result<String, String> {
+    SequenceNumber::parse(text).map(|number| number.as_str().to_owned()).map_err(|error| error.to_string())
+}
+
+/// A time in milliseconds since the Unix epoch, as it is written on the command line.
+pub(super) fn rfc3339(millis: u64) -> String {
+    let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000);
+    time.ok().and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_start_and_every_end_is_read() {
+        assert_eq!("trim-horizon".parse(), Ok(Start::TrimHorizon));
+        assert_eq!("latest".parse(), Ok(Start::Latest));
+        assert_eq!("checkpoint".parse(), Ok(Start::Checkpoint));
+        assert_eq!("at-timestamp=1970-01-01T01:00:00.5+01:00".parse(), Ok(Start::AtTimestamp(500)));
+        assert_eq!("at-sequence-number=42".parse(), Ok(Start::AtSequenceNumber("42".to_owned())));
+        assert_eq!("after-sequence-number=42".parse(), Ok(Start::AfterSequenceNumber("42".to_owned())));
+        assert_eq!("now".parse(), Ok(Until::Now));
+        assert_eq!("at-timestamp=1970-01-01T00:00:01Z".parse(), Ok(Until::AtTimestamp(1000)));
+        assert_eq!("count=5".parse::<Until>(), Ok(Until::Count(NonZeroU64::new(5).expect("not zero"))));
+        assert_eq!(rfc3339(1_545_084_650_987), "2018-12-17T22:10:50.987Z");
+    }
+
+    #[test]
+    fn what_is_neither_is_refused_with_what_would_be() {
+        for (text, remedy) in [
+            ("oldest", "trim-horizon"),
+            ("at-timestamp", "trim-horizon"),
+            ("at-timestamp=noon", "RFC 3339"),
+            ("at-timestamp=1960-01-01T00:00:00Z", "1970"),
+            ("at-sequence-number=-1", "sequence number"),
+        ] {
+            assert!(text.parse::<Start>().expect_err(text).contains(remedy), "{text}");
+        }
+        for (text, remedy) in [("later", "count=NUMBER"), ("count=0", "from 1 on"), ("at-timestamp=1", "RFC 3339")] {
+            assert!(text.parse::<Until>().expect_err(text).contains(remedy), "{text}");
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Enhanced fan-out: a shard's records as the service pushes them, 2 MB a second for this consumer alone.
+//!
+//! A subscription lasts five minutes, and is renewed from where the last event said that it goes on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_kinesis::Client;
+use aws_sdk_kinesis::error::ProvideErrorMetadata;
+use aws_sdk_kinesis::operation::subscribe_to_shard::SubscribeToShardOutput;
+use aws_sdk_kinesis::primitives::DateTime;
+use aws_sdk_kinesis::types::{
+    ConsumerDescription, ConsumerStatus, ShardIteratorType, StartingPosition, SubscribeToShardEventStream,
+};
+use tokio::time::timeout;
+
+use super::board::ShardBoard;
+use super::page::{Page, now};
+use super::refusal::{DESCRIBE_CONSUMER, LiveError, Meaning, REGISTER, SUBSCRIBE, meaning};
+use super::streams::{ShardStart, Stream, patiently};
+use crate::backoff::Backoff;
+
+/// The service sends an event every few seconds, an empty one if need be: after this the connection is lost.
+const QUIET: Duration = Duration::from_secs(40);
+
+/// How long a consumer may take to become active.
+const REGISTRATION: Duration = Duration::from_secs(60);
+
+/// The service takes no second subscription within five seconds.
+const BETWEEN_SUBSCRIPTIONS: Duration = Duration::from_secs(1);
+
+/// The ARN of a stream's consumer, which is registered if it is not yet.
+pub(super) async fn consumer(stream: &Stream, name: &str) -> Result<String, LiveError> {
+    let refusal = |reason| LiveError::Consumer { consumer: name.to_owned(), stream: stream.arn.clone(), reason };
+    let started = tokio::time::Instant::now();
+    let mut is_registered = false;
+    loop {
+        match described(&stream.client, &stream.arn, name).await? {
+            Some(consumer) if consumer.consumer_status == ConsumerStatus::Active => {
+                if is_registered {
+                    tracing::info!(
+                        consumer = name,
+                        "registered; it stays so, and is paid for by the hour: `aws kinesis deregister-stream-consumer \
+                         --consumer-arn {}` ends that",
+                        consumer.consumer_arn
+                    );
+                }
+                return Ok(consumer.consumer_arn);
+            }
+            Some(consumer) if consumer.consumer_status == ConsumerStatus::Deleting => {
+                return Err(refusal("it is being deleted: wait, or give another --consumer".to_owned()));
+            }
+            Some(_) => {}
+            None => {
+                let request = async || {
+                    stream.client.register_stream_consumer().stream_arn(&stream.arn).consumer_name(name).send().await
+                };
+                match patiently(request).await {
+                    Ok(_) => is_registered = true,
+                    // Somebody else did so at the same time.
+                    Err(error) if error.code() == Some("ResourceInUseException") => {}
+                    Err(error) if error.code() == Some("LimitExceededException") => {
+                        let message = error.message().unwrap_or_default();
+                        return Err(refusal(format!(
+                            "{message}: a stream has room for 20, and registers 5 at a time; name one that is there"
+                        )));
+                    }
+                    Err(error) => return Err(LiveError::refused(&stream.arn, REGISTER, &error)),
+                }
+            }
+        }
+        if started.elapsed() > REGISTRATION {
+            return Err(refusal(format!("it is not active after {} s: try again", REGISTRATION.as_secs())));
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+async fn described(client: &Client, stream_arn: &str, name: &str) -> Result<Option<ConsumerDescription>, LiveError> {
+    let request = async || client.describe_stream_consumer().stream_arn(stream_arn).consumer_name(name).send().await;
+    match patiently(request).await {
+        Ok(answer) => Ok(answer.consumer_description),
+        Err(error) if error.code() == Some("ResourceNotFoundException") => Ok(None),
+        Err(error) => Err(LiveError::refused(stream_arn, DESCRIBE_CONSUMER, &error)),
+    }
+}
+
+/// Reads one shard by subscriptions.
+#[derive(Debug)]
+pub(super) struct Subscription {
+    stream: Stream,
+    consumer_arn: String,
+    shard_id: String,
+    board: Arc<ShardBoard>,
+    /// Where the next subscription starts.
+    position: ShardStart,
+    events: Option<SubscribeToShardOutput>,
+    /// Whether it gave anything.
+    has_given: bool,
+    backoff: Backoff,
+}
+
+impl Subscription {
+    pub(super) fn new(
+        stream: Stream,
+        consumer_arn: &str,
+        shard_id: &str,
+        start: ShardStart,
+        board: Arc<ShardBoard>,
+    ) -> Self {
+        Self {
+            stream,
+            consumer_arn: consumer_arn.to_owned(),
+            shard_id: shard_id.to_owned(),
+            board,
+            position: start,
+            events: None,
+            has_given: false,
+            backoff: Backoff::default(),
+        }
+    }
+
+    pub(super) async fn next_page(&mut self) -> Result<Page, LiveError> {
+        loop {
+            let Some(events) = &mut self.events else {
+                self.subscribe().await?;
+                continue;
+            };
+            match timeout(QUIET, events.event_stream.recv()).await {
+                Ok(Ok(Some(SubscribeToShardEventStream::SubscribeToShardEvent(event)))) => {
+                    self.backoff.after_success();
+                    self.has_given = true;
+                    let bytes = event.records.iter().map(|record| record.data.as_ref().len()).sum();
+                    self.board.reads(bytes);
+                    if !event.continuation_sequence_number.is_empty() {
+                        self.position = ShardStart::After(event.continuation_sequence_number);
+                    }
+                    return Ok(Page {
+                        records: event.records,
+                        behind: Duration::from_millis(event.millis_behind_latest.try_into().unwrap_or(0)),
+                        is_last: event.child_shards.is_some_and(|children| !children.is_empty()),
+                    });
+                }
+                // Of a later version of the service.
+                Ok(Ok(Some(_))) => {}
+                // Its five minutes are over, or the connection is lost.
+                Ok(Ok(None)) | Err(_) => {
+                    self.events = None;
+                    if !self.has_given {
+                        tokio::time::sleep(BETWEEN_SUBSCRIPTIONS).await;
+                    }
+                }
+                Ok(Err(error)) => {
+                    self.events = None;
+                    let refusal = LiveError::Refused {
+                        place: self.stream.arn.clone(),
+                        action: SUBSCRIBE,
+                        reason: crate::aws::causes(&error),
+                    };
+                    let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
+                    self.failed(meaning(code), refusal).await?;
+                }
+            }
+        }
+    }
+
+    async fn subscribe(&mut self) -> Result<(), LiveError> {
+        let started = now();
+        let position = StartingPosition::builder();
+        let position = match &self.position {
+            ShardStart::TrimHorizon => position.r#type(ShardIteratorType::TrimHorizon),
+            ShardStart::Latest => position.r#type(ShardIteratorType::Latest),
+            ShardStart::AtTimestamp(millis) => position
+                .r#type(ShardIteratorType::AtTimestamp)
+                .timestamp(DateTime::from_millis(i64::try_from(*millis).unwrap_or(i64::MAX))),
+            ShardStart::At(number) => position.r#type(ShardIteratorType::AtSequenceNumber).sequence_number(number),
+            ShardStart::After(number) => {
+                position.r#type(ShardIteratorType::AfterSequenceNumber).sequence_number(number)
+            }
+        };
+        let position = position.build().map_err(|error| LiveError::Refused {
+            place: self.stream.arn.clone(),
+            action: SUBSCRIBE,
+            reason: error.to_string(),
+        })?;
+        let request = self.stream.client.subscribe_to_shard().consumer_arn(&self.consumer_arn).shard_id(&self.shard_id);
+        match request.starting_position(position).send().await {
+            Ok(events) => {
+                self.events = Some(events);
+                self.has_given = false;
+                if self.position == ShardStart::Latest {
+                    // A renewal from the latest would leave out what came in between.
+                    self.position = ShardStart::AtTimestamp(started);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                let refusal = LiveError::refused(&self.stream.arn, SUBSCRIBE, &error);
+                self.failed(meaning(error.code()), refusal).await
+            }
+        }
+    }
+
+    async fn failed(&mut self, meaning: Meaning, error: LiveError) -> Result<(), LiveError> {
+        if meaning == Meaning::Lasting {
+            return Err(error);
+        }
+        self.board.read_failed(meaning == Meaning::Throttled, &error);
+        tokio::time::sleep(BETWEEN_SUBSCRIPTIONS + self.backoff.after_failure(fastrand::f64())).await;
+        Ok(())
+    }
+}

@@ -1,0 +1,181 @@
+//! Which shards may be read, while shards are split and merged: children after their parents. No I/O.
+
+use std::collections::BTreeMap;
+
+/// A shard as the stream lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Listed {
+    pub(super) id: String,
+    /// One that it was split from, or two that were merged into it. They may be trimmed.
+    pub(super) parents: Vec<String>,
+    /// Its first sequence number.
+    pub(super) first: String,
+    /// Whether it takes no more records.
+    pub(super) is_closed: bool,
+}
+
+/// All shards of a stream that were ever listed.
+#[derive(Debug, Default)]
+pub(super) struct Lineage {
+    shards: BTreeMap<String, Shard>,
+}
+
+#[derive(Debug)]
+struct Shard {
+    listed: Listed,
+    stage: Stage,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Its parents are not read to their ends.
+    Waits,
+    /// It is being read, or was read as far as it is wanted.
+    Begun,
+    /// It was read to its end, or nothing of it is wanted.
+    Ended,
+}
+
+impl Lineage {
+    /// Takes in what the stream lists. What is known already stays as it is.
+    pub(super) fn learn(&mut self, listed: impl IntoIterator<Item = Listed>) {
+        for listed in listed {
+            self.shards.entry(listed.id.clone()).or_insert(Shard { listed, stage: Stage::Waits });
+        }
+    }
+
+    /// A shard of which nothing is wanted.
+    pub(super) fn leave_out(&mut self, id: &str) {
+        self.set(id, Stage::Ended);
+    }
+
+    /// A shard was read to its end.
+    pub(super) fn ended(&mut self, id: &str) {
+        self.set(id, Stage::Ended);
+    }
+
+    /// Takes the shards that may be begun now: those whose parents have ended, or are gone.
+    pub(super) fn take_ready(&mut self) -> Vec<String> {
+        let is_ready = |shard: &Shard| {
+            shard.stage == Stage::Waits
+                && shard
+                    .listed
+                    .parents
+                    .iter()
+                    .all(|parent| self.shards.get(parent).is_none_or(|parent| parent.stage == Stage::Ended))
+        };
+        let ready: Vec<String> =
+            self.shards.values().filter(|shard| is_ready(shard)).map(|shard| shard.listed.id.clone()).collect();
+        ready.iter().for_each(|id| self.set(id, Stage::Begun));
+        ready
+    }
+
+    fn set(&mut self, id: &str, stage: Stage) {
+        if let Some(shard) = self.shards.get_mut(id) {
+            shard.stage = stage;
+        }
+    }
+}
+
+/// Of closed shards without a position of their own: those of which a child has one. Children are begun when their
+/// parents are done, so these are.
+pub(super) fn done_before(shards: &[Listed], has_position: impl Fn(&str) -> bool) -> Vec<String> {
+    // Children come after their parents, so that going backwards a child is settled first.
+    let mut done: Vec<String> = Vec::new();
+    for shard in shards.iter().rev().filter(|shard| shard.is_closed && !has_position(&shard.id)) {
+        let mut children = shards.iter().filter(|child| child.parents.contains(&shard.id));
+        if children.any(|child| has_position(&child.id) || done.contains(&child.id)) {
+            done.push(shard.id.clone());
+        }
+    }
+    done
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn shard(id: &str, parents: &[&str], is_closed: bool) -> Listed {
+        let parents = parents.iter().map(|parent| (*parent).to_owned()).collect();
+        Listed { id: id.to_owned(), parents, first: "0".to_owned(), is_closed }
+    }
+
+    #[test]
+    fn children_begin_when_their_parents_have_ended() {
+        let mut lineage = Lineage::default();
+        lineage.learn([shard("0", &[], true), shard("1", &[], false), shard("2", &["0"], false)]);
+        assert_eq!(lineage.take_ready(), ["0", "1"]);
+        assert!(lineage.take_ready().is_empty());
+        lineage.ended("0");
+        assert_eq!(lineage.take_ready(), ["2"]);
+    }
+
+    #[test]
+    fn a_merged_shard_waits_for_both_of_its_parents() {
+        let mut lineage = Lineage::default();
+        lineage.learn([shard("0", &[], false), shard("1", &[], false)]);
+        lineage.take_ready();
+        lineage.learn([shard("0", &[], true), shard("1", &[], true), shard("2", &["0", "1"], false)]);
+        lineage.ended("1");
+        assert!(lineage.take_ready().is_empty());
+        lineage.ended("0");
+        assert_eq!(lineage.take_ready(), ["2"]);
+    }
+
+    #[test]
+    fn parents_that_are_trimmed_or_left_out_are_not_waited_for() {
+        let mut lineage = Lineage::default();
+        lineage.learn([shard("4", &["1", "2"], true), shard("5", &["4"], false)]);
+        lineage.leave_out("4");
+        assert_eq!(lineage.take_ready(), ["5"]);
+    }
+
+    #[test]
+    fn a_closed_shard_is_done_where_a_descendant_has_a_position() {
+        let shards = [
+            shard("0", &[], true),
+            shard("1", &["0"], true),
+            shard("2", &["0"], false),
+            shard("3", &["1"], false),
+            shard("4", &[], true),
+            shard("5", &["4"], false),
+        ];
+        assert_eq!(done_before(&shards, |id| id == "3"), ["1", "0"]);
+        assert!(done_before(&shards, |id| id == "4").is_empty());
+        assert!(done_before(&shards, |_| false).is_empty());
+    }
+
+    proptest! {
+        /// Splits and merges at random: whatever order shards end in, each begins once, and after all of its parents.
+        #[test]
+        fn each_shard_is_begun_once_and_after_its_parents(
+            parents in prop::collection::vec(prop::collection::vec(any::<prop::sample::Index>(), 0..3), 1..40),
+            order in prop::collection::vec(any::<prop::sample::Index>(), 40),
+        ) {
+            let shards: Vec<Listed> = parents.iter().enumerate().map(|(index, parents)| {
+                let parents: Vec<String> = parents.iter().filter(|_| index > 0)
+                    .map(|parent| format!("{:03}", parent.index(index))).collect();
+                Listed { id: format!("{index:03}"), parents, first: String::new(), is_closed: true }
+            }).collect();
+            let mut lineage = Lineage::default();
+            lineage.learn(shards.clone());
+            let (mut ended, mut running): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
+            for pick in order {
+                for id in lineage.take_ready() {
+                    let shard = shards.iter().find(|shard| shard.id == id).expect("a shard");
+                    prop_assert!(shard.parents.iter().all(|parent| ended.contains(parent)), "{} is early", id);
+                    prop_assert!(!running.contains(&id) && !ended.contains(&id), "{} is begun twice", id);
+                    running.push(id);
+                }
+                if !running.is_empty() {
+                    let id = running.remove(pick.index(running.len()));
+                    lineage.ended(&id);
+                    ended.push(id);
+                }
+            }
+            prop_assert_eq!(ended.len(), shards.len());
+        }
+    }
+}

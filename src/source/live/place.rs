@@ -1,0 +1,133 @@
+//! The streams that are read, as they are written on the command line.
+
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+use crate::settings::{InvalidStreamName, StreamName};
+
+/// What the name of a shard starts with.
+const SHARD_PREFIX: &str = "shardId-";
+
+/// What says that a name is a stream's, where it could be a file's.
+const SCHEME: &str = "stream:";
+
+/// Names that end so are files': a stream of such a name takes `stream:` in front.
+const FILE_ENDINGS: [&str; 8] = [".json", ".ndjson", ".jsonl", ".log", ".txt", ".csv", ".gz", ".zst"];
+
+/// A stream, or one of its shards.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamPlace {
+    /// The stream.
+    pub stream: StreamName,
+    /// The one shard that is read; none: all of them.
+    pub shard: Option<String>,
+}
+
+/// A text that names no stream.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{text:?} is no stream: {reason}; use a name, stream:NAME or an ARN \
+     (arn:aws:kinesis:REGION:ACCOUNT:stream/NAME), with :shardId-... behind it for one shard"
+)]
+pub struct InvalidStream {
+    text: String,
+    reason: &'static str,
+}
+
+impl StreamPlace {
+    /// The streams that an input names, separated by commas; none: it is a file. What says that it is a stream is
+    /// one, `-` and every path that leads to something are files, and of the rest what can be the name of a stream,
+    /// and does not end like a file's, is one.
+    ///
+    /// # Errors
+    /// When it is said to be a stream, and names none.
+    pub fn in_input(text: &str) -> Result<Option<Vec<Self>>, InvalidStream> {
+        let names = || text.split(',').map(str::trim);
+        let is_said = names().all(|name| name.starts_with(SCHEME) || name.starts_with("arn:"));
+        if !is_said {
+            let may_be = |name: &str| {
+                let ends_like_a_file = FILE_ENDINGS.iter().any(|ending| name.to_ascii_lowercase().ends_with(ending));
+                !ends_like_a_file && name.parse::<Self>().is_ok()
+            };
+            if text == "-" || Path::new(text).exists() || !names().all(may_be) {
+                return Ok(None);
+            }
+        }
+        names().map(Self::from_str).collect::<Result<_, _>>().map(Some)
+    }
+}
+
+impl FromStr for StreamPlace {
+    type Err = InvalidStream;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let invalid = |reason| InvalidStream { text: text.to_owned(), reason };
+        let named = text.strip_prefix(SCHEME).unwrap_or(text);
+        let (stream, shard) = match named.rsplit_once(':') {
+            Some((stream, shard)) if shard.starts_with(SHARD_PREFIX) => (stream, Some(shard.to_owned())),
+            _ => (named, None),
+        };
+        let stream = stream.parse().map_err(|InvalidStreamName { reason, .. }| invalid(reason))?;
+        Ok(Self { stream, shard })
+    }
+}
+
+impl fmt::Display for StreamPlace {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.shard {
+            None => self.stream.fmt(formatter),
+            Some(shard) => write!(formatter, "{}:{shard}", self.stream),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ARN: &str = "arn:aws:kinesis:eu-west-1:123456789012:stream/readings";
+
+    fn streams(input: &str) -> Option<Vec<String>> {
+        let places = StreamPlace::in_input(input).expect(input)?;
+        Some(places.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn streams_and_files_are_told_apart() {
+        for (input, expected) in [
+            ("readings", Some(vec!["readings"])),
+            ("stream:readings", Some(vec!["readings"])),
+            ("stream:event.json", Some(vec!["event.json"])),
+            ("readings:shardId-000000000001", Some(vec!["readings:shardId-000000000001"])),
+            ("a, stream:b:shardId-000000000001", Some(vec!["a", "b:shardId-000000000001"])),
+            (ARN, Some(vec![ARN])),
+            ("-", None),
+            ("event.json", None),
+            ("some/path", None),
+            ("no such file", None),
+            // This file is there.
+            ("Cargo.toml", None),
+            ("src", None),
+        ] {
+            let expected = expected.map(|names| names.into_iter().map(str::to_owned).collect::<Vec<_>>());
+            assert_eq!(streams(input), expected, "{input}");
+        }
+        let shard = format!("{ARN}:shardId-000000000001");
+        assert_eq!(streams(&shard), Some(vec![shard.clone()]));
+    }
+
+    #[test]
+    fn what_is_said_to_be_a_stream_and_is_none_is_refused() {
+        for (input, reason) in [
+            ("stream:", "a name has"),
+            ("stream:a b", "a name has"),
+            ("arn:aws:sqs:eu-west-1:123456789012:queue", "something else"),
+            ("arn:aws:kinesis:eu-west-1:123456789012:stream/a/consumer/b:1", "name its stream"),
+            ("arn:aws:kinesis::123456789012:stream/a", "lacks its region"),
+        ] {
+            let message = StreamPlace::in_input(input).expect_err(input).to_string();
+            assert!(message.contains(reason), "{message}");
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! What is to be read, and the checks that come before the first record.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+
+use super::Live;
+use super::bounds::{Start, Until};
+use super::enhanced::consumer;
+use super::lineage::{Lineage, Listed, done_before};
+use super::page::now;
+use super::place::StreamPlace;
+use super::refusal::LiveError;
+use super::shared::Manners;
+use super::streams::{ShardStart, Stream};
+use crate::aws::reading_config_in;
+use crate::checkpoint::{Row, Table, Trouble};
+use crate::settings::StreamIdForm;
+use crate::source::mapping::{BatchLimits, Rules};
+
+/// What is to be read, and how.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The streams.
+    pub places: Vec<StreamPlace>,
+    /// Where reading starts.
+    pub start: Start,
+    /// Where it ends by itself; none: nowhere.
+    pub until: Option<Until>,
+    /// Who the reads are shared with.
+    pub mode: ReadMode,
+    /// How often shards are read.
+    pub manners: Manners,
+    /// When batches are split, and when they are given up.
+    pub rules: Rules,
+    /// How large batches become.
+    pub limits: BatchLimits,
+    /// How many batches of a shard may be under way at once (`ParallelizationFactor`).
+    pub lanes: u8,
+    /// The checkpoint table, where it is read or written.
+    pub checkpoints: Option<Checkpoints>,
+    /// Whether to go on where records may be missing, or somebody else may be at work.
+    pub force: Force,
+}
+
+/// Who the reads of a shard are shared with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReadMode {
+    /// With all of its consumers: GetRecords.
+    Shared,
+    /// With nobody: SubscribeToShard, by the consumer of this name.
+    Enhanced(String),
+}
+
+/// The checkpoint table.
+#[derive(Debug, Clone)]
+pub struct Checkpoints {
+    /// The table.
+    pub table: Table,
+    /// How a stream is written in it.
+    pub stream_id: StreamIdForm,
+}
+
+/// Whether to go on where records may be missing, or somebody else may be at work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Force {
+    /// No: that is refused.
+    No,
+    /// Yes: somebody said so.
+    Yes,
+}
+
+/// A stream that is read.
+#[derive(Debug)]
+pub(super) struct OpenStream {
+    pub(super) stream: Stream,
+    pub(super) lineage: Lineage,
+    pub(super) consumer_arn: Option<String>,
+    /// Where the shards start that were there at first; those that come later start at their beginning.
+    starts: BTreeMap<String, ShardStart>,
+    follows: Follows,
+}
+
+/// What of a stream is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Follows {
+    /// All shards, and those that come of them.
+    AllShards,
+    /// One shard.
+    OneShard,
+}
+
+impl OpenStream {
+    pub(super) fn start_of(&self, shard_id: &str) -> ShardStart {
+        self.starts.get(shard_id).cloned().unwrap_or(ShardStart::TrimHorizon)
+    }
+
+    pub(super) fn follows_children(&self) -> bool {
+        self.follows == Follows::AllShards
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.starts.len()
+    }
+}
+
+impl Live {
+    /// Opens the streams of a plan, and checks everything that can be wrong before a record moves: that each stream
+    /// and shard is there and may be read, and that the records to start with are.
+    ///
+    /// # Errors
+    /// With one line that says what is wrong, and what to do about it.
+    pub async fn open(plan: Plan) -> Result<Self, LiveError> {
+        let mut configs = Vec::new();
+        for place in &plan.places {
+            configs.push(reading_config_in(place.stream.region()).await);
+        }
+        Self::open_with(plan, &configs).await
+    }
+
+    /// The same with configurations at hand, one for each place.
+    ///
+    /// # Errors
+    /// With one line that says what is wrong, and what to do about it.
+    pub async fn open_with(plan: Plan, configs: &[SdkConfig]) -> Result<Self, LiveError> {
+        let opened_at = now();
+        if let Start::AtTimestamp(time) = plan.start
+            && time > opened_at
+        {
+            let by = Duration::from_secs((time - opened_at).div_ceil(1000));
+            return Err(LiveError::InTheFuture { time, by });
+        }
+        let mut streams = Vec::new();
+        let mut taken: BTreeSet<(String, String)> = BTreeSet::new();
+        for (place, config) in plan.places.iter().zip(configs) {
+            let stream = Stream::find(config, &place.stream).await?;
+            let mut shards = stream.shards().await?;
+            if let Some(shard) = &place.shard {
+                let listed: Vec<&str> = shards.iter().map(|listed| listed.id.as_str()).collect();
+                if !listed.contains(&shard.as_str()) {
+                    let listed = listed.join(", ");
+                    return Err(LiveError::NoShard { stream: stream.arn, shard: shard.clone(), listed });
+                }
+                shards.retain(|listed| listed.id == *shard);
+            }
+            for shard in &shards {
+                if !taken.insert((stream.arn.clone(), shard.id.clone())) {
+                    return Err(LiveError::Twice(place.to_string()));
+                }
+            }
+            streams.push((place, stream, shards));
+        }
+        if let Start::AtSequenceNumber(_) | Start::AfterSequenceNumber(_) = plan.start
+            && taken.len() != 1
+        {
+            return Err(several_shards(&plan.places, &taken));
+        }
+        let mut opened = Vec::new();
+        for (place, stream, shards) in streams {
+            let (starts, left_out) = plan.starts(&stream, &shards).await?;
+            plan.probe(&stream, &starts).await?;
+            let consumer_arn = match &plan.mode {
+                ReadMode::Shared => None,
+                ReadMode::Enhanced(name) => Some(consumer(&stream, name).await?),
+            };
+            let mut lineage = Lineage::default();
+            lineage.learn(shards);
+            left_out.iter().for_each(|shard| lineage.leave_out(shard));
+            let follows = if place.shard.is_some() { Follows::OneShard } else { Follows::AllShards };
+            opened.push(OpenStream { stream, lineage, consumer_arn, starts, follows });
+        }
+        Ok(Self { plan, streams: opened, opened_at })
+    }
+}
+
+impl Plan {
+    /// Where each shard of a stream starts, and those of which nothing is wanted.
+    async fn starts(
+        &self,
+        stream: &Stream,
+        shards: &[Listed],
+    ) -> Result<(BTreeMap<String, ShardStart>, Vec<String>), LiveError> {
+        let rows = self.rows(stream, shards).await?;
+        let all = |start: ShardStart| shards.iter().map(|shard| (shard.id.clone(), start.clone())).collect();
+        Ok(match &self.start {
+            Start::TrimHorizon => (all(ShardStart::TrimHorizon), Vec::new()),
+            Start::AtTimestamp(time) => (all(ShardStart::AtTimestamp(*time)), Vec::new()),
+            Start::Latest => {
+                let (closed, open): (Vec<&Listed>, Vec<&Listed>) = shards.iter().partition(|shard| shard.is_closed);
+                let starts = open.into_iter().map(|shard| (shard.id.clone(), ShardStart::Latest)).collect();
+                (starts, closed.into_iter().map(|shard| shard.id.clone()).collect())
+            }
+            Start::AtSequenceNumber(number) | Start::AfterSequenceNumber(number) => {
+                for shard in shards {
+                    self.check_is_there(stream, shard, number).await?;
+                }
+                let is_at = matches!(self.start, Start::AtSequenceNumber(_));
+                (
+                    all(if is_at { ShardStart::At(number.clone()) } else { ShardStart::After(number.clone()) }),
+                    Vec::new(),
+                )
+            }
+            Start::Checkpoint => {
+                let mut positions = BTreeMap::new();
+                for (shard, row) in shards.iter().filter_map(|shard| Some((shard, rows.get(&shard.id)?))) {
+                    if let Some(position) = self.position(row)? {
+                        self.check_is_there(stream, shard, &position).await?;
+                        positions.insert(shard.id.clone(), position);
+                    }
+                }
+                let done = done_before(shards, |shard| positions.contains_key(shard));
+                let start = |shard: &Listed| {
+                    let position = positions.get(&shard.id).cloned();
+                    (shard.id.clone(), position.map_or(ShardStart::TrimHorizon, ShardStart::After))
+                };
+                let starts = shards.iter().filter(|shard| !done.contains(&shard.id)).map(start).collect();
+                (starts, done)
+            }
+        })
+    }
+
+    /// The rows of the shards, where the table is of any concern. A row that somebody holds is none of ours.
+    async fn rows(&self, stream: &Stream, shards: &[Listed]) -> Result<BTreeMap<String, Row>, LiveError> {
+        let Some(Checkpoints { table, stream_id }) = &self.checkpoints else { return Ok(BTreeMap::new()) };
+        let stream_id = match stream_id {
+            StreamIdForm::Name => stream.arn.rsplit_once('/').map_or(stream.arn.as_str(), |(_, name)| name),
+            StreamIdForm::Arn => &stream.arn,
+        };
+        let mut rows = BTreeMap::new();
+        for shard in shards {
+            let row = table.read(stream_id, &shard.id).await;
+            let row = row.map_err(|trouble| LiveError::Table { table: table.name().to_owned(), trouble })?;
+            let Some(row) = row else { continue };
+            if let (Some(holder), Force::No) = (&row.held_by, self.force) {
+                return Err(LiveError::Held { shard: shard.id.clone(), trouble: Trouble::held(holder) });
+            }
+            rows.insert(shard.id.clone(), row);
+        }
+        Ok(rows)
+    }
+
+    /// The position that a row has to go on behind.
+    fn position(&self, row: &Row) -> Result<Option<String>, LiveError> {
+        match (row.resume_after(), self.force) {
+            (Ok(position), _) => Ok(position.map(str::to_owned)),
+            (Err(refusal), Force::Yes) => Ok(Some(refusal.high_water_mark)),
+            (Err(refusal), Force::No) => Err(LiveError::NotSafe(refusal)),
+        }
+    }
+
+    async fn check_is_there(&self, stream: &Stream, shard: &Listed, number: &str) -> Result<(), LiveError> {
+        match stream.check_not_trimmed(shard, number).await {
+            Err(LiveError::Trimmed { .. }) if self.force == Force::Yes => {
+                tracing::warn!(shard_id = shard.id, "sequence number {number} is gone, and --force goes on without it");
+                Ok(())
+            }
+            answer => answer,
+        }
+    }
+
+    /// Reads once, so that a permission that lacks is known before a record moves.
+    async fn probe(&self, stream: &Stream, starts: &BTreeMap<String, ShardStart>) -> Result<(), LiveError> {
+        match (starts.keys().next(), &self.mode) {
+            (Some(shard), ReadMode::Shared) => stream.first_page(shard).await,
+            _ => Ok(()),
+        }
+    }
+}
+
+fn several_shards(places: &[StreamPlace], taken: &BTreeSet<(String, String)>) -> LiveError {
+    let names: Vec<String> = places.iter().map(ToString::to_string).collect();
+    let shard = taken.first().map_or("shardId-000000000000", |(_, shard)| shard.as_str());
+    let example = places.first().map_or_else(String::new, |place| format!("--input {}:{shard}", place.stream));
+    LiveError::SeveralShards { streams: names.join(", "), count: taken.len(), example }
+}

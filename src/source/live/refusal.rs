@@ -1,0 +1,252 @@
+//! Why a stream can't be read, in one line, and what to do about it.
+
+use std::error::Error;
+
+use aws_sdk_kinesis::config::http::HttpResponse;
+use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
+
+use super::bounds::rfc3339;
+use crate::aws::causes;
+use crate::checkpoint::{NotSafeToResume, Trouble};
+
+/// Why a stream can't be read, or not any further.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LiveError {
+    /// There is none of this name.
+    #[error(
+        "there is no stream {stream}: look at its name, its region (AWS_REGION, or give the ARN) and the account of \
+         your credentials; if it is a file that you mean, there is none of this name either"
+    )]
+    NoStream {
+        /// As it was given.
+        stream: String,
+    },
+    /// A permission is missing.
+    #[error(
+        "access to {place} is denied: {action} is not allowed ({reason}); allow it with the IAM statement {statement}"
+    )]
+    Denied {
+        /// What it was asked about.
+        place: String,
+        /// What it was asked for, as a permission is called.
+        action: &'static str,
+        /// What the service says.
+        reason: String,
+        /// All that reading takes.
+        statement: String,
+    },
+    /// The stream lists no such shard.
+    #[error(
+        "{stream} has no shard {shard}: it never had, or the shard was split or merged and is gone since; it has {listed}"
+    )]
+    NoShard {
+        /// The stream.
+        stream: String,
+        /// The shard that was asked for.
+        shard: String,
+        /// Those that it has.
+        listed: String,
+    },
+    /// The record of a sequence number is not there any more.
+    #[error(
+        "{shard} no longer has sequence number {number}, so records behind it may be lost: the oldest that it has is \
+         {oldest}; start there with --from trim-horizon, or go on all the same with --force"
+    )]
+    Trimmed {
+        /// The shard.
+        shard: String,
+        /// The sequence number that was asked for.
+        number: String,
+        /// The oldest one that is there.
+        oldest: String,
+    },
+    /// A sequence number is none of the shard's.
+    #[error(
+        "sequence number {number} is none of {shard}'s, which begins with {first}: name the shard that it comes from"
+    )]
+    OtherShard {
+        /// The shard.
+        shard: String,
+        /// The sequence number that was asked for.
+        number: String,
+        /// The first one of the shard.
+        first: String,
+    },
+    /// A sequence number belongs to one shard, and there are several.
+    #[error("a sequence number belongs to one shard, and {streams} has {count}: name it, as in {example}")]
+    SeveralShards {
+        /// The streams.
+        streams: String,
+        /// How many shards would be read.
+        count: usize,
+        /// How one is named.
+        example: String,
+    },
+    /// The start is in the future.
+    #[error("--from at-timestamp={}: that is in the future, by {}: there is nothing to start at yet; use latest", rfc3339(*.time), humantime::format_duration(*.by))]
+    InTheFuture {
+        /// The start, in milliseconds since the Unix epoch.
+        time: u64,
+        /// How far.
+        by: std::time::Duration,
+    },
+    /// A row of the checkpoint table that nobody can rely on.
+    #[error("{0}; start elsewhere with --from, or at that mark all the same with --force")]
+    NotSafe(NotSafeToResume),
+    /// Another consumer is at work on a shard.
+    #[error("{shard}: {trouble}; with --force it is read all the same, and its row left alone")]
+    Held {
+        /// The shard.
+        shard: String,
+        /// Who holds it.
+        trouble: Trouble,
+    },
+    /// The checkpoint table can't be read.
+    #[error("the checkpoint table {table}: {trouble}")]
+    Table {
+        /// The table.
+        table: String,
+        /// Why.
+        trouble: Trouble,
+    },
+    /// A stream is named twice.
+    #[error("{0} is named twice: its records would be processed twice")]
+    Twice(String),
+    /// A consumer can't be used.
+    #[error("the consumer {consumer} of {stream}: {reason}")]
+    Consumer {
+        /// The consumer's name.
+        consumer: String,
+        /// The stream.
+        stream: String,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
+    /// The service does not do what it is asked for.
+    #[error("{place}: {action}: {reason}")]
+    Refused {
+        /// What it was asked about.
+        place: String,
+        /// What it was asked for, as a permission is called.
+        action: &'static str,
+        /// Why it does not, and what to change, where that is known.
+        reason: String,
+    },
+}
+
+/// What the failure of a request means for whoever reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// The iterator is too old: a new one is needed.
+    Expired,
+    /// Too many reads, of all consumers together.
+    Throttled,
+    /// It may pass by itself.
+    Passing,
+    /// It stays until somebody changes something.
+    Lasting,
+}
+
+/// What a code of an error means; none: there was no answer.
+pub(super) fn meaning(code: Option<&str>) -> Meaning {
+    match code {
+        Some("ExpiredIteratorException") => Meaning::Expired,
+        Some(
+            "ProvisionedThroughputExceededException"
+            | "LimitExceededException"
+            | "ThrottlingException"
+            | "KMSThrottlingException"
+            | "ResourceInUseException",
+        ) => Meaning::Throttled,
+        Some(code) if is_denied(code) => Meaning::Lasting,
+        Some(
+            "ResourceNotFoundException"
+            | "InvalidArgumentException"
+            | "ValidationException"
+            | "SerializationException"
+            | "KMSDisabledException"
+            | "KMSNotFoundException"
+            | "KMSInvalidStateException"
+            | "KMSOptInRequired"
+            | "UnknownOperationException",
+        ) => Meaning::Lasting,
+        // Credentials that expire are renewed, where they can be.
+        _ => Meaning::Passing,
+    }
+}
+
+fn is_denied(code: &str) -> bool {
+    matches!(code, "AccessDeniedException" | "AccessDenied" | "KMSAccessDeniedException" | "UnauthorizedOperation")
+}
+
+fn is_about_credentials(code: &str) -> bool {
+    matches!(
+        code,
+        "ExpiredTokenException"
+            | "InvalidClientTokenId"
+            | "InvalidSignatureException"
+            | "MissingAuthenticationTokenException"
+            | "SignatureDoesNotMatch"
+            | "UnrecognizedClientException"
+    )
+}
+
+impl LiveError {
+    /// What a service answered to a request that takes this action on a stream.
+    pub(super) fn refused<E>(stream: &str, action: &'static str, error: &SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let code = error.code().unwrap_or_default();
+        let reason = match (code, error.message()) {
+            ("", _) => causes(error),
+            (code, None) => code.to_owned(),
+            (code, Some(message)) => format!("{code}: {message}"),
+        };
+        let place = stream.to_owned();
+        if code.starts_with("KMS") && is_denied(code) {
+            let reason = format!("{reason}: allow kms:Decrypt on the stream's key");
+            return LiveError::Refused { place, action, reason };
+        }
+        if is_denied(code) {
+            return LiveError::Denied { statement: statement(stream, action), place, action, reason };
+        }
+        if code == "ResourceNotFoundException" && action == ITERATOR {
+            let reason = format!("{reason}: the shard, or its stream, is gone");
+            return LiveError::Refused { place, action, reason };
+        }
+        if code == "ResourceNotFoundException" && action != REGISTER && action != SUBSCRIBE {
+            return LiveError::NoStream { stream: place };
+        }
+        let remedy = if is_about_credentials(code) {
+            ": these credentials don't count there; look at AWS_PROFILE and AWS_ACCESS_KEY_ID"
+        } else if code.is_empty() {
+            "; look at AWS_REGION, at the network, and at AWS_ENDPOINT_URL if it is set"
+        } else {
+            ""
+        };
+        LiveError::Refused { place, action, reason: reason + remedy }
+    }
+}
+
+pub(super) const DESCRIBE: &str = "kinesis:DescribeStreamSummary";
+pub(super) const LIST: &str = "kinesis:ListShards";
+pub(super) const ITERATOR: &str = "kinesis:GetShardIterator";
+pub(super) const READ: &str = "kinesis:GetRecords";
+pub(super) const REGISTER: &str = "kinesis:RegisterStreamConsumer";
+pub(super) const DESCRIBE_CONSUMER: &str = "kinesis:DescribeStreamConsumer";
+pub(super) const SUBSCRIBE: &str = "kinesis:SubscribeToShard";
+
+/// All that reading takes, and not just what was refused first.
+fn statement(stream: &str, action: &str) -> String {
+    let enhanced = [REGISTER, DESCRIBE_CONSUMER, SUBSCRIBE];
+    let mut actions = vec![DESCRIBE, LIST, ITERATOR, READ];
+    if enhanced.contains(&action) {
+        actions.extend(enhanced);
+    }
+    let arn =
+        if stream.starts_with("arn:") { stream.to_owned() } else { format!("arn:aws:kinesis:*:*:stream/{stream}") };
+    let resource =
+        if enhanced.contains(&action) { serde_json::json!([arn, format!("{arn}/consumer/*")]) } else { arn.into() };
+    serde_json::json!({ "Effect": "Allow", "Action": actions, "Resource": resource }).to_string()
+}

@@ -1,0 +1,76 @@
+//! Where a batch ends: at so many records, or so much of the event's JSON.
+
+use std::time::Duration;
+
+/// The JSON of an event at most, in bytes.
+const MAX_EVENT_BYTES: usize = 6_000_000;
+
+/// What a record has of it besides its data and its key.
+const ENVELOPE_BYTES: usize = 490;
+
+/// How large batches become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchLimits {
+    /// Records, 1 to 10,000 (`BatchSize`).
+    pub records: usize,
+    /// How long is waited for more, from the first record on (`MaximumBatchingWindowInSeconds`).
+    pub window: Duration,
+}
+
+impl Default for BatchLimits {
+    /// As Lambda has it.
+    fn default() -> Self {
+        Self { records: 100, window: Duration::ZERO }
+    }
+}
+
+/// How full a batch is.
+#[derive(Debug, Clone, Copy)]
+pub struct Fill {
+    limits: BatchLimits,
+    records: usize,
+    bytes: usize,
+}
+
+impl Fill {
+    /// Of an empty batch.
+    pub fn new(limits: BatchLimits) -> Self {
+        Self { limits, records: 0, bytes: 0 }
+    }
+
+    /// Takes in a record of so much data and key, in bytes, if it has room. An empty batch has room for any.
+    pub fn takes(&mut self, data: usize, key: usize) -> bool {
+        let bytes = self.bytes + ENVELOPE_BYTES + data.div_ceil(3) * 4 + key;
+        if self.records > 0 && (self.records >= self.limits.records || bytes > MAX_EVENT_BYTES) {
+            return false;
+        }
+        self.records += 1;
+        self.bytes = bytes;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many records of one size a batch takes.
+    fn taken(batch_size: usize, data: usize) -> usize {
+        let mut fill = Fill::new(BatchLimits { records: batch_size, ..BatchLimits::default() });
+        (0..20_000).take_while(|_| fill.takes(data, 8)).count()
+    }
+
+    #[test]
+    fn a_batch_ends_at_its_size_or_at_six_megabytes_of_json() {
+        assert_eq!(taken(100, 50), 100);
+        assert_eq!(taken(10_000, 0), 10_000);
+        // 490 + 8 + 136 bytes each.
+        assert_eq!(taken(10_000, 100), 6_000_000 / 634);
+        assert_eq!(taken(10_000, 1 << 20), 4);
+    }
+
+    #[test]
+    fn a_record_that_is_larger_than_a_batch_is_one_by_itself() {
+        assert_eq!(taken(100, 10 << 20), 1);
+    }
+}

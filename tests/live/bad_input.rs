@@ -1,0 +1,58 @@
+//! What is wrong with the flags or the streams, in one line and before a record moves.
+
+use super::Run;
+use crate::support::events::STREAM_ARN;
+use crate::support::kinesis_local::KinesisLocal;
+use crate::support::{guest_file, kinesieve, stderr};
+
+#[test]
+fn a_stream_or_a_start_that_is_not_there_is_said_in_one_line() {
+    let server = KinesisLocal::start(&[("in", 2)]);
+    let run = Run::of(server.endpoint());
+    let later = "at-timestamp=2100-01-01T00:00:00Z";
+    for (input, start, reason) in [
+        ("nowhere", "latest", "there is no stream nowhere"),
+        ("in:shardId-000000000007", "latest", "has no shard shardId-000000000007"),
+        ("in", later, "that is in the future"),
+        ("in", "at-sequence-number=42", "name it, as in --input in:shardId-000000000000"),
+        ("in:shardId-000000000001", "after-sequence-number=42", "is none of shardId-000000000001's"),
+        ("in,stream:in:shardId-000000000001", "latest", "in:shardId-000000000001 is named twice"),
+    ] {
+        let (code, log) = run.end(input, &["--from", start]);
+        assert_eq!((code, log.lines().count()), (Some(1), 1), "{log}");
+        assert!(log.contains(reason), "{log}");
+    }
+}
+
+#[test]
+fn flags_that_contradict_each_other_are_named() {
+    let refusal = |input: &str, arguments: &[&str]| {
+        let mut command = kinesieve(&["run", "--input", input, "--transform"]);
+        let output = command.arg(guest_file("scripted")).args(arguments).output().expect("it runs");
+        assert!(!output.status.success());
+        stderr(&output)
+    };
+    for (arguments, named) in [
+        (&["--from", "checkpoint"][..], "--checkpoint-table"),
+        (&["--to-checkpoint"], "--checkpoint-table"),
+        (&["--until", "now"], "name another start"),
+        (&["--mode", "enhanced"], "--consumer"),
+        (&["--consumer", "c"], "--mode enhanced"),
+        (&["--json"], "another target than stdout"),
+        (&["--from", "yesterday"], "trim-horizon"),
+        (&["--batch-size", "10001"], "10001 is not in 1..=10000"),
+        (&["--batch-window", "6m"], "use 0s to 5m"),
+        (&["--max-record-age", "1s"], "use 1m to 7days"),
+        (
+            &["--from", "at-timestamp=2020-01-02T00:00:00Z", "--until", "at-timestamp=2020-01-01T00:00:00Z"],
+            "nothing between",
+        ),
+    ] {
+        let message = refusal(STREAM_ARN, arguments);
+        assert!(message.contains(named), "{message}");
+    }
+    let message = refusal("Cargo.toml", &["--from", "latest"]);
+    assert!(message.contains("--from is for streams") && message.contains("stream:NAME"), "{message}");
+    let message = refusal("stream:a b", &[]);
+    assert!(message.contains("is no stream"), "{message}");
+}

@@ -1,0 +1,174 @@
+//! Going on from the checkpoint table, whatever ended the run before.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_kinesis::Client;
+use aws_sdk_kinesis::primitives::Blob;
+use aws_sdk_kinesis::types::PutRecordsRequestEntry;
+use kinesieve::checkpoint::{Acknowledged, Progress};
+use kinesieve::event::Shard;
+
+use super::{Run, put};
+use crate::support::block_on;
+use crate::support::events::{STREAM_ARN, sequence_number};
+use crate::support::kinesis_local::KinesisLocal;
+use crate::support::positions::{Positions, note};
+use crate::support::process::wait_until;
+use crate::support::services::{Faults, Service, Stub};
+
+const SHARD: &str = "shardId-000000000000";
+
+fn put_many(stub: &Stub, records: std::ops::Range<usize>) {
+    let entry = |index: usize| {
+        let entry = PutRecordsRequestEntry::builder().partition_key(format!("key-{}", index % 7));
+        entry.data(Blob::new(format!("keep {index}"))).build().expect("a record")
+    };
+    let request = Client::new(&stub.config_with(std::time::Duration::from_secs(20))).put_records();
+    let request = request.stream_name("readings").set_records(Some(records.map(entry).collect()));
+    block_on(request.send()).expect("they are put");
+}
+
+fn position(positions: &Positions) -> Option<String> {
+    let row = block_on(positions.table().read("readings", SHARD)).expect("an answer");
+    row.and_then(|row| row.position)
+}
+
+/// How many records are committed, from the first on.
+fn committed(positions: &Positions) -> usize {
+    let Some(position) = position(positions) else { return 0 };
+    (0..).position(|index| sequence_number(index) == position).expect("one of ours") + 1
+}
+
+/// Killed twenty times in the middle, at a stub, since the emulator would take minutes: whatever is committed was
+/// delivered before, and in the end everything is.
+fn killed_again_and_again(more: &[&str]) {
+    const KILLS: usize = 20;
+    const EACH: usize = 40;
+
+    let stub = Stub::start(Service::Kinesis, Faults::default(), 1);
+    let positions = Positions::new();
+    let run = Run { dynamodb: Some(positions.moto.endpoint()), ..Run::of(stub.endpoint()) };
+    let table = ["--from", "checkpoint", "--to-checkpoint", "--checkpoint-table", &positions.name];
+    let arguments = [&table[..], &["--batch-size", "3"], more].concat();
+    let mut luck = fastrand::Rng::with_seed(7);
+    for round in 0..KILLS {
+        put_many(&stub, round * EACH..(round + 1) * EACH);
+        let before = run.delivered().len();
+        let wanted = before + luck.usize(1..EACH);
+        let mut running = run.start(STREAM_ARN, &arguments);
+        wait_until("some is delivered", || run.delivered().len() >= wanted || running.has_ended());
+        assert!(!running.has_ended(), "{}", run.log());
+        running.kill();
+        let delivered: BTreeSet<String> = run.delivered().into_iter().collect();
+        let all_before = (0..committed(&positions)).all(|index| delivered.contains(&format!("keep {index}")));
+        assert!(all_before, "round {round}: more is committed than was delivered");
+    }
+    let (code, log) = run.end(STREAM_ARN, &[&arguments[..], &["--until", "now"]].concat());
+    assert_eq!(code, Some(0), "{log}");
+    let delivered = run.delivered();
+    let different: BTreeSet<&String> = delivered.iter().collect();
+    let missing: Vec<usize> = (0..KILLS * EACH).filter(|index| !different.contains(&format!("keep {index}"))).collect();
+    assert!(missing.is_empty(), "lost: {missing:?}");
+    assert_eq!(committed(&positions), KILLS * EACH);
+    // Each time what was under way comes again, and no more than that.
+    assert!(delivered.len() < KILLS * EACH * 2, "{} delivered", delivered.len());
+}
+
+#[test]
+fn killed_twenty_times_in_the_middle_it_loses_nothing() {
+    killed_again_and_again(&["--max-records-per-shard-per-second", "400"]);
+}
+
+#[test]
+fn killed_twenty_times_with_lanes_it_loses_nothing() {
+    killed_again_and_again(&["--max-records-per-shard-per-second", "400", "--parallelization-factor", "4"]);
+}
+
+/// At the emulator: where the run before ended, the next begins.
+#[test]
+fn the_next_run_goes_on_from_where_the_last_ended() {
+    let server = KinesisLocal::start(&[("readings", 1)]);
+    let positions = Positions::new();
+    let run = Run { dynamodb: Some(positions.moto.endpoint()), ..Run::of(server.endpoint()) };
+    let numbers: Vec<String> =
+        (0..9).map(|index| put(&server.config(), "readings", "key", &format!("keep {index}")).1).collect();
+    let table = ["--from", "checkpoint", "--to-checkpoint", "--checkpoint-table", &positions.name];
+    for (until, end) in [("count=4", 3), ("count=2", 5), ("now", 8)] {
+        let (code, log) = run.end("readings", &[&table[..], &["--until", until]].concat());
+        assert_eq!(code, Some(0), "{log}");
+        assert_eq!(position(&positions).as_deref(), Some(numbers[end].as_str()));
+        assert!(log.contains("committed"), "{log}");
+    }
+    assert_eq!(run.delivered(), (0..9).map(|index| format!("keep {index}")).collect::<Vec<_>>());
+    // Held back for an hour, it is written at the end all the same.
+    let last = put(&server.config(), "readings", "key", "keep 9").1;
+    let (code, log) = run.end("readings", &[&table[..], &["--until", "now", "--commit-period", "1h"]].concat());
+    assert_eq!((code, position(&positions)), (Some(0), Some(last)), "{log}");
+}
+
+#[test]
+fn ctrl_c_finishes_what_is_in_flight_commits_and_says_where_it_stopped() {
+    let stub = Stub::start(Service::Kinesis, Faults::default(), 1);
+    let positions = Positions::new();
+    let run = Run { dynamodb: Some(positions.moto.endpoint()), ..Run::of(stub.endpoint()) };
+    put_many(&stub, 0..500);
+    let table = ["--from", "checkpoint", "--to-checkpoint", "--checkpoint-table", &positions.name];
+    let slowly = ["--batch-size", "20", "--commit-period", "1h", "--max-records-per-shard-per-second", "100"];
+    let mut running = run.start(STREAM_ARN, &[&table[..], &slowly].concat());
+    wait_until("some is delivered", || !run.delivered().is_empty());
+    running.interrupt();
+    assert_eq!(running.end(), Some(0), "{}", run.log());
+    let delivered = run.delivered().len();
+    assert!(delivered < 500 && delivered.is_multiple_of(20), "{delivered} delivered");
+    assert_eq!(committed(&positions), delivered, "what is delivered is committed");
+    let log = run.log();
+    let position = sequence_number(delivered - 1);
+    assert!(log.contains(&format!("stopped, acknowledged up to {position}, committed")), "{log}");
+}
+
+#[test]
+fn a_second_ctrl_c_leaves_at_once() {
+    let stub = Stub::start(Service::Kinesis, Faults::default(), 1);
+    let run = Run::of(stub.endpoint());
+    put_many(&stub, 0..500);
+    let slowly = ["--from", "trim-horizon", "--batch-size", "500", "--max-records-per-shard-per-second", "5"];
+    let mut running = run.start(STREAM_ARN, &slowly);
+    wait_until("some is delivered", || !run.delivered().is_empty());
+    running.interrupt();
+    wait_until("it says so", || run.log().contains("again ends at once"));
+    assert!(!running.has_ended(), "a batch is in flight");
+    running.interrupt();
+    assert_eq!(running.end(), Some(130));
+}
+
+#[test]
+fn a_row_that_nobody_can_rely_on_is_refused_unless_forced() {
+    let stub = Stub::start(Service::Kinesis, Faults::default(), 1);
+    put_many(&stub, 0..10);
+    let positions = Positions::new();
+    let run = Run { dynamodb: Some(positions.moto.endpoint()), ..Run::of(stub.endpoint()) };
+    let progress = Progress {
+        shard: Shard { stream_arn: STREAM_ARN.to_owned(), id: SHARD.to_owned() },
+        acknowledged: Some(Acknowledged { sequence_number: sequence_number(6), arrived_at: 0 }),
+        stuck: None,
+    };
+    note(&positions.mirror_with(|manner| manner.parallelization_factor = 2), progress);
+    let arguments = ["--from", "checkpoint", "--checkpoint-table", &positions.name, "--until", "now"];
+    let (code, log) = run.end(STREAM_ARN, &arguments);
+    assert_eq!((code, run.delivered().len()), (Some(1), 0));
+    assert!(log.contains("is not safe to resume from") && log.contains("--force") && log.lines().count() == 1, "{log}");
+    let (code, log) = run.end(STREAM_ARN, &[&arguments[..], &["--force"]].concat());
+    assert_eq!((code, run.delivered().len()), (Some(0), 3), "{log}");
+}
+
+#[test]
+fn a_table_that_is_missing_is_named_before_a_record_moves() {
+    let stub = Stub::start(Service::Kinesis, Faults::default(), 1);
+    put_many(&stub, 0..1);
+    let positions = Positions::missing();
+    let run = Run { dynamodb: Some(positions.moto.endpoint()), ..Run::of(stub.endpoint()) };
+    let arguments = ["--from", "trim-horizon", "--to-checkpoint", "--checkpoint-table", &positions.name];
+    let (code, log) = run.end(STREAM_ARN, &arguments);
+    assert_eq!((code, run.delivered().len()), (Some(1), 0));
+    assert!(log.contains(&positions.name) && log.contains("no such table"), "{log}");
+}

@@ -1,0 +1,78 @@
+//! What is seen of a run: by a program, and by Prometheus.
+
+use std::process::Stdio;
+
+use aws_sdk_kinesis::Client;
+use aws_sdk_kinesis::primitives::Blob;
+use serde_json::Value;
+
+use super::Run;
+use crate::support::block_on;
+use crate::support::events::{STREAM_ARN, sequence_number};
+use crate::support::process::{free_port, wait_until};
+use crate::support::services::{Faults, Service, Stub};
+use aws_sdk_kinesis::types::PutRecordsRequestEntry;
+
+fn stream() -> Stub {
+    let stub = Stub::start(Service::Kinesis, Faults::default(), 1);
+    let entry = |index: usize| {
+        let payload = if index.is_multiple_of(3) { format!("drop {index}") } else { format!("keep {index}") };
+        PutRecordsRequestEntry::builder().partition_key("key").data(Blob::new(payload)).build().expect("a record")
+    };
+    let request = Client::new(&stub.config()).put_records().stream_name("readings");
+    block_on(request.set_records(Some((0..30usize).map(entry).collect())).send()).expect("they are put");
+    stub
+}
+
+#[test]
+fn a_program_reads_how_it_went() {
+    let stub = stream();
+    let run = Run::of(stub.endpoint());
+    let arguments = ["--from", "trim-horizon", "--until", "now", "--json", "--show", "2"];
+    let output = run.command(STREAM_ARN, &arguments).stderr(Stdio::null()).output().expect("it runs");
+    let text = String::from_utf8(output.stdout).expect("text");
+    let end: Value = serde_json::from_str(text.lines().last().expect("a line")).expect("JSON");
+    assert_eq!((&end["type"], &end["records"]["acknowledged"]), (&"end".into(), &30.into()));
+    assert_eq!((&end["records"]["kept"], &end["records"]["dropped"]), (&20.into(), &10.into()));
+    let shard = &end["shards"][0];
+    assert_eq!((&shard["stage"], &shard["sequenceNumber"]), (&"reached".into(), &sequence_number(29).into()));
+    let samples: Vec<&str> =
+        end["samples"].as_array().expect("samples").iter().filter_map(|sample| sample["data"].as_str()).collect();
+    assert_eq!(samples, ["keep 28", "keep 29"]);
+}
+
+#[test]
+fn prometheus_reads_how_it_goes() {
+    let stub = stream();
+    let run = Run::of(stub.endpoint());
+    let address = format!("127.0.0.1:{}", free_port());
+    let _running = run.start(STREAM_ARN, &["--from", "trim-horizon", "--metrics", &address]);
+    let scrape = || {
+        let mut answer = ureq::get(format!("http://{address}/metrics")).call().ok()?;
+        answer.body_mut().read_to_string().ok()
+    };
+    let kept = r#"kinesieve_records_total{stream="readings",shard="shardId-000000000000",outcome="kept"} 20"#;
+    wait_until("the records are counted", || scrape().is_some_and(|text| text.contains(kept)));
+    let text = scrape().expect("metrics");
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let (_, value) = line.rsplit_once(' ').expect("a sample");
+        assert!(value.parse::<f64>().is_ok(), "{line}");
+    }
+    assert!(text.contains("# TYPE kinesieve_behind_seconds gauge"), "{text}");
+    assert!(ureq::get(format!("http://{address}/")).call().is_err(), "elsewhere there is nothing");
+}
+
+#[test]
+fn a_person_without_a_terminal_reads_a_line_every_few_seconds() {
+    let stub = stream();
+    let run = Run::of(stub.endpoint());
+    let mut running = run.start(STREAM_ARN, &["--from", "trim-horizon", "--show", "1"]);
+    wait_until("a line comes", || run.log().contains("records/s"));
+    let log = run.log();
+    assert!(log.contains("1 shard, up to date: 30 records (20 kept, 10 dropped, 0 emitted, 0 rejected)"), "{log}");
+    assert!(log.contains("> key: keep 29") && !log.contains('\u{1b}'), "{log}");
+    running.interrupt();
+    assert_eq!(running.end(), Some(0));
+    let log = run.log();
+    assert!(log.contains(&format!("stopped, acknowledged up to {}", sequence_number(29))), "{log}");
+}
