@@ -11,7 +11,7 @@ const LATEST_ARRIVAL: u64 = 253_402_300_799_999;
 ///
 /// All payloads lie behind each other in one arena and all texts in another, so a batch of 10,000
 /// records is a handful of allocations, and an [`Event`] is a cheap view into it.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Batch {
     shard: Shard,
     payloads: Vec<u8>,
@@ -36,7 +36,7 @@ impl Shard {
 }
 
 /// Where one record lies in the arenas of its batch.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 struct Slot {
     payload: Range<usize>,
     partition_key: Range<usize>,
@@ -219,6 +219,14 @@ impl BatchBuilder {
                 self.push_undecodable(record, encoded.as_bytes(), reason)
             }
         }
+    }
+
+    /// Adds a record whose payload is base64, if that is sound, and the sequence number as well; none: it is not
+    /// added.
+    pub(super) fn push_sound_base64(&mut self, record: Record<'_>, encoded: &[u8]) -> Option<()> {
+        let start = self.batch.payloads.len();
+        let decoded = base64_simd::STANDARD.decode_append(encoded, &mut self.batch.payloads);
+        decoded.ok().and_then(|()| self.push_slot(record, None, start).ok())
     }
 
     /// Adds a record that can't be decoded, with its raw text and the reason.

@@ -12,6 +12,7 @@ use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use super::batch::{Batch, BatchBuilder, Record};
+use super::layout::{parse_alike, stream_of};
 use super::sequence_number::InvalidSequenceNumber;
 
 /// Why an invocation's body is no batch of Kinesis records. Nothing of it was processed.
@@ -89,6 +90,14 @@ pub enum EnvelopeError {
 /// When the body is not a Kinesis event, or a record lacks a field that every Kinesis record has:
 /// then nothing is known for certain about any of them.
 pub fn parse_lambda_event(body: &[u8]) -> Result<Batch, EnvelopeError> {
+    if let Some(batch) = parse_alike(body) {
+        return Ok(batch);
+    }
+    parse_any(body)
+}
+
+/// The same, however the event is laid out.
+pub(super) fn parse_any(body: &[u8]) -> Result<Batch, EnvelopeError> {
     let text = std::str::from_utf8(body)?;
     match serde_json::from_str::<Envelope<WireRecord<'_, WireKinesis<'_>>>>(text) {
         Ok(envelope) => collect(text.len(), envelope, |_, record| Ok(Readable::Whole(record))),
@@ -281,11 +290,6 @@ impl Origin {
             expected: format!("{} {}", self.stream_arn, self.shard_id),
         })
     }
-}
-
-/// The stream of an ARN that may be a consumer's (`.../consumer/NAME:TIME`, enhanced fan-out).
-fn stream_of(arn: &str) -> &str {
-    arn.split_once("/consumer/").map_or(arn, |(stream, _)| stream)
 }
 
 fn shard_of(index: usize, event_id: &str) -> Result<&str, EnvelopeError> {

@@ -5,6 +5,7 @@
 
 mod batch;
 mod envelope;
+mod layout;
 mod sequence_number;
 
 pub use batch::{Batch, BatchBuilder, Event, Payload, Record, Shard};
