@@ -102,23 +102,43 @@ impl<'a> Layout<'a> {
     /// Reads a record of this layout into the batch.
     #[inline]
     fn read(&self, cursor: &mut Cursor<'_>, batch: &mut BatchBuilder) -> Option<()> {
-        let (mut partition_key, mut sequence_number, mut data, mut arrived_at) = ("", "", &b""[..], 0);
+        let (mut partition_key, mut sequence_number, mut event_id) = ("", "", "");
+        let (mut data, mut arrived_at) = (&b""[..], 0);
         for (text, field) in &self.values {
             cursor.expect(text)?;
             match field {
                 Field::PartitionKey => partition_key = cursor.text()?,
-                Field::SequenceNumber => sequence_number = cursor.digits()?,
+                Field::SequenceNumber => sequence_number = cursor.sequence_number()?,
                 Field::Data => data = cursor.unescaped()?,
                 Field::Arrival => arrived_at = cursor.milliseconds()?,
                 Field::EventId => {
                     cursor.expect(self.event_id_start)?;
-                    cursor.digits()?;
+                    event_id = cursor.sequence_number()?;
                 }
             }
         }
         cursor.expect(self.end)?;
+        // It says nothing else then, and holds nothing that is no digit.
+        if event_id != sequence_number {
+            return None;
+        }
         batch.push_sound_base64(Record { partition_key, sequence_number, sub_sequence_number: 0, arrived_at }, data)
     }
+}
+
+/// The number that stands at the front, and how many digits it has; of more than 12, those.
+#[inline]
+fn number(bytes: &[u8]) -> (u64, usize) {
+    let (mut number, mut digits) = (0, 0);
+    for byte in bytes.iter().take(12) {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            break;
+        }
+        number = number * 10 + u64::from(digit);
+        digits += 1;
+    }
+    (number, digits)
 }
 
 /// The stream of an ARN that may be a consumer's (`.../consumer/NAME:TIME`, enhanced fan-out).
@@ -231,39 +251,32 @@ impl<'a> Cursor<'a> {
         std::str::from_utf8(bytes).ok()
     }
 
-    /// Digits, which a quote ends.
+    /// A sequence number, which a quote ends. The batch looks at its digits.
     #[inline]
-    fn digits(&mut self) -> Option<&'a str> {
+    fn sequence_number(&mut self) -> Option<&'a str> {
         let rest = self.rest();
         let length = memchr(b'"', rest)?;
-        let digits = &rest[..length];
         self.at += length;
-        // Cheaper than to look for the first byte that is none.
-        if !digits.iter().all(u8::is_ascii_digit) {
-            return None;
-        }
-        std::str::from_utf8(digits).ok()
+        std::str::from_utf8(&rest[..length]).ok()
     }
 
     /// Seconds with up to three digits of a fraction, in milliseconds; what is longer is not for here.
     #[inline]
     fn milliseconds(&mut self) -> Option<u64> {
         let rest = self.rest();
-        let whole = rest.iter().take(12).take_while(|byte| byte.is_ascii_digit()).count();
+        let (seconds, whole) = number(rest);
         // JSON knows no leading zeros.
         if !(1..12).contains(&whole) || (whole > 1 && rest[0] == b'0') {
             return None;
         }
-        let number = |digits: &[u8]| digits.iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0'));
-        let seconds = number(&rest[..whole]);
         let (mut length, mut milliseconds) = (whole, 0);
         if rest.get(whole) == Some(&b'.') {
-            let digits = rest[whole + 1..].iter().take(4).take_while(|byte| byte.is_ascii_digit()).count();
+            let (fraction, digits) = number(&rest[whole + 1..]);
             if !(1..4).contains(&digits) {
                 return None;
             }
             length += 1 + digits;
-            milliseconds = number(&rest[whole + 1..length]) * [1000, 100, 10, 1][digits];
+            milliseconds = fraction * [1000, 100, 10, 1][digits];
         }
         self.at += length;
         // An exponent may follow.
