@@ -25,12 +25,16 @@ pub fn configure<C: 'static, E: Display>(
     let config = configure(Settings::from(settings)).map_err(|error| error.to_string())?;
     CONFIG
         .with(|slot| slot.set(Box::leak(Box::new(config))))
-        .map_err(|_| "configured twice: an instance is configured once".to_owned())
+        .map_err(|_| "configured twice: an instance is configured once".to_owned())?;
+    crate::open_arena();
+    Ok(())
 }
 
 /// A transform without settings refuses any: one that goes unread is a mistake in the deployment.
 pub fn configure_nothing(settings: Pairs) -> Result<(), String> {
-    Settings::from(settings).only(&[]).map_err(|error| error.to_string())
+    Settings::from(settings).only(&[]).map_err(|error| error.to_string())?;
+    crate::open_arena();
+    Ok(())
 }
 
 #[inline]

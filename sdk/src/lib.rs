@@ -23,12 +23,19 @@
 //!
 //! A panic, an endless loop and memory beyond the limit are no way to answer: they cost the event
 //! (it goes to the dead letters) and the instance (the next event meets a fresh one).
+//!
+//! # Memory
+//!
+//! The crate brings the component's allocator: what is allocated in a call costs next to nothing, since it is given
+//! back at its end. A component with an allocator of its own switches that off with `default-features = false`.
 
 #[doc(hidden)]
 #[allow(missing_docs, reason = "not for people")]
 pub mod __private;
 #[doc(hidden)]
 pub mod bindings;
+#[cfg(any(test, all(target_family = "wasm", not(target_feature = "atomics"), feature = "arena")))]
+mod arena;
 mod error;
 mod event;
 mod host;
@@ -41,6 +48,16 @@ pub use error::{Error, OrElse};
 pub use host::{current_shard, log};
 pub use outcome::IntoOutcome;
 pub use settings::{SettingError, Settings};
+
+#[cfg(all(target_family = "wasm", not(target_feature = "atomics"), feature = "arena"))]
+#[global_allocator]
+static ALLOCATOR: arena::Arena = arena::Arena::new();
+
+/// From here on, memory is a call's.
+fn open_arena() {
+    #[cfg(all(target_family = "wasm", not(target_feature = "atomics"), feature = "arena"))]
+    ALLOCATOR.open();
+}
 
 /// Makes a function the transform that a component exports. There is one in a component.
 ///
