@@ -113,13 +113,14 @@ fn calls(criterion: &mut Criterion) {
 }
 
 async fn run(guest: &Guest, batch: &Arc<Batch>) {
-    let mut run = guest.run(Job {
+    let job = Job {
         batch: Arc::clone(batch),
         first: 0,
-        conductor: Box::new(UpToRetry),
+        conductors: vec![Box::new(UpToRetry)],
         grouping: Grouping::Promptly,
         interrupt_at: None,
-    });
+    };
+    let mut run = Guest::run(&[guest], job);
     let mut verdicts = 0;
     while let Some(chunk) = run.next().await {
         let chunk = black_box(chunk);

@@ -3,6 +3,7 @@
 use std::io;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::sync::Arc;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use crate::checkpoint::{self, Manner as MirrorManner, Mirror};
@@ -54,7 +55,7 @@ pub async fn processor(
     assemble(settings, routes_from_variables, default_output, Wishes::default()).await
 }
 
-/// The same for several shards at once.
+/// The same, with what depends on the surroundings.
 ///
 /// # Errors
 /// When a setting, the transform or a target is not right.
@@ -67,18 +68,21 @@ pub async fn processor_with(
     assemble(settings, routes_from_variables, default_output, Wishes { extras, ..Wishes::default() }).await
 }
 
-/// What a processor for several shards has besides.
+/// What depends on where a processor is at work.
 #[derive(Debug)]
 pub struct Extras {
-    /// Instances of the transform.
+    /// Instances of the transform, unless the settings say how many.
     pub workers: NonZeroUsize,
+    /// Batches that come at once, each of which is to find instances of its own; none: it varies, and a batch takes
+    /// what is free.
+    pub batches: Option<NonZeroUsize>,
     /// What is kept of the main output.
     pub samples: Option<Arc<Samples>>,
 }
 
 impl Default for Extras {
     fn default() -> Self {
-        Self { workers: NonZeroUsize::MIN, samples: None }
+        Self { workers: available_parallelism().unwrap_or(NonZeroUsize::MIN), batches: None, samples: None }
     }
 }
 
@@ -138,11 +142,11 @@ async fn assemble(
         memory: usize::try_from(settings.memory_limit.as_u64()).unwrap_or(usize::MAX),
     };
     let transform = Transform::load(&settings.transform)?;
-    let start = |_| Guest::start(&transform, limits, &transform_settings);
-    let does_not_start = |source| AssemblyError::Start { path: settings.transform.display().to_string(), source };
-    let guest = start(0).map_err(does_not_start)?;
-    let more_guests: Result<Vec<Guest>, _> = (1..wishes.extras.workers.get()).map(start).collect();
-    let more_guests = more_guests.map_err(does_not_start)?;
+    let batches = wishes.extras.batches.unwrap_or(NonZeroUsize::MIN);
+    let workers = settings.workers.unwrap_or(wishes.extras.workers).max(batches);
+    let workers_for_a_batch = NonZeroUsize::new(workers.get() / batches).unwrap_or(NonZeroUsize::MIN);
+    let (guest, more_guests) = Guest::start_several(&transform, limits, &transform_settings, workers)
+        .map_err(|source| AssemblyError::Start { path: settings.transform.display().to_string(), source })?;
 
     let manner = Manner { lines: Lines::Envelopes, order: settings.order, compression: settings.s3_compression };
     let mut opened = Vec::new();
@@ -169,7 +173,9 @@ async fn assemble(
         records_per_second: settings.max_records_per_shard_per_second,
         bytes_per_second: settings.max_bytes_per_shard_per_second.and_then(|size| NonZeroU64::new(size.as_u64())),
     };
-    let processor = Processor::new(guest, Outputs::new(main, route_sinks), dead_letters).with_more_guests(more_guests);
+    let processor = Processor::new(guest, Outputs::new(main, route_sinks), dead_letters)
+        .with_more_guests(more_guests)
+        .with_guests_for_a_batch(workers_for_a_batch);
     Ok(processor.with_retry_limits(retry_limits).with_pace(pace))
 }
 

@@ -16,6 +16,7 @@ mod patience;
 mod report;
 mod settlement;
 
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -79,10 +80,18 @@ impl Processor {
         Self { retry_limits, ..self }
     }
 
-    /// The same, with more instances of the transform: as many batches are processed side by side.
+    /// The same, with more instances of the transform: batches, and the events of a large one, are processed side by
+    /// side, those of a partition key by one instance.
     #[must_use]
     pub fn with_more_guests(mut self, guests: impl IntoIterator<Item = Guest>) -> Self {
         self.guests.add(guests);
+        self
+    }
+
+    /// The same, but no batch takes more instances than this: where several come at once, each finds some.
+    #[must_use]
+    pub fn with_guests_for_a_batch(mut self, most: NonZeroUsize) -> Self {
+        self.guests.keep_some(most);
         self
     }
 
@@ -116,15 +125,17 @@ impl Processor {
         }
         // What is gathered has to depend on the batch alone.
         let is_prompt = self.dead_letters.as_ref().is_none_or(|letters| letters.hand_over() == HandOver::Promptly);
-        let guest = self.guests.least_busy();
-        let mut run = guest.run(Job {
+        // A pace is kept by one.
+        let mut pacer = self.pacing.of(batch.shard());
+        let guests = if pacer.is_some() { self.guests.lend_one() } else { self.guests.lend(batch.len() - skipped) };
+        let has_dead_letters = self.dead_letters.is_some();
+        let leader = |_| -> Box<dyn Conductor> {
+            Box::new(Leader { patience: patience.clone(), pacer: pacer.take(), has_dead_letters })
+        };
+        let mut run = guests.run(Job {
             batch: Arc::clone(&batch),
             first: skipped,
-            conductor: Box::new(Leader {
-                patience: patience.clone(),
-                pacer: self.pacing.of(batch.shard()),
-                has_dead_letters: self.dead_letters.is_some(),
-            }),
+            conductors: (0..guests.len()).map(leader).collect(),
             grouping: if is_prompt { Grouping::Promptly } else { Grouping::ByContent },
             interrupt_at: deadline.map(|deadline| deadline.interrupt_at),
         });
@@ -149,9 +160,9 @@ impl Processor {
                 None => settlement.stop_here(Cause::Deadline, "the transform gave no answer before the deadline"),
             }
         }
-        // The guest need not go on while what was gathered is delivered.
+        // The guests need not go on while what was gathered is delivered.
         drop(run);
-        drop(guest);
+        drop(guests);
         let mut report = settlement.finish(started).await;
         if let Some(stop) = &mut report.stop {
             if stop.attempts == 1 {

@@ -12,7 +12,7 @@ mod values;
 mod variables;
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -120,6 +120,11 @@ pub struct Settings {
     /// Linear memory that one instance of the transform may have; for example 64MiB
     #[arg(long, env = "KINESIEVE_MEMORY_LIMIT", value_name = "SIZE", default_value = "128MiB", value_parser = values::memory_limit)]
     pub memory_limit: ByteSize,
+
+    /// Instances of the transform that work side by side, 1 to 64; the records of a partition key go to one of them.
+    /// In Lambda as many as its memory gives vCPUs if nothing is said, elsewhere as there are cores
+    #[arg(long, env = "KINESIEVE_WORKERS", value_name = "COUNT", value_parser = values::workers)]
+    pub workers: Option<NonZeroUsize>,
 
     /// How much is logged: off, error, warn, info, debug or trace
     #[arg(long, env = "KINESIEVE_LOG", value_name = "LEVEL", default_value = "info", value_parser = values::log_level)]

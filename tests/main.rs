@@ -19,6 +19,7 @@ mod put;
 mod redrive;
 mod sandbox;
 mod services;
+mod side_by_side;
 mod status;
 mod support;
 mod targets;

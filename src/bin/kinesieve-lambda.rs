@@ -2,14 +2,19 @@
 
 use std::process::ExitCode;
 
-use kinesieve::assembly;
-use kinesieve::lambda::{Function, environment, report_init_error, serve};
+use kinesieve::assembly::{self, Extras};
+use kinesieve::lambda::{Function, concurrency, environment, report_init_error, serve};
 use kinesieve::settings::{FunctionOnly, FunctionSettings, Target};
 use kinesieve::telemetry;
 
 fn main() -> ExitCode {
     end_with_a_panic();
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    // One thread is enough for one invocation at a time, whose work is done by the guests' threads.
+    let mut builder = match concurrency().get() {
+        1 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = match builder.enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("kinesieve-lambda: no asynchronous runtime: {error}");
@@ -50,16 +55,20 @@ async fn start() -> anyhow::Result<Function> {
     let (settings, routes) = FunctionSettings::from_variables(std::env::vars_os())?;
     telemetry::log_json(settings.common.log);
     let environment = environment()?;
-    if settings.common.memory_limit.as_u64() >= environment.memory {
+    let workers = settings.common.workers.unwrap_or(environment.vcpus()).max(concurrency());
+    let most = settings.common.memory_limit.as_u64().saturating_mul(workers.get() as u64);
+    if most >= environment.memory {
         tracing::warn!(
-            "KINESIEVE_MEMORY_LIMIT is {}, the function has {} in all: a transform that uses up its limit ends the \
-             function, and its batch comes again and again; give the function more memory, or the transform less",
+            "KINESIEVE_MEMORY_LIMIT is {} for each of {workers} workers, the function has {} in all: a transform that \
+             uses up its limit ends the function, and its batch comes again and again; give the function more memory, \
+             or the transform less",
             settings.common.memory_limit,
             bytesize::ByteSize::b(environment.memory),
         );
     }
     let mirror = assembly::mirror(&settings.checkpoint, &environment.function_name).await?;
-    let mut processor = assembly::processor(&settings.common, &routes, &Target::Stdout).await?;
+    let extras = Extras { workers, batches: Some(concurrency()), ..Extras::default() };
+    let mut processor = assembly::processor_with(&settings.common, &routes, &Target::Stdout, extras).await?;
     if let Some(mirror) = mirror {
         processor = processor.with_mirror(mirror);
     }

@@ -6,6 +6,7 @@ mod metrics;
 mod raw_body;
 mod shutdown;
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +39,24 @@ pub struct Environment {
     pub function_name: String,
     /// Its memory, in bytes.
     pub memory: u64,
+}
+
+/// Memory that comes with one vCPU, in bytes ("At 1,769 MB, a function has the equivalent of one vCPU").
+const MEMORY_OF_A_VCPU: u64 = 1769 << 20;
+
+impl Environment {
+    /// The vCPUs that its memory gives, and that are there: with less than one it has a part of one.
+    pub fn vcpus(&self) -> NonZeroUsize {
+        let paid = usize::try_from(self.memory.div_ceil(MEMORY_OF_A_VCPU)).unwrap_or(usize::MAX);
+        let there = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        NonZeroUsize::new(paid).unwrap_or(NonZeroUsize::MIN).min(there)
+    }
+}
+
+/// How many invocations an environment gets at once: one, unless it is a managed instance that says more.
+pub fn concurrency() -> NonZeroUsize {
+    let told = std::env::var("AWS_LAMBDA_MAX_CONCURRENCY").ok().and_then(|count| count.parse().ok());
+    told.unwrap_or(NonZeroUsize::MIN)
 }
 
 /// Checks that the variables are there which Lambda sets and its runtime needs: it panics without.
@@ -81,7 +100,8 @@ pub async fn serve(function: Function) -> Result<(), lambda_runtime::Error> {
         let function = Arc::clone(&function);
         async move { function.answer(&event.context).await }
     });
-    Runtime::new(handler).layer(raw_body::RawBodyLayer).run().await
+    // Several at once where the environment is told so, and one after the other elsewhere.
+    Runtime::new(handler).layer(raw_body::RawBodyLayer).run_concurrent().await
 }
 
 impl Function {

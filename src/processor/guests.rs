@@ -1,61 +1,90 @@
-//! Instances of the transform, of which each works on one batch at a time.
+//! Instances of the transform, and which of them take part in a batch.
 
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::transform::{Guest, Job, Run};
+use crate::transform::{Guest, Job, MOST_GUESTS, Run};
+
+/// So many events of a batch are worth a further instance: waking it takes as long as some of the fastest calls.
+const EVENTS_PER_GUEST: usize = 64;
 
 /// All instances; one at least.
 pub(super) struct Guests {
     first: Worker,
     others: Vec<Worker>,
+    most_for_a_batch: NonZeroUsize,
 }
 
 struct Worker {
     guest: Guest,
-    /// Batches that it has, or that wait for it.
+    /// Batches that it takes part in, or that wait for it.
     batches: AtomicUsize,
 }
 
-/// An instance, while it has a batch.
-pub(super) struct Lent<'a>(&'a Worker);
+/// Instances, while they have a batch; one at least.
+pub(super) struct Lent<'a>(Vec<&'a Worker>);
 
 impl Worker {
     fn new(guest: Guest) -> Self {
         Self { guest, batches: AtomicUsize::new(0) }
     }
+
+    fn batches(&self) -> usize {
+        self.batches.load(Ordering::Relaxed)
+    }
 }
 
 impl Guests {
     pub(super) fn new(guest: Guest) -> Self {
-        Self { first: Worker::new(guest), others: Vec::new() }
+        let most_for_a_batch = NonZeroUsize::new(MOST_GUESTS).unwrap_or(NonZeroUsize::MIN);
+        Self { first: Worker::new(guest), others: Vec::new(), most_for_a_batch }
     }
 
     pub(super) fn add(&mut self, guests: impl IntoIterator<Item = Guest>) {
         self.others.extend(guests.into_iter().map(Worker::new));
     }
 
-    /// The instance that has the fewest batches.
-    pub(super) fn least_busy(&self) -> Lent<'_> {
-        let batches = |worker: &Worker| worker.batches.load(Ordering::Relaxed);
-        let least = self.others.iter().fold(
-            &self.first,
-            |least, worker| {
-                if batches(worker) < batches(least) { worker } else { least }
-            },
-        );
-        least.batches.fetch_add(1, Ordering::Relaxed);
-        Lent(least)
+    /// No batch takes more than so many, so that others that come meanwhile find some.
+    pub(super) fn keep_some(&mut self, most_for_a_batch: NonZeroUsize) {
+        self.most_for_a_batch = most_for_a_batch;
+    }
+
+    /// As many of those that have nothing to do as are of use for so many events; if all are at work, the one with
+    /// the fewest batches.
+    pub(super) fn lend(&self, events: usize) -> Lent<'_> {
+        let wanted = (events / EVENTS_PER_GUEST).clamp(1, self.most_for_a_batch.get());
+        let all = || std::iter::once(&self.first).chain(&self.others);
+        let mut lent: Vec<&Worker> = all().filter(|worker| worker.batches() == 0).take(wanted).collect();
+        if lent.is_empty() {
+            lent.push(all().min_by_key(|worker| worker.batches()).unwrap_or(&self.first));
+        }
+        for worker in &lent {
+            worker.batches.fetch_add(1, Ordering::Relaxed);
+        }
+        Lent(lent)
+    }
+
+    /// The one that has the fewest batches.
+    pub(super) fn lend_one(&self) -> Lent<'_> {
+        self.lend(1)
     }
 }
 
 impl Lent<'_> {
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(super) fn run(&self, job: Job) -> Run {
-        self.0.guest.run(job)
+        let guests: Vec<&Guest> = self.0.iter().map(|worker| &worker.guest).collect();
+        Guest::run(&guests, job)
     }
 }
 
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
-        self.0.batches.fetch_sub(1, Ordering::Relaxed);
+        for worker in &self.0 {
+            worker.batches.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! How values are written.
 
+use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
@@ -8,6 +9,9 @@ use bytesize::ByteSize;
 use tracing::level_filters::LevelFilter;
 
 use super::target::{InvalidTarget, Target};
+
+/// More instances of a transform than any vCPUs that Lambda gives.
+const MOST_WORKERS: usize = 64;
 
 /// A route's name and where it leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -162,6 +166,13 @@ pub(super) fn memory_limit(text: &str) -> Result<ByteSize, String> {
         return Ok(parsed);
     }
     Err(format!("{text:?} is out of range: use 64KiB to 4GiB"))
+}
+
+pub(super) fn workers(text: &str) -> Result<NonZeroUsize, String> {
+    let parsed: Option<NonZeroUsize> = text.parse().ok();
+    parsed
+        .filter(|count| count.get() <= MOST_WORKERS)
+        .ok_or_else(|| format!("{text:?} is no number of workers: use 1 to {MOST_WORKERS}"))
 }
 
 pub(super) fn log_level(text: &str) -> Result<LevelFilter, String> {

@@ -53,7 +53,7 @@ impl Blueprint {
 }
 
 /// A guest in its own store. After a fault it must never be called again, so every call that can
-/// break takes it away from the caller first.
+/// break takes it away from the caller first: in a box, since that happens for each event.
 pub(super) struct Instance {
     store: Store<HostState>,
     bindings: RecordTransform,
@@ -62,7 +62,7 @@ pub(super) struct Instance {
 /// The outcome of one call: the verdict, and the instance if it can go on.
 pub(super) struct Called {
     pub(super) verdict: Verdict,
-    pub(super) survivor: Option<Instance>,
+    pub(super) survivor: Option<Box<Instance>>,
     pub(super) written: Written,
 }
 
@@ -81,7 +81,7 @@ impl Instance {
 
     /// Hands one event to the guest, for as long as the limit for an event and the time left allow.
     pub(super) fn process(
-        mut self,
+        mut self: Box<Self>,
         batch: &Arc<Batch>,
         event: Event<'_>,
         limits: Limits,

@@ -68,6 +68,9 @@ impl GuestLog {
     /// that it was written in.
     pub(super) fn take(&self) -> Written {
         let mut lines = self.lines();
+        if lines.is_empty() {
+            return Written::default();
+        }
         for stream in [Stream::Out, Stream::Error] {
             let unfinished = std::mem::take(&mut lines.unfinished[stream as usize]);
             lines.keep_printed(stream, &unfinished);
@@ -81,6 +84,10 @@ impl GuestLog {
 }
 
 impl Lines {
+    fn is_empty(&self) -> bool {
+        self.kept.is_empty() && self.left_out == 0 && self.unfinished.iter().all(Vec::is_empty)
+    }
+
     fn keep(&mut self, level: Level, source: &'static str, text: &[u8]) {
         if self.kept.len() == LINES_AN_EVENT {
             self.left_out += 1;

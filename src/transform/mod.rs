@@ -1,9 +1,9 @@
 //! The guest: a WebAssembly component that says what becomes of each event.
 //!
 //! [`Transform::load`] checks and compiles (or opens) a component, [`Guest::start`] puts an instance
-//! of it on a thread of its own, and [`Guest::run`] feeds it a batch, event by event. What a guest
-//! does wrong costs the event in hand and no other: after a trap its instance is thrown away and a
-//! new one goes on.
+//! of it on a thread of its own, and [`Guest::run`] feeds a batch to one or several of them, event by
+//! event. What a guest does wrong costs the event in hand and no other: after a trap its instance is
+//! thrown away and a new one goes on.
 
 mod artifact;
 mod bindings;
@@ -11,6 +11,7 @@ mod bindings;
 mod compile;
 mod contract;
 mod engine;
+mod group;
 mod guest;
 mod host;
 mod instance;
@@ -19,6 +20,9 @@ mod log;
 mod manifest;
 mod memory;
 mod precompiled;
+mod run;
+mod shares;
+mod worker;
 
 pub use artifact::{LoadError, Transform, check_precompiled};
 pub use bindings::Emission;
@@ -26,10 +30,12 @@ pub use bindings::Emission;
 pub use compile::{BuildError, Built, precompile};
 pub use contract::ContractError;
 pub use engine::Target;
-pub use guest::{Chunk, Conductor, Grouping, Guest, Job, Run, UpToRetry};
+pub use guest::{Conductor, Grouping, Guest, Job, UpToRetry};
 pub use instance::StartError;
 pub use limits::Limits;
 pub use manifest::Manifest;
+pub use run::{Chunk, Run};
+pub use shares::MOST_GUESTS;
 
 /// What became of one event in the guest.
 #[derive(Debug)]

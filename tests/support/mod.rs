@@ -53,6 +53,11 @@ impl Scripted {
         &TRANSFORM
     }
 
+    /// An instance of it.
+    pub fn guest(&self) -> Guest {
+        Guest::start(Self::transform(), self.limits, &[]).expect("the guest starts")
+    }
+
     /// Outputs go to `output`, those of the route `side` to `side`.
     pub fn processor(
         &self,
@@ -80,9 +85,8 @@ impl Scripted {
         side: Arc<dyn Sink>,
         dead_letters: Option<Arc<dyn Sink>>,
     ) -> Processor {
-        let guest = Guest::start(Self::transform(), self.limits, &[]).expect("the guest starts");
         let dead_letters = dead_letters.map(|sink| DeadLetters::new(sink, Self::transform().digest()));
-        Processor::new(guest, Outputs::new(output, [("side".to_owned(), side)]), dead_letters)
+        Processor::new(self.guest(), Outputs::new(output, [("side".to_owned(), side)]), dead_letters)
     }
 }
 

@@ -15,7 +15,7 @@ pub struct Posted {
     pub time_left: Option<Duration>,
 }
 
-/// Serves one invocation and passes on everything that is posted.
+/// Serves its invocations and passes on everything that is posted.
 pub struct RuntimeApi {
     port: u16,
     posted: mpsc::Receiver<Posted>,
@@ -24,15 +24,20 @@ pub struct RuntimeApi {
 impl RuntimeApi {
     /// Gives out one event, with a deadline so far ahead of the moment when it is asked for.
     pub fn with_invocation(event: Vec<u8>, time_left: Duration) -> Self {
+        Self::with_invocations(vec![event], time_left)
+    }
+
+    /// The same, with several.
+    pub fn with_invocations(events: Vec<Vec<u8>>, time_left: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let (sender, posted) = mpsc::channel();
         std::thread::spawn(move || {
-            let invocation = Arc::new(Mutex::new(Some(event)));
+            let invocations = Arc::new(Mutex::new(events));
             for stream in listener.incoming().flatten() {
-                let (invocation, sender) = (Arc::clone(&invocation), sender.clone());
+                let (invocations, sender) = (Arc::clone(&invocations), sender.clone());
                 // A connection that breaks is the function's business.
-                std::thread::spawn(move || serve(stream, &invocation, time_left, &sender).ok());
+                std::thread::spawn(move || serve(stream, &invocations, time_left, &sender).ok());
             }
         });
         Self { port, posted }
@@ -49,7 +54,7 @@ impl RuntimeApi {
 
 fn serve(
     stream: TcpStream,
-    invocation: &Mutex<Option<Vec<u8>>>,
+    invocations: &Mutex<Vec<Vec<u8>>>,
     time_left: Duration,
     posted: &mpsc::Sender<Posted>,
 ) -> std::io::Result<()> {
@@ -76,7 +81,7 @@ fn serve(
         reader.read_exact(&mut body)?;
         let mut words = request_line.split_whitespace();
         match (words.next(), words.next()) {
-            (Some("GET"), _) => match take(invocation) {
+            (Some("GET"), _) => match take(invocations) {
                 Some(event) => {
                     let end = SystemTime::now() + time_left;
                     ends = Some(end);
@@ -106,6 +111,6 @@ fn serve(
 }
 
 /// On its own, so that the lock is not held while the function waits for more.
-fn take(invocation: &Mutex<Option<Vec<u8>>>) -> Option<Vec<u8>> {
-    invocation.lock().expect("unpoisoned").take()
+fn take(invocations: &Mutex<Vec<Vec<u8>>>) -> Option<Vec<u8>> {
+    invocations.lock().expect("unpoisoned").pop()
 }

@@ -48,7 +48,11 @@ impl StreamRun<'_> {
             None => None,
         };
         let samples = flags.show.map(|most| Arc::new(Samples::new(usize::try_from(most.get()).unwrap_or(usize::MAX))));
-        let extras = assembly::Extras { workers: workers(settings, flags, live.shards()), samples: samples.clone() };
+        let extras = assembly::Extras {
+            workers: workers(settings, flags, live.shards()),
+            samples: samples.clone(),
+            ..assembly::Extras::default()
+        };
         let processor = assembly::processor_with(settings, self.routes, &Target::Stdout, extras).await?;
         let on_failure = match flags.on_failure() {
             Some(target) => Some(assembly::on_failure(settings, target).await?),
@@ -120,13 +124,13 @@ async fn until_it_ends(live: Live, parts: Parts<'_>, teller: &mut Teller, halt: 
     }
 }
 
-/// As many instances of the transform as can be at work. Where a pace is set an instance sleeps, so that each batch
+/// As many instances of the transform as there are cores. Where a pace is set an instance sleeps, so that each batch
 /// under way needs its own.
 fn workers(settings: &Settings, flags: &StreamFlags, shards: usize) -> NonZeroUsize {
     let batches = shards.saturating_mul(usize::from(flags.lanes())).clamp(1, MOST_WORKERS);
     let has_pace =
         settings.max_records_per_shard_per_second.is_some() || settings.max_bytes_per_shard_per_second.is_some();
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let workers = if has_pace { batches } else { batches.min(cores) };
+    let workers = if has_pace { batches } else { cores };
     NonZeroUsize::new(workers).unwrap_or(NonZeroUsize::MIN)
 }
