@@ -20,6 +20,8 @@ ARCH ?= arm64
 TRANSFORM ?= $(SAMPLE)
 # How often `make test-package` starts what is packaged, to say how long a start takes.
 STARTS ?= 5
+# How many invocations of each function count in `make bench-peers`.
+ROUNDS ?= 30
 
 VENV := $(CURDIR)/.tools/venv
 CARGO_LAMBDA := $(VENV)/bin/cargo-lambda
@@ -29,6 +31,7 @@ GUEST_TARGET := wasm32-wasip2
 GUESTS := $(CURDIR)/transforms/target/$(GUEST_TARGET)/release
 SAMPLE := $(GUESTS)/drop_and_redact.wasm
 KINESIEVE := target/release/kinesieve
+HOST_ARCH := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
 
 # One profile, one set of features: what is compiled for one target serves all the others.
 CARGO_TEST := TEST_CARGO_LAMBDA="$(CARGO_LAMBDA)" TEST_GUESTS="$(GUESTS)" cargo
@@ -54,9 +57,32 @@ test: tools fmt-check lint-template guests lint test-root test-transforms test-p
 	@printf '\nOK: every check and every test passed\n'
 
 .PHONY: bench
-bench: guests ## Measure
-	$(call say,Benchmarks)
+bench: bench-records bench-peers count ## Measure
+
+.PHONY: bench-records
+bench-records: guests
+	$(call say,What a record costs on its way)
 	$(CARGO_TEST) bench --bench records
+
+# What is measured is what a deployment packages. ROUNDS: invocations of each function that count.
+.PHONY: bench-peers
+bench-peers: tools-peers guests
+	$(call say,Building what is measured)
+	rm -rf target/peers && mkdir -p target/peers
+	$(MAKE) --no-print-directory build-KinesieveFunction ARCH=$(HOST_ARCH) ARTIFACTS_DIR="$(CURDIR)/target/peers" \
+		TRANSFORM="$(GUESTS)/reading_transform.wasm"
+	cargo build --release --manifest-path benches/peers/Cargo.toml
+	$(call say,Kinesieve beside the handlers that a team would write instead)
+	benches/peers/target/release/compare --rounds $(ROUNDS) --json benches/peers/figures.json --chart docs/peers.svg \
+		--function target/peers/bootstrap --transform target/peers/transform.cwasm \
+		--native benches/peers/target/release/native --node benches/peers/node \
+		--python benches/peers/python --python-program $(VENV)/bin/python
+
+.PHONY: count
+count: guests ## Count the instructions that a record costs, and fail where they became more
+	$(call say,Instructions of a record)
+	cargo build --release --bin kinesieve
+	$(PYTHON) scripts/count_instructions.py --kinesieve $(KINESIEVE) --transforms "$(GUESTS)" --check
 
 # --- To build ---
 
@@ -147,15 +173,21 @@ clean: ## Remove what was built; the tools stay
 
 # --- To install, below .tools only ---
 
-.PHONY: tools tools-lambda tools-template tools-emulators
+.PHONY: tools tools-lambda tools-template tools-emulators tools-peers
 tools: tools-lambda tools-template tools-emulators ## Install what tests and deployment need, below .tools
 tools-lambda: .tools/lambda.installed
 tools-template: .tools/template.installed
+tools-peers: .tools/peers.installed .tools/peers-node.installed
 tools-emulators: .tools/emulators.installed .tools/kinesis-local.installed
 
 .tools/%.installed: scripts/requirements-%.txt | $(VENV)/bin/python
 	$(call say,Installing what $< names into .tools/venv)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+.tools/peers-node.installed: benches/peers/node/package.json benches/peers/node/package-lock.json
+	$(call say,Installing the batch processor for Node.js into benches/peers/node)
+	cd benches/peers/node && npm ci --no-audit --no-fund
 	@touch $@
 
 .tools/kinesis-local.installed: scripts/emulators/package.json scripts/emulators/package-lock.json
