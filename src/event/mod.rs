@@ -3,10 +3,12 @@
 //! [`Batch`] is the narrow cut of the whole system: the envelope parser, the file readers and
 //! every later source make one, and nothing after it knows where it came from.
 
+mod aggregate;
 mod batch;
 mod envelope;
 mod sequence_number;
 
+pub use aggregate::{Aggregate, AggregateWriter, MAGIC, NotAnAggregate, UserRecord};
 pub use batch::{Batch, BatchBuilder, Event, Payload, Record, Shard};
 pub use envelope::{EnvelopeError, parse_lambda_event};
 pub use sequence_number::{InvalidSequenceNumber, SequenceNumber};
