@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::checkpoint::{self, Manner as MirrorManner, Mirror};
 use crate::dead_letter::DeadLetters;
+use crate::event::Unpacking;
 use crate::processor::{Outputs, Pace, Processor, RetryLimits};
 use crate::settings::{CheckpointSettings, Order, Route, Settings, SettingsError, Target};
 use crate::sink::{self, Lines, Manner, Sampled, Samples, Sink};
@@ -170,7 +171,12 @@ async fn assemble(
         bytes_per_second: settings.max_bytes_per_shard_per_second.and_then(|size| NonZeroU64::new(size.as_u64())),
     };
     let processor = Processor::new(guest, Outputs::new(main, route_sinks), dead_letters).with_more_guests(more_guests);
-    Ok(processor.with_retry_limits(retry_limits).with_pace(pace))
+    let unpacking = Unpacking {
+        deaggregate: settings.deaggregate,
+        decode: settings.decode,
+        limit: usize::try_from(settings.decode_limit.as_u64()).unwrap_or(usize::MAX),
+    };
+    Ok(processor.with_unpacking(unpacking).with_retry_limits(retry_limits).with_pace(pace))
 }
 
 /// How long a start waits for a table that it made: DynamoDB takes some seconds, and Lambda gives a start ten.

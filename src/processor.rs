@@ -15,6 +15,7 @@ mod pace;
 mod patience;
 mod report;
 mod settlement;
+mod unpacking;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -34,7 +35,7 @@ use settlement::Settlement;
 
 use crate::checkpoint::Mirror;
 use crate::dead_letter::DeadLetters;
-use crate::event::{Batch, Event};
+use crate::event::{Batch, Event, Flaw, Payload, Unpacking};
 use crate::sink::HandOver;
 use crate::transform::{Conductor, Grouping, Guest, Job, Verdict};
 
@@ -49,6 +50,7 @@ pub struct Deadline {
 
 /// Takes batches through one transform to its targets.
 pub struct Processor {
+    unpacking: Unpacking,
     guests: Guests,
     outputs: Outputs,
     dead_letters: Option<DeadLetters>,
@@ -63,6 +65,7 @@ impl Processor {
     /// processed blocks its shard: it is never lost in silence.
     pub fn new(guest: Guest, outputs: Outputs, dead_letters: Option<DeadLetters>) -> Self {
         Self {
+            unpacking: Unpacking::default(),
             guests: Guests::new(guest),
             outputs,
             dead_letters,
@@ -71,6 +74,12 @@ impl Processor {
             attempts: Mutex::default(),
             mirror: None,
         }
+    }
+
+    /// The same, with records taken apart and decoded in another way than by default.
+    #[must_use]
+    pub fn with_unpacking(self, unpacking: Unpacking) -> Self {
+        Self { unpacking, ..self }
     }
 
     /// The same, but the transform may not ask for an event again for ever.
@@ -103,8 +112,8 @@ impl Processor {
         self.mirror.as_ref()
     }
 
-    /// Processes a batch as far as it goes.
-    pub async fn process(&self, batch: Arc<Batch>, deadline: Option<Deadline>) -> Report {
+    /// Processes events as far as it goes.
+    async fn process_events(&self, batch: Arc<Batch>, deadline: Option<Deadline>) -> Report {
         let started = Instant::now();
         let mut mirroring = Mirroring::new(self.mirror.as_ref(), &batch, deadline);
         let patience = Patience::new(self.retry_limits, self.attempts().blocked(&batch));
@@ -189,6 +198,7 @@ impl Conductor for Leader {
             Verdict::Keep | Verdict::Drop | Verdict::Emit(_) => false,
             Verdict::Retry(_) => !self.has_dead_letters || !self.patience.may_have_run_out(event),
             // With nowhere to put it, a failed event will come again, and all behind it.
+            Verdict::Undecodable if matches!(event.payload, Payload::Undecodable { flaw: Flaw::Nothing, .. }) => false,
             Verdict::Reject(_) | Verdict::Fault(_) | Verdict::Undecodable => !self.has_dead_letters,
             Verdict::Interrupted | Verdict::Unavailable(_) => true,
         }

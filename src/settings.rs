@@ -24,7 +24,7 @@ pub use arn::{Arn, InvalidArn};
 pub use checkpoint::{Capacity, CheckpointSettings, StreamIdForm, TableName};
 pub use stream::{InvalidStreamName, StreamName};
 pub use target::{InvalidTarget, Target, is_same_file};
-pub use values::{Compression, Metrics, Order, Route, normal_route};
+pub use values::{Compression, Decode, Metrics, Order, Route, normal_route};
 pub use variables::{PREFIX, check_variables, ignore_empty_variables};
 
 /// Why the settings don't stand.
@@ -70,6 +70,19 @@ pub struct Settings {
     // Taken as it is, since clap would quote a malformed value, and there may be secrets in it.
     #[arg(long, env = "KINESIEVE_TRANSFORM_SETTINGS", value_name = "SETTINGS", hide_env_values = true)]
     pub transform_settings: Option<String>,
+
+    /// Take KPL aggregates apart: true or false
+    #[arg(long, env = "KINESIEVE_DEAGGREGATE", value_name = "BOOL", default_value = "true", value_parser = values::yes_or_no, action = clap::ArgAction::Set)]
+    pub deaggregate: bool,
+
+    /// How payloads are decoded before the transform sees them: none, gzip, zstd, auto (gzip, zstd or neither, by what
+    /// a payload starts with) or cloudwatch-logs (each log event of a subscription is an event)
+    #[arg(long, env = "KINESIEVE_DECODE", value_name = "ENCODING", default_value = "none")]
+    pub decode: Decode,
+
+    /// What one record may unpack to, all that it holds together; one that unpacks to more can't be processed
+    #[arg(long, env = "KINESIEVE_DECODE_LIMIT", value_name = "SIZE", default_value = "32MiB", value_parser = values::decode_limit)]
+    pub decode_limit: ByteSize,
 
     /// Where outputs go: the ARN of a Kinesis stream, a Firehose delivery stream, an SQS queue or an S3 bucket
     /// (`arn:aws:s3:::BUCKET/PREFIX`), stdout, file:PATH (NDJSON, appended) or none; on the command line they

@@ -72,6 +72,7 @@ mod tests {
             dropped: 300,
             emitted: 90,
             dead_lettered: [(Kind::Rejected, 9), (Kind::Decode, 1)].into(),
+            control: 0,
             skipped: 0,
             unacknowledged: 100,
             outputs: 790,

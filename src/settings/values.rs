@@ -84,6 +84,36 @@ impl FromStr for Compression {
     }
 }
 
+/// How payloads are decoded before the transform sees them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decode {
+    /// Not at all.
+    None,
+    /// All by gzip.
+    Gzip,
+    /// All by zstd.
+    Zstd,
+    /// Each by what it starts with; what starts like neither stays as it is.
+    Auto,
+    /// As messages of CloudWatch Logs, each log event an event.
+    CloudWatchLogs,
+}
+
+impl FromStr for Decode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "none" => Ok(Decode::None),
+            "gzip" => Ok(Decode::Gzip),
+            "zstd" => Ok(Decode::Zstd),
+            "auto" => Ok(Decode::Auto),
+            "cloudwatch-logs" => Ok(Decode::CloudWatchLogs),
+            _ => Err(format!("{text:?} is no way to decode: use none, gzip, zstd, auto or cloudwatch-logs")),
+        }
+    }
+}
+
 /// In which form the counts of an invocation are given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Metrics {
@@ -131,6 +161,16 @@ pub(super) fn checkpoint_period(text: &str) -> Result<Duration, String> {
 
 pub(super) fn yes_or_no(text: &str) -> Result<bool, String> {
     text.parse().map_err(|_| format!("{text:?} is neither: use true or false"))
+}
+
+/// A payload that is packed has 10 MiB at most, and all of it has to be in memory.
+pub(super) fn decode_limit(text: &str) -> Result<ByteSize, String> {
+    let parsed: ByteSize =
+        text.parse().map_err(|error| format!("{text:?} is no size ({error}): use for example 32MiB or 1GiB"))?;
+    if (1 << 10..=1 << 30).contains(&parsed.as_u64()) {
+        return Ok(parsed);
+    }
+    Err(format!("{text:?} is out of range: use 1KiB to 1GiB"))
 }
 
 /// A shard takes 1 MB a second, and gives 2.
