@@ -28,6 +28,9 @@ impl fmt::Display for Summary<'_> {
         writeln!(formatter, "  kept      {}", counts.kept)?;
         writeln!(formatter, "  dropped   {}", counts.dropped)?;
         writeln!(formatter, "  emitted   {}", counts.emitted)?;
+        if counts.control > 0 {
+            writeln!(formatter, "  control   {}", counts.control)?;
+        }
         write!(formatter, "  rejected  {}", counts.all_dead_lettered())?;
         if !counts.dead_lettered.is_empty() {
             let kinds: Vec<String> =
