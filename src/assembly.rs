@@ -10,7 +10,7 @@ use crate::dead_letter::DeadLetters;
 use crate::event::Unpacking;
 use crate::processor::{Outputs, Pace, Processor, RetryLimits};
 use crate::settings::{CheckpointSettings, Order, Route, Settings, SettingsError, Target};
-use crate::sink::{self, Lines, Manner, Sampled, Samples, Sink};
+use crate::sink::{self, Lines, Manner, Packing, Sampled, Samples, Sink};
 use crate::source::live::OnFailure;
 use crate::source::mapping::Payload;
 use crate::transform::{Guest, Limits, LoadError, StartError, Transform};
@@ -146,16 +146,23 @@ async fn assemble(
     let more_guests = more_guests.map_err(does_not_start)?;
 
     let manner = Manner { lines: Lines::Envelopes, order: settings.order, compression: settings.s3_compression };
-    let mut opened = Vec::new();
-    let mut main = open_once(&mut opened, place(settings.output.as_ref().unwrap_or(default_output)), manner).await?;
+    let packing = Packing {
+        aggregate: settings.aggregate,
+        pack: settings.pack,
+        pack_records: usize::try_from(settings.pack_records).unwrap_or(usize::MAX),
+        pack_bytes: usize::try_from(settings.pack_bytes.as_u64()).unwrap_or(usize::MAX),
+        encode: settings.encode,
+    };
+    let mut opened = Opened { sinks: Vec::new(), manner, packing };
+    let mut main = opened.open(place(settings.output.as_ref().unwrap_or(default_output))).await?;
     if let Some(samples) = wishes.extras.samples {
         main = Arc::new(Sampled::new(main, samples));
         // Routes that lead to the same place go through it, too.
-        opened.iter_mut().for_each(|(_, sink)| *sink = Arc::clone(&main));
+        opened.sinks.iter_mut().for_each(|(_, sink)| *sink = Arc::clone(&main));
     }
     let mut route_sinks = Vec::new();
     for (name, target) in routes {
-        route_sinks.push((name.to_owned(), open_once(&mut opened, place(target), manner).await?));
+        route_sinks.push((name.to_owned(), opened.open(place(target)).await?));
     }
     let dead_letters = match settings.dead_letter() {
         Some(target) => {
@@ -207,18 +214,24 @@ pub async fn mirror(settings: &CheckpointSettings, written_by: &str) -> Result<O
     Ok(Some(Mirror::new(checkpoint::open(name, settings.timeout).await, manner)))
 }
 
-/// Outputs that go to one place go through one sink: two would not know of each other's order.
-async fn open_once<'a>(
-    opened: &mut Vec<(&'a Target, Arc<dyn Sink>)>,
-    target: &'a Target,
+/// The targets of outputs that are open.
+struct Opened<'a> {
+    sinks: Vec<(&'a Target, Arc<dyn Sink>)>,
     manner: Manner,
-) -> Result<Arc<dyn Sink>, AssemblyError> {
-    if let Some((_, sink)) = opened.iter().find(|(known, _)| known.is_same_place(target)) {
-        return Ok(Arc::clone(sink));
+    packing: Packing,
+}
+
+impl<'a> Opened<'a> {
+    /// Outputs that go to one place go through one sink: two would not know of each other's order.
+    async fn open(&mut self, target: &'a Target) -> Result<Arc<dyn Sink>, AssemblyError> {
+        if let Some((_, sink)) = self.sinks.iter().find(|(known, _)| known.is_same_place(target)) {
+            return Ok(Arc::clone(sink));
+        }
+        let manner = Manner { lines: self.packing.lines(target), ..self.manner };
+        let sink = self.packing.wrap(open(target, manner).await?, target);
+        self.sinks.push((target, Arc::clone(&sink)));
+        Ok(sink)
     }
-    let sink = open(target, manner).await?;
-    opened.push((target, Arc::clone(&sink)));
-    Ok(sink)
 }
 
 async fn open(target: &Target, manner: Manner) -> Result<Arc<dyn Sink>, AssemblyError> {

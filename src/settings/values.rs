@@ -114,6 +114,54 @@ impl FromStr for Decode {
     }
 }
 
+/// How the data of outputs is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encode {
+    /// Not at all.
+    None,
+    /// By gzip.
+    Gzip,
+    /// By zstd.
+    Zstd,
+}
+
+impl FromStr for Encode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "none" => Ok(Encode::None),
+            "gzip" => Ok(Encode::Gzip),
+            "zstd" => Ok(Encode::Zstd),
+            _ => Err(format!("{text:?} is no way to encode: use none, gzip or zstd")),
+        }
+    }
+}
+
+/// What several outputs become for a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pack {
+    /// Nothing: each stays by itself.
+    None,
+    /// Lines, each with its end.
+    Lines,
+    /// A JSON array.
+    Array,
+}
+
+impl FromStr for Pack {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "none" => Ok(Pack::None),
+            "lines" => Ok(Pack::Lines),
+            "array" => Ok(Pack::Array),
+            _ => Err(format!("{text:?} is no way to pack: use none, lines or array")),
+        }
+    }
+}
+
 /// In which form the counts of an invocation are given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Metrics {
@@ -171,6 +219,16 @@ pub(super) fn decode_limit(text: &str) -> Result<ByteSize, String> {
         return Ok(parsed);
     }
     Err(format!("{text:?} is out of range: use 1KiB to 1GiB"))
+}
+
+/// As base64, with its attributes, it still has to be a message.
+pub(super) fn pack_bytes(text: &str) -> Result<ByteSize, String> {
+    let parsed: ByteSize =
+        text.parse().map_err(|error| format!("{text:?} is no size ({error}): use for example 64KiB or 256KiB"))?;
+    if (1 << 10..=750 << 10).contains(&parsed.as_u64()) {
+        return Ok(parsed);
+    }
+    Err(format!("{text:?} is out of range: use 1KiB to 750KiB"))
 }
 
 /// A shard takes 1 MB a second, and gives 2.

@@ -53,10 +53,10 @@ impl S3 {
             // Sequence numbers have up to 56 digits.
             write!(key, "{number:0>56}.{sub_number:0>6}{separator}").expect("a String takes everything");
         }
-        key.push_str(match self.compression {
-            Compression::None => ".ndjson",
-            Compression::Gzip => ".ndjson.gz",
-        });
+        key.push_str(if self.lines == Lines::Elements { ".json" } else { ".ndjson" });
+        if self.compression == Compression::Gzip {
+            key.push_str(".gz");
+        }
         key
     }
 
