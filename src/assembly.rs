@@ -5,11 +5,13 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::{Map, Value, json};
+
 use crate::checkpoint::{self, Manner as MirrorManner, Mirror};
 use crate::dead_letter::DeadLetters;
 use crate::event::Unpacking;
 use crate::processor::{Outputs, Pace, Processor, RetryLimits};
-use crate::settings::{CheckpointSettings, Order, Route, Settings, SettingsError, Target};
+use crate::settings::{CheckpointSettings, Order, Route, Settings, SettingsError, TableName, Target};
 use crate::sink::{self, Lines, Manner, Packing, Sampled, Samples, Sink};
 use crate::source::live::OnFailure;
 use crate::source::mapping::Payload;
@@ -183,7 +185,45 @@ async fn assemble(
         decode: settings.decode,
         limit: usize::try_from(settings.decode_limit.as_u64()).unwrap_or(usize::MAX),
     };
+    let processor = processor.of_transform(transform.digest());
     Ok(processor.with_unpacking(unpacking).with_retry_limits(retry_limits).with_pace(pace))
+}
+
+/// What a function says of itself when it is asked: what is loaded and configured. Values of the transform's settings are
+/// left out, since they may be secret.
+///
+/// # Errors
+/// When the settings contradict each other.
+pub fn about(
+    settings: &Settings,
+    checkpoint: &CheckpointSettings,
+    routes_from_variables: &[Route],
+    processor: &Processor,
+) -> Result<Value, SettingsError> {
+    let routes = settings.routes(routes_from_variables)?;
+    let routes: Map<String, Value> =
+        routes.into_iter().map(|(name, target)| (name.to_owned(), target.to_string().into())).collect();
+    let names: Vec<String> = settings.transform_settings()?.into_iter().map(|(name, _)| name).collect();
+    Ok(json!({
+        "status": "ready",
+        "version": env!("CARGO_PKG_VERSION"),
+        "transform": {
+            "file": settings.transform.display().to_string(),
+            "digest": processor.transform(),
+            "settings": names,
+            "eventTimeout": humantime::format_duration(settings.event_timeout).to_string(),
+            "memoryLimit": settings.memory_limit.to_string(),
+        },
+        "output": settings.output.as_ref().map(ToString::to_string),
+        "routes": routes,
+        "deadLetter": settings.dead_letter().map(ToString::to_string),
+        "checkpointTable": checkpoint.table.as_ref().map(TableName::as_str),
+        "deaggregate": settings.deaggregate,
+        "decode": settings.decode.as_str(),
+        "encode": settings.encode.as_str(),
+        "aggregate": settings.aggregate,
+        "pack": settings.pack.as_str(),
+    }))
 }
 
 /// How long a start waits for a table that it made: DynamoDB takes some seconds, and Lambda gives a start ten.

@@ -7,6 +7,7 @@
 //! here.
 
 mod attempts;
+mod ends;
 mod guests;
 mod lanes;
 mod mirroring;
@@ -20,6 +21,7 @@ mod unpacking;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+pub use ends::Ends;
 pub use outputs::Outputs;
 pub use pace::Pace;
 pub use patience::RetryLimits;
@@ -36,7 +38,7 @@ use settlement::Settlement;
 use crate::checkpoint::Mirror;
 use crate::dead_letter::DeadLetters;
 use crate::event::{Batch, Event, Flaw, Payload, Unpacking};
-use crate::sink::HandOver;
+use crate::sink::{Delivery, HandOver, Output};
 use crate::transform::{Conductor, Grouping, Guest, Job, Verdict};
 
 /// When a batch has to be over.
@@ -50,10 +52,10 @@ pub struct Deadline {
 
 /// Takes batches through one transform to its targets.
 pub struct Processor {
+    transform: String,
     unpacking: Unpacking,
     guests: Guests,
-    outputs: Outputs,
-    dead_letters: Option<DeadLetters>,
+    ends: Ends,
     retry_limits: RetryLimits,
     pacing: Pacing,
     attempts: Mutex<Attempts>,
@@ -65,15 +67,26 @@ impl Processor {
     /// processed blocks its shard: it is never lost in silence.
     pub fn new(guest: Guest, outputs: Outputs, dead_letters: Option<DeadLetters>) -> Self {
         Self {
+            transform: String::new(),
             unpacking: Unpacking::default(),
             guests: Guests::new(guest),
-            outputs,
-            dead_letters,
+            ends: Ends::new(outputs, dead_letters),
             retry_limits: RetryLimits::default(),
             pacing: Pacing::new(Pace::default()),
             attempts: Mutex::default(),
             mirror: None,
         }
+    }
+
+    /// The same, by a name for its transform: its digest.
+    #[must_use]
+    pub fn of_transform(self, digest: &str) -> Self {
+        Self { transform: digest.to_owned(), ..self }
+    }
+
+    /// The transform's digest; empty where nobody said it.
+    pub fn transform(&self) -> &str {
+        &self.transform
     }
 
     /// The same, with records taken apart and decoded in another way than by default.
@@ -107,15 +120,34 @@ impl Processor {
         Self { mirror: Some(mirror), ..self }
     }
 
+    /// Where what comes of batches ends up.
+    pub fn ends(&self) -> &Ends {
+        &self.ends
+    }
+
+    /// Delivers one output past the transform.
+    pub async fn put(&self, output: Output<'_>, until: Option<Instant>) -> Delivery {
+        let outputs = [output];
+        let delivered = within(until, self.ends.outputs.main().deliver(&outputs, until)).await.unwrap_or_default();
+        let unanswered = || Delivery::Failed { reason: "the target gave no answer for it".to_owned() };
+        delivered.deliveries.into_iter().next().unwrap_or_else(unanswered)
+    }
+
     /// Where positions are mirrored, if they are.
     pub fn mirror(&self) -> Option<&Mirror> {
         self.mirror.as_ref()
     }
 
     /// Processes events as far as it goes.
-    async fn process_events(&self, batch: Arc<Batch>, deadline: Option<Deadline>) -> Report {
+    async fn process_events(
+        &self,
+        batch: Arc<Batch>,
+        deadline: Option<Deadline>,
+        ends: &Ends,
+        mirror: Option<&Mirror>,
+    ) -> Report {
         let started = Instant::now();
-        let mut mirroring = Mirroring::new(self.mirror.as_ref(), &batch, deadline);
+        let mut mirroring = Mirroring::new(mirror, &batch, deadline);
         let patience = Patience::new(self.retry_limits, self.attempts().blocked(&batch));
         let mut skipped = 0;
         if mirroring.skips() {
@@ -124,7 +156,7 @@ impl Processor {
             skipped = before.acknowledged;
         }
         // What is gathered has to depend on the batch alone.
-        let is_prompt = self.dead_letters.as_ref().is_none_or(|letters| letters.hand_over() == HandOver::Promptly);
+        let is_prompt = ends.dead_letters.as_ref().is_none_or(|letters| letters.hand_over() == HandOver::Promptly);
         let guest = self.guests.least_busy();
         let mut run = guest.run(Job {
             batch: Arc::clone(&batch),
@@ -132,7 +164,7 @@ impl Processor {
             conductor: Box::new(Leader {
                 patience: patience.clone(),
                 pacer: self.pacing.of(batch.shard()),
-                has_dead_letters: self.dead_letters.is_some(),
+                has_dead_letters: ends.dead_letters.is_some(),
             }),
             grouping: if is_prompt { Grouping::Promptly } else { Grouping::ByContent },
             interrupt_at: deadline.map(|deadline| deadline.interrupt_at),
@@ -142,8 +174,8 @@ impl Processor {
             patience.others_know(mirroring.recall().await.blocked);
         }
         let settle_by = mirroring.settle_by();
-        let dead_letters = self.dead_letters.as_ref();
-        let mut settlement = Settlement::new(&batch, &self.outputs, dead_letters, patience, settle_by, skipped);
+        let dead_letters = ends.dead_letters.as_ref();
+        let mut settlement = Settlement::new(&batch, &ends.outputs, dead_letters, patience, settle_by, skipped);
         while !settlement.is_over() {
             match within(settle_by, run.next()).await {
                 Some(Some(chunk)) => {

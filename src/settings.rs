@@ -261,12 +261,14 @@ impl Settings {
     fn check_packing(&self, routes: &BTreeMap<&str, &Target>) -> Result<(), SettingsError> {
         let any = |is_kind: fn(&Target) -> bool| self.output.iter().chain(routes.values().copied()).any(is_kind);
         let is_stream = |target: &Target| matches!(target, Target::Kinesis(_));
+        let is_nowhere = |target: &Target| *target == Target::None;
         let takes_packs = |target: &Target| matches!(target, Target::Firehose(_) | Target::Sqs(_) | Target::S3(_));
         let takes_encoded =
             |target: &Target| matches!(target, Target::Kinesis(_) | Target::Firehose(_) | Target::Sqs(_));
         let needs = [
             ("KINESIEVE_AGGREGATE", self.aggregate && !any(is_stream), "a Kinesis stream"),
-            ("KINESIEVE_PACK", self.pack != Pack::None && !any(takes_packs), "Firehose, SQS or S3"),
+            // Where the output is nowhere, Firehose itself may be answered.
+            ("KINESIEVE_PACK", self.pack != Pack::None && !any(takes_packs) && !any(is_nowhere), "Firehose, SQS or S3"),
             ("KINESIEVE_ENCODE", self.encode != Encode::None && !any(takes_encoded), "Kinesis, Firehose or SQS"),
         ];
         match needs.iter().find(|(_, is_missing, _)| *is_missing) {

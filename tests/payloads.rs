@@ -1,5 +1,7 @@
 //! What real producers put into a stream: aggregates, compressed payloads, messages of CloudWatch Logs.
 
+mod invocations;
+mod outgoing;
 mod promise;
 mod sources;
 

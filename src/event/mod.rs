@@ -11,9 +11,11 @@ mod batch;
 mod cloudwatch_logs;
 mod decoding;
 mod envelope;
+mod firehose;
 mod sequence_number;
 
 pub use aggregate::{Aggregate, AggregateWriter, MAGIC, NotAnAggregate, UserRecord};
 pub use batch::{Batch, BatchBuilder, Contents, Event, Flaw, Payload, Record, Shard, Unpacked, Unpacking};
 pub use envelope::{EnvelopeError, parse_lambda_event};
+pub use firehose::{FirehoseRecords, parse_firehose_event};
 pub use sequence_number::{InvalidSequenceNumber, SequenceNumber};

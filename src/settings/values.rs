@@ -99,6 +99,19 @@ pub enum Decode {
     CloudWatchLogs,
 }
 
+impl Decode {
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Decode::None => "none",
+            Decode::Gzip => "gzip",
+            Decode::Zstd => "zstd",
+            Decode::Auto => "auto",
+            Decode::CloudWatchLogs => "cloudwatch-logs",
+        }
+    }
+}
+
 impl FromStr for Decode {
     type Err = String;
 
@@ -125,6 +138,17 @@ pub enum Encode {
     Zstd,
 }
 
+impl Encode {
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Encode::None => "none",
+            Encode::Gzip => "gzip",
+            Encode::Zstd => "zstd",
+        }
+    }
+}
+
 impl FromStr for Encode {
     type Err = String;
 
@@ -147,6 +171,17 @@ pub enum Pack {
     Lines,
     /// A JSON array.
     Array,
+}
+
+impl Pack {
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Pack::None => "none",
+            Pack::Lines => "lines",
+            Pack::Array => "array",
+        }
+    }
 }
 
 impl FromStr for Pack {

@@ -106,9 +106,10 @@ impl Service for Upload<'_> {
     }
 
     async fn send(&self, outputs: &[&Output<'_>]) -> Sent {
-        let content_type = match self.target.compression {
-            Compression::None => "application/x-ndjson",
-            Compression::Gzip => "application/gzip",
+        let content_type = match (self.target.compression, self.target.lines) {
+            (Compression::Gzip, _) => "application/gzip",
+            (Compression::None, Lines::Elements) => "application/json",
+            (Compression::None, Lines::Envelopes | Lines::Bare) => "application/x-ndjson",
         };
         let call = self
             .target
