@@ -114,10 +114,13 @@ lint: ## Run clippy and rustdoc, warnings as errors
 # Offline, and without an account: the region is only there because sam asks for one.
 .PHONY: lint-template
 lint-template: tools-template
-	$(call say,Is template.yaml valid as it is and as it expands?)
+	$(call say,Are the templates valid as they are and as they expand?)
 	AWS_DEFAULT_REGION=eu-west-1 AWS_EC2_METADATA_DISABLED=true SAM_CLI_TELEMETRY=0 \
 		$(VENV)/bin/sam validate --lint --template template.yaml
 	$(VENV)/bin/python scripts/check_template.py template.yaml scripts/template_cases.yaml
+	AWS_DEFAULT_REGION=eu-west-1 AWS_EC2_METADATA_DISABLED=true SAM_CLI_TELEMETRY=0 \
+		$(VENV)/bin/sam validate --lint --template template-firehose.yaml
+	$(VENV)/bin/python scripts/check_template.py template-firehose.yaml scripts/template_firehose_cases.yaml
 
 .PHONY: test-root
 test-root: tools-lambda tools-emulators guests
