@@ -53,6 +53,14 @@ demo: tools-lambda tools-emulators build guests ## Run the function under a loca
 test: tools fmt-check lint-template guests lint test-root test-transforms test-package ## Run every check and every test
 	@printf '\nOK: every check and every test passed\n'
 
+# Each test that asks whether some input makes a parser panic, with so many inputs: some 10 to 700 thousand a second.
+CASES ?= 1000000
+.PHONY: fuzz
+fuzz: ## Feed every parser CASES random inputs
+	$(call say,$(CASES) random inputs for each parser)
+	PROPTEST_CASES=$(CASES) $(CARGO_TEST) test --release --lib -- \
+		makes_it_panic no_record_is_lost what_was_written_is_read_back what_was_packed_is_unpacked what_is_packed_is_unpacked
+
 .PHONY: bench
 bench: guests ## Measure
 	$(call say,Benchmarks)

@@ -11,6 +11,7 @@ use std::time::Instant;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::handler::Handled;
 use crate::event::{FirehoseRecords, parse_firehose_event};
 use crate::processor::{Deadline, Processor, Report};
 use crate::settings::Pack;
@@ -107,17 +108,27 @@ impl Sink for Failed {
     }
 }
 
+/// What became of an invocation by Firehose.
+#[derive(Debug)]
+pub(super) struct Answered {
+    /// What became of its records.
+    pub(super) handled: Handled,
+    /// The answer, or why there is none: the transform asks for a record again, or time is up. Firehose, told that the
+    /// invocation failed, sends all of it again.
+    pub(super) response: Result<FirehoseResponse, String>,
+}
+
 /// Processes the records in an invocation's body, and answers for each.
 ///
 /// # Errors
-/// When the body is not an event of Firehose, or the transform asks for a record again, or time is up: Firehose, told
-/// that the invocation failed, sends all of it again.
+/// When the body is not an event of Firehose.
 pub(super) async fn answer(
     processor: &Processor,
     body: &[u8],
     pack: Pack,
     deadline: Option<Deadline>,
-) -> Result<FirehoseResponse, String> {
+) -> Result<Answered, String> {
+    let started = Instant::now();
     let FirehoseRecords { ids, batch, without_id } = parse_firehose_event(body)?;
     if without_id > 0 {
         tracing::error!(
@@ -130,17 +141,24 @@ pub(super) async fn answer(
     let gatherer = Arc::new(Gatherer { pack, own_keys, records: Mutex::default() });
     let failed = Arc::<Failed>::default();
     let ends = processor.ends().with_answer(Arc::clone(&gatherer) as _, Arc::clone(&failed) as _);
+    let shard = batch.shard().clone();
+    let last_arrival = batch.iter().last().map(|event| event.arrived_at);
     let report = processor.process_into(&ends, Arc::new(batch), deadline).await;
     log(&report);
-    if let Some(stop) = report.stop {
-        return Err(format!("record {} of Firehose: {}: {}", stop.sequence_number, stop.cause, stop.reason));
-    }
+    let response = match &report.stop {
+        Some(stop) => Err(format!("record {} of Firehose: {}: {}", stop.sequence_number, stop.cause, stop.reason)),
+        None => Ok(respond(ids, &gatherer, &failed)),
+    };
+    Ok(Answered { handled: Handled { report, shard, last_arrival, elapsed: started.elapsed() }, response })
+}
+
+fn respond(ids: Vec<String>, gatherer: &Gatherer, failed: &Failed) -> FirehoseResponse {
     let mut gathered = std::mem::take(&mut *gatherer.records.lock().unwrap_or_else(PoisonError::into_inner));
     for position in failed.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
         gathered.entry(position.clone()).or_default().trouble = Some("it could not be processed");
     }
     let answers = (1..).zip(ids).map(|(number, id): (u64, String)| (id, gathered.remove(&number.to_string())));
-    Ok(FirehoseResponse { records: within_bounds(answers) })
+    FirehoseResponse { records: within_bounds(answers) }
 }
 
 /// Answers that fit together: what there is no room for, Firehose keeps with what failed.

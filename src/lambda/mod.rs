@@ -116,15 +116,13 @@ impl Function {
         let body = raw_body::current();
         let (error_type, error) = match handle(&self.processor, &body, deadline).await {
             Ok(handled) => {
-                if self.metrics == Metrics::Emf {
-                    metrics::write(&self.environment.function_name, &context.request_id, &handled);
-                }
+                self.count(context, &handled);
                 return Ok(Response::Kinesis(handled.response()));
             }
             // Told by what it has: nobody pays for the question who sends records of a stream.
             Err(error) => match Shape::of(&body) {
                 None => (NOT_A_KINESIS_EVENT, error.to_string()),
-                Some(shape) => match self.answer_other(shape, &body, deadline).await {
+                Some(shape) => match self.answer_other(shape, &body, context, deadline).await {
                     Ok(response) => return Ok(response),
                     Err(failed) => failed,
                 },
@@ -134,21 +132,32 @@ impl Function {
         Err(Diagnostic { error_type: error_type.to_owned(), error_message: error })
     }
 
+    fn count(&self, context: &Context, handled: &Handled) {
+        if self.metrics == Metrics::Emf {
+            metrics::write(&self.environment.function_name, &context.request_id, handled);
+        }
+    }
+
     async fn answer_other(
         &self,
         shape: Shape,
         body: &[u8],
+        context: &Context,
         deadline: Option<Deadline>,
     ) -> Result<Response, (&'static str, String)> {
         match shape {
-            Shape::Firehose => match firehose::answer(&self.processor, body, self.pack, deadline).await {
-                Ok(answer) => Ok(Response::Firehose(answer)),
-                Err(error) => Err((FIREHOSE_FAILED, error)),
-            },
-            Shape::Direct => match direct::answer(&self.processor, &self.about, body, deadline).await {
-                Ok(answer) => Ok(Response::Direct(answer)),
-                Err(error) => Err((DIRECT_FAILED, error)),
-            },
+            Shape::Firehose => {
+                let answered = firehose::answer(&self.processor, body, self.pack, deadline).await;
+                let response = answered.and_then(|answered| {
+                    self.count(context, &answered.handled);
+                    answered.response
+                });
+                response.map(Response::Firehose).map_err(|error| (FIREHOSE_FAILED, error))
+            }
+            Shape::Direct => {
+                let answer = direct::answer(&self.processor, &self.about, body, deadline).await;
+                answer.map(Response::Direct).map_err(|error| (DIRECT_FAILED, error))
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::primitives::Blob;
+use aws_sdk_kinesis::types::PutRecordsRequestEntry;
 use kinesieve::event::{Aggregate, AggregateWriter};
 use serde_json::Value;
 
@@ -14,8 +15,9 @@ use crate::support::services::{Faults, Service, Stub};
 fn put(stub: &Stub, texts: &[&str]) {
     let mut writer = AggregateWriter::default();
     texts.iter().for_each(|text| writer.push("user", text.as_bytes()));
-    let request = Client::new(&stub.config()).put_record().stream_name("readings").partition_key("key");
-    block_on(request.data(Blob::new(writer.finish())).send()).expect("it is put");
+    let entry = PutRecordsRequestEntry::builder().partition_key("key").data(Blob::new(writer.finish()));
+    let request = Client::new(&stub.config()).put_records().stream_name("readings");
+    block_on(request.records(entry.build().expect("a record")).send()).expect("it is put");
 }
 
 /// One user record that is asked for again brings all of its record again, and what is given up is the record.

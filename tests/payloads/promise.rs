@@ -7,13 +7,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use kinesieve::dead_letter::Kind;
-use kinesieve::event::parse_lambda_event;
+use kinesieve::event::{Unpacking, parse_lambda_event};
 use kinesieve::processor::{Cause, Processor, Report, RetryLimits};
+use kinesieve::settings::Decode;
 use kinesieve::sink::{Answer, Answering, Delivery, Output, Sink};
 use kinesieve::transform::Limits;
 use proptest::prelude::*;
 
-use super::{aggregate, aggregate_of};
+use super::{aggregate, aggregate_of, gzipped};
 use crate::support::events::{Data, event_of, record, sequence_number};
 use crate::support::sinks::Recorder;
 use crate::support::{Scripted, block_on};
@@ -227,6 +228,32 @@ fn attempts_of_an_aggregate_come_to_an_end() {
     assert_eq!(report.stop, None);
     assert_eq!(report.counts.dead_lettered, [(Kind::Exhausted, 2)].into());
     assert_eq!(dead_letters.taken().len(), 2);
+}
+
+/// Records that unpack to more than fits at once are processed in parts, and what is said of them is of all.
+#[test]
+fn a_batch_that_unpacks_to_much_is_one_batch_all_the_same() {
+    let (output, dead_letters) = (Arc::<Recorder>::default(), Arc::<Recorder>::default());
+    let unpacking = Unpacking { decode: Decode::Auto, ..Unpacking::default() };
+    let processor = processor(&output, &dead_letters, 9).with_unpacking(unpacking);
+    let large = |text: &str| Data::Bytes(gzipped(format!("{text} {}", "x".repeat(18 << 20)).as_bytes()));
+    let process = |texts: &[&str]| {
+        let records = texts.iter().enumerate().map(|(index, text)| record(index, "key", &large(text)));
+        let batch = parse_lambda_event(&event_of(records)).expect("a batch");
+        block_on(processor.process(Arc::new(batch), None))
+    };
+    let report = process(&["drop", "reject", "drop", "reject", "drop"]);
+    assert_eq!((report.stop, report.counts.records, report.counts.dropped), (None, 5, 3));
+    assert_eq!(report.first_dead_letter.map(|failure| failure.index), Some(1));
+    assert_eq!(report.counts.bytes, report.counts.records * (18 << 20) + 3 * 5 + 2 * 7);
+    for stops_at in [1, 3] {
+        let mut texts = ["drop"; 6];
+        texts[stops_at] = "retry";
+        let report = process(&texts);
+        let stop = report.stop.expect("a stop");
+        assert_eq!((stop.index, stop.sequence_number), (stops_at, sequence_number(stops_at)));
+        assert_eq!((report.counts.records, report.counts.unacknowledged), (6, 6 - stops_at as u64));
+    }
 }
 
 #[test]
