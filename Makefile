@@ -56,6 +56,14 @@ demo: tools-lambda tools-emulators build guests ## Run the function under a loca
 test: tools fmt-check lint-template guests lint test-root test-transforms test-package ## Run every check and every test
 	@printf '\nOK: every check and every test passed\n'
 
+# Each test that asks whether some input makes a parser panic, with so many inputs: some 10 to 700 thousand a second.
+CASES ?= 1000000
+.PHONY: fuzz
+fuzz: ## Feed every parser CASES random inputs
+	$(call say,$(CASES) random inputs for each parser)
+	PROPTEST_CASES=$(CASES) $(CARGO_TEST) test --release --lib -- \
+		makes_it_panic the_general_parser_takes makes_no_difference no_record_is_lost what_was_written_is_read_back what_was_packed_is_unpacked what_is_packed_is_unpacked
+
 .PHONY: bench
 bench: bench-records bench-peers count ## Measure
 
@@ -140,10 +148,13 @@ lint: ## Run clippy and rustdoc, warnings as errors
 # Offline, and without an account: the region is only there because sam asks for one.
 .PHONY: lint-template
 lint-template: tools-template
-	$(call say,Is template.yaml valid as it is and as it expands?)
+	$(call say,Are the templates valid as they are and as they expand?)
 	AWS_DEFAULT_REGION=eu-west-1 AWS_EC2_METADATA_DISABLED=true SAM_CLI_TELEMETRY=0 \
 		$(VENV)/bin/sam validate --lint --template template.yaml
 	$(VENV)/bin/python scripts/check_template.py template.yaml scripts/template_cases.yaml
+	AWS_DEFAULT_REGION=eu-west-1 AWS_EC2_METADATA_DISABLED=true SAM_CLI_TELEMETRY=0 \
+		$(VENV)/bin/sam validate --lint --template template-firehose.yaml
+	$(VENV)/bin/python scripts/check_template.py template-firehose.yaml scripts/template_firehose_cases.yaml
 
 .PHONY: test-root
 test-root: tools-lambda tools-emulators guests

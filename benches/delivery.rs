@@ -15,7 +15,7 @@ use kinesieve::sink::{Delivery, Kinesis, Output, Sink};
 use crate::answering::answering;
 use crate::{full_event, guest, measure, runtime};
 
-const STREAM: &str = "arn:aws:kinesis:eu-west-1:123456789012:stream/out";
+pub const STREAM: &str = "arn:aws:kinesis:eu-west-1:123456789012:stream/out";
 
 /// The outputs of a whole batch at once, then the whole handler with the stream as its output.
 pub fn delivery(criterion: &mut Criterion) {
@@ -57,7 +57,7 @@ fn outputs_of(batch: &Batch) -> Vec<Output<'_>> {
 }
 
 /// What a stream answers that takes everything.
-fn taken(request: &str) -> String {
+pub fn taken(request: &str) -> String {
     const TAKEN: &str = r#"{"SequenceNumber":"49663180427159280344751027653810273645901442797913634337","ShardId":"shardId-000000000000"}"#;
 
     let records = request.matches("\"PartitionKey\"").count();

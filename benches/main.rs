@@ -7,6 +7,7 @@ mod answering;
 mod checkpoint;
 mod delivery;
 mod live;
+mod payloads;
 
 use std::hint::black_box;
 use std::path::PathBuf;
@@ -30,6 +31,19 @@ fn full_event() -> Vec<u8> {
 
 fn event_of(records: usize) -> Vec<u8> {
     let records: Vec<serde_json::Value> = (0..records).map(record).collect();
+    serde_json::json!({ "Records": records }).to_string().into_bytes()
+}
+
+/// An event of records with these payloads.
+fn event_with(payloads: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
+    let records: Vec<serde_json::Value> = payloads
+        .enumerate()
+        .map(|(index, payload)| {
+            let mut record = record(index);
+            record["kinesis"]["data"] = base64_simd::STANDARD.encode_to_string(payload).into();
+            record
+        })
+        .collect();
     serde_json::json!({ "Records": records }).to_string().into_bytes()
 }
 
@@ -159,5 +173,5 @@ fn settings() -> Criterion {
     Criterion::default().sample_size(20).warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(3))
 }
 
-criterion_group!(name = costs; config = settings(); targets = parsing, calls, handler, delivery::delivery, checkpoint::checkpoint, live::live);
+criterion_group!(name = costs; config = settings(); targets = parsing, calls, handler, delivery::delivery, checkpoint::checkpoint, live::live, payloads::incoming, payloads::outgoing);
 criterion_main!(costs);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks what template.yaml comes to for the sets of parameters in scripts/template_cases.yaml.
+"""Checks what a template comes to for sets of parameters, as in scripts/template_cases.yaml.
 
 Each is expanded and linted (the SAM file by itself lets wrong values pass), its rules are asked, and the role's
 permissions have to be just the ones that the case names. A case with `refused` has to be refused, for that reason.
@@ -31,7 +31,7 @@ def main():
         found = check(template_path, case, cases["always"])
         problems += [f"{case['name']}: {problem}" for problem in found]
     for problem in problems:
-        print(f"template.yaml, {problem}", file=sys.stderr)
+        print(f"{template_path}, {problem}", file=sys.stderr)
     if problems:
         raise SystemExit(1)
     print(f"{len(cases['cases'])} sets of parameters come to what they should")
@@ -65,8 +65,8 @@ def check(template_path, case, always):
     for name, value in case.get("variables", {}).items():
         if str(variables.get(name)) != str(value):
             yield f"{name} is {variables.get(name)!r}, not {value!r}"
-    mapping = resources["Mapping"]["Properties"]
     for name, value in case.get("mapping", {}).items():
+        mapping = resources["Mapping"]["Properties"]
         if mapping.get(name) != value:
             yield f"the mapping's {name} is {mapping.get(name)!r}, not {value!r}"
 

@@ -6,11 +6,14 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use serde_json::{Map, Value, json};
+
 use crate::checkpoint::{self, Manner as MirrorManner, Mirror};
 use crate::dead_letter::DeadLetters;
+use crate::event::Unpacking;
 use crate::processor::{Outputs, Pace, Processor, RetryLimits};
-use crate::settings::{CheckpointSettings, Order, Route, Settings, SettingsError, Target};
-use crate::sink::{self, Lines, Manner, Sampled, Samples, Sink};
+use crate::settings::{CheckpointSettings, Order, Route, Settings, SettingsError, TableName, Target};
+use crate::sink::{self, Lines, Manner, Packing, Sampled, Samples, Sink};
 use crate::source::live::OnFailure;
 use crate::source::mapping::Payload;
 use crate::transform::{Guest, Limits, LoadError, StartError, Transform};
@@ -149,16 +152,23 @@ async fn assemble(
         .map_err(|source| AssemblyError::Start { path: settings.transform.display().to_string(), source })?;
 
     let manner = Manner { lines: Lines::Envelopes, order: settings.order, compression: settings.s3_compression };
-    let mut opened = Vec::new();
-    let mut main = open_once(&mut opened, place(settings.output.as_ref().unwrap_or(default_output)), manner).await?;
+    let packing = Packing {
+        aggregate: settings.aggregate,
+        pack: settings.pack,
+        pack_records: usize::try_from(settings.pack_records).unwrap_or(usize::MAX),
+        pack_bytes: usize::try_from(settings.pack_bytes.as_u64()).unwrap_or(usize::MAX),
+        encode: settings.encode,
+    };
+    let mut opened = Opened { sinks: Vec::new(), manner, packing };
+    let mut main = opened.open(place(settings.output.as_ref().unwrap_or(default_output))).await?;
     if let Some(samples) = wishes.extras.samples {
         main = Arc::new(Sampled::new(main, samples));
         // Routes that lead to the same place go through it, too.
-        opened.iter_mut().for_each(|(_, sink)| *sink = Arc::clone(&main));
+        opened.sinks.iter_mut().for_each(|(_, sink)| *sink = Arc::clone(&main));
     }
     let mut route_sinks = Vec::new();
     for (name, target) in routes {
-        route_sinks.push((name.to_owned(), open_once(&mut opened, place(target), manner).await?));
+        route_sinks.push((name.to_owned(), opened.open(place(target)).await?));
     }
     let dead_letters = match settings.dead_letter() {
         Some(target) => {
@@ -176,7 +186,50 @@ async fn assemble(
     let processor = Processor::new(guest, Outputs::new(main, route_sinks), dead_letters)
         .with_more_guests(more_guests)
         .with_guests_for_a_batch(workers_for_a_batch);
-    Ok(processor.with_retry_limits(retry_limits).with_pace(pace))
+    let unpacking = Unpacking {
+        deaggregate: settings.deaggregate,
+        decode: settings.decode,
+        limit: usize::try_from(settings.decode_limit.as_u64()).unwrap_or(usize::MAX),
+    };
+    let processor = processor.of_transform(transform.digest());
+    Ok(processor.with_unpacking(unpacking).with_retry_limits(retry_limits).with_pace(pace))
+}
+
+/// What a function says of itself when it is asked: what is loaded and configured. Values of the transform's settings are
+/// left out, since they may be secret.
+///
+/// # Errors
+/// When the settings contradict each other.
+pub fn about(
+    settings: &Settings,
+    checkpoint: &CheckpointSettings,
+    routes_from_variables: &[Route],
+    processor: &Processor,
+) -> Result<Value, SettingsError> {
+    let routes = settings.routes(routes_from_variables)?;
+    let routes: Map<String, Value> =
+        routes.into_iter().map(|(name, target)| (name.to_owned(), target.to_string().into())).collect();
+    let names: Vec<String> = settings.transform_settings()?.into_iter().map(|(name, _)| name).collect();
+    Ok(json!({
+        "status": "ready",
+        "version": env!("CARGO_PKG_VERSION"),
+        "transform": {
+            "file": settings.transform.display().to_string(),
+            "digest": processor.transform(),
+            "settings": names,
+            "eventTimeout": humantime::format_duration(settings.event_timeout).to_string(),
+            "memoryLimit": settings.memory_limit.to_string(),
+        },
+        "output": settings.output.as_ref().map(ToString::to_string),
+        "routes": routes,
+        "deadLetter": settings.dead_letter().map(ToString::to_string),
+        "checkpointTable": checkpoint.table.as_ref().map(TableName::as_str),
+        "deaggregate": settings.deaggregate,
+        "decode": settings.decode.as_str(),
+        "encode": settings.encode.as_str(),
+        "aggregate": settings.aggregate,
+        "pack": settings.pack.as_str(),
+    }))
 }
 
 /// How long a start waits for a table that it made: DynamoDB takes some seconds, and Lambda gives a start ten.
@@ -207,18 +260,24 @@ pub async fn mirror(settings: &CheckpointSettings, written_by: &str) -> Result<O
     Ok(Some(Mirror::new(checkpoint::open(name, settings.timeout).await, manner)))
 }
 
-/// Outputs that go to one place go through one sink: two would not know of each other's order.
-async fn open_once<'a>(
-    opened: &mut Vec<(&'a Target, Arc<dyn Sink>)>,
-    target: &'a Target,
+/// The targets of outputs that are open.
+struct Opened<'a> {
+    sinks: Vec<(&'a Target, Arc<dyn Sink>)>,
     manner: Manner,
-) -> Result<Arc<dyn Sink>, AssemblyError> {
-    if let Some((_, sink)) = opened.iter().find(|(known, _)| known.is_same_place(target)) {
-        return Ok(Arc::clone(sink));
+    packing: Packing,
+}
+
+impl<'a> Opened<'a> {
+    /// Outputs that go to one place go through one sink: two would not know of each other's order.
+    async fn open(&mut self, target: &'a Target) -> Result<Arc<dyn Sink>, AssemblyError> {
+        if let Some((_, sink)) = self.sinks.iter().find(|(known, _)| known.is_same_place(target)) {
+            return Ok(Arc::clone(sink));
+        }
+        let manner = Manner { lines: self.packing.lines(target), ..self.manner };
+        let sink = self.packing.wrap(open(target, manner).await?, target);
+        self.sinks.push((target, Arc::clone(&sink)));
+        Ok(sink)
     }
-    let sink = open(target, manner).await?;
-    opened.push((target, Arc::clone(&sink)));
-    Ok(sink)
 }
 
 async fn open(target: &Target, manner: Manner) -> Result<Arc<dyn Sink>, AssemblyError> {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::event::{Batch, Event};
+use crate::event::{Batch, Event, Flaw, Payload};
 use crate::sink::{Answer, HandOver, Output, Sink};
 
 /// Why an event can't be processed.
@@ -114,9 +114,22 @@ pub struct Envelope<'a> {
     /// The digest of the transform that could not process it.
     #[serde(borrow, default)]
     pub transform: Cow<'a, str>,
-    /// The payload; where it can't be decoded, its text as it came.
+    /// What could not be decoded, of the kind `decode`; none, as in letters of earlier versions: the envelope.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undecoded: Option<Undecoded>,
+    /// The payload; where it can't be decoded, its bytes as they came.
     #[serde(borrow)]
     pub data_base64: Cow<'a, str>,
+}
+
+/// What of a record could not be decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Undecoded {
+    /// What it travelled in: the data is text, as it came in the place of base64.
+    Envelope,
+    /// The payload: the data is its bytes, taken out of a KPL aggregate if there was one.
+    Payload,
 }
 
 impl DeadLetters {
@@ -159,6 +172,11 @@ impl DeadLetters {
             arrived_at: rfc3339(event.arrived_at).into(),
             attempts: letter.attempts,
             transform: self.transform.as_ref().into(),
+            undecoded: match event.payload {
+                Payload::Decoded(_) => None,
+                Payload::Undecodable { flaw: Flaw::Envelope, .. } => Some(Undecoded::Envelope),
+                Payload::Undecodable { flaw: Flaw::Payload | Flaw::Nothing, .. } => Some(Undecoded::Payload),
+            },
             data_base64: base64_simd::STANDARD.encode_to_string(event.payload.bytes()).into(),
         };
         serde_json::to_vec(&envelope).expect("strings and integers into a Vec: neither side can fail")

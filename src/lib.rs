@@ -12,7 +12,7 @@
 //!
 //! | room | is |
 //! | --- | --- |
-//! | [`lambda`] | Lambda's adapter: raw invocation bytes in, response JSON out |
+//! | [`lambda`] | Lambda's adapter: raw invocation bytes in, response JSON out; by a stream, by Firehose, by hand |
 //! | [`cli`] | the command line: one file a command |
 //! | [`assembly`] | from settings to a processor: loads, starts, opens, wires |
 //! | [`source`] | batches from a file or live streams, as an event source mapping would send them; dead letters, to run them again |
@@ -21,7 +21,7 @@
 //! | [`dead_letter`] | the envelope of an event that can't be processed |
 //! | [`sink`] | where outputs go: one file a service, one trait |
 //! | [`transform`] | the guest: engine, artifact, instance, limits, host functions |
-//! | [`event`] | what came in: [`event::Batch`], [`event::SequenceNumber`], the envelope parser |
+//! | [`event`] | what came in: [`event::Batch`], [`event::SequenceNumber`], the envelope parsers; KPL aggregates, and payloads to decode |
 //! | `backoff` | how long to wait before a service is asked again |
 //! | `aws` | what the clients of all services have in common, of sinks and sources |
 //! | [`telemetry`] | the structured log |

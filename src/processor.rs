@@ -7,6 +7,7 @@
 //! here.
 
 mod attempts;
+mod ends;
 mod guests;
 mod lanes;
 mod mirroring;
@@ -15,11 +16,13 @@ mod pace;
 mod patience;
 mod report;
 mod settlement;
+mod unpacking;
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+pub use ends::Ends;
 pub use outputs::Outputs;
 pub use pace::Pace;
 pub use patience::RetryLimits;
@@ -35,8 +38,8 @@ use settlement::Settlement;
 
 use crate::checkpoint::Mirror;
 use crate::dead_letter::DeadLetters;
-use crate::event::{Batch, Event};
-use crate::sink::HandOver;
+use crate::event::{Batch, Event, Flaw, Payload, Unpacking};
+use crate::sink::{Delivery, HandOver, Output};
 use crate::transform::{Conductor, Grouping, Guest, Job, Verdict};
 
 /// When a batch has to be over.
@@ -50,9 +53,10 @@ pub struct Deadline {
 
 /// Takes batches through one transform to its targets.
 pub struct Processor {
+    transform: String,
+    unpacking: Unpacking,
     guests: Guests,
-    outputs: Outputs,
-    dead_letters: Option<DeadLetters>,
+    ends: Ends,
     retry_limits: RetryLimits,
     pacing: Pacing,
     attempts: Mutex<Attempts>,
@@ -64,14 +68,32 @@ impl Processor {
     /// processed blocks its shard: it is never lost in silence.
     pub fn new(guest: Guest, outputs: Outputs, dead_letters: Option<DeadLetters>) -> Self {
         Self {
+            transform: String::new(),
+            unpacking: Unpacking::default(),
             guests: Guests::new(guest),
-            outputs,
-            dead_letters,
+            ends: Ends::new(outputs, dead_letters),
             retry_limits: RetryLimits::default(),
             pacing: Pacing::new(Pace::default()),
             attempts: Mutex::default(),
             mirror: None,
         }
+    }
+
+    /// The same, by a name for its transform: its digest.
+    #[must_use]
+    pub fn of_transform(self, digest: &str) -> Self {
+        Self { transform: digest.to_owned(), ..self }
+    }
+
+    /// The transform's digest; empty where nobody said it.
+    pub fn transform(&self) -> &str {
+        &self.transform
+    }
+
+    /// The same, with records taken apart and decoded in another way than by default.
+    #[must_use]
+    pub fn with_unpacking(self, unpacking: Unpacking) -> Self {
+        Self { unpacking, ..self }
     }
 
     /// The same, but the transform may not ask for an event again for ever.
@@ -107,15 +129,34 @@ impl Processor {
         Self { mirror: Some(mirror), ..self }
     }
 
+    /// Where what comes of batches ends up.
+    pub fn ends(&self) -> &Ends {
+        &self.ends
+    }
+
+    /// Delivers one output past the transform.
+    pub async fn put(&self, output: Output<'_>, until: Option<Instant>) -> Delivery {
+        let outputs = [output];
+        let delivered = within(until, self.ends.outputs.main().deliver(&outputs, until)).await.unwrap_or_default();
+        let unanswered = || Delivery::Failed { reason: "the target gave no answer for it".to_owned() };
+        delivered.deliveries.into_iter().next().unwrap_or_else(unanswered)
+    }
+
     /// Where positions are mirrored, if they are.
     pub fn mirror(&self) -> Option<&Mirror> {
         self.mirror.as_ref()
     }
 
-    /// Processes a batch as far as it goes.
-    pub async fn process(&self, batch: Arc<Batch>, deadline: Option<Deadline>) -> Report {
+    /// Processes events as far as it goes.
+    async fn process_events(
+        &self,
+        batch: Arc<Batch>,
+        deadline: Option<Deadline>,
+        ends: &Ends,
+        mirror: Option<&Mirror>,
+    ) -> Report {
         let started = Instant::now();
-        let mut mirroring = Mirroring::new(self.mirror.as_ref(), &batch, deadline);
+        let mut mirroring = Mirroring::new(mirror, &batch, deadline);
         let patience = Patience::new(self.retry_limits, self.attempts().blocked(&batch));
         let mut skipped = 0;
         if mirroring.skips() {
@@ -124,11 +165,11 @@ impl Processor {
             skipped = before.acknowledged;
         }
         // What is gathered has to depend on the batch alone.
-        let is_prompt = self.dead_letters.as_ref().is_none_or(|letters| letters.hand_over() == HandOver::Promptly);
+        let is_prompt = ends.dead_letters.as_ref().is_none_or(|letters| letters.hand_over() == HandOver::Promptly);
         // A pace is kept by one.
         let mut pacer = self.pacing.of(batch.shard());
         let guests = if pacer.is_some() { self.guests.lend_one() } else { self.guests.lend(batch.len() - skipped) };
-        let has_dead_letters = self.dead_letters.is_some();
+        let has_dead_letters = ends.dead_letters.is_some();
         let leader = |_| -> Box<dyn Conductor> {
             Box::new(Leader { patience: patience.clone(), pacer: pacer.take(), has_dead_letters })
         };
@@ -144,8 +185,8 @@ impl Processor {
             patience.others_know(mirroring.recall().await.blocked);
         }
         let settle_by = mirroring.settle_by();
-        let dead_letters = self.dead_letters.as_ref();
-        let mut settlement = Settlement::new(&batch, &self.outputs, dead_letters, patience, settle_by, skipped);
+        let dead_letters = ends.dead_letters.as_ref();
+        let mut settlement = Settlement::new(&batch, &ends.outputs, dead_letters, patience, settle_by, skipped);
         while !settlement.is_over() {
             match within(settle_by, run.next()).await {
                 Some(Some(chunk)) => {
@@ -200,6 +241,7 @@ impl Conductor for Leader {
             Verdict::Keep | Verdict::Drop | Verdict::Emit(_) => false,
             Verdict::Retry(_) => !self.has_dead_letters || !self.patience.may_have_run_out(event),
             // With nowhere to put it, a failed event will come again, and all behind it.
+            Verdict::Undecodable if matches!(event.payload, Payload::Undecodable { flaw: Flaw::Nothing, .. }) => false,
             Verdict::Reject(_) | Verdict::Fault(_) | Verdict::Undecodable => !self.has_dead_letters,
             Verdict::Interrupted | Verdict::Unavailable(_) => true,
         }

@@ -24,7 +24,7 @@ pub use arn::{Arn, InvalidArn};
 pub use checkpoint::{Capacity, CheckpointSettings, StreamIdForm, TableName};
 pub use stream::{InvalidStreamName, StreamName};
 pub use target::{InvalidTarget, Target, is_same_file};
-pub use values::{Compression, Metrics, Order, Route, normal_route};
+pub use values::{Compression, Decode, Encode, Metrics, Order, Pack, Route, normal_route};
 pub use variables::{PREFIX, check_variables, ignore_empty_variables};
 
 /// Why the settings don't stand.
@@ -71,6 +71,19 @@ pub struct Settings {
     #[arg(long, env = "KINESIEVE_TRANSFORM_SETTINGS", value_name = "SETTINGS", hide_env_values = true)]
     pub transform_settings: Option<String>,
 
+    /// Take KPL aggregates apart: true or false
+    #[arg(long, env = "KINESIEVE_DEAGGREGATE", value_name = "BOOL", default_value = "true", value_parser = values::yes_or_no, action = clap::ArgAction::Set)]
+    pub deaggregate: bool,
+
+    /// How payloads are decoded before the transform sees them: none, gzip, zstd, auto (gzip, zstd or neither, by what
+    /// a payload starts with) or cloudwatch-logs (each log event of a subscription is an event)
+    #[arg(long, env = "KINESIEVE_DECODE", value_name = "ENCODING", default_value = "none")]
+    pub decode: Decode,
+
+    /// What one record may unpack to, all that it holds together; one that unpacks to more can't be processed
+    #[arg(long, env = "KINESIEVE_DECODE_LIMIT", value_name = "SIZE", default_value = "32MiB", value_parser = values::decode_limit)]
+    pub decode_limit: ByteSize,
+
     /// Where outputs go: the ARN of a Kinesis stream, a Firehose delivery stream, an SQS queue or an S3 bucket
     /// (`arn:aws:s3:::BUCKET/PREFIX`), stdout, file:PATH (NDJSON, appended) or none; on the command line they
     /// go to stdout if nothing is said
@@ -94,6 +107,27 @@ pub struct Settings {
     /// How objects in S3 are compressed: none or gzip
     #[arg(long, env = "KINESIEVE_S3_COMPRESSION", value_name = "COMPRESSION", default_value = "none")]
     pub s3_compression: Compression,
+
+    /// Put outputs of one partition key that go into a Kinesis stream together into KPL aggregates: true or false
+    #[arg(long, env = "KINESIEVE_AGGREGATE", value_name = "BOOL", default_value = "false", value_parser = values::yes_or_no, action = clap::ArgAction::Set)]
+    pub aggregate: bool,
+
+    /// What several outputs become in a record of Firehose, a message of SQS or an object in S3: lines, a JSON array, or
+    /// none, where each stays by itself
+    #[arg(long, env = "KINESIEVE_PACK", value_name = "FORM", default_value = "none")]
+    pub pack: Pack,
+
+    /// Pack no more than so many outputs together, 1 to 10000; an object in S3 holds all of its batch
+    #[arg(long, env = "KINESIEVE_PACK_RECORDS", value_name = "COUNT", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub pack_records: u32,
+
+    /// Pack no more than so many bytes together, but for an output that is larger by itself; 1KiB to 750KiB
+    #[arg(long, env = "KINESIEVE_PACK_BYTES", value_name = "SIZE", default_value = "256KiB", value_parser = values::pack_bytes)]
+    pub pack_bytes: ByteSize,
+
+    /// How the data of outputs is compressed for Kinesis, Firehose and SQS: none, gzip or zstd
+    #[arg(long, env = "KINESIEVE_ENCODE", value_name = "ENCODING", default_value = "none")]
+    pub encode: Encode,
 
     /// Dead-letter an event that the transform still asks for again (retry) at this attempt, instead of
     /// stopping its shard any longer. Attempts are counted for the event that a shard stands still at
@@ -216,6 +250,7 @@ impl Settings {
                 "{name} dead-letters events, and there is no target for them: set KINESIEVE_DEAD_LETTER as well"
             )));
         }
+        self.check_packing(routes)?;
         let Some(dead_letter @ (Target::File(_) | Target::S3(_))) = self.dead_letter() else { return Ok(()) };
         let mut outputs = self.output.iter().chain(routes.values().copied());
         if outputs.any(|target| target.is_same_place(dead_letter)) {
@@ -225,6 +260,28 @@ impl Settings {
             )));
         }
         Ok(())
+    }
+
+    /// What asks for targets of a kind has one.
+    fn check_packing(&self, routes: &BTreeMap<&str, &Target>) -> Result<(), SettingsError> {
+        let any = |is_kind: fn(&Target) -> bool| self.output.iter().chain(routes.values().copied()).any(is_kind);
+        let is_stream = |target: &Target| matches!(target, Target::Kinesis(_));
+        let is_nowhere = |target: &Target| *target == Target::None;
+        let takes_packs = |target: &Target| matches!(target, Target::Firehose(_) | Target::Sqs(_) | Target::S3(_));
+        let takes_encoded =
+            |target: &Target| matches!(target, Target::Kinesis(_) | Target::Firehose(_) | Target::Sqs(_));
+        let needs = [
+            ("KINESIEVE_AGGREGATE", self.aggregate && !any(is_stream), "a Kinesis stream"),
+            // Where the output is nowhere, Firehose itself may be answered.
+            ("KINESIEVE_PACK", self.pack != Pack::None && !any(takes_packs) && !any(is_nowhere), "Firehose, SQS or S3"),
+            ("KINESIEVE_ENCODE", self.encode != Encode::None && !any(takes_encoded), "Kinesis, Firehose or SQS"),
+        ];
+        match needs.iter().find(|(_, is_missing, _)| *is_missing) {
+            None => Ok(()),
+            Some((name, _, what)) => Err(SettingsError::Contradiction(format!(
+                "{name} is for outputs that go to {what}, and none does: set KINESIEVE_OUTPUT to one, or leave it out"
+            ))),
+        }
     }
 
     /// Checks that nothing is written to the file that is read: it would never end.

@@ -1,5 +1,6 @@
 //! `kinesieve run` over streams.
 
+mod aggregates;
 mod bad_input;
 mod checkpoints;
 mod enhanced;

@@ -13,6 +13,7 @@ mod live;
 mod mapping;
 mod pace;
 mod patience;
+mod payloads;
 mod precompiled;
 mod promise;
 mod put;

@@ -72,6 +72,7 @@ async fn start() -> anyhow::Result<Function> {
     if let Some(mirror) = mirror {
         processor = processor.with_mirror(mirror);
     }
+    let about = assembly::about(&settings.common, &settings.checkpoint, &routes, &processor)?;
     let FunctionOnly { deadline_reserve, metrics } = settings.only;
-    Ok(Function { processor, deadline_reserve, metrics, environment })
+    Ok(Function { processor, deadline_reserve, metrics, pack: settings.common.pack, about, environment })
 }

@@ -28,6 +28,9 @@ impl fmt::Display for Summary<'_> {
         writeln!(formatter, "  kept      {}", counts.kept)?;
         writeln!(formatter, "  dropped   {}", counts.dropped)?;
         writeln!(formatter, "  emitted   {}", counts.emitted)?;
+        if counts.control > 0 {
+            writeln!(formatter, "  control   {}", counts.control)?;
+        }
         write!(formatter, "  rejected  {}", counts.all_dead_lettered())?;
         if !counts.dead_lettered.is_empty() {
             let kinds: Vec<String> =
@@ -72,6 +75,7 @@ mod tests {
             dropped: 300,
             emitted: 90,
             dead_lettered: [(Kind::Rejected, 9), (Kind::Decode, 1)].into(),
+            control: 0,
             skipped: 0,
             unacknowledged: 100,
             outputs: 790,

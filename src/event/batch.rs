@@ -1,8 +1,11 @@
 //! The decoded records of one shard, in one arena.
 
+mod unpacking;
+
 use std::ops::Range;
 
 use super::sequence_number::{InvalidSequenceNumber, SequenceNumber};
+pub use unpacking::{Unpacked, Unpacking};
 
 /// The last millisecond of the year 9999: RFC 3339 can't write a later one.
 const LATEST_ARRIVAL: u64 = 253_402_300_799_999;
@@ -11,12 +14,25 @@ const LATEST_ARRIVAL: u64 = 253_402_300_799_999;
 ///
 /// All payloads lie behind each other in one arena and all texts in another, so a batch of 10,000
 /// records is a handful of allocations, and an [`Event`] is a cheap view into it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
     shard: Shard,
+    contents: Contents,
     payloads: Vec<u8>,
     texts: String,
     slots: Vec<Slot>,
+}
+
+/// What a batch holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Contents {
+    /// Records as they are in the stream: aggregated and encoded, some of them.
+    #[default]
+    Records,
+    /// Payloads that are in no aggregate any more, and may be encoded.
+    Payloads,
+    /// What a transform sees.
+    Events,
 }
 
 /// Where records come from.
@@ -36,7 +52,7 @@ impl Shard {
 }
 
 /// Where one record lies in the arenas of its batch.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Slot {
     payload: Range<usize>,
     partition_key: Range<usize>,
@@ -44,7 +60,25 @@ struct Slot {
     sub_sequence_number: u64,
     arrived_at: u64,
     /// Why the payload is the raw text instead of the decoded bytes.
-    undecodable: Option<Box<str>>,
+    undecodable: Option<Box<Undecodable>>,
+}
+
+/// Why a payload is not decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Undecodable {
+    flaw: Flaw,
+    reason: Box<str>,
+}
+
+/// What keeps a payload from the transform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flaw {
+    /// What it travelled in is broken, its base64 for instance.
+    Envelope,
+    /// It is itself encoded otherwise than was said, or wrongly, or unpacks to too much.
+    Payload,
+    /// None: it holds nothing for anybody, as a control message of CloudWatch Logs.
+    Nothing,
 }
 
 /// One user record of a stream, as a view into its batch.
@@ -56,7 +90,8 @@ pub struct Event<'a> {
     pub partition_key: &'a str,
     /// The record's position in its shard.
     pub sequence_number: SequenceNumber<'a>,
-    /// The record's index inside its KPL aggregate; 0 for a record that travelled alone.
+    /// The record's index inside its KPL aggregate, or its message of CloudWatch Logs; 0 for a record that travelled
+    /// alone.
     pub sub_sequence_number: u64,
     /// Approximate arrival at the stream, in milliseconds since the Unix epoch.
     pub arrived_at: u64,
@@ -67,10 +102,12 @@ pub struct Event<'a> {
 pub enum Payload<'a> {
     /// The bytes that the producer put into the stream.
     Decoded(&'a [u8]),
-    /// The encoding around the payload is broken: this event can only be dead-lettered.
+    /// There is nothing that a transform could see: but for [`Flaw::Nothing`], this event can only be dead-lettered.
     Undecodable {
-        /// The text as it came, so that nothing is lost.
+        /// The bytes as they came, so that nothing is lost.
         raw: &'a [u8],
+        /// What keeps it from the transform.
+        flaw: Flaw,
         /// What is wrong with it.
         reason: &'a str,
     },
@@ -91,6 +128,7 @@ impl Batch {
         BatchBuilder {
             batch: Batch {
                 shard: Shard { stream_arn: stream_arn.into(), id: shard_id.into() },
+                contents: Contents::default(),
                 payloads: Vec::new(),
                 texts: String::new(),
                 slots: Vec::new(),
@@ -125,7 +163,7 @@ impl Batch {
 
     /// All payload bytes together.
     pub fn payload_bytes(&self) -> usize {
-        self.payloads.len()
+        self.slots.iter().map(|slot| slot.payload.len()).sum()
     }
 
     /// The event at `index`, counted from 0 in shard order.
@@ -146,6 +184,17 @@ impl Batch {
         rest.fold(self.event(index).sequence_number, Ord::min)
     }
 
+    /// The index of the first event that came out of the same record as the one at `index`: an aggregate is acknowledged
+    /// when all of its events are.
+    ///
+    /// # Panics
+    /// When there is no event at `index`.
+    pub fn start_of_record(&self, index: usize) -> usize {
+        let record = self.event(index).sequence_number;
+        let others = self.slots[..index].iter().rev().take_while(|slot| self.view(slot).sequence_number == record);
+        index - others.count()
+    }
+
     /// The events in shard order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Event<'_>> {
         self.slots.iter().map(|slot| self.view(slot))
@@ -156,7 +205,7 @@ impl Batch {
         Event {
             payload: match &slot.undecodable {
                 None => Payload::Decoded(bytes),
-                Some(reason) => Payload::Undecodable { raw: bytes, reason },
+                Some(why) => Payload::Undecodable { raw: bytes, flaw: why.flaw, reason: &why.reason },
             },
             partition_key: &self.texts[slot.partition_key.clone()],
             sequence_number: SequenceNumber::from_checked(&self.texts[slot.sequence_number.clone()]),
@@ -239,7 +288,8 @@ impl BatchBuilder {
         raw: &[u8],
         reason: &str,
     ) -> Result<(), InvalidSequenceNumber> {
-        self.push(record, Some(reason.into()), |arena| arena.extend_from_slice(raw))
+        let why = Undecodable { flaw: Flaw::Envelope, reason: reason.into() };
+        self.push(record, Some(Box::new(why)), |arena| arena.extend_from_slice(raw))
     }
 
     /// How many records were added so far.
@@ -254,7 +304,14 @@ impl BatchBuilder {
 
     /// All payload bytes that were added so far.
     pub fn payload_bytes(&self) -> usize {
-        self.batch.payload_bytes()
+        self.batch.payloads.len()
+    }
+
+    /// The same, where what is added is not as it was in the stream.
+    #[must_use]
+    pub fn holding(mut self, contents: Contents) -> Self {
+        self.batch.contents = contents;
+        self
     }
 
     /// The finished batch.
@@ -265,7 +322,7 @@ impl BatchBuilder {
     fn push(
         &mut self,
         record: Record<'_>,
-        undecodable: Option<Box<str>>,
+        undecodable: Option<Box<Undecodable>>,
         append: impl FnOnce(&mut Vec<u8>),
     ) -> Result<(), InvalidSequenceNumber> {
         let start = self.batch.payloads.len();
@@ -276,7 +333,7 @@ impl BatchBuilder {
     fn push_slot(
         &mut self,
         record: Record<'_>,
-        undecodable: Option<Box<str>>,
+        undecodable: Option<Box<Undecodable>>,
         payload_start: usize,
     ) -> Result<(), InvalidSequenceNumber> {
         if let Err(error) = SequenceNumber::parse(record.sequence_number) {

@@ -1,13 +1,22 @@
 //! What came in: the records of one shard, decoded, whatever they travelled in.
 //!
+//! A batch holds records at first, as the stream does; [`Unpacking`] makes events of them: it takes KPL aggregates
+//! apart and decodes payloads.
+//!
 //! [`Batch`] is the narrow cut of the whole system: the envelope parser, the file readers and
 //! every later source make one, and nothing after it knows where it came from.
 
+mod aggregate;
 mod batch;
+mod cloudwatch_logs;
+mod decoding;
 mod envelope;
+mod firehose;
 mod layout;
 mod sequence_number;
 
-pub use batch::{Batch, BatchBuilder, Event, Payload, Record, Shard};
+pub use aggregate::{Aggregate, AggregateWriter, MAGIC, NotAnAggregate, UserRecord};
+pub use batch::{Batch, BatchBuilder, Contents, Event, Flaw, Payload, Record, Shard, Unpacked, Unpacking};
 pub use envelope::{EnvelopeError, parse_lambda_event};
+pub use firehose::{FirehoseRecords, parse_firehose_event};
 pub use sequence_number::{InvalidSequenceNumber, SequenceNumber};

@@ -41,28 +41,26 @@ impl Handled {
 /// invocation failed, sends all of it again.
 pub async fn handle(processor: &Processor, body: &[u8], deadline: Option<Deadline>) -> Result<Handled, EnvelopeError> {
     let started = Instant::now();
-    let batch = Arc::new(parse_lambda_event(body)?);
-    let report = processor.process(Arc::clone(&batch), deadline).await;
+    let batch = parse_lambda_event(body)?;
+    let shard = batch.shard().clone();
+    let last_arrival = batch.iter().last().map(|event| event.arrived_at);
+    let report = processor.process(Arc::new(batch), deadline).await;
     let counts = &report.counts;
     tracing::info!(
-        shard_id = batch.shard_id(),
+        shard_id = shard.id,
         records = counts.records,
         kept = counts.kept,
         dropped = counts.dropped,
         emitted = counts.emitted,
         dead_lettered = counts.all_dead_lettered(),
+        control = counts.control,
         skipped = counts.skipped,
         unacknowledged = counts.unacknowledged,
         replay_from = report.stop.as_ref().map(|stop| stop.replay_from.as_str()),
         microseconds = started.elapsed().as_micros() as u64,
         "processed a batch",
     );
-    Ok(Handled {
-        report,
-        shard: batch.shard().clone(),
-        last_arrival: batch.iter().last().map(|event| event.arrived_at),
-        elapsed: started.elapsed(),
-    })
+    Ok(Handled { report, shard, last_arrival, elapsed: started.elapsed() })
 }
 
 /// The times that a Lambda deadline leaves. Where the reserve is more than half of what is left (a

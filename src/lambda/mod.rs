@@ -1,9 +1,12 @@
 //! Lambda's adapter: raw invocation bytes in, response JSON out.
 
+mod direct;
+mod firehose;
 mod handler;
 mod init_error;
 mod metrics;
 mod raw_body;
+mod shape;
 mod shutdown;
 
 use std::num::NonZeroUsize;
@@ -12,17 +15,27 @@ use std::time::Duration;
 
 use aws_lambda_events::streams::KinesisEventResponse;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, Runtime, service_fn};
+use serde::Serialize;
 use serde::de::IgnoredAny;
+use serde_json::Value;
 
+pub use firehose::FirehoseResponse;
 pub use handler::{Handled, deadline, handle};
 pub use init_error::report_init_error;
 
 use crate::checkpoint::Mirror;
-use crate::processor::Processor;
-use crate::settings::Metrics;
+use crate::processor::{Deadline, Processor};
+use crate::settings::{Metrics, Pack};
+use shape::Shape;
 
 /// The name under which Lambda reports an invocation with something else than a Kinesis event.
 const NOT_A_KINESIS_EVENT: &str = "Kinesieve.NotAKinesisEvent";
+
+/// The name under which Lambda reports an invocation by Firehose that has to come again.
+const FIREHOSE_FAILED: &str = "Kinesieve.FirehoseFailed";
+
+/// The name under which Lambda reports a direct invocation that was refused.
+const DIRECT_FAILED: &str = "Kinesieve.DirectFailed";
 
 /// Why the program can't run as a function here.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +96,10 @@ pub struct Function {
     pub deadline_reserve: Duration,
     /// In which form counts are given.
     pub metrics: Metrics,
+    /// What several outputs of one record of Firehose become.
+    pub pack: Pack,
+    /// What it says of itself when it is asked.
+    pub about: Value,
     /// What Lambda told of it.
     pub environment: Environment,
 }
@@ -104,19 +121,62 @@ pub async fn serve(function: Function) -> Result<(), lambda_runtime::Error> {
     Runtime::new(handler).layer(raw_body::RawBodyLayer).run_concurrent().await
 }
 
+/// The answer to an invocation, by what it was.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Response {
+    Kinesis(KinesisEventResponse),
+    Firehose(FirehoseResponse),
+    Direct(Value),
+}
+
 impl Function {
-    async fn answer(&self, context: &Context) -> Result<KinesisEventResponse, Diagnostic> {
+    async fn answer(&self, context: &Context) -> Result<Response, Diagnostic> {
         let deadline = deadline(context.deadline(), self.deadline_reserve);
-        match handle(&self.processor, &raw_body::current(), deadline).await {
+        let body = raw_body::current();
+        let (error_type, error) = match handle(&self.processor, &body, deadline).await {
             Ok(handled) => {
-                if self.metrics == Metrics::Emf {
-                    metrics::write(&self.environment.function_name, &context.request_id, &handled);
-                }
-                Ok(handled.response())
+                self.count(context, &handled);
+                return Ok(Response::Kinesis(handled.response()));
             }
-            Err(error) => {
-                tracing::error!(request_id = context.request_id, "the invocation failed: {error}");
-                Err(Diagnostic { error_type: NOT_A_KINESIS_EVENT.to_owned(), error_message: error.to_string() })
+            // Told by what it has: nobody pays for the question who sends records of a stream.
+            Err(error) => match Shape::of(&body) {
+                None => (NOT_A_KINESIS_EVENT, error.to_string()),
+                Some(shape) => match self.answer_other(shape, &body, context, deadline).await {
+                    Ok(response) => return Ok(response),
+                    Err(failed) => failed,
+                },
+            },
+        };
+        tracing::error!(request_id = context.request_id, "the invocation failed: {error}");
+        Err(Diagnostic { error_type: error_type.to_owned(), error_message: error })
+    }
+
+    fn count(&self, context: &Context, handled: &Handled) {
+        if self.metrics == Metrics::Emf {
+            metrics::write(&self.environment.function_name, &context.request_id, handled);
+        }
+    }
+
+    async fn answer_other(
+        &self,
+        shape: Shape,
+        body: &[u8],
+        context: &Context,
+        deadline: Option<Deadline>,
+    ) -> Result<Response, (&'static str, String)> {
+        match shape {
+            Shape::Firehose => {
+                let answered = firehose::answer(&self.processor, body, self.pack, deadline).await;
+                let response = answered.and_then(|answered| {
+                    self.count(context, &answered.handled);
+                    answered.response
+                });
+                response.map(Response::Firehose).map_err(|error| (FIREHOSE_FAILED, error))
+            }
+            Shape::Direct => {
+                let answer = direct::answer(&self.processor, &self.about, body, deadline).await;
+                answer.map(Response::Direct).map_err(|error| (DIRECT_FAILED, error))
             }
         }
     }

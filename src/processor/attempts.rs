@@ -1,4 +1,4 @@
-//! How often the event that blocks a shard was tried.
+//! How often the record that blocks a shard was tried.
 
 use std::collections::HashMap;
 
@@ -13,17 +13,19 @@ pub(super) struct Attempts {
     shards: HashMap<(String, String), Blocked>,
 }
 
-/// An event that was tried and not acknowledged.
+/// A record that was tried and not acknowledged.
+///
+/// Attempts are those of the record, not of one event in it: all of an aggregate comes again for each of its events, so
+/// that two that are asked for in turns would never come to an end.
 #[derive(Debug, Clone)]
 pub(super) struct Blocked {
     sequence_number: String,
-    sub_sequence_number: u64,
     attempts: u32,
 }
 
 impl From<Stuck> for Blocked {
-    fn from(Stuck { sequence_number, sub_sequence_number, attempts, reason: _ }: Stuck) -> Self {
-        Self { sequence_number, sub_sequence_number, attempts }
+    fn from(Stuck { sequence_number, sub_sequence_number: _, attempts, reason: _ }: Stuck) -> Self {
+        Self { sequence_number, attempts }
     }
 }
 
@@ -38,11 +40,7 @@ impl Attempts {
     pub(super) fn note(&mut self, batch: &Batch, stop: Option<&Stop>) {
         match stop {
             Some(stop) => {
-                let blocked = Blocked {
-                    sequence_number: stop.sequence_number.clone(),
-                    sub_sequence_number: stop.sub_sequence_number,
-                    attempts: stop.attempts,
-                };
+                let blocked = Blocked { sequence_number: stop.sequence_number.clone(), attempts: stop.attempts };
                 self.shards.insert(key(batch), blocked);
             }
             None => {
@@ -62,9 +60,8 @@ fn key(batch: &Batch) -> (String, String) {
 }
 
 impl Blocked {
-    /// How often this event was tried before.
-    pub(super) fn attempts_at(&self, sequence_number: &str, sub_sequence_number: u64) -> u32 {
-        let is_it = self.sequence_number == sequence_number && self.sub_sequence_number == sub_sequence_number;
-        if is_it { self.attempts } else { 0 }
+    /// How often this record was tried before.
+    pub(super) fn attempts_at(&self, sequence_number: &str) -> u32 {
+        if self.sequence_number == sequence_number { self.attempts } else { 0 }
     }
 }

@@ -24,6 +24,16 @@ impl Outputs {
         Self { main, routes }
     }
 
+    /// The same routes, with another main output.
+    pub(super) fn with_main(&self, main: Arc<dyn Sink>) -> Self {
+        Self { main, routes: self.routes.clone() }
+    }
+
+    /// The main output.
+    pub(super) fn main(&self) -> &Arc<dyn Sink> {
+        &self.main
+    }
+
     /// All sinks by name, the main output first.
     pub(super) fn sinks(&self) -> impl Iterator<Item = (&str, &Arc<dyn Sink>)> {
         let routes = self.routes.iter().map(|(name, sink)| (name.as_str(), sink));

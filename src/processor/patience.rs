@@ -53,8 +53,7 @@ impl Patience {
     pub(super) fn attempts(&self, event: Event<'_>) -> u32 {
         let of_others = self.of_others.get().and_then(Option::as_ref);
         let before = self.blocked.iter().chain(of_others);
-        let attempts =
-            before.map(|blocked| blocked.attempts_at(event.sequence_number.as_str(), event.sub_sequence_number)).max();
+        let attempts = before.map(|blocked| blocked.attempts_at(event.sequence_number.as_str())).max();
         attempts.unwrap_or(0).saturating_add(1)
     }
 

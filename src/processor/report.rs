@@ -66,6 +66,42 @@ pub struct Taken {
     pub bytes: u64,
 }
 
+impl Report {
+    /// Goes on with what came of the events behind.
+    pub(super) fn go_on_with(&mut self, next: Report) {
+        let before = usize::try_from(self.counts.records).unwrap_or(usize::MAX);
+        self.stop = next.stop.map(|stop| Stop { index: before + stop.index, ..stop });
+        let first = next.first_dead_letter.map(|failure| Failure { index: before + failure.index, ..failure });
+        self.first_dead_letter = self.first_dead_letter.take().or(first);
+        self.counts += &next.counts;
+        if next.checkpoint.is_some() {
+            self.checkpoint = next.checkpoint;
+        }
+        self.effort += next.effort;
+    }
+
+    /// These records were not even looked at.
+    pub(super) fn leave(&mut self, records: &Batch) {
+        self.counts.records += records.len() as u64;
+        self.counts.bytes += records.payload_bytes() as u64;
+        self.counts.unacknowledged += records.len() as u64;
+    }
+}
+
+impl AddAssign for Effort {
+    fn add_assign(&mut self, other: Effort) {
+        self.total += other.total;
+        self.checkpoint += other.checkpoint;
+        self.checkpoint_troubles.extend(other.checkpoint_troubles);
+        self.guest += other.guest;
+        self.delivery += other.delivery;
+        self.retries += other.retries;
+        for (target, taken) in other.taken {
+            self.took(&target, taken);
+        }
+    }
+}
+
 impl Effort {
     pub(super) fn took(&mut self, target: &str, taken: Taken) {
         let sum = self.taken.entry(target.to_owned()).or_default();
@@ -89,6 +125,8 @@ pub(super) enum Fate {
     Dropped,
     Emitted,
     Failed(Kind),
+    /// It held nothing.
+    Control,
     /// It was acknowledged before.
     Skipped,
 }
@@ -122,7 +160,7 @@ pub struct Stop {
 impl Stop {
     /// Counts the attempts that others know of as well.
     pub(super) fn count_attempts_of(&mut self, blocked: Option<&Blocked>) {
-        let before = blocked.map_or(0, |blocked| blocked.attempts_at(&self.sequence_number, self.sub_sequence_number));
+        let before = blocked.map_or(0, |blocked| blocked.attempts_at(&self.sequence_number));
         self.attempts = self.attempts.max(before.saturating_add(1));
     }
 
@@ -175,10 +213,10 @@ impl fmt::Display for Cause {
 }
 
 /// What became of the events of a batch, or of several together. Each event is counted once:
-/// `records = kept + dropped + emitted + dead-lettered + skipped + unacknowledged`.
+/// `records = kept + dropped + emitted + dead-lettered + control + skipped + unacknowledged`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Events that came in.
+    /// Events that came in: an aggregate is as many as it holds.
     pub records: u64,
     /// Their payload bytes.
     pub bytes: u64,
@@ -190,6 +228,8 @@ pub struct Counts {
     pub emitted: u64,
     /// Acknowledged: dead-lettered, by reason.
     pub dead_lettered: BTreeMap<Kind, u64>,
+    /// Acknowledged: messages that hold nothing for a transform, as control messages of CloudWatch Logs.
+    pub control: u64,
     /// Acknowledged when they came before, as the checkpoint table says, and not processed again.
     pub skipped: u64,
     /// Not acknowledged: they come again.
@@ -208,6 +248,7 @@ impl Counts {
             Fate::Dropped => self.dropped += 1,
             Fate::Emitted => self.emitted += 1,
             Fate::Failed(kind) => *self.dead_lettered.entry(kind).or_default() += 1,
+            Fate::Control => self.control += 1,
             Fate::Skipped => self.skipped += 1,
         }
         self.outputs += tally.outputs;
@@ -230,6 +271,7 @@ impl AddAssign<&Counts> for Counts {
         for (kind, count) in &other.dead_lettered {
             *self.dead_lettered.entry(*kind).or_default() += count;
         }
+        self.control += other.control;
         self.skipped += other.skipped;
         self.unacknowledged += other.unacknowledged;
         self.outputs += other.outputs;

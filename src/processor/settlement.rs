@@ -7,7 +7,7 @@ use super::outputs::{Outputs, before, half_way, within};
 use super::patience::Patience;
 use super::report::{Cause, Counts, Effort, Failure, Fate, Report, Stop, Taken, Tally};
 use crate::dead_letter::{DeadLetter, DeadLetters, Kind};
-use crate::event::{Batch, Event, Payload};
+use crate::event::{Batch, Event, Flaw, Payload};
 use crate::sink::Delivery;
 use crate::transform::{Chunk, Emission, FaultKind, Verdict};
 
@@ -31,6 +31,8 @@ enum Ruling {
     Kept,
     /// Nothing is delivered.
     Dropped,
+    /// There was nothing to deliver.
+    Empty,
     /// These are delivered.
     Emitted(Vec<Emission>),
     /// It failed for good.
@@ -116,7 +118,9 @@ impl<'a> Settlement<'a> {
     /// Delivers what was gathered, and reports.
     pub(super) async fn finish(mut self, started: Instant) -> Report {
         self.flush(Flush::All).await;
-        let end = self.acknowledged.end;
+        // What was done of an aggregate that is not done as a whole comes again with it.
+        let end =
+            self.acknowledged.stop.as_ref().map_or(self.batch.len(), |stop| self.batch.start_of_record(stop.index));
         let mut counts = Counts {
             records: self.batch.len() as u64,
             bytes: self.batch.payload_bytes() as u64,
@@ -139,6 +143,7 @@ impl<'a> Settlement<'a> {
                 Tally { fate: Fate::Kept, outputs: 1, bytes: event.payload.bytes().len() as u64 }
             }
             Ruling::Dropped => Tally::without_outputs(Fate::Dropped),
+            Ruling::Empty => Tally::without_outputs(Fate::Control),
             Ruling::Emitted(emissions) => {
                 let bytes = emissions.iter().map(|emission| emission.data.len() as u64).sum();
                 let outputs = emissions.len() as u64;
@@ -180,13 +185,11 @@ impl<'a> Settlement<'a> {
                 };
                 Ruling::Failed(kind, fault.reason)
             }
-            Verdict::Undecodable => {
-                let reason = match event.payload {
-                    Payload::Undecodable { reason, .. } => reason.to_owned(),
-                    Payload::Decoded(_) => "it can't be decoded".to_owned(),
-                };
-                Ruling::Failed(Kind::Decode, reason)
-            }
+            Verdict::Undecodable => match event.payload {
+                Payload::Undecodable { flaw: Flaw::Nothing, .. } => Ruling::Empty,
+                Payload::Undecodable { reason, .. } => Ruling::Failed(Kind::Decode, reason.to_owned()),
+                Payload::Decoded(_) => Ruling::Failed(Kind::Decode, "it can't be decoded".to_owned()),
+            },
             Verdict::Retry(reason) => match (self.dead_letters, self.patience.has_run_out(event)) {
                 (Some(_), Some(why)) => {
                     Ruling::Failed(Kind::Exhausted, format!("the transform asks for it again, at {why}: {reason}"))

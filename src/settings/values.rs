@@ -88,6 +88,119 @@ impl FromStr for Compression {
     }
 }
 
+/// How payloads are decoded before the transform sees them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decode {
+    /// Not at all.
+    None,
+    /// All by gzip.
+    Gzip,
+    /// All by zstd.
+    Zstd,
+    /// Each by what it starts with; what starts like neither stays as it is.
+    Auto,
+    /// As messages of CloudWatch Logs, each log event an event.
+    CloudWatchLogs,
+}
+
+impl Decode {
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Decode::None => "none",
+            Decode::Gzip => "gzip",
+            Decode::Zstd => "zstd",
+            Decode::Auto => "auto",
+            Decode::CloudWatchLogs => "cloudwatch-logs",
+        }
+    }
+}
+
+impl FromStr for Decode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "none" => Ok(Decode::None),
+            "gzip" => Ok(Decode::Gzip),
+            "zstd" => Ok(Decode::Zstd),
+            "auto" => Ok(Decode::Auto),
+            "cloudwatch-logs" => Ok(Decode::CloudWatchLogs),
+            _ => Err(format!("{text:?} is no way to decode: use none, gzip, zstd, auto or cloudwatch-logs")),
+        }
+    }
+}
+
+/// How the data of outputs is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encode {
+    /// Not at all.
+    None,
+    /// By gzip.
+    Gzip,
+    /// By zstd.
+    Zstd,
+}
+
+impl Encode {
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Encode::None => "none",
+            Encode::Gzip => "gzip",
+            Encode::Zstd => "zstd",
+        }
+    }
+}
+
+impl FromStr for Encode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "none" => Ok(Encode::None),
+            "gzip" => Ok(Encode::Gzip),
+            "zstd" => Ok(Encode::Zstd),
+            _ => Err(format!("{text:?} is no way to encode: use none, gzip or zstd")),
+        }
+    }
+}
+
+/// What several outputs become for a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pack {
+    /// Nothing: each stays by itself.
+    None,
+    /// Lines, each with its end.
+    Lines,
+    /// A JSON array.
+    Array,
+}
+
+impl Pack {
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Pack::None => "none",
+            Pack::Lines => "lines",
+            Pack::Array => "array",
+        }
+    }
+}
+
+impl FromStr for Pack {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "none" => Ok(Pack::None),
+            "lines" => Ok(Pack::Lines),
+            "array" => Ok(Pack::Array),
+            _ => Err(format!("{text:?} is no way to pack: use none, lines or array")),
+        }
+    }
+}
+
 /// In which form the counts of an invocation are given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Metrics {
@@ -135,6 +248,26 @@ pub(super) fn checkpoint_period(text: &str) -> Result<Duration, String> {
 
 pub(super) fn yes_or_no(text: &str) -> Result<bool, String> {
     text.parse().map_err(|_| format!("{text:?} is neither: use true or false"))
+}
+
+/// A payload that is packed has 10 MiB at most, and all of it has to be in memory.
+pub(super) fn decode_limit(text: &str) -> Result<ByteSize, String> {
+    let parsed: ByteSize =
+        text.parse().map_err(|error| format!("{text:?} is no size ({error}): use for example 32MiB or 1GiB"))?;
+    if (1 << 10..=1 << 30).contains(&parsed.as_u64()) {
+        return Ok(parsed);
+    }
+    Err(format!("{text:?} is out of range: use 1KiB to 1GiB"))
+}
+
+/// As base64, with its attributes, it still has to be a message.
+pub(super) fn pack_bytes(text: &str) -> Result<ByteSize, String> {
+    let parsed: ByteSize =
+        text.parse().map_err(|error| format!("{text:?} is no size ({error}): use for example 64KiB or 256KiB"))?;
+    if (1 << 10..=750 << 10).contains(&parsed.as_u64()) {
+        return Ok(parsed);
+    }
+    Err(format!("{text:?} is out of range: use 1KiB to 750KiB"))
 }
 
 /// A shard takes 1 MB a second, and gives 2.

@@ -26,7 +26,7 @@ enum Data<'a> {
     Base64(Cow<'a, str>),
 }
 
-/// The outputs as lines, each with its end.
+/// The outputs as lines, each with its end, or as one array.
 pub(super) fn encode(outputs: &[Output<'_>], lines: Lines) -> Vec<u8> {
     // An envelope adds some 150 bytes to the data.
     let expected = outputs.iter().map(|output| output.data.len() + 160).sum();
@@ -35,8 +35,16 @@ pub(super) fn encode(outputs: &[Output<'_>], lines: Lines) -> Vec<u8> {
         match lines {
             Lines::Bare => text.extend_from_slice(output.data),
             Lines::Envelopes => write_envelope(&mut text, output),
+            Lines::Elements => {
+                text.push(if text.is_empty() { b'[' } else { b',' });
+                text.extend_from_slice(output.data);
+                continue;
+            }
         }
         text.push(b'\n');
+    }
+    if lines == Lines::Elements && !text.is_empty() {
+        text.push(b']');
     }
     text
 }

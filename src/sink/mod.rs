@@ -6,6 +6,7 @@ mod firehose;
 mod kinesis;
 mod line;
 mod none;
+mod packing;
 mod queue;
 mod requests;
 mod s3;
@@ -20,6 +21,7 @@ use std::time::Instant;
 
 pub use firehose::Firehose;
 pub use kinesis::Kinesis;
+pub use packing::Packing;
 pub use s3::S3;
 pub use samples::{Sample, Sampled, Samples};
 pub use sqs::Sqs;
@@ -136,6 +138,8 @@ pub enum Lines {
     Envelopes,
     /// The output's data alone: it is a line of JSON already.
     Bare,
+    /// The output's data as an element: all of an object's are one JSON array.
+    Elements,
 }
 
 /// How a target is written to.

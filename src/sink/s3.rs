@@ -53,10 +53,10 @@ impl S3 {
             // Sequence numbers have up to 56 digits.
             write!(key, "{number:0>56}.{sub_number:0>6}{separator}").expect("a String takes everything");
         }
-        key.push_str(match self.compression {
-            Compression::None => ".ndjson",
-            Compression::Gzip => ".ndjson.gz",
-        });
+        key.push_str(if self.lines == Lines::Elements { ".json" } else { ".ndjson" });
+        if self.compression == Compression::Gzip {
+            key.push_str(".gz");
+        }
         key
     }
 
@@ -106,9 +106,10 @@ impl Service for Upload<'_> {
     }
 
     async fn send(&self, outputs: &[&Output<'_>]) -> Sent {
-        let content_type = match self.target.compression {
-            Compression::None => "application/x-ndjson",
-            Compression::Gzip => "application/gzip",
+        let content_type = match (self.target.compression, self.target.lines) {
+            (Compression::Gzip, _) => "application/gzip",
+            (Compression::None, Lines::Elements) => "application/json",
+            (Compression::None, Lines::Envelopes | Lines::Bare) => "application/x-ndjson",
         };
         let call = self
             .target

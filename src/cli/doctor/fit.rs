@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 
 use super::finding::Finding;
-use crate::settings::{CheckpointSettings, FunctionOnly, Settings};
+use crate::settings::{CheckpointSettings, Decode, FunctionOnly, Settings};
 
 /// What the function takes besides its transform: the program, an event of 6 MB with its decoded records, and up to
 /// 8 MiB of outputs that wait for targets.
@@ -30,7 +30,9 @@ pub(super) fn check(
     let text = humantime::format_duration;
     let Size { memory, timeout, batch_size } = size;
     let memory_limit = settings.memory_limit;
-    let needed = ByteSize::b(memory_limit.as_u64().saturating_add(BESIDES_THE_TRANSFORM.as_u64()));
+    let besides = BESIDES_THE_TRANSFORM.as_u64().saturating_add(unpacked(settings));
+    let needed = ByteSize::b(memory_limit.as_u64().saturating_add(besides));
+    let besides = ByteSize::b(besides);
     if memory_limit >= memory {
         findings.push(Finding::missing(
             format!("memory: {memory}"),
@@ -44,7 +46,7 @@ pub(super) fn check(
             format!("memory: {memory}"),
             format!(
                 "the transform may take {memory_limit} of it (KINESIEVE_MEMORY_LIMIT), the rest takes up to \
-                 {BESIDES_THE_TRANSFORM}: give the function {needed} or more, or the transform less"
+                 {besides}: give the function {needed} or more, or the transform less"
             ),
         ));
     } else {
@@ -100,6 +102,17 @@ pub(super) fn check(
     findings
 }
 
+/// What records unpack to besides, in bytes: a batch is processed in parts of 32 MiB, of which the last record of a part
+/// may reach beyond by all that it may unpack to.
+fn unpacked(settings: &Settings) -> u64 {
+    match settings.decode {
+        Decode::None => 0,
+        Decode::Gzip | Decode::Zstd | Decode::Auto | Decode::CloudWatchLogs => {
+            ByteSize::mib(32).as_u64().saturating_add(settings.decode_limit.as_u64())
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,6 +142,11 @@ mod tests {
     fn what_leaves_no_room_is_named() {
         assert_eq!(complaints(&[("KINESIEVE_MEMORY_LIMIT", "512MiB")], 512, 60), ["memory"]);
         assert_eq!(complaints(&[("KINESIEVE_MEMORY_LIMIT", "450MiB")], 512, 60), ["memory"]);
+        assert_eq!(complaints(&[("KINESIEVE_DECODE", "gzip")], 512, 60), Vec::<String>::new());
+        assert_eq!(
+            complaints(&[("KINESIEVE_DECODE", "gzip"), ("KINESIEVE_DECODE_LIMIT", "1GiB")], 512, 60),
+            ["memory"]
+        );
         assert_eq!(complaints(&[], 512, 3), ["timeout"]);
         assert_eq!(complaints(&[("KINESIEVE_EVENT_TIMEOUT", "1m")], 512, 60), ["timeout"]);
         let slow_table = [("KINESIEVE_CHECKPOINT_TABLE", "positions"), ("KINESIEVE_CHECKPOINT_TIMEOUT", "5s")];

@@ -25,12 +25,14 @@ pub(super) enum Outcome {
 }
 
 impl Outcome {
-    /// What the report of a batch of one event says.
+    /// What the report of a batch of one letter says. One that was not decoded before may hold several events.
     pub(super) fn of(report: Report) -> Self {
         let Some(stop) = report.stop else {
             return match report.first_dead_letter {
                 Some(failure) => Outcome::DeadLettered { kind: failure.kind, reason: failure.reason },
-                None if report.counts.dropped > 0 => Outcome::Dropped,
+                None if report.counts.outputs == 0 && report.counts.dropped + report.counts.control > 0 => {
+                    Outcome::Dropped
+                }
                 None => Outcome::Delivered { outputs: report.counts.outputs, bytes: report.counts.output_bytes },
             };
         };

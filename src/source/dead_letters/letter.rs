@@ -6,8 +6,8 @@ use serde_json::error::Category;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::dead_letter::{Envelope, Kind};
-use crate::event::{Batch, Event, Record};
+use crate::dead_letter::{Envelope, Kind, Undecoded};
+use crate::event::{Batch, Contents, Event, Record};
 
 /// As much of a foreign text as a message can bear.
 const EXCERPT_CHARACTERS: usize = 200;
@@ -87,14 +87,21 @@ impl Letter {
         let payload = base64_simd::STANDARD
             .decode_to_vec(envelope.data_base64.as_bytes())
             .map_err(|_| wrong("dataBase64")("it is not valid base64 (standard alphabet, padded)".to_owned()))?;
-        let mut batch = Batch::builder(envelope.stream_arn.as_ref(), envelope.shard_id.as_ref());
-        let pushed = match envelope.kind {
+        // It goes on from where it came to: no event is taken apart or decoded a second time.
+        let contents = match (envelope.kind, envelope.undecoded) {
+            (Kind::Decode, Some(Undecoded::Payload)) => Contents::Payloads,
+            (Kind::Decode, Some(Undecoded::Envelope) | None) => Contents::Records,
+            _ => Contents::Events,
+        };
+        let batch = Batch::builder(envelope.stream_arn.as_ref(), envelope.shard_id.as_ref());
+        let mut batch = batch.holding(contents);
+        let pushed = match contents {
             // The payload is the text that could not be decoded.
-            Kind::Decode => match std::str::from_utf8(&payload) {
+            Contents::Records => match std::str::from_utf8(&payload) {
                 Ok(text) => batch.push_base64(record, text),
                 Err(_) => return Err(wrong("dataBase64")("of the kind decode, it holds no text".to_owned())),
             },
-            _ => batch.push_bytes(record, &payload),
+            Contents::Payloads | Contents::Events => batch.push_bytes(record, &payload),
         };
         pushed.map_err(|error| wrong("sequenceNumber")(error.to_string()))?;
         Ok(Self { kind: envelope.kind, reason: envelope.reason.clone().into_owned(), batch: Arc::new(batch.build()) })

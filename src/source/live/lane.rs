@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::ops::Range;
 use std::sync::Arc;
 
 use aws_sdk_kinesis::types::Record;
@@ -141,10 +140,10 @@ impl<'a> Lane<'a> {
                     self.settle(numbers(&all_numbers, discard.range), None).await;
                 }
                 Next::Deliver(delivery) => {
-                    let batch = Arc::new(self.batch(&records[delivery.range.clone()]));
-                    let report = self.context.processor.process(Arc::clone(&batch), None).await;
+                    let delivered = &records[delivery.range.clone()];
+                    let report = self.context.processor.process(Arc::new(self.batch(delivered)), None).await;
                     self.board.came_back(&report);
-                    let done = retries.came_back(outcome(&report, &batch, &delivery.range));
+                    let done = retries.came_back(outcome(&report, delivered, delivery.range.start));
                     let has_progress = !done.is_empty();
                     self.settle(numbers(&all_numbers, done), report.stop.as_ref()).await;
                     if has_progress {
@@ -248,14 +247,14 @@ impl<'a> Lane<'a> {
 /// The run was stopped.
 struct Stopped;
 
-/// What came of a delivery, by the indices of the whole batch.
-fn outcome(report: &Report, batch: &Batch, range: &Range<usize>) -> Outcome {
+/// What came of a delivery, by the indices of the whole batch, in which it starts at `start`.
+fn outcome(report: &Report, delivered: &[Taken], start: usize) -> Outcome {
     let Some(stop) = &report.stop else { return Outcome::Done };
     if stop.cause == Cause::TransformDown {
         return Outcome::Failed;
     }
-    let lowest = batch.iter().position(|event| event.sequence_number.as_str() == stop.replay_from);
-    lowest.map_or(Outcome::Failed, |index| Outcome::StoppedAt(range.start + index))
+    let lowest = delivered.iter().position(|taken| taken.record.sequence_number == stop.replay_from);
+    lowest.map_or(Outcome::Failed, |index| Outcome::StoppedAt(start + index))
 }
 
 fn stuck(stop: &Stop) -> Stuck {

@@ -1,0 +1,241 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::event::aggregate::AggregateWriter;
+use crate::event::batch::{Payload, Record};
+use crate::event::decoding::tests::{gzipped, zstandard};
+
+fn batch_holding(contents: Contents, payloads: &[&[u8]]) -> Arc<Batch> {
+    let mut batch = Batch::builder("arn", "shardId-000000000000").holding(contents);
+    for (index, payload) in (100..).zip(payloads) {
+        let sequence_number = &index.to_string();
+        let record = Record { partition_key: "own", sequence_number, sub_sequence_number: 0, arrived_at: 7 };
+        batch.push_bytes(record, payload).expect("a number");
+    }
+    Arc::new(batch.build())
+}
+
+fn batch(payloads: &[&[u8]]) -> Arc<Batch> {
+    batch_holding(Contents::Records, payloads)
+}
+
+fn decoding(decode: Decode) -> Unpacking {
+    Unpacking { decode, ..Unpacking::default() }
+}
+
+/// Positions, keys and payloads; of what is undecodable, the reason.
+fn events(batch: &Batch) -> Vec<(String, String, String)> {
+    let text = |event: super::super::Event<'_>| match event.payload {
+        Payload::Decoded(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        Payload::Undecodable { reason, .. } => reason.to_owned(),
+    };
+    let position = |event: super::super::Event<'_>| format!("{}.{}", event.sequence_number, event.sub_sequence_number);
+    batch.iter().map(|event| (position(event), event.partition_key.to_owned(), text(event))).collect()
+}
+
+fn expected(events: &[(&str, &str, &str)]) -> Vec<(String, String, String)> {
+    events.iter().map(|(position, key, text)| ((*position).into(), (*key).into(), (*text).into())).collect()
+}
+
+fn aggregate(records: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut writer = AggregateWriter::default();
+    records.iter().for_each(|(key, data)| writer.push(key, data));
+    writer.finish()
+}
+
+#[test]
+fn an_aggregate_becomes_its_user_records_where_they_lie() {
+    let aggregate = aggregate(&[("a", b"one"), ("b", b"two"), ("a", b"")]);
+    let packed = batch(&[b"before", &aggregate, b"behind"]);
+    let arena = packed.payloads.as_ptr();
+    let batch = Unpacking::default().unpack(packed).batch;
+    assert_eq!(batch.payloads.as_ptr(), arena, "the payloads were copied");
+    let own = |position, text| (position, "own", text);
+    let all = [
+        own("100.0", "before"),
+        ("101.0", "a", "one"),
+        ("101.1", "b", "two"),
+        ("101.2", "a", ""),
+        own("102.0", "behind"),
+    ];
+    assert_eq!(events(&batch), expected(&all));
+    assert_eq!((batch.payload_bytes(), batch.event(2).arrived_at), (6 + 3 + 3 + 6, 7));
+    let starts: Vec<usize> = (0..5).map(|index| batch.start_of_record(index)).collect();
+    assert_eq!(starts, [0, 1, 1, 1, 4]);
+}
+
+#[test]
+fn a_batch_without_anything_packed_is_the_same_one() {
+    let packed = batch(&[b"one", b"two"]);
+    let unpacked = decoding(Decode::Auto).unpack(Arc::clone(&packed)).batch;
+    assert!(Arc::ptr_eq(&packed, &unpacked));
+    let aggregate = aggregate(&[("a", b"one")]);
+    let packed = batch(&[&aggregate]);
+    let off = Unpacking { deaggregate: false, ..Unpacking::default() };
+    assert!(Arc::ptr_eq(&packed, &off.unpack(Arc::clone(&packed)).batch));
+}
+
+#[test]
+fn a_broken_aggregate_is_an_ordinary_record() {
+    let mut aggregate = aggregate(&[("a", b"one")]);
+    aggregate.push(0);
+    let batch = Unpacking::default().unpack(batch(&[&aggregate])).batch;
+    assert_eq!(batch.event(0).payload, Payload::Decoded(&aggregate));
+}
+
+#[test]
+fn a_user_record_without_its_key_is_undecodable_by_itself() {
+    // The first names the third of two keys, the second has one that is no text.
+    let message =
+        b"\x0a\x01k\x0a\x01\xff\x1a\x07\x08\x02\x1a\x03one\x1a\x07\x08\x01\x1a\x03two\x1a\x07\x08\x00\x1a\x03six";
+    let digest = <md5::Md5 as md5::Digest>::digest(message);
+    let aggregate = [&MAGIC, &message[..], digest.as_slice()].concat();
+    let batch = Unpacking::default().unpack(batch(&[&aggregate])).batch;
+    let reasons: Vec<String> = events(&batch).into_iter().map(|(_, _, text)| text).collect();
+    assert!(reasons[0].contains("no partition key at the place"), "{reasons:?}");
+    assert!(reasons[1].contains("not UTF-8"), "{reasons:?}");
+    assert_eq!(reasons[2], "six");
+    assert_eq!((batch.event(0).payload.bytes(), batch.event(0).partition_key), (&b"one"[..], "own"));
+}
+
+#[test]
+fn payloads_are_decoded_by_what_was_said() {
+    let (gzip, zstd) = (gzipped(b"one"), zstandard(b"two"));
+    let packed = || batch(&[&gzip, &zstd, b"plain", b""]);
+    let texts = |decode| events(&decoding(decode).unpack(packed()).batch).into_iter().map(|(_, _, text)| text);
+    assert_eq!(texts(Decode::Auto).collect::<Vec<_>>(), ["one", "two", "plain", ""]);
+    let kept: Vec<bool> = texts(Decode::Gzip).map(|text| text.starts_with("the payload is no gzip")).collect();
+    assert_eq!(kept, [false, true, true, true]);
+    let kept: Vec<bool> = texts(Decode::Zstd).map(|text| text.starts_with("the payload is no zstd")).collect();
+    assert_eq!(kept, [true, false, true, true]);
+}
+
+#[test]
+fn what_is_packed_twice_is_unpacked_once() {
+    let inner = gzipped(b"one");
+    let batch = decoding(Decode::Auto).unpack(batch(&[&gzipped(&inner)])).batch;
+    assert_eq!(batch.event(0).payload, Payload::Decoded(&inner));
+    let again = decoding(Decode::Auto).unpack(Arc::clone(&batch)).batch;
+    assert!(Arc::ptr_eq(&batch, &again), "events are not unpacked");
+}
+
+#[test]
+fn user_records_share_what_their_record_may_unpack_to() {
+    let packed = gzipped(&[b'x'; 400]);
+    let aggregate = aggregate(&[("a", &packed), ("a", &packed), ("a", &packed)]);
+    let unpacking = Unpacking { limit: 1000, ..decoding(Decode::Gzip) };
+    let batch = unpacking.unpack(batch(&[&aggregate, &packed])).batch;
+    let decoded: Vec<bool> = batch.iter().map(|event| matches!(event.payload, Payload::Decoded(_))).collect();
+    assert_eq!(decoded, [true, true, false, true]);
+    let Payload::Undecodable { raw, flaw, reason } = batch.event(2).payload else { panic!("decoded") };
+    assert_eq!((raw, flaw), (&packed[..], Flaw::Payload));
+    assert_eq!(reason, "the record unpacks to more than 1000 B (KINESIEVE_DECODE_LIMIT)");
+}
+
+#[test]
+fn a_message_of_cloudwatch_logs_becomes_its_log_events() {
+    let message = |text: &str| {
+        gzipped(
+            format!(r#"{{"messageType":"{text}","logGroup":"/app","logEvents":[{{"id":"1"}},7,{{"id":"2"}}]}}"#)
+                .as_bytes(),
+        )
+    };
+    let (data, control) = (message("DATA_MESSAGE"), message("CONTROL_MESSAGE"));
+    let aggregate = aggregate(&[("k", &data), ("l", &data)]);
+    let batch = decoding(Decode::CloudWatchLogs).unpack(batch(&[&data, &control, &aggregate, b"plain"])).batch;
+    let (first, last) = (r#"{"id":"1","logGroup":"/app"}"#, r#"{"id":"2","logGroup":"/app"}"#);
+    let no_object = "the log event is no JSON object";
+    let all = [
+        ("100.0", "own", first),
+        ("100.1", "own", no_object),
+        ("100.2", "own", last),
+        ("101.0", "own", "a control message of CloudWatch Logs"),
+        ("102.0", "k", first),
+        ("102.1", "k", no_object),
+        ("102.2", "k", last),
+        ("102.3", "l", first),
+        ("102.4", "l", no_object),
+        ("102.5", "l", last),
+        ("103.0", "own", "the payload is no message of CloudWatch Logs: expected value at line 1 column 1"),
+    ];
+    assert_eq!(events(&batch), expected(&all));
+    assert!(matches!(batch.event(3).payload, Payload::Undecodable { flaw: Flaw::Nothing, .. }));
+    assert_eq!(batch.event(1).payload.bytes(), b"7");
+}
+
+/// Each log event repeats where it is from: what they come to together is bounded, too.
+#[test]
+fn log_events_that_come_to_too_much_fail_their_record() {
+    let group = "g".repeat(500);
+    let events = vec!["{}"; 100].join(",");
+    let message = format!(r#"{{"messageType":"DATA_MESSAGE","logGroup":"{group}","logEvents":[{events}]}}"#);
+    let unpacking = Unpacking { limit: 10_000, ..decoding(Decode::CloudWatchLogs) };
+    let batch = unpacking.unpack(batch(&[&gzipped(message.as_bytes()), message.as_bytes()])).batch;
+    assert_eq!(batch.len(), 2);
+    assert!(batch.iter().all(|event| matches!(event.payload, Payload::Undecodable { flaw: Flaw::Payload, .. })));
+}
+
+#[test]
+fn a_letter_goes_on_from_where_it_came_to() {
+    let aggregate = aggregate(&[("k", &gzipped(b"one"))]);
+    let gzip = gzipped(b"two");
+    let payloads: [&[u8]; 2] = [&aggregate, &gzip];
+    let unpacked = |contents| decoding(Decode::Auto).unpack(batch_holding(contents, &payloads)).batch;
+    let events = |contents| unpacked(contents).iter().map(|event| event.payload.bytes().to_vec()).collect::<Vec<_>>();
+    assert_eq!(events(Contents::Records), [b"one", b"two"]);
+    assert_eq!(events(Contents::Payloads), [&aggregate[..], b"two"]);
+    assert_eq!(events(Contents::Events), [&aggregate[..], &gzip]);
+}
+
+#[test]
+fn what_unpacks_to_much_is_unpacked_in_parts() {
+    let bomb = gzipped(&vec![0; 20 << 20]);
+    let mut rest = Some(batch(&[&bomb, &bomb, &bomb, b"plain", &bomb, &bomb]));
+    let (mut parts, mut positions) = (Vec::new(), Vec::new());
+    while let Some(packed) = rest {
+        let unpacked = decoding(Decode::Auto).unpack(packed);
+        parts.push(unpacked.batch.len());
+        positions.extend(events(&unpacked.batch).into_iter().map(|(position, _, _)| position));
+        rest = unpacked.rest;
+    }
+    assert_eq!(parts, [2, 3, 1]);
+    assert_eq!(positions, ["100.0", "101.0", "102.0", "103.0", "104.0", "105.0"]);
+}
+
+proptest! {
+    /// Whatever records hold, each comes to one event at least, in order, and those of a record are counted up.
+    #[test]
+    fn no_record_is_lost(
+        payloads in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 1..12),
+        how in prop::collection::vec(0u8..8, 12),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 12),
+        decode in prop::sample::select(vec![Decode::None, Decode::Gzip, Decode::Zstd, Decode::Auto, Decode::CloudWatchLogs]),
+    ) {
+        let wrap = |payload: &[u8], how: u8| match how {
+            0 => gzipped(payload),
+            1 => zstandard(payload),
+            2 | 3 => aggregate(&[("k", payload), ("l", &gzipped(payload)), ("k", payload)]),
+            4 => gzipped(format!(r#"{{"messageType":"DATA_MESSAGE","logEvents":[{{"m":{payload:?}}},1]}}"#).as_bytes()),
+            5 => aggregate(&[("k", &gzipped(br#"{"messageType":"CONTROL_MESSAGE"}"#)), ("l", payload)]),
+            _ => payload.to_vec(),
+        };
+        let wrapped: Vec<Vec<u8>> = payloads.iter().zip(&how).zip(&damage).map(|((payload, how), (place, byte))| {
+            let mut wrapped = wrap(payload, *how);
+            if byte % 3 == 0 && !wrapped.is_empty() {
+                let place = place.index(wrapped.len());
+                wrapped[place] = *byte;
+            }
+            wrapped
+        }).collect();
+        let slices: Vec<&[u8]> = wrapped.iter().map(Vec::as_slice).collect();
+        let packed = batch(&slices);
+        let batch = decoding(decode).unpack(Arc::clone(&packed)).batch;
+        let mut numbers: Vec<&str> = batch.iter().map(|event| event.sequence_number.as_str()).collect();
+        prop_assert!(numbers.is_sorted());
+        numbers.dedup();
+        prop_assert_eq!(numbers.len(), packed.len());
+        for (index, event) in batch.iter().enumerate() {
+            prop_assert_eq!(event.sub_sequence_number, (index - batch.start_of_record(index)) as u64);
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! Where what comes of a batch ends up.
+
+use std::sync::Arc;
+
+use super::outputs::Outputs;
+use crate::dead_letter::DeadLetters;
+use crate::sink::Sink;
+
+/// Where outputs and dead letters go.
+#[derive(Clone)]
+pub struct Ends {
+    pub(super) outputs: Outputs,
+    pub(super) dead_letters: Option<DeadLetters>,
+}
+
+impl Ends {
+    pub(super) fn new(outputs: Outputs, dead_letters: Option<DeadLetters>) -> Self {
+        Self { outputs, dead_letters }
+    }
+
+    /// The same routes, with another end for outputs that have none, and for events that can't be processed.
+    #[must_use]
+    pub fn with_answer(&self, main: Arc<dyn Sink>, failed: Arc<dyn Sink>) -> Self {
+        Self { outputs: self.outputs.with_main(main), dead_letters: Some(DeadLetters::new(failed, "")) }
+    }
+}

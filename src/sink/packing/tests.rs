@@ -1,0 +1,215 @@
+use std::sync::Mutex;
+
+use proptest::prelude::*;
+use serde_json::value::RawValue;
+
+use super::*;
+use crate::event::{Aggregate, MAGIC, SequenceNumber, Shard};
+
+/// Keeps what it was given, and refuses what a rule says.
+struct Shelf {
+    given: Mutex<Vec<(String, Vec<u8>)>>,
+    refuses: fn(usize) -> Delivery,
+}
+
+impl Sink for Shelf {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Answering<'a> {
+        let mut given = self.given.lock().expect("unpoisoned");
+        given.extend(outputs.iter().map(|output| (output.partition_key.to_owned(), output.data.to_vec())));
+        let deliveries = (0..outputs.len()).map(self.refuses).collect();
+        Box::pin(std::future::ready(Answer { deliveries, ..Answer::default() }))
+    }
+}
+
+const KINESIS: &str = "arn:aws:kinesis:eu-west-1:123456789012:stream/out";
+const FIREHOSE: &str = "arn:aws:firehose:eu-west-1:123456789012:deliverystream/out";
+const SQS: &str = "arn:aws:sqs:eu-west-1:123456789012:out";
+const S3: &str = "arn:aws:s3:::bucket/prefix";
+
+/// What the target is given, with keys, and what becomes of each output.
+fn deliver(
+    packing: Packing,
+    target: &str,
+    records: &[(String, Vec<u8>)],
+    refuses: fn(usize) -> Delivery,
+) -> (Vec<(String, Vec<u8>)>, Vec<Delivery>) {
+    let shard = Shard { stream_arn: String::new(), id: String::new() };
+    let sequence_number = SequenceNumber::parse("1").expect("a number");
+    let output = |(key, data): &'_ (String, Vec<u8>)| (key.clone(), data.clone());
+    let owned: Vec<(String, Vec<u8>)> = records.iter().map(output).collect();
+    let outputs: Vec<Output<'_>> = owned
+        .iter()
+        .map(|(partition_key, data)| Output {
+            data,
+            partition_key,
+            route: None,
+            shard: &shard,
+            sequence_number,
+            sub_sequence_number: 0,
+            ordinal: 0,
+        })
+        .collect();
+    let shelf = Arc::new(Shelf { given: Mutex::default(), refuses });
+    let sink = packing.wrap(Arc::clone(&shelf) as Arc<dyn Sink>, &target.parse().expect("a target"));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let answer = runtime.block_on(sink.deliver(&outputs, None));
+    let given = shelf.given.lock().expect("unpoisoned").clone();
+    (given, answer.deliveries)
+}
+
+fn takes(_: usize) -> Delivery {
+    Delivery::Delivered
+}
+
+fn records(records: &[(&str, &str)]) -> Vec<(String, Vec<u8>)> {
+    records.iter().map(|(key, data)| ((*key).to_owned(), data.as_bytes().to_vec())).collect()
+}
+
+fn texts(given: &[(String, Vec<u8>)]) -> Vec<(&str, String)> {
+    given.iter().map(|(key, data)| (key.as_str(), String::from_utf8_lossy(data).into_owned())).collect()
+}
+
+const LINES: Packing =
+    Packing { aggregate: false, pack: Pack::Lines, pack_records: 3, pack_bytes: 30, encode: Encode::None };
+
+#[test]
+fn packs_are_lines_or_arrays_by_count_bytes_and_key() {
+    let outputs = records(&[
+        ("a", "1"),
+        ("b", "2\n"),
+        ("a", " 3"),
+        ("a", "4"),
+        ("a", "5"),
+        ("b", "\"a long text that fills it\""),
+    ]);
+    let (given, _) = deliver(LINES, SQS, &outputs, takes);
+    let expected = [("a", "1\n 3\n4\n"), ("b", "2\n"), ("a", "5\n"), ("b", "\"a long text that fills it\"\n")];
+    assert_eq!(texts(&given), expected.map(|(key, text)| (key, text.to_owned())));
+    let (given, _) = deliver(LINES, FIREHOSE, &outputs, takes);
+    let expected = ["1\n2\n 3\n", "4\n5\n", "\"a long text that fills it\"\n"];
+    assert_eq!(texts(&given), expected.map(|text| ("", text.to_owned())));
+    let arrays = Packing { pack: Pack::Array, ..LINES };
+    let (given, _) = deliver(arrays, FIREHOSE, &outputs, takes);
+    let expected = ["[1,2,3]", "[4,5]", "[\"a long text that fills it\"]"];
+    assert_eq!(texts(&given), expected.map(|text| ("", text.to_owned())));
+    let (given, _) = deliver(arrays, S3, &outputs[..3], takes);
+    assert_eq!(texts(&given), [("a", "1".to_owned()), ("b", "2".to_owned()), ("a", "3".to_owned())]);
+}
+
+#[test]
+fn what_becomes_of_a_pack_becomes_of_each_output_in_it() {
+    let outputs = records(&[("a", "1"), ("b", "2"), ("a", "no\nline"), ("a", "4"), ("b", "5"), ("c", "6")]);
+    let refused = |index| match index {
+        0 => Delivery::Failed { reason: "later".to_owned() },
+        1 => Delivery::Delivered,
+        _ => Delivery::Undeliverable { reason: "never".to_owned() },
+    };
+    let (_, deliveries) = deliver(LINES, SQS, &outputs, refused);
+    let failed = Delivery::Failed { reason: "later".to_owned() };
+    let Delivery::Undeliverable { reason } = &deliveries[2] else { panic!("{:?}", deliveries[2]) };
+    assert!(reason.contains("holds a line end"), "{reason}");
+    let never = Delivery::Undeliverable { reason: "never".to_owned() };
+    let expected = [&failed, &Delivery::Delivered, &deliveries[2], &failed, &Delivery::Delivered, &never];
+    assert_eq!(deliveries.iter().collect::<Vec<_>>(), expected);
+    let (_, deliveries) =
+        deliver(Packing { pack: Pack::Array, ..LINES }, S3, &records(&[("a", "{\"a\":"), ("a", "{}")]), takes);
+    assert!(matches!(&deliveries[0], Delivery::Undeliverable { reason } if reason.contains("no JSON")));
+    assert_eq!(deliveries[1], Delivery::Delivered);
+}
+
+#[test]
+fn outputs_of_a_key_share_an_aggregate_and_a_single_one_stays_as_it_is() {
+    let packing = Packing { aggregate: true, ..Packing::default() };
+    let (given, _) = deliver(packing, KINESIS, &records(&[("a", "1"), ("b", "2"), ("a", "3")]), takes);
+    assert_eq!(given[1], ("b".to_owned(), b"2".to_vec()));
+    assert!(given[0].1.starts_with(&MAGIC) && given.len() == 2);
+    // To what is no stream, each goes alone.
+    assert_eq!(deliver(packing, SQS, &records(&[("a", "1"), ("a", "3")]), takes).0.len(), 2);
+}
+
+#[test]
+fn a_large_output_is_no_part_of_an_aggregate() {
+    let packing = Packing { aggregate: true, ..Packing::default() };
+    let large = "x".repeat(300 << 10);
+    let (given, _) = deliver(packing, KINESIS, &records(&[("a", "1"), ("a", &large), ("a", "3"), ("a", "4")]), takes);
+    assert_eq!((given.len(), given[1].1.len()), (3, 300 << 10));
+}
+
+/// Takes apart what a target was given: the data by key, in order.
+fn unpack(packing: Packing, given: &[(String, Vec<u8>)]) -> Vec<(String, Vec<u8>)> {
+    let decode = |data: &[u8]| -> Vec<u8> {
+        let mut decoded = Vec::new();
+        match packing.encode {
+            Encode::None => decoded.extend_from_slice(data),
+            Encode::Gzip => {
+                std::io::Read::read_to_end(&mut flate2::read::MultiGzDecoder::new(data), &mut decoded).expect("gzip");
+            }
+            Encode::Zstd => {
+                let mut decoder = ruzstd::decoding::StreamingDecoder::new(data).expect("zstd");
+                std::io::Read::read_to_end(&mut decoder, &mut decoded).expect("zstd");
+            }
+        }
+        decoded
+    };
+    let mut all = Vec::new();
+    for (key, data) in given {
+        let aggregate = if packing.aggregate { Aggregate::find(data).ok() } else { None };
+        match (aggregate, packing.pack) {
+            (Some(aggregate), _) => {
+                for record in aggregate.records {
+                    let at = aggregate.partition_keys[usize::try_from(record.partition_key).expect("small")].clone();
+                    assert_eq!(&data[at], key.as_bytes());
+                    all.push((key.clone(), decode(&data[record.data])));
+                }
+            }
+            (None, Pack::None) => all.push((key.clone(), decode(data))),
+            (None, Pack::Lines) => {
+                let text = decode(data);
+                let lines = text.strip_suffix(b"\n").expect("a line end").split(|byte| *byte == b'\n');
+                all.extend(lines.map(|line| (key.clone(), line.to_vec())));
+            }
+            (None, Pack::Array) => {
+                let array: Vec<Box<RawValue>> = serde_json::from_slice(&decode(data)).expect("an array");
+                all.extend(array.iter().map(|value| (key.clone(), value.get().as_bytes().to_vec())));
+            }
+        }
+    }
+    all
+}
+
+proptest! {
+    /// Whatever outputs travel as, and however they are compressed: taken apart, they are the same, and those of a key
+    /// are in their order.
+    #[test]
+    fn what_is_packed_is_unpacked(
+        outputs in prop::collection::vec(("[a-d]", "[a-z0-9]{0,40}"), 1..120),
+        aggregate: bool,
+        pack in prop::sample::select(vec![Pack::None, Pack::Lines, Pack::Array]),
+        encode in prop::sample::select(vec![Encode::None, Encode::Gzip, Encode::Zstd]),
+        pack_records in 1usize..20,
+        pack_bytes in 1usize..300,
+    ) {
+        let packing = Packing { aggregate, pack, pack_records, pack_bytes, encode };
+        let outputs: Vec<(String, Vec<u8>)> =
+            outputs.into_iter().map(|(key, text)| (key, format!("\"{text}\"").into_bytes())).collect();
+        for target in [KINESIS, FIREHOSE, SQS] {
+            let (given, deliveries) = deliver(packing, target, &outputs, takes);
+            prop_assert!(deliveries.iter().all(|delivery| *delivery == Delivery::Delivered));
+            prop_assert_eq!(deliveries.len(), outputs.len());
+            let packs = if target == KINESIS { Packing { pack: Pack::None, ..packing } } else { Packing { aggregate: false, ..packing } };
+            let unpacked = unpack(packs, &given);
+            prop_assert_eq!(unpacked.len(), outputs.len());
+            let of = |all: &[(String, Vec<u8>)], key: &str| -> Vec<Vec<u8>> {
+                all.iter().filter(|(own, _)| own == key).map(|(_, data)| data.clone()).collect()
+            };
+            if target == FIREHOSE && pack != Pack::None {
+                let data = |all: &[(String, Vec<u8>)]| -> Vec<Vec<u8>> { all.iter().map(|(_, data)| data.clone()).collect() };
+                prop_assert_eq!(data(&unpacked), data(&outputs));
+            } else {
+                for key in ["a", "b", "c", "d"] {
+                    prop_assert_eq!(of(&unpacked, key), of(&outputs, key));
+                }
+            }
+        }
+    }
+}
