@@ -109,7 +109,7 @@ guests: rust-target-$(GUEST_TARGET) ## Build the sample transforms and the guest
 .PHONY: build-KinesieveFunction
 build-KinesieveFunction: tools-lambda package-arguments $(if $(filter $(SAMPLE),$(TRANSFORM)),guests)
 	$(call say,Building the function for $(ARCH))
-	PATH="$(VENV)/bin:$$PATH" $(CARGO_LAMBDA) lambda build --release --bin kinesieve-lambda --no-default-features \
+	PATH="$(VENV)/bin:$$PATH" $(CARGO_LAMBDA) lambda build --profile lambda --bin kinesieve-lambda --no-default-features \
 		$(if $(filter arm64,$(ARCH)),--arm64,--x86-64) --lambda-dir "$(ARTIFACTS_DIR)" --flatten kinesieve-lambda
 	$(call say,Compiling $(TRANSFORM) for $(ARCH))
 	cargo build --release --bin kinesieve

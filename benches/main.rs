@@ -150,13 +150,21 @@ fn handler(criterion: &mut Criterion) {
     let event = full_event();
     let records = parse_lambda_event(&event).expect("an event").len();
     let mut group = criterion.benchmark_group("handler");
-    for (name, guest) in [("keep", guest("keep", &[])), ("rewrite", guest("drop_and_redact", &REWRITE))] {
+    let mut handling = |name: &str, guest: Guest, event: &[u8], records: usize| {
         let processor = Processor::new(guest, Outputs::new(nowhere(&runtime), []), None);
         measure(&mut group, name, records, || {
-            let handled = runtime.block_on(handle(&processor, black_box(&event), None)).expect("an answer");
+            let handled = runtime.block_on(handle(&processor, black_box(event), None)).expect("an answer");
             assert!(black_box(handled.response()).batch_item_failures.is_empty());
         });
+    };
+    handling("keep", guest("keep", &[]), &event, records);
+    handling("rewrite", guest("drop_and_redact", &REWRITE), &event, records);
+    // How the cost of a record grows with the batch, and with the record: a nanosecond a byte is 1 GB/s.
+    for records in [1_000, 10_000] {
+        handling(&format!("keep, of {records} records"), guest("keep", &[]), &event_of(records), records);
     }
+    let large = event_with((0..4).map(|_| vec![b'x'; 1_000_000]));
+    handling("keep, of 1 MB, a byte", guest("keep", &[]), &large, 4 * 1_000_000);
     group.finish();
 }
 

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::event::{Batch, Event, Flaw, Payload};
-use crate::sink::{Answer, HandOver, Output, Sink};
+use crate::sink::{Answer, HandOver, Output, Sink, Warming};
 
 /// Why an event can't be processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -141,6 +141,11 @@ impl DeadLetters {
     /// When letters are best handed over.
     pub fn hand_over(&self) -> HandOver {
         self.sink.hand_over()
+    }
+
+    /// Makes ready what the first letter would have to wait for.
+    pub fn warm(&self) -> Warming<'_> {
+        self.sink.warm()
     }
 
     /// Writes dead letters and waits until the target has them, or the time is up: one result a letter, in

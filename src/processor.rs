@@ -20,7 +20,7 @@ mod unpacking;
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub use ends::Ends;
 pub use outputs::Outputs;
@@ -140,6 +140,16 @@ impl Processor {
         let delivered = within(until, self.ends.outputs.main().deliver(&outputs, until)).await.unwrap_or_default();
         let unanswered = || Delivery::Failed { reason: "the target gave no answer for it".to_owned() };
         delivered.deliveries.into_iter().next().unwrap_or_else(unanswered)
+    }
+
+    /// Makes ready what the first deliveries would have to wait for, as far as that is done in this time.
+    pub async fn warm(&self, patience: Duration) {
+        let outputs = self.ends.outputs.sinks().map(|(_, sink)| sink.warm());
+        let dead_letters = self.ends.dead_letters.as_ref().map(DeadLetters::warm);
+        let all = futures_util::future::join_all(outputs.chain(dead_letters));
+        if tokio::time::timeout(patience, all).await.is_err() {
+            tracing::debug!("not all connections were made within {patience:?}");
+        }
     }
 
     /// Where positions are mirrored, if they are.

@@ -189,6 +189,10 @@ pub struct FunctionOnly {
     #[arg(long, env = "KINESIEVE_DEADLINE_RESERVE", value_name = "DURATION", default_value = "2s", value_parser = values::deadline_reserve)]
     pub deadline_reserve: Duration,
 
+    /// Connect to the targets while the function starts, instead of with its first batch: true or false
+    #[arg(long, env = "KINESIEVE_WARM_CONNECTIONS", value_name = "BOOL", default_value = "false", value_parser = values::yes_or_no, action = clap::ArgAction::Set)]
+    pub warm_connections: bool,
+
     /// Counts of each invocation: emf writes a line of CloudWatch embedded metrics to the log, none does not
     #[arg(long, env = "KINESIEVE_METRICS", value_name = "FORMAT", default_value = "emf")]
     pub metrics: Metrics,

@@ -207,3 +207,34 @@ fn a_precompiled_transform_runs_in_the_function() {
     assert_eq!(emulator.invoke(&event(&["keep", "panic"])), (200, replay_from(1)));
     assert!(function.log().iter().all(|line| line.get("_aws").is_none()), "metrics that nobody wants");
 }
+
+/// Before there is an invocation; and what can't be reached keeps no function from starting.
+#[test]
+fn connections_can_be_made_while_the_function_starts() {
+    let stub = Stub::start(Service::Kinesis, Faults::default(), 0);
+    let start = |endpoint: &str| {
+        let api = RuntimeApi::with_invocation(event(&["keep"]), Duration::from_secs(6));
+        let mut function = in_lambda(&api)
+            .env("KINESIEVE_TRANSFORM", guest_file("keep"))
+            .env("KINESIEVE_OUTPUT", "arn:aws:kinesis:eu-west-1:123456789012:stream/out")
+            .env("KINESIEVE_WARM_CONNECTIONS", "true")
+            .env("AWS_ENDPOINT_URL", endpoint)
+            .env("AWS_ACCESS_KEY_ID", "id")
+            .env("AWS_SECRET_ACCESS_KEY", "secret")
+            .env("AWS_REGION", "eu-west-1")
+            .spawn()
+            .expect("it starts");
+        let posted = api.next_post(Duration::from_secs(60));
+        function.kill().expect("it runs");
+        function.wait().expect("it ends");
+        posted
+    };
+    assert_eq!(start(&stub.endpoint()).body, ALL_DONE);
+    assert_eq!(stub.requests().iter().map(Vec::len).collect::<Vec<_>>(), [0, 1]);
+    // Nobody answers there; the batch is not delivered then, and comes again.
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let started = Instant::now();
+    let posted = start(&format!("http://{}", nobody.local_addr().expect("an address")));
+    assert_eq!(posted.body, replay_from(0));
+    assert!(started.elapsed() < Duration::from_secs(50), "{:?}", started.elapsed());
+}

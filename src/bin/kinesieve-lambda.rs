@@ -1,11 +1,15 @@
 //! The Lambda function's `main`: settings, warm state, run.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use kinesieve::assembly::{self, Extras};
 use kinesieve::lambda::{Function, concurrency, environment, report_init_error, serve};
 use kinesieve::settings::{FunctionOnly, FunctionSettings, Target};
 use kinesieve::telemetry;
+
+/// How long a start waits for connections: Lambda gives it ten seconds in all.
+const WARMING: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
     end_with_a_panic();
@@ -73,6 +77,9 @@ async fn start() -> anyhow::Result<Function> {
         processor = processor.with_mirror(mirror);
     }
     let about = assembly::about(&settings.common, &settings.checkpoint, &routes, &processor)?;
-    let FunctionOnly { deadline_reserve, metrics } = settings.only;
+    let FunctionOnly { deadline_reserve, warm_connections, metrics } = settings.only;
+    if warm_connections {
+        processor.warm(WARMING).await;
+    }
     Ok(Function { processor, deadline_reserve, metrics, pack: settings.common.pack, about, environment })
 }

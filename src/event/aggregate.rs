@@ -117,8 +117,10 @@ mod tests {
 
     use super::*;
 
-    /// The user records of a payload: key and data.
-    fn records(payload: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, NotAnAggregate> {
+    type KeyAndData = (Vec<u8>, Vec<u8>);
+
+    /// The user records of a payload.
+    fn records(payload: &[u8]) -> Result<Vec<KeyAndData>, NotAnAggregate> {
         let aggregate = Aggregate::find(payload)?;
         let text = |at: &Range<usize>| payload[at.clone()].to_vec();
         let key = |record: &UserRecord| {

@@ -339,7 +339,7 @@ mod tests {
     /// A record with these parts; `order` lays it out.
     fn record(index: usize, key: &str, data: &str, arrival: &str, order: usize) -> String {
         let number = format!("4959033827149025660855969253836157109592157598913658{index:04}");
-        let mut kinesis = vec![
+        let mut kinesis = [
             r#""kinesisSchemaVersion":"1.0""#.to_owned(),
             format!(r#""partitionKey":{key}"#),
             format!(r#""sequenceNumber":"{number}""#),
@@ -347,7 +347,7 @@ mod tests {
             format!(r#""approximateArrivalTimestamp":{arrival}"#),
         ];
         kinesis.rotate_left(order % 5);
-        let mut members = vec![
+        let mut members = [
             format!(r#""kinesis":{{{}}}"#, kinesis.join(",")),
             r#""eventSource":"aws:kinesis""#.to_owned(),
             format!(r#""eventID":"shardId-000000000006:{number}""#),

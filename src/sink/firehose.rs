@@ -13,7 +13,7 @@ use aws_sdk_firehose::types::{PutRecordBatchResponseEntry, Record};
 
 use super::queue::{RequestLimits, Said};
 use super::requests::{Sent, Service, deliver};
-use super::{Answering, Output, Sink, aws};
+use super::{Answering, Output, Sink, Warming, aws};
 use crate::settings::{Arn, Order};
 
 /// Bytes of a record before they are encoded (Amazon Data Firehose, PutRecordBatch: 1,000 KiB).
@@ -40,6 +40,12 @@ impl Firehose {
 impl Sink for Firehose {
     fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], until: Option<Instant>) -> Answering<'a> {
         Box::pin(deliver(self, outputs, self.order, until))
+    }
+
+    /// A request without records is refused, by a service that it reached.
+    fn warm(&self) -> Warming<'_> {
+        let request = self.client.put_record_batch().delivery_stream_name(&self.name).set_records(Some(Vec::new()));
+        Box::pin(async move { drop(request.send().await) })
     }
 }
 

@@ -10,7 +10,7 @@ use aws_sdk_kinesis::types::{PutRecordsRequestEntry, PutRecordsResultEntry};
 
 use super::queue::{RequestLimits, Said};
 use super::requests::{Sent, Service, deliver};
-use super::{Answering, Output, Sink, aws};
+use super::{Answering, Output, Sink, Warming, aws};
 use crate::settings::{Arn, Order, StreamName};
 
 /// Bytes of a record with its key, where the stream allows as much (Kinesis Data Streams, PutRecords).
@@ -44,6 +44,16 @@ impl Kinesis {
 impl Sink for Kinesis {
     fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], until: Option<Instant>) -> Answering<'a> {
         Box::pin(deliver(self, outputs, self.order, until))
+    }
+
+    /// A request without records is refused, by a service that it reached.
+    fn warm(&self) -> Warming<'_> {
+        let request = self.client.put_records().set_records(Some(Vec::new()));
+        let request = match &self.stream {
+            StreamName::Arn(arn) => request.stream_arn(arn.to_string()),
+            StreamName::Name(name) => request.stream_name(name),
+        };
+        Box::pin(async move { drop(request.send().await) })
     }
 }
 

@@ -103,6 +103,9 @@ impl Answer {
 /// An answer to come.
 pub type Answering<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
 
+/// Something to come that is worth no answer.
+pub type Warming<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
 /// A place that outputs are delivered to.
 ///
 /// Limits, splitting and retries of a service stay inside its sink. An output is never delivered
@@ -115,6 +118,12 @@ pub trait Sink: Send + Sync {
     /// When outputs are best handed over.
     fn hand_over(&self) -> HandOver {
         HandOver::Promptly
+    }
+
+    /// Makes ready what the first delivery would have to wait for, a connection, with a request that changes nothing.
+    /// Whatever comes of it is of no matter.
+    fn warm(&self) -> Warming<'_> {
+        Box::pin(std::future::ready(()))
     }
 }
 

@@ -13,7 +13,7 @@ use std::time::Instant;
 use flate2::write::GzEncoder;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
-use super::{Answer, Answering, Delivery, HandOver, Lines, Output, Sink};
+use super::{Answer, Answering, Delivery, HandOver, Lines, Output, Sink, Warming};
 use crate::settings::{Encode, Pack, Target};
 use parcels::{Parcel, Parcels};
 
@@ -143,6 +143,10 @@ impl Sink for Packer {
             Wrapping::Aggregate | Wrapping::Pack { .. } => HandOver::Gathered { bytes: GATHERED_BYTES },
             Wrapping::Single | Wrapping::Elements { .. } => self.inner.hand_over(),
         }
+    }
+
+    fn warm(&self) -> Warming<'_> {
+        self.inner.warm()
     }
 }
 

@@ -17,7 +17,7 @@ use flate2::write::GzEncoder;
 
 use super::queue::{RequestLimits, Said};
 use super::requests::{Sent, Service, deliver};
-use super::{Answer, Answering, Delivery, HandOver, Lines, Output, Sink, aws, line};
+use super::{Answer, Answering, Delivery, HandOver, Lines, Output, Sink, Warming, aws, line};
 use crate::aws::{bucket_and_prefix, s3_config};
 use crate::settings::{Arn, Compression, Order};
 
@@ -85,6 +85,12 @@ impl Sink for S3 {
 
     fn hand_over(&self) -> HandOver {
         HandOver::Gathered { bytes: OBJECT_BYTES }
+    }
+
+    /// Whether the bucket may be asked for is of no matter: it was reached.
+    fn warm(&self) -> Warming<'_> {
+        let request = self.client.head_bucket().bucket(&self.bucket);
+        Box::pin(async move { drop(request.send().await) })
     }
 }
 

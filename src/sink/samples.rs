@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::{Answering, Delivery, HandOver, Output, Sink};
+use super::{Answering, Delivery, HandOver, Output, Sink, Warming};
 
 /// As much of an output as is kept, in bytes.
 const EXCERPT_BYTES: usize = 512;
@@ -86,5 +86,9 @@ impl Sink for Sampled {
 
     fn hand_over(&self) -> HandOver {
         self.sink.hand_over()
+    }
+
+    fn warm(&self) -> Warming<'_> {
+        self.sink.warm()
     }
 }

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 
 use super::queue::{RequestLimits, Said};
 use super::requests::{Sent, Service, deliver};
-use super::{Answering, Output, Sink, aws};
+use super::{Answering, Output, Sink, Warming, aws};
 use crate::aws::queue_url;
 use crate::settings::{Arn, Order};
 
@@ -68,6 +68,12 @@ impl Sqs {
 impl Sink for Sqs {
     fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], until: Option<Instant>) -> Answering<'a> {
         Box::pin(deliver(self, outputs, self.order, until))
+    }
+
+    /// A request without messages is refused, by a service that it reached.
+    fn warm(&self) -> Warming<'_> {
+        let request = self.client.send_message_batch().queue_url(&self.url).set_entries(Some(Vec::new()));
+        Box::pin(async move { drop(request.send().await) })
     }
 }
 

@@ -42,6 +42,9 @@ struct Arguments {
     /// Python, with Powertools and Lambda's runtime client installed
     #[arg(long)]
     python_program: PathBuf,
+    /// Another build of Kinesieve's function, to be measured with one worker
+    #[arg(long)]
+    beside: Vec<PathBuf>,
     /// Invocations of each that count
     #[arg(long, default_value_t = 30)]
     rounds: usize,
@@ -75,9 +78,9 @@ fn main() -> anyhow::Result<()> {
 
 /// Kinesieve first: all others are set against it.
 fn peers(arguments: &Arguments) -> Vec<Peer> {
-    let kinesieve = |name, workers: &str| Peer {
-        name,
-        program: arguments.function.clone(),
+    let kinesieve = |name: &str, program: &Path, workers: &str| Peer {
+        name: name.to_owned(),
+        program: program.to_owned(),
         arguments: Vec::new(),
         variables: vec![
             ("KINESIEVE_TRANSFORM", arguments.transform.display().to_string()),
@@ -86,8 +89,8 @@ fn peers(arguments: &Arguments) -> Vec<Peer> {
         ],
         is_kinesieve: true,
     };
-    let other = |name, program: &Path, arguments: Vec<PathBuf>, variables| Peer {
-        name,
+    let other = |name: &str, program: &Path, arguments: Vec<PathBuf>, variables| Peer {
+        name: name.to_owned(),
         program: program.to_owned(),
         arguments,
         variables,
@@ -96,14 +99,21 @@ fn peers(arguments: &Arguments) -> Vec<Peer> {
     let node = Path::new("node");
     let python = vec!["-m".into(), "awslambdaric".into(), "powertools.handler".into()];
     let python_path = vec![("PYTHONPATH", arguments.python.display().to_string())];
-    vec![
-        kinesieve("Kinesieve", "2"),
-        kinesieve("Kinesieve, one worker", "1"),
+    let mut peers = vec![
+        kinesieve("Kinesieve", &arguments.function, "2"),
+        kinesieve("Kinesieve, one worker", &arguments.function, "1"),
+    ];
+    if !arguments.beside.is_empty() {
+        peers.extend(arguments.beside.iter().map(|path| kinesieve(&path.display().to_string(), path, "1")));
+        return peers;
+    }
+    peers.extend([
         other("Rust, lambda_runtime", &arguments.native, Vec::new(), Vec::new()),
         other("Node.js", node, vec![arguments.node.join("plain.mjs")], Vec::new()),
         other("Node.js, Powertools", node, vec![arguments.node.join("powertools.mjs")], Vec::new()),
         other("Python, Powertools", &arguments.python_program, python, python_path),
-    ]
+    ]);
+    peers
 }
 
 /// All of them have to do the same work: what comes out of one invocation is compared.
@@ -119,7 +129,7 @@ fn check_outputs_in(scratch: &Path, peers: &[Peer], event: &Arc<Vec<u8>>) -> any
     let mut expected: Option<Vec<String>> = None;
     for (number, peer) in peers.iter().enumerate() {
         let path = scratch.join(number.to_string());
-        let outputs = peer.outputs_of(event, &path).with_context(|| peer.name.to_owned())?;
+        let outputs = peer.outputs_of(event, &path).with_context(|| peer.name.clone())?;
         match &expected {
             None => expected = Some(outputs),
             Some(expected) => {
@@ -144,7 +154,7 @@ fn measure(peers: &[Peer], event: &Arc<Vec<u8>>, rounds: usize) -> anyhow::Resul
     let mut times = vec![Vec::new(); peers.len()];
     for round in 0..WARM_UP + rounds {
         for ((peer, running), times) in peers.iter().zip(&running).zip(&mut times) {
-            let took: Duration = running.invoke(event).with_context(|| peer.name.to_owned())?;
+            let took: Duration = running.invoke(event).with_context(|| peer.name.clone())?;
             if round >= WARM_UP {
                 times.push(took);
             }
@@ -152,7 +162,7 @@ fn measure(peers: &[Peer], event: &Arc<Vec<u8>>, rounds: usize) -> anyhow::Resul
     }
     let mut rows = Vec::new();
     for (((peer, running), times), starts) in peers.iter().zip(&running).zip(times).zip(starts) {
-        rows.push(Row::new(peer.name, times, starts, running.peak_memory()?));
+        rows.push(Row::new(peer.name.clone(), times, starts, running.peak_memory()?));
     }
     Ok(Table { rows })
 }

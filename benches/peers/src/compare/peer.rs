@@ -14,7 +14,7 @@ use crate::runtime_api::RuntimeApi;
 #[derive(Clone)]
 pub struct Peer {
     /// How it is called in the table.
-    pub name: &'static str,
+    pub name: String,
     pub program: PathBuf,
     pub arguments: Vec<PathBuf>,
     pub variables: Vec<(&'static str, String)>,

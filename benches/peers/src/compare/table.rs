@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 /// One function's figures.
 pub struct Row {
-    pub name: &'static str,
+    pub name: String,
     /// Of one invocation, from its first byte to its response.
     pub invocation: Spread,
     /// From the start of the process to its first poll.
@@ -30,7 +30,7 @@ pub struct Table {
 }
 
 impl Row {
-    pub fn new(name: &'static str, times: Vec<Duration>, starts: Vec<Duration>, memory: u64) -> Self {
+    pub fn new(name: String, times: Vec<Duration>, starts: Vec<Duration>, memory: u64) -> Self {
         Self { name, invocation: Spread::of(times), start: Spread::of(starts), memory }
     }
 }
