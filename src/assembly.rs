@@ -273,8 +273,8 @@ impl<'a> Opened<'a> {
         if let Some((_, sink)) = self.sinks.iter().find(|(known, _)| known.is_same_place(target)) {
             return Ok(Arc::clone(sink));
         }
-        let manner = Manner { lines: self.packing.lines(target), ..self.manner };
-        let sink = self.packing.wrap(open(target, manner).await?, target);
+        let sink = self.packing.open(target, self.manner).await;
+        let sink = sink.map_err(|source| AssemblyError::Target { target: target.clone(), source })?;
         self.sinks.push((target, Arc::clone(&sink)));
         Ok(sink)
     }

@@ -108,7 +108,7 @@ pub struct Settings {
     #[arg(long, env = "KINESIEVE_S3_COMPRESSION", value_name = "COMPRESSION", default_value = "none")]
     pub s3_compression: Compression,
 
-    /// Put outputs of one partition key that go into a Kinesis stream together into KPL aggregates: true or false
+    /// Put outputs for a Kinesis stream whose keys lead to one shard into KPL aggregates: true or false
     #[arg(long, env = "KINESIEVE_AGGREGATE", value_name = "BOOL", default_value = "false", value_parser = values::yes_or_no, action = clap::ArgAction::Set)]
     pub aggregate: bool,
 

@@ -117,10 +117,10 @@ mod tests {
 
     use super::*;
 
-    type KeyAndData = (Vec<u8>, Vec<u8>);
+    /// A user record's key and data.
+    type Pair = (Vec<u8>, Vec<u8>);
 
-    /// The user records of a payload.
-    fn records(payload: &[u8]) -> Result<Vec<KeyAndData>, NotAnAggregate> {
+    fn records(payload: &[u8]) -> Result<Vec<Pair>, NotAnAggregate> {
         let aggregate = Aggregate::find(payload)?;
         let text = |at: &Range<usize>| payload[at.clone()].to_vec();
         let key = |record: &UserRecord| {
@@ -185,9 +185,9 @@ mod tests {
         fn what_was_written_is_read_back(
             records in prop::collection::vec(("\\PC{0,20}", prop::collection::vec(any::<u8>(), 0..200)), 1..50),
         ) {
-            let expected: Vec<(Vec<u8>, Vec<u8>)> =
+            let expected: Vec<Pair> =
                 records.iter().map(|(key, data)| (key.clone().into_bytes(), data.clone())).collect();
-            prop_assert_eq!(super::tests::records(&write(&records)), Ok(expected));
+            prop_assert_eq!(self::records(&write(&records)), Ok(expected));
         }
 
         /// However it is damaged, it is read as something or as nothing; a digest that fits gets it past the first

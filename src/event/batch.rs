@@ -184,8 +184,7 @@ impl Batch {
         rest.fold(self.event(index).sequence_number, Ord::min)
     }
 
-    /// The index of the first event that came out of the same record as the one at `index`: an aggregate is acknowledged
-    /// when all of its events are.
+    /// The index of the first event out of the record of the one at `index`: a record is acknowledged as a whole.
     ///
     /// # Panics
     /// When there is no event at `index`.

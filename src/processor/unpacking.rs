@@ -41,15 +41,18 @@ impl Processor {
 
     async fn unpack(&self, batch: Arc<Batch>) -> Unpacked {
         let unpacking = self.unpacking;
-        if !unpacking.is_work() {
+        if !unpacking.is_work(&batch) {
             return unpacking.unpack(batch);
         }
         // Others have theirs to do meanwhile.
-        let same = Arc::clone(&batch);
         match tokio::task::spawn_blocking(move || unpacking.unpack(batch)).await {
             Ok(unpacked) => unpacked,
-            // The runtime ends, or a payload broke the decoder: as it is, nothing of it is lost.
-            Err(_) => Unpacked { batch: same, rest: None },
+            Err(error) => match error.try_into_panic() {
+                // As on this thread: nothing of the batch is acknowledged.
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime ends, and with it whoever waits for this.
+                Err(_) => std::future::pending().await,
+            },
         }
     }
 }

@@ -180,6 +180,48 @@ mod tests {
     }
 
     #[test]
+    fn a_way_to_decode_or_to_pack_that_is_none_is_named_with_those_that_are() {
+        let said = |name: &str, value: &str| message(&[(name, value)]);
+        assert_eq!(
+            said("KINESIEVE_DECODE", "brotli"),
+            "KINESIEVE_DECODE: \"brotli\" is no way to decode: use none, gzip, zstd, auto or cloudwatch-logs"
+        );
+        assert!(said("KINESIEVE_ENCODE", "auto").ends_with("\"auto\" is no way to encode: use none, gzip or zstd"));
+        assert!(said("KINESIEVE_PACK", "csv").ends_with("\"csv\" is no way to pack: use none, lines or array"));
+        assert!(said("KINESIEVE_DECODE_LIMIT", "2GiB").ends_with("out of range: use 1KiB to 1GiB"));
+        assert!(said("KINESIEVE_PACK_BYTES", "1MiB").ends_with("out of range: use 1KiB to 750KiB"));
+        assert!(said("KINESIEVE_DEAGGREGATE", "yes").ends_with("\"yes\" is neither: use true or false"));
+        assert!(said("KINESIEVE_PACK_RECORDS", "0").starts_with("KINESIEVE_PACK_RECORDS: "));
+    }
+
+    #[test]
+    fn what_asks_for_a_target_that_is_not_there_is_a_contradiction() {
+        let complaint = |changes: &[(&str, &str)]| {
+            let (settings, routes) = read(&[&LEAST[..1], changes].concat()).expect("settings");
+            let routes = settings.common.routes(&routes).expect("routes");
+            settings.common.check(&routes).err().map(|error| error.to_string())
+        };
+        let stream = ("KINESIEVE_OUTPUT", "arn:aws:kinesis:eu-west-1:123456789012:stream/out");
+        let (aggregate, pack, encode) =
+            (("KINESIEVE_AGGREGATE", "true"), ("KINESIEVE_PACK", "lines"), ("KINESIEVE_ENCODE", "gzip"));
+        assert_eq!(complaint(&[stream, aggregate, encode]), None);
+        assert_eq!(
+            complaint(&[stream, pack]).as_deref(),
+            Some(
+                "KINESIEVE_PACK is for outputs that go to Firehose, SQS or S3, and none does: set KINESIEVE_OUTPUT to \
+                 one, or leave it out"
+            )
+        );
+        let stdout = ("KINESIEVE_OUTPUT", "stdout");
+        assert!(complaint(&[stdout, aggregate]).is_some_and(|said| said.contains("go to a Kinesis stream")));
+        assert!(complaint(&[stdout, encode]).is_some_and(|said| said.contains("Kinesis, Firehose or SQS")));
+        // A route is enough, and nowhere is where Firehose is answered.
+        let route = ("KINESIEVE_ROUTE_A", "arn:aws:s3:::bucket/prefix");
+        assert_eq!(complaint(&[stdout, route, pack]), None);
+        assert_eq!(complaint(&[("KINESIEVE_OUTPUT", "none"), pack]), None);
+    }
+
+    #[test]
     fn a_missing_setting_is_named_with_what_it_is_for() {
         let error = read(&LEAST[1..]).expect_err("no transform").to_string();
         assert!(error.starts_with("KINESIEVE_TRANSFORM is required: The transform"), "{error}");

@@ -5,17 +5,20 @@
 //! over together, which depends on the batch alone: a batch that comes again makes the same ones.
 
 mod parcels;
+mod shards;
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Instant;
 
 use flate2::write::GzEncoder;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
-use super::{Answer, Answering, Delivery, HandOver, Lines, Output, Sink, Warming};
+use super::{Answer, Answering, Delivery, HandOver, Lines, Manner, Output, Sink, Warming};
+use crate::aws::config;
 use crate::settings::{Encode, Pack, Target};
 use parcels::{Parcel, Parcels};
+use shards::Shards;
 
 /// Enough to fill parcels well where there are many keys, and no more in memory than that.
 const GATHERED_BYTES: usize = 4 << 20;
@@ -47,7 +50,7 @@ impl Default for Packing {
 enum Wrapping {
     /// Each is a parcel.
     Single,
-    /// Those of a key, a KPL aggregate.
+    /// Those of a shard, or of a key, a KPL aggregate.
     Aggregate,
     /// Those of a key, or all, a pack.
     Pack { form: Form, by: By },
@@ -70,8 +73,21 @@ enum By {
 }
 
 impl Packing {
+    /// Opens a target of outputs that travel so.
+    ///
+    /// # Errors
+    /// When the target can't be opened.
+    pub async fn open(self, target: &Target, manner: Manner) -> io::Result<Arc<dyn Sink>> {
+        let sink = super::open(target, Manner { lines: self.lines(target), ..manner }).await?;
+        let shards = match target {
+            Target::Kinesis(stream) if self.aggregate => Some(Shards::new(&config(stream).await, stream)),
+            _ => None,
+        };
+        Ok(self.wrap_by(shards, sink, target))
+    }
+
     /// What a line is in a target of outputs that holds lines.
-    pub fn lines(&self, target: &Target) -> Lines {
+    fn lines(&self, target: &Target) -> Lines {
         match (target, self.pack) {
             (Target::S3(_), Pack::Lines) => Lines::Bare,
             (Target::S3(_), Pack::Array) => Lines::Elements,
@@ -79,8 +95,12 @@ impl Packing {
         }
     }
 
-    /// A sink that hands on parcels; the same one, where nothing is to be done.
+    /// A sink that hands on parcels; the same one, where nothing is to be done. In an aggregate are outputs of one key.
     pub fn wrap(self, sink: Arc<dyn Sink>, target: &Target) -> Arc<dyn Sink> {
+        self.wrap_by(None, sink, target)
+    }
+
+    fn wrap_by(self, shards: Option<Shards>, sink: Arc<dyn Sink>, target: &Target) -> Arc<dyn Sink> {
         let form = match self.pack {
             Pack::None => None,
             Pack::Lines => Some(Form::Lines),
@@ -98,13 +118,14 @@ impl Packing {
         if wrapping == Wrapping::Single && encode == Encode::None {
             return sink;
         }
-        Arc::new(Packer { inner: sink, wrapping, encode, limits: self })
+        Arc::new(Packer { inner: sink, shards, wrapping, encode, limits: self })
     }
 }
 
 /// Makes parcels of outputs, and hands them on.
 struct Packer {
     inner: Arc<dyn Sink>,
+    shards: Option<Shards>,
     wrapping: Wrapping,
     encode: Encode,
     limits: Packing,
@@ -112,7 +133,11 @@ struct Packer {
 
 impl Packer {
     async fn deliver_parcels(&self, outputs: &[Output<'_>], until: Option<Instant>) -> Answer {
-        let Parcels { parcels, refused } = Parcels::of(self, outputs);
+        let shards = match &self.shards {
+            Some(shards) => shards.map(until).await,
+            None => None,
+        };
+        let Parcels { parcels, refused } = Parcels::of(self, shards.as_deref(), outputs);
         let wrapped: Vec<Output<'_>> = parcels
             .iter()
             .map(|Parcel { first, partition_key, data, .. }| Output { data, partition_key, ..outputs[*first] })

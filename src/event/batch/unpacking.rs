@@ -45,9 +45,9 @@ pub struct Unpacked {
 }
 
 impl Unpacking {
-    /// Whether unpacking takes long enough to be a burden on others.
-    pub fn is_work(&self) -> bool {
-        self.decode != Decode::None
+    /// Whether unpacking a batch takes long enough to be a burden on others: something in it has to be decoded.
+    pub fn is_work(&self, batch: &Batch) -> bool {
+        self.decode != Decode::None && batch.slots.iter().any(|slot| self.is_packed(batch, slot))
     }
 
     /// Takes the records of a batch apart and decodes them. It does nothing to events that it made.

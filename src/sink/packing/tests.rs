@@ -213,3 +213,56 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    /// By shards: each user record is there once, in the order of its key, in a parcel whose key leads to its own shard;
+    /// and what goes by itself goes by its own key.
+    #[test]
+    fn aggregates_of_a_shard_lie_where_their_outputs_would(
+        outputs in prop::collection::vec(("[a-z]{1,3}", 0usize..120_000), 1..60), shards in 1u128..6,
+    ) {
+        let map = shards::ShardMap::even(shards);
+        let outputs: Vec<(String, Vec<u8>)> = (0u32..)
+            .zip(outputs)
+            .map(|(number, (key, size))| (key, [&number.to_be_bytes()[..], &vec![0; size]].concat()))
+            .collect();
+        let shard = Shard { stream_arn: String::new(), id: String::new() };
+        let sequence_number = SequenceNumber::parse("1").expect("a number");
+        let views: Vec<Output<'_>> = outputs
+            .iter()
+            .map(|(partition_key, data)| Output {
+                data, partition_key, route: None, shard: &shard, sequence_number, sub_sequence_number: 0, ordinal: 0,
+            })
+            .collect();
+        let shelf = Arc::new(Shelf { given: Mutex::default(), refuses: takes });
+        let limits = Packing { aggregate: true, ..Packing::default() };
+        let packer =
+            Packer { inner: shelf, shards: None, wrapping: Wrapping::Aggregate, encode: Encode::None, limits };
+        let Parcels { parcels, refused } = Parcels::of(&packer, Some(&map), &views);
+        prop_assert!(refused.is_empty());
+        let mut order_keys: std::collections::HashMap<usize, &str> = std::collections::HashMap::new();
+        let mut found: Vec<(String, Vec<u8>)> = Vec::new();
+        for parcel in &parcels {
+            let place = map.shard_of(parcel.partition_key).expect("a shard");
+            prop_assert_eq!(*order_keys.entry(place).or_insert(parcel.partition_key), parcel.partition_key);
+            match Aggregate::find(&parcel.data) {
+                Ok(aggregate) => {
+                    for record in aggregate.records {
+                        let at = aggregate.partition_keys[usize::try_from(record.partition_key).expect("small")].clone();
+                        let key = String::from_utf8_lossy(&parcel.data[at]).into_owned();
+                        prop_assert_eq!(map.shard_of(&key), Some(place));
+                        found.push((key, parcel.data[record.data].to_vec()));
+                    }
+                }
+                Err(_) => found.push((parcel.partition_key.to_owned(), parcel.data.clone())),
+            }
+        }
+        let of = |all: &[(String, Vec<u8>)], key: &str| -> Vec<Vec<u8>> {
+            all.iter().filter(|(own, _)| own == key).map(|(_, data)| data.clone()).collect()
+        };
+        prop_assert_eq!(found.len(), outputs.len());
+        for (key, _) in &outputs {
+            prop_assert_eq!(of(&found, key), of(&outputs, key));
+        }
+    }
+}
