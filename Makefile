@@ -53,7 +53,7 @@ demo: tools-lambda tools-emulators build guests ## Run the function under a loca
 		--function target/release/kinesieve-lambda --transform "$(SAMPLE)"
 
 .PHONY: test
-test: tools fmt-check lint-template guests lint test-root test-transforms test-package ## Run every check and every test
+test: tools fmt-check lint-template guests lint test-root count test-transforms test-package ## Run every check and every test
 	@printf '\nOK: every check and every test passed\n'
 
 # Each test that asks whether some input makes a parser panic, with so many inputs: some 10 to 700 thousand a second.
