@@ -221,7 +221,8 @@ fn an_input_that_breaks_off_does_not_hide_what_was_done() {
 fn help_teaches() {
     let output = kinesieve(&["run", "--help"]).output().expect("it runs");
     let text = stdout(&output);
-    for taught in ["KINESIEVE_TRANSFORM", "get-records", "Exit codes:", "Examples, over streams:", "[default: 128MiB]"] {
+    for taught in ["KINESIEVE_TRANSFORM", "get-records", "Exit codes:", "Examples, over streams:", "[default: 128MiB]"]
+    {
         assert!(text.contains(taught), "{taught} is not in\n{text}");
     }
     let output = kinesieve(&["build", "--help"]).output().expect("it runs");

@@ -8,6 +8,7 @@ mod emulators;
 mod events;
 mod faults;
 mod function;
+mod inspect;
 mod kinesis_target;
 mod live;
 mod mapping;

@@ -4,6 +4,8 @@
 mod build;
 mod doctor;
 mod foreign;
+#[cfg(feature = "compiler")]
+mod inspect;
 mod interrupt;
 mod progress;
 mod put;
@@ -42,6 +44,8 @@ enum Command {
     Doctor(Box<doctor::DoctorArguments>),
     #[cfg(feature = "compiler")]
     Build(build::BuildArguments),
+    #[cfg(feature = "compiler")]
+    Inspect(inspect::InspectArguments),
 }
 
 /// Reads the arguments, does what they say, and answers with the exit code.
@@ -58,6 +62,8 @@ pub fn main() -> ExitCode {
         Command::Doctor(arguments) => doctor::doctor(&arguments),
         #[cfg(feature = "compiler")]
         Command::Build(arguments) => build::build(&arguments),
+        #[cfg(feature = "compiler")]
+        Command::Inspect(arguments) => inspect::inspect(&arguments),
     };
     match outcome {
         Ok(code) => code.into(),

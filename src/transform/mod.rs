@@ -13,6 +13,8 @@ mod contract;
 mod engine;
 mod guest;
 mod host;
+#[cfg(feature = "compiler")]
+mod inspect;
 mod instance;
 mod limits;
 mod log;
@@ -24,9 +26,11 @@ pub use artifact::{LoadError, Transform, check_precompiled};
 pub use bindings::Emission;
 #[cfg(feature = "compiler")]
 pub use compile::{BuildError, Built, precompile};
-pub use contract::ContractError;
+pub use contract::{Age, ContractError};
 pub use engine::Target;
 pub use guest::{Chunk, Conductor, Grouping, Guest, Job, Run, UpToRetry};
+#[cfg(feature = "compiler")]
+pub use inspect::{ComponentDescription, Description, ImportDescription, Metadata, PrecompiledDescription, describe};
 pub use instance::StartError;
 pub use limits::Limits;
 pub use manifest::Manifest;
