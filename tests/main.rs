@@ -1,6 +1,7 @@
 //! What Kinesieve does, seen from outside: a module a topic.
 
 mod bad_input;
+mod cases;
 mod checkpoint;
 mod command_line;
 mod doctor;

@@ -13,6 +13,8 @@ mod redrive;
 mod run;
 mod status;
 mod summary;
+#[cfg(feature = "compiler")]
+mod test;
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -45,6 +47,8 @@ enum Command {
     #[cfg(feature = "compiler")]
     Build(build::BuildArguments),
     #[cfg(feature = "compiler")]
+    Test(test::TestArguments),
+    #[cfg(feature = "compiler")]
     Inspect(inspect::InspectArguments),
 }
 
@@ -62,6 +66,8 @@ pub fn main() -> ExitCode {
         Command::Doctor(arguments) => doctor::doctor(&arguments),
         #[cfg(feature = "compiler")]
         Command::Build(arguments) => build::build(&arguments),
+        #[cfg(feature = "compiler")]
+        Command::Test(arguments) => test::test(&arguments),
         #[cfg(feature = "compiler")]
         Command::Inspect(arguments) => inspect::inspect(&arguments),
     };
