@@ -60,7 +60,41 @@ fn what_differs_is_shown_line_by_line_with_what_the_guest_said() {
     let text = in_folder(&text, folder.path());
     let lines: Vec<&str> =
         text.lines().filter(|line| !line.contains("because") && !line.contains("panicked")).collect();
-    insta::assert_snapshot!(lines.join("\n"));
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    FOLDER/tests/t.json
+      ok      it passes
+      FAIL    it says something (FOLDER/tests/t.json:4)
+              - expected, + came
+              - "drop"
+              + "keep"
+              warn: careful
+      FAIL    it emits something else (FOLDER/tests/t.json:5)
+              - expected, + came
+                {
+                  "emit": [
+                    {
+              -       "text": "emit 1 key=k",
+              +       "text": "emit 1 key=k#0",
+                      "key": "k"
+                    }
+                  ]
+                }
+      FAIL    it breaks (FOLDER/tests/t.json:7)
+              - expected, + came
+              - "keep"
+              + {
+              +   "fault": "trap",
+              + }
+              warn: note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
+      FAIL    it goes on (FOLDER/tests/t.json:8)
+              - expected, + came
+              - {"reject": "yes"}
+              + {"reject": "no"}
+      FAIL    it expects nothing (FOLDER/tests/t.json:9)
+              it expects nothing yet (`kinesieve test --update` fills it in); this came:
+                "drop"
+    1 passed, 5 failed
+    "#);
     // The folder of a project is as good, without its project's file, since nothing is to be built.
     assert_eq!(test(folder.path(), "scripted", &[]).0, Some(3));
 }

@@ -11,6 +11,7 @@ mod faults;
 mod function;
 mod inspect;
 mod kinesis_target;
+mod kit;
 mod live;
 mod mapping;
 mod pace;

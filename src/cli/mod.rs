@@ -7,6 +7,8 @@ mod foreign;
 #[cfg(feature = "compiler")]
 mod inspect;
 mod interrupt;
+#[cfg(feature = "compiler")]
+mod new;
 mod progress;
 mod put;
 mod redrive;
@@ -47,6 +49,8 @@ enum Command {
     #[cfg(feature = "compiler")]
     Build(build::BuildArguments),
     #[cfg(feature = "compiler")]
+    New(new::NewArguments),
+    #[cfg(feature = "compiler")]
     Test(test::TestArguments),
     #[cfg(feature = "compiler")]
     Inspect(inspect::InspectArguments),
@@ -66,6 +70,8 @@ pub fn main() -> ExitCode {
         Command::Doctor(arguments) => doctor::doctor(&arguments),
         #[cfg(feature = "compiler")]
         Command::Build(arguments) => build::build(&arguments),
+        #[cfg(feature = "compiler")]
+        Command::New(arguments) => new::new(&arguments),
         #[cfg(feature = "compiler")]
         Command::Test(arguments) => test::test(&arguments),
         #[cfg(feature = "compiler")]

@@ -1,5 +1,6 @@
 //! A folder that an author works in: what `kinesieve.json` says, and what its commands build.
 
+mod new;
 mod tools;
 
 use std::io;
@@ -7,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
 use serde::Deserialize;
+
+pub(crate) use self::new::{Language, make};
 
 /// The file that makes a folder a project.
 pub(crate) const PROJECT_FILE: &str = "kinesieve.json";
@@ -120,11 +123,6 @@ impl Project {
             }
             Err(source) => Err(ProjectError::NotStarted { command, source }),
         }
-    }
-
-    /// What the project's name is, for files that are made of its component.
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
     }
 }
 
