@@ -66,10 +66,13 @@ const RUST: &[File] = &[
     sdk!("src/bindings.rs"),
     sdk!("src/error.rs"),
     sdk!("src/event.rs"),
+    sdk!("src/facade.rs"),
     sdk!("src/host.rs"),
+    sdk!("src/json.rs"),
     sdk!("src/lib.rs"),
     sdk!("src/outcome.rs"),
     sdk!("src/settings.rs"),
+    sdk!("src/typed_settings.rs"),
 ];
 
 const JAVASCRIPT: &[File] = &[

@@ -1,28 +1,37 @@
 //! Drops readings below a temperature, and takes the e-mail address out of the others.
 
-use kinesieve_sdk::{Error, Event, OrElse, Outcome, SettingError, Settings, transform};
+use kinesieve_sdk::{Json, SettingError, Settings, transform};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+/// The settings of the deployment, a field each. One that has no field here is refused.
+#[derive(Deserialize)]
 struct Config {
     below: f64,
 }
 
-/// Called once for each instance, with the settings of the deployment. An error stops the start.
-fn configure(settings: Settings) -> Result<Config, SettingError> {
-    settings.only(&["below"])?;
-    Ok(Config { below: settings.parse("below")?.unwrap_or(10.0) })
+/// What is in a record, as far as it matters here.
+#[derive(Debug, Deserialize, PartialEq, Serialize)]
+struct Reading {
+    temperature: f64,
+    /// Read, and not written.
+    #[serde(default, skip_serializing)]
+    #[allow(dead_code, reason = "it is here to be left out")]
+    email: Value,
+    /// All other fields go on as they are.
+    #[serde(flatten)]
+    others: Map<String, Value>,
 }
 
-/// Called once for each record, in the order of its shard. An error rejects the record: it is dead-lettered.
+/// Called once for each instance. An error stops the start.
+fn configure(settings: Settings) -> Result<Config, SettingError> {
+    settings.read()
+}
+
+/// Called once for each record, in the order of its shard. A record that is no `Reading` is rejected.
 #[transform(configure = configure)]
-fn process(config: &Config, event: Event) -> Result<Outcome, Error> {
-    let mut reading: Map<String, Value> = serde_json::from_slice(&event.data)?;
-    let temperature = reading.get("temperature").and_then(Value::as_f64).ok_or("no temperature").or_reject()?;
-    if temperature < config.below {
-        return Ok(Outcome::Drop);
-    }
-    reading.remove("email");
-    Ok(Outcome::replace(serde_json::to_vec(&reading)?))
+fn process(config: &Config, Json(reading): Json<Reading>) -> Option<Json<Reading>> {
+    (reading.temperature >= config.below).then_some(Json(reading))
 }
 
 #[cfg(test)]
@@ -33,6 +42,7 @@ mod tests {
     #[test]
     fn what_is_cold_is_dropped() {
         let config = configure(Settings::from([("below", "10")])).expect("the settings are right");
-        assert_eq!(process(&config, Event::new(r#"{"temperature":9.5}"#)), Ok(Outcome::Drop));
+        let reading = Reading { temperature: 9.5, email: Value::Null, others: Map::new() };
+        assert_eq!(process(&config, Json(reading)), None);
     }
 }
