@@ -35,7 +35,7 @@ fn the_sdk_conforms() {
             files += 1;
         }
     }
-    assert_eq!(files, 4);
+    assert_eq!(files, 5);
 }
 
 #[test]

@@ -4,8 +4,9 @@ export interface Event {
   data: Uint8Array;
   partitionKey: string;
   sequenceNumber: string;
-  subSequenceNumber: bigint;
-  arrivedAt: bigint;
+  /** Exact up to 2^53. */
+  subSequenceNumber: number;
+  arrivedAt: number;
 }
 
 export interface Output {
