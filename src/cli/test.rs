@@ -159,11 +159,11 @@ fn test_once(arguments: &TestArguments, lines: &GuestLines) -> anyhow::Result<u8
     let mut report = Report::default();
     for suite in &suites {
         let came = runtime.block_on(cases::run(suite, &transform, Limits::default()));
-        if let (true, Ok(came)) = (arguments.update, &came) {
-            if let Some(text) = suite.updated(came) {
-                std::fs::write(&suite.path, text)
-                    .map_err(|error| anyhow::anyhow!("can't write {}: {error}", suite.path.display()))?;
-            }
+        if let (true, Ok(came)) = (arguments.update, &came)
+            && let Some(text) = suite.updated(came)
+        {
+            std::fs::write(&suite.path, text)
+                .map_err(|error| anyhow::anyhow!("can't write {}: {error}", suite.path.display()))?;
         }
         report.add(suite, came, lines.take(), arguments.update);
     }
