@@ -14,6 +14,8 @@ mod engine;
 mod group;
 mod guest;
 mod host;
+#[cfg(feature = "compiler")]
+mod inspect;
 mod instance;
 mod limits;
 mod log;
@@ -28,9 +30,11 @@ pub use artifact::{LoadError, Transform, check_precompiled};
 pub use bindings::Emission;
 #[cfg(feature = "compiler")]
 pub use compile::{BuildError, Built, precompile};
-pub use contract::ContractError;
+pub use contract::{Age, ContractError};
 pub use engine::Target;
 pub use guest::{Conductor, Grouping, Guest, Job, UpToRetry};
+#[cfg(feature = "compiler")]
+pub use inspect::{ComponentDescription, Description, ImportDescription, Metadata, PrecompiledDescription, describe};
 pub use instance::StartError;
 pub use limits::Limits;
 pub use manifest::Manifest;
