@@ -129,12 +129,14 @@ package-arguments:
 fmt: ## Format all Rust code
 	cargo fmt --all
 	cd transforms && cargo fmt --all
+	cd benches/peers && cargo fmt
 
 .PHONY: fmt-check
 fmt-check:
 	$(call say,Is the Rust code formatted? (`make fmt` does it))
 	cargo fmt --all --check
 	cd transforms && cargo fmt --all --check
+	cd benches/peers && cargo fmt --check
 
 .PHONY: lint
 lint: ## Run clippy and rustdoc, warnings as errors

@@ -36,10 +36,10 @@
 #[doc(hidden)]
 #[allow(missing_docs, reason = "not for people")]
 pub mod __private;
-#[doc(hidden)]
-pub mod bindings;
 #[cfg(any(test, all(target_family = "wasm", not(target_feature = "atomics"), feature = "arena")))]
 mod arena;
+#[doc(hidden)]
+pub mod bindings;
 mod error;
 mod event;
 #[cfg(feature = "log")]
