@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use crate::transform::{Guest, Job, MOST_GUESTS, Run};
 
@@ -13,6 +14,8 @@ pub(super) struct Guests {
     first: Worker,
     others: Vec<Worker>,
     most_for_a_batch: NonZeroUsize,
+    /// Held while instances are chosen: two batches that shared several could each wait for what the other has first.
+    choosing: Mutex<()>,
 }
 
 struct Worker {
@@ -37,7 +40,7 @@ impl Worker {
 impl Guests {
     pub(super) fn new(guest: Guest) -> Self {
         let most_for_a_batch = NonZeroUsize::new(MOST_GUESTS).unwrap_or(NonZeroUsize::MIN);
-        Self { first: Worker::new(guest), others: Vec::new(), most_for_a_batch }
+        Self { first: Worker::new(guest), others: Vec::new(), most_for_a_batch, choosing: Mutex::new(()) }
     }
 
     pub(super) fn add(&mut self, guests: impl IntoIterator<Item = Guest>) {
@@ -52,6 +55,8 @@ impl Guests {
     /// As many of those that have nothing to do as are of use for so many events; if all are at work, the one with
     /// the fewest batches.
     pub(super) fn lend(&self, events: usize) -> Lent<'_> {
+        // Nothing is behind this lock that could be left half done.
+        let _choosing = self.choosing.lock().unwrap_or_else(PoisonError::into_inner);
         let wanted = (events / EVENTS_PER_GUEST).clamp(1, self.most_for_a_batch.get());
         let all = || std::iter::once(&self.first).chain(&self.others);
         let mut lent: Vec<&Worker> = all().filter(|worker| worker.batches() == 0).take(wanted).collect();
