@@ -92,15 +92,15 @@ impl Outcome {
                     Some(Outcome::Emit(outputs)) => outputs.as_slice(),
                     _ => &[],
                 };
-                let output = |(index, emission): (usize, Emission)| Output {
+                let output = |(index, emission): (usize, Emission<'_>)| Output {
                     data: match forms.get(index) {
-                        Some(form) => Data::in_form_of(emission.data, &form.data),
-                        None => Data::best_form_of(emission.data),
+                        Some(form) => Data::in_form_of(emission.data.to_vec(), &form.data),
+                        None => Data::best_form_of(emission.data.to_vec()),
                     },
-                    key: emission.partition_key,
-                    route: emission.route,
+                    key: emission.partition_key.map(str::to_owned),
+                    route: emission.route.map(str::to_owned),
                 };
-                Outcome::Emit(outputs.into_iter().enumerate().map(output).collect())
+                Outcome::Emit(outputs.iter().enumerate().map(output).collect())
             }
             Verdict::Undecodable | Verdict::Interrupted | Verdict::Unavailable(_) => return None,
         })

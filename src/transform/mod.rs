@@ -10,6 +10,7 @@ mod bindings;
 #[cfg(feature = "compiler")]
 mod compile;
 mod contract;
+mod emissions;
 mod engine;
 mod group;
 mod guest;
@@ -27,10 +28,10 @@ mod shares;
 mod worker;
 
 pub use artifact::{LoadError, Transform, check_precompiled};
-pub use bindings::Emission;
 #[cfg(feature = "compiler")]
 pub use compile::{BuildError, Built, precompile};
 pub use contract::{Age, ContractError};
+pub use emissions::{Emission, Emissions};
 pub use engine::Target;
 pub use guest::{Conductor, Grouping, Guest, Job, UpToRetry};
 #[cfg(feature = "compiler")]
@@ -49,7 +50,7 @@ pub enum Verdict {
     /// The transform filtered the event out.
     Drop,
     /// Deliver these instead, in this order.
-    Emit(Vec<Emission>),
+    Emit(Emissions),
     /// The transform wants the event, and all that follow, to come again.
     Retry(String),
     /// The transform says that the event can never be processed.
