@@ -27,6 +27,8 @@ VENV := $(CURDIR)/.tools/venv
 CARGO_LAMBDA := $(VENV)/bin/cargo-lambda
 MOTO := $(VENV)/bin/moto_server
 KINESIS_LOCAL := $(CURDIR)/.tools/kinesis-local/node_modules/kinesis-local/main.js
+COMPONENTIZE_PY := $(VENV)/bin/componentize-py
+QJS := $(CURDIR)/.tools/qjs/node_modules/.bin/componentize-qjs
 GUEST_TARGET := wasm32-wasip2
 GUESTS := $(CURDIR)/transforms/target/$(GUEST_TARGET)/release
 SAMPLE := $(GUESTS)/drop_and_redact.wasm
@@ -53,7 +55,7 @@ demo: tools-lambda tools-emulators build guests ## Run the function under a loca
 		--function target/release/kinesieve-lambda --transform "$(SAMPLE)"
 
 .PHONY: test
-test: tools fmt-check lint-template guests lint test-root count test-transforms test-package ## Run every check and every test
+test: tools fmt-check lint-template guests lint test-root count test-transforms test-conformance test-samples test-package ## Run every check and every test
 	@printf '\nOK: every check and every test passed\n'
 
 # Each test that asks whether some input makes a parser panic, with so many inputs: some 10 to 700 thousand a second.
@@ -168,6 +170,27 @@ test-transforms:
 	$(call say,Tests of the SDK and the sample transforms as native code)
 	cd transforms && cargo test --release --workspace
 
+# The same cases for a guest in each language. What JavaScript can't hold is in a file of its own.
+.PHONY: test-conformance
+test-conformance: tools-guests guests build
+	$(call say,Does an echo guest in each language pass the conformance cases?)
+	mkdir -p .tools/conformance
+	$(QJS) --sync --stub-wasi --wit wit --world record-transform --module-root tests/guests/echo-javascript \
+		--js tests/guests/echo-javascript/echo.js --output .tools/conformance/javascript.wasm
+	$(COMPONENTIZE_PY) --wit-path wit --world record-transform componentize --stub-wasi app \
+		--python-path tests/guests/echo-python --output .tools/conformance/python.wasm
+	for cases in tests/conformance/*.json; do \
+		$(KINESIEVE) test "$$cases" --transform "$(GUESTS)/echo.wasm"; \
+		$(KINESIEVE) test "$$cases" --transform .tools/conformance/python.wasm; \
+		case "$$cases" in */large-index.json) ;; \
+			*) $(KINESIEVE) test "$$cases" --transform .tools/conformance/javascript.wasm;; esac; \
+	done
+
+.PHONY: test-samples
+test-samples: guests build
+	$(call say,Do the sample transforms pass their cases?)
+	for sample in transforms/*/kinesieve.json; do $(KINESIEVE) test "$$(dirname "$$sample")"; done
+
 # As a deployment does it, for both architectures. Only one of the two can run here; the other is looked at.
 .PHONY: test-package
 test-package: tools-lambda tools-template guests
@@ -186,10 +209,11 @@ clean: ## Remove what was built; the tools stay
 
 # --- To install, below .tools only ---
 
-.PHONY: tools tools-lambda tools-template tools-emulators tools-peers
-tools: tools-lambda tools-template tools-emulators ## Install what tests and deployment need, below .tools
+.PHONY: tools tools-lambda tools-template tools-emulators tools-guests tools-peers
+tools: tools-lambda tools-template tools-emulators tools-guests ## Install what tests and deployment need, below .tools
 tools-lambda: .tools/lambda.installed
 tools-template: .tools/template.installed
+tools-guests: .tools/guests.installed .tools/qjs.installed
 tools-peers: .tools/peers.installed .tools/peers-node.installed
 tools-emulators: .tools/emulators.installed .tools/kinesis-local.installed
 
@@ -212,6 +236,13 @@ tools-emulators: .tools/emulators.installed .tools/kinesis-local.installed
 	mkdir -p .tools/kinesis-local
 	cp $^ .tools/kinesis-local
 	cd .tools/kinesis-local && npm ci --no-audit --no-fund
+	@touch $@
+
+.tools/qjs.installed: templates/javascript/package.json
+	$(call say,Installing componentize-qjs into .tools/qjs)
+	mkdir -p .tools/qjs
+	sed 's/{{name}}/guests/' $< > .tools/qjs/package.json
+	cd .tools/qjs && npm install --no-audit --no-fund
 	@touch $@
 
 $(VENV)/bin/python:

@@ -14,6 +14,8 @@
 //! | --- | --- |
 //! | [`lambda`] | Lambda's adapter: raw invocation bytes in, response JSON out; by a stream, by Firehose, by hand |
 //! | [`cli`] | the command line: one file a command |
+//! | `project` | a folder that an author works in: new, and how it is built |
+//! | [`cases`] | test cases of a transform: read, run, compared, accepted |
 //! | [`assembly`] | from settings to a processor: loads, starts, opens, wires |
 //! | [`source`] | batches from a file or live streams, as an event source mapping would send them; dead letters, to run them again |
 //! | [`processor`] | the batch algorithm: events through the transform into sinks, and where to replay from |
@@ -39,12 +41,15 @@
 pub mod assembly;
 mod aws;
 mod backoff;
+pub mod cases;
 pub mod checkpoint;
 pub mod cli;
 pub mod dead_letter;
 pub mod event;
 pub mod lambda;
 pub mod processor;
+#[cfg(feature = "compiler")]
+mod project;
 pub mod settings;
 pub mod sink;
 pub mod source;

@@ -24,7 +24,10 @@ pub use arn::{Arn, InvalidArn};
 pub use checkpoint::{Capacity, CheckpointSettings, StreamIdForm, TableName};
 pub use stream::{InvalidStreamName, StreamName};
 pub use target::{InvalidTarget, Target, is_same_file};
-pub use values::{Compression, Decode, Encode, Metrics, Order, Pack, Route, normal_route};
+pub use values::{
+    Compression, Decode, Encode, Metrics, Order, Pack, Route, normal_route,
+    transform_settings as parse_transform_settings,
+};
 pub use variables::{PREFIX, check_variables, ignore_empty_variables};
 
 /// Why the settings don't stand.

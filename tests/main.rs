@@ -1,6 +1,7 @@
 //! What Kinesieve does, seen from outside: a module a topic.
 
 mod bad_input;
+mod cases;
 mod checkpoint;
 mod command_line;
 mod doctor;
@@ -8,7 +9,9 @@ mod emulators;
 mod events;
 mod faults;
 mod function;
+mod inspect;
 mod kinesis_target;
+mod kit;
 mod live;
 mod mapping;
 mod pace;

@@ -6,7 +6,7 @@ use std::cell::OnceCell;
 use std::fmt::Display;
 
 pub use crate::bindings::exports::kinesieve::transform::transform::Guest;
-use crate::{Event, IntoOutcome, Outcome, Settings};
+use crate::{Event, FromEvent, IntoOutcome, Outcome, Settings};
 
 /// Settings as they cross the boundary.
 pub type Pairs = Vec<(String, String)>;
@@ -22,6 +22,7 @@ pub fn configure<C: 'static, E: Display>(
     configure: fn(Settings) -> Result<C, E>,
     settings: Pairs,
 ) -> Result<(), String> {
+    before_all();
     let config = configure(Settings::from(settings)).map_err(|error| error.to_string())?;
     CONFIG
         .with(|slot| slot.set(Box::leak(Box::new(config))))
@@ -32,22 +33,28 @@ pub fn configure<C: 'static, E: Display>(
 
 /// A transform without settings refuses any: one that goes unread is a mistake in the deployment.
 pub fn configure_nothing(settings: Pairs) -> Result<(), String> {
+    before_all();
     Settings::from(settings).only(&[]).map_err(|error| error.to_string())?;
     crate::open_arena();
     Ok(())
 }
 
+fn before_all() {
+    #[cfg(feature = "log")]
+    crate::facade::install();
+}
+
 #[inline]
-pub fn process<R: IntoOutcome>(process: fn(Event) -> R, event: Event) -> Outcome {
-    process(event).into_outcome()
+pub fn process<I: FromEvent, R: IntoOutcome>(process: fn(I) -> R, event: Event) -> Outcome {
+    I::from_event(event).map(process).into_outcome()
 }
 
 /// Takes `configure` as well, though not to call it: that is how the compiler checks that the two
 /// functions agree on the configuration's type.
 #[inline]
-pub fn process_configured<C: 'static, E, R: IntoOutcome>(
+pub fn process_configured<C: 'static, E, I: FromEvent, R: IntoOutcome>(
     _configure: fn(Settings) -> Result<C, E>,
-    process: fn(&C, Event) -> R,
+    process: fn(&C, I) -> R,
     event: Event,
 ) -> Outcome {
     let config = CONFIG
@@ -55,7 +62,7 @@ pub fn process_configured<C: 'static, E, R: IntoOutcome>(
         .expect("the processor calls configure before process")
         .downcast_ref()
         .expect("the type is the one that configure returned");
-    process(config, event).into_outcome()
+    I::from_event(event).map(|input| process(config, input)).into_outcome()
 }
 
 #[cfg(test)]

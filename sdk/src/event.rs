@@ -2,7 +2,27 @@
 
 use std::str::Utf8Error;
 
-use crate::Event;
+use crate::{Error, Event};
+
+/// What a transform's function may take: the [`Event`], or what is made of it before.
+#[diagnostic::on_unimplemented(
+    message = "a transform can't take `{Self}`",
+    label = "has to take `Event` or `Json<T>`",
+    note = "of `Json<T>`, `T` has to implement `serde::Deserialize` and own what it holds"
+)]
+pub trait FromEvent: Sized {
+    /// Makes it of the event.
+    ///
+    /// # Errors
+    /// What becomes of an event that it can't be made of.
+    fn from_event(event: Event) -> Result<Self, Error>;
+}
+
+impl FromEvent for Event {
+    fn from_event(event: Event) -> Result<Self, Error> {
+        Ok(event)
+    }
+}
 
 impl Event {
     /// An event with this payload and made-up surroundings: the partition key `key`, the sequence

@@ -21,6 +21,10 @@
 //! `cargo build --release --target wasm32-wasip2`, and test the function as any other with
 //! `cargo test`: [`Event::new`] makes an event, and the functions of the host have stand-ins.
 //!
+//! What the macros of the `log` crate write goes to the processor's log, and so does what [`log`](fn@log) is given.
+//!
+//! Two features can be switched off, for a smaller build: `json` ([`Json`], [`Settings::read`]) and `log`.
+//!
 //! A panic, an endless loop and memory beyond the limit are no way to answer: they cost the event
 //! (it goes to the dead letters) and the instance (the next event meets a fresh one).
 //!
@@ -38,14 +42,23 @@ mod arena;
 pub mod bindings;
 mod error;
 mod event;
+#[cfg(feature = "log")]
+mod facade;
 mod host;
+#[cfg(feature = "json")]
+mod json;
 mod outcome;
 mod settings;
+#[cfg(feature = "json")]
+mod typed_settings;
 
 pub use bindings::kinesieve::transform::host::{Level, Shard};
 pub use bindings::kinesieve::transform::types::{Event, Outcome, Output};
 pub use error::{Error, OrElse};
+pub use event::FromEvent;
 pub use host::{current_shard, log};
+#[cfg(feature = "json")]
+pub use json::Json;
 pub use outcome::IntoOutcome;
 pub use settings::{SettingError, Settings};
 
@@ -61,8 +74,16 @@ fn open_arena() {
 
 /// Makes a function the transform that a component exports. There is one in a component.
 ///
-/// The function takes an [`Event`] and returns whatever is [`IntoOutcome`]: an [`Outcome`], or a
-/// `Result` of one, whose error rejects the event unless it is an [`Error::Retry`].
+/// The function takes what is [`FromEvent`], an [`Event`] or [`Json`], and returns whatever is [`IntoOutcome`]:
+///
+/// | it returns | the event |
+/// | --- | --- |
+/// | [`Outcome`] | what that says |
+/// | [`Json`] | is replaced by that one output |
+/// | `Some` of these, or `None` | `None` drops it |
+/// | `Ok` of these | what that says |
+/// | `Err` of [`Error::Retry`] | comes again |
+/// | `Err` of [`Error::Reject`], or of any error that implements [`std::error::Error`] | is dead-lettered |
 ///
 /// # Settings
 ///

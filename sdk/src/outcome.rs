@@ -60,14 +60,14 @@ impl From<String> for Output {
     }
 }
 
-/// What a transform's function may return: an [`Outcome`], or a `Result` of one.
+/// What a transform's function may return: an [`Outcome`] or what stands for one, or a `Result` of that.
 ///
 /// The rule for a `Result`: `Ok` is the outcome; `Err` is a reject, unless it is an
 /// [`Error::Retry`]. A bare `String` is no error type of its own: [`OrElse`](crate::OrElse) turns
 /// anything that can be displayed into an [`Error`].
 #[diagnostic::on_unimplemented(
     message = "a transform can't return `{Self}`",
-    label = "has to return `Outcome` or `Result<Outcome, E>`",
+    label = "has to return `Outcome`, `Json<T>`, an `Option` of these, or a `Result` of these",
     note = "`E` is `kinesieve_sdk::Error`, or any error that implements `std::error::Error`"
 )]
 pub trait IntoOutcome {
@@ -81,10 +81,17 @@ impl IntoOutcome for Outcome {
     }
 }
 
-impl<E: Into<Error>> IntoOutcome for Result<Outcome, E> {
+/// `None` drops the event.
+impl<T: IntoOutcome> IntoOutcome for Option<T> {
+    fn into_outcome(self) -> Outcome {
+        self.map_or(Outcome::Drop, IntoOutcome::into_outcome)
+    }
+}
+
+impl<T: IntoOutcome, E: Into<Error>> IntoOutcome for Result<T, E> {
     fn into_outcome(self) -> Outcome {
         match self.map_err(Into::into) {
-            Ok(outcome) => outcome,
+            Ok(outcome) => outcome.into_outcome(),
             Err(Error::Retry(why)) => Outcome::Retry(why),
             Err(Error::Reject(why)) => Outcome::Reject(why),
         }

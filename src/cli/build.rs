@@ -1,56 +1,110 @@
-//! `kinesieve build`: precompiles a transform.
+//! `kinesieve build`: builds a project's transform, and precompiles transforms.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bytesize::ByteSize;
 use clap::Args;
 
 use super::ALL_ACKNOWLEDGED;
+use super::foreign::plain;
 use super::progress::Progress;
-use crate::transform::{Manifest, Target, precompile};
+use crate::project::Project;
+use crate::settings::SettingsError;
+use crate::transform::{Description, LoadError, Manifest, Target, describe, precompile};
 
-/// Precompile a transform for the machine that will run it
+/// What a project is precompiled for if nothing is said: what Lambda has.
+const BOTH: [Target; 2] = [Target::Arm64, Target::X86_64];
+
+/// Build a transform, and precompile it for the machine that will run it
+///
+/// A folder is built with the commands that its kinesieve.json names, those of its own language; the component is
+/// checked against the contract, and then precompiled. A component (.wasm) is precompiled as it is.
 ///
 /// Compiling takes from a tenth of a second (Rust) to ten seconds (JavaScript, Python), a precompiled
 /// transform loads in a millisecond or so. The result fits the machine and this version of kinesieve,
 /// and nothing else. A manifest with its digest is written beside it (FILE.json): the function runs
 /// the one only with the other, so keep them together.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  kinesieve build transform.wasm --target arm64 --output transform.cwasm")]
+#[command(after_help = "\
+Examples:
+  kinesieve build
+  kinesieve build masker --target arm64
+  kinesieve build transform.wasm --target arm64 --output transform.cwasm")]
 pub(super) struct BuildArguments {
-    /// The component (.wasm)
-    #[arg(value_name = "COMPONENT")]
-    component: PathBuf,
+    /// The folder of a project (with kinesieve.json), or a component (.wasm)
+    #[arg(value_name = "DIR|COMPONENT", default_value = ".")]
+    place: PathBuf,
 
-    /// The machine that will run it: arm64 or x86_64 as in Lambda, or host for the one at hand
-    #[arg(long, value_name = "TARGET")]
-    target: Target,
+    /// The machines that will run it, separated by commas: arm64 or x86_64 as in Lambda, or host for the one at hand
+    /// [default for a folder: arm64,x86_64]
+    #[arg(long = "target", value_name = "TARGET", value_delimiter = ',')]
+    targets: Vec<Target>,
 
-    /// Where to write it [default: COMPONENT with the ending .TARGET.cwasm]
+    /// Where to write it, for one target [default: the component with the ending .TARGET.cwasm]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
 
 pub(super) fn build(arguments: &BuildArguments) -> anyhow::Result<u8> {
-    let output = arguments
-        .output
-        .clone()
-        .unwrap_or_else(|| arguments.component.with_extension(format!("{}.cwasm", arguments.target)));
-    let waiting = Progress::waiting_for(format!("compiling {}", arguments.component.display()));
-    let built = precompile(&arguments.component, arguments.target, &output);
+    let is_project = arguments.place.is_dir();
+    let targets = match (arguments.targets.as_slice(), is_project) {
+        ([], true) => &BOTH,
+        ([], false) => {
+            return Err(contradiction("a component needs --target: arm64, x86_64 or host"));
+        }
+        (targets, _) => targets,
+    };
+    if arguments.output.is_some() && targets.len() > 1 {
+        return Err(contradiction("--output names one file, and there are several targets: give one --target"));
+    }
+    let component = if is_project { Project::open(&arguments.place)?.build()? } else { arguments.place.clone() };
+    if is_project {
+        print(&checked(&component)?);
+    }
+    for target in targets {
+        let output = arguments.output.clone().unwrap_or_else(|| component.with_extension(format!("{target}.cwasm")));
+        print(&precompiled(&component, *target, &output)?);
+    }
+    Ok(ALL_ACKNOWLEDGED)
+}
+
+fn contradiction(message: &str) -> anyhow::Error {
+    SettingsError::Contradiction(message.to_owned()).into()
+}
+
+/// What the component is that the project's commands made.
+fn checked(component: &Path) -> Result<String, LoadError> {
+    let Description::Component(description) = describe(component)? else {
+        // Nobody's tools make these; if they do, precompiling says what is wrong.
+        return Ok(String::new());
+    };
+    // What does not fit is refused with its reason when it is precompiled.
+    let imports: Vec<String> = description.imports.iter().map(|import| plain(&import.name)).collect();
+    let imports = if imports.is_empty() { "nothing".to_owned() } else { imports.join(", ") };
+    Ok(format!("{}: {}, imports {imports}\n", component.display(), size(description.bytes)))
+}
+
+fn precompiled(component: &Path, target: Target, output: &Path) -> anyhow::Result<String> {
+    let waiting = Progress::waiting_for(format!("compiling {} for {target}", component.display()));
+    let built = precompile(component, target, output);
     waiting.finish();
     let built = built?;
-    let size = |bytes: usize| ByteSize::b(bytes as u64).display().iec();
-    let report = format!(
+    Ok(format!(
         "{} for {}: {}, from {} of WebAssembly\n{}: its manifest; keep the two together\n",
         output.display(),
         built.manifest.target,
         size(built.precompiled_bytes),
         size(built.source_bytes),
-        Manifest::path_of(&output).display(),
-    );
-    // A reader that is gone changes nothing about what was built.
-    let _ = io::stdout().write_all(report.as_bytes());
-    Ok(ALL_ACKNOWLEDGED)
+        Manifest::path_of(output).display(),
+    ))
+}
+
+fn size(bytes: usize) -> impl std::fmt::Display {
+    ByteSize::b(bytes as u64).display().iec()
+}
+
+/// A reader that is gone changes nothing about what was built.
+fn print(text: &str) {
+    let _ = io::stdout().write_all(text.as_bytes());
 }

@@ -4,13 +4,19 @@
 mod build;
 mod doctor;
 mod foreign;
+#[cfg(feature = "compiler")]
+mod inspect;
 mod interrupt;
+#[cfg(feature = "compiler")]
+mod new;
 mod progress;
 mod put;
 mod redrive;
 mod run;
 mod status;
 mod summary;
+#[cfg(feature = "compiler")]
+mod test;
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -42,6 +48,12 @@ enum Command {
     Doctor(Box<doctor::DoctorArguments>),
     #[cfg(feature = "compiler")]
     Build(build::BuildArguments),
+    #[cfg(feature = "compiler")]
+    New(new::NewArguments),
+    #[cfg(feature = "compiler")]
+    Test(test::TestArguments),
+    #[cfg(feature = "compiler")]
+    Inspect(inspect::InspectArguments),
 }
 
 /// Reads the arguments, does what they say, and answers with the exit code.
@@ -58,6 +70,12 @@ pub fn main() -> ExitCode {
         Command::Doctor(arguments) => doctor::doctor(&arguments),
         #[cfg(feature = "compiler")]
         Command::Build(arguments) => build::build(&arguments),
+        #[cfg(feature = "compiler")]
+        Command::New(arguments) => new::new(&arguments),
+        #[cfg(feature = "compiler")]
+        Command::Test(arguments) => test::test(&arguments),
+        #[cfg(feature = "compiler")]
+        Command::Inspect(arguments) => inspect::inspect(&arguments),
     };
     match outcome {
         Ok(code) => code.into(),

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use super::outputs::{Outputs, before, within};
 use crate::event::{Batch, Event};
 use crate::sink::{Answer, Delivery, HandOver, Output, Sink};
-use crate::transform::Emission;
+use crate::transform::Emissions;
 
 /// All lanes of a batch.
 pub(super) struct Lanes<'a> {
@@ -39,7 +39,8 @@ struct Parcel {
 
 enum Body {
     AsItCame,
-    Emitted(Emission),
+    /// With the ordinal of the parcel.
+    Emitted(Emissions),
 }
 
 /// Which lanes are to be emptied.
@@ -87,11 +88,11 @@ impl<'a> Lanes<'a> {
     }
 
     /// What the transform gave for an event. All of it leads somewhere.
-    pub(super) fn emit(&mut self, index: usize, emissions: Vec<Emission>) {
-        for (ordinal, emission) in (0..).zip(emissions) {
+    pub(super) fn emit(&mut self, index: usize, emissions: &Emissions) {
+        for (ordinal, emission) in (0..).zip(emissions.iter()) {
             let bytes = emission.data.len();
-            if let Some(lane) = self.lane(emission.route.as_deref()) {
-                lane.push(Parcel { index, ordinal, body: Body::Emitted(emission) }, bytes);
+            if let Some(lane) = self.lane(emission.route) {
+                lane.push(Parcel { index, ordinal, body: Body::Emitted(emissions.clone()) }, bytes);
             }
         }
         self.lanes.iter_mut().for_each(Lane::end_event);
@@ -199,11 +200,14 @@ fn output<'o>(batch: &'o Batch, parcel: &'o Parcel) -> Output<'o> {
     let as_it_came = Output { ordinal: parcel.ordinal, ..Output::as_it_came(batch.shard(), event) };
     match &parcel.body {
         Body::AsItCame => as_it_came,
-        Body::Emitted(emission) => Output {
-            data: &emission.data,
-            partition_key: emission.partition_key.as_deref().unwrap_or(event.partition_key),
-            route: emission.route.as_deref(),
-            ..as_it_came
-        },
+        Body::Emitted(emissions) => {
+            let emission = emissions.get(parcel.ordinal as usize);
+            Output {
+                data: emission.data,
+                partition_key: emission.partition_key.unwrap_or(event.partition_key),
+                route: emission.route,
+                ..as_it_came
+            }
+        }
     }
 }

@@ -9,7 +9,7 @@ use super::report::{Cause, Counts, Effort, Failure, Fate, Report, Stop, Taken, T
 use crate::dead_letter::{DeadLetter, DeadLetters, Kind};
 use crate::event::{Batch, Event, Flaw, Payload};
 use crate::sink::Delivery;
-use crate::transform::{Chunk, Emission, FaultKind, Verdict};
+use crate::transform::{Chunk, Emissions, FaultKind, Verdict};
 
 /// One batch on its way to being acknowledged.
 pub(super) struct Settlement<'a> {
@@ -34,7 +34,7 @@ enum Ruling {
     /// There was nothing to deliver.
     Empty,
     /// These are delivered.
-    Emitted(Vec<Emission>),
+    Emitted(Emissions),
     /// It failed for good.
     Failed(Kind, String),
     /// It, and all behind it, come again.
@@ -147,7 +147,7 @@ impl<'a> Settlement<'a> {
             Ruling::Emitted(emissions) => {
                 let bytes = emissions.iter().map(|emission| emission.data.len() as u64).sum();
                 let outputs = emissions.len() as u64;
-                self.lanes.emit(index, emissions);
+                self.lanes.emit(index, &emissions);
                 Tally { fate: Fate::Emitted, outputs, bytes }
             }
             Ruling::Failed(kind, reason) => {
@@ -164,14 +164,16 @@ impl<'a> Settlement<'a> {
             Verdict::Keep => Ruling::Kept,
             Verdict::Drop => Ruling::Dropped,
             Verdict::Emit(emissions) => {
-                let routes = emissions.iter().filter_map(|emission| emission.route.as_deref());
-                match routes.into_iter().find(|route| !self.lanes.leads(route)) {
+                let mut routes = emissions.iter().filter_map(|emission| emission.route);
+                let unknown = routes.find(|route| !self.lanes.leads(route)).map(|route| excerpt(route).to_owned());
+                drop(routes);
+                match unknown {
                     None => Ruling::Emitted(emissions),
                     Some(route) => Ruling::Failed(
                         Kind::Undeliverable,
                         format!(
                             "the transform names the route {:?}, which is not configured: set KINESIEVE_ROUTE_<NAME>",
-                            excerpt(route)
+                            route
                         ),
                     ),
                 }

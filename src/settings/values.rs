@@ -313,7 +313,7 @@ pub(super) fn log_level(text: &str) -> Result<LevelFilter, String> {
 }
 
 /// `key=value` separated by commas, or a JSON object. No message quotes a value.
-pub(super) fn transform_settings(text: &str) -> Result<Vec<(String, String)>, String> {
+pub fn transform_settings(text: &str) -> Result<Vec<(String, String)>, String> {
     let settings = if text.trim_start().starts_with('{') { from_json(text)? } else { from_pairs(text)? };
     for (index, (key, _)) in settings.iter().enumerate() {
         if settings[..index].iter().any(|(earlier, _)| earlier == key) {

@@ -266,8 +266,14 @@ impl Kind {
 
 #[cfg(feature = "compiler")]
 pub(super) fn invalid(path: &Path, error: &wasmtime::Error) -> LoadError {
+    invalid_bytes(path, &format_args!("{error:#}"))
+}
+
+/// The same by what is wrong with it.
+#[cfg(feature = "compiler")]
+pub(super) fn invalid_bytes(path: &Path, error: &dyn std::fmt::Display) -> LoadError {
     // The compiler says some things on several lines.
-    let lines: Vec<String> = format!("{error:#}").lines().map(|line| line.trim().to_owned()).collect();
+    let lines: Vec<String> = error.to_string().lines().map(|line| line.trim().to_owned()).collect();
     let mut reason = lines.join(" ");
     if reason.contains("async") {
         reason.push_str(". Asynchronous components are not taken: build a synchronous one (componentize-qjs: --sync)");

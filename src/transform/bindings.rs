@@ -1,7 +1,5 @@
 //! The contract's types and functions, generated from `wit/transform.wit`.
 
-#![expect(missing_docs, reason = "generated; the contract itself is the documentation")]
-
 wasmtime::component::bindgen!({
     path: "wit",
     world: "record-transform",
@@ -9,4 +7,4 @@ wasmtime::component::bindgen!({
     ownership: Borrowing { duplicate_if_necessary: true },
 });
 
-pub use self::kinesieve::transform::types::Output as Emission;
+pub use self::kinesieve::transform::types::Output;

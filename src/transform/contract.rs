@@ -1,11 +1,17 @@
 //! Whether a component implements the contract, told from what it imports and exports, and if not,
 //! what to do about it.
 
+use std::cmp::Ordering;
+use std::fmt;
+
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
 /// The interface that a transform exports.
 const TRANSFORM: &str = "kinesieve:transform/transform@0.1.0";
+
+/// What that interface starts with in each version of the contract.
+const ANY_VERSION: &str = "kinesieve:transform/transform@";
 
 /// Interfaces that a transform may import: the contract's own, and those of WASI 0.2 that the
 /// processor answers, mostly with a refusal.
@@ -24,12 +30,12 @@ const GRANTED: [&str; 8] = [
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ContractError {
     /// It implements the contract in another version.
-    #[error(
-        "it implements {found}, this build runs {TRANSFORM}: build it against the wit/transform.wit of this version"
-    )]
+    #[error("it implements {found}, {age} contract than this build runs, {TRANSFORM}: {}", age.remedy())]
     OtherVersion {
         /// The interface that it exports.
         found: String,
+        /// How its version compares to ours.
+        age: Age,
     },
     /// It does not implement the contract at all.
     #[error(
@@ -41,108 +47,232 @@ pub enum ContractError {
         found: String,
     },
     /// It wants something that transforms do not get.
-    #[error("it imports {import}, which transforms are not given{remedy}")]
+    #[error("it imports {imports}, which transforms are not given{remedies}")]
     NotGranted {
-        /// The interface that it imports.
-        import: String,
+        /// The interfaces that it imports, separated by commas.
+        imports: String,
         /// What to change in its build, where that is known.
-        remedy: &'static str,
+        remedies: String,
     },
+}
+
+/// How the version of a contract compares to the one that this build runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Age {
+    /// It is of an earlier release.
+    Older,
+    /// It is of a later release.
+    Newer,
+    /// It is no version at all.
+    Unknown,
+}
+
+impl Age {
+    fn of(interface: &str) -> Self {
+        let version = |name: &str| {
+            let mut parts = name.rsplit_once('@')?.1.splitn(3, '.').map(|part| part.parse::<u64>().ok());
+            Some((parts.next()??, parts.next()??, parts.next()??))
+        };
+        match version(interface).map(|found| Some(found).cmp(&version(TRANSFORM))) {
+            Some(Ordering::Less) => Age::Older,
+            Some(Ordering::Greater) => Age::Newer,
+            Some(Ordering::Equal) | None => Age::Unknown,
+        }
+    }
+
+    fn remedy(self) -> &'static str {
+        match self {
+            Age::Newer => "run it with a newer kinesieve, or build it against the wit/transform.wit of this version",
+            Age::Older | Age::Unknown => "build it against the wit/transform.wit of this version",
+        }
+    }
+}
+
+impl fmt::Display for Age {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Age::Older => "an older",
+            Age::Newer => "a newer",
+            Age::Unknown => "another",
+        })
+    }
+}
+
+/// What a component asks for and offers: the names of interfaces and functions.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Surface {
+    pub(super) imports: Vec<String>,
+    pub(super) exports: Vec<String>,
+}
+
+impl Surface {
+    /// Of a component that is compiled.
+    pub(super) fn of(engine: &Engine, component: &Component) -> Self {
+        let component_type = component.component_type();
+        Self {
+            imports: component_type.imports(engine).map(|(name, _)| name.to_owned()).collect(),
+            exports: component_type.exports(engine).map(|(name, _)| name.to_owned()).collect(),
+        }
+    }
+
+    /// Of a component's bytes, without compiling it; none where they are no component.
+    #[cfg(feature = "compiler")]
+    pub(super) fn of_binary(component: &[u8]) -> Option<Self> {
+        use wasmparser::{Parser, Payload};
+
+        let mut surface = Self::default();
+        let mut depth = 0_usize;
+        for payload in Parser::new(0).parse_all(component) {
+            match payload.ok()? {
+                // Components and modules inside this one have imports and exports of their own.
+                Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+                Payload::End(_) => depth = depth.saturating_sub(1),
+                Payload::ComponentImportSection(section) if depth == 0 => {
+                    surface.imports.extend(section.into_iter().flatten().map(|import| import.name.name.to_owned()));
+                }
+                Payload::ComponentExportSection(section) if depth == 0 => {
+                    surface.exports.extend(section.into_iter().flatten().map(|export| export.name.name.to_owned()));
+                }
+                _ => {}
+            }
+        }
+        Some(surface)
+    }
+
+    /// Whether this is a transform that this build can run.
+    pub(super) fn check(&self) -> Result<(), ContractError> {
+        self.check_exports()?;
+        self.check_imports()
+    }
+
+    /// The version of the contract that it implements.
+    #[cfg(feature = "compiler")]
+    pub(super) fn contract_version(&self) -> Option<&str> {
+        let exported = self.exports.iter().find(|name| name.starts_with(ANY_VERSION))?;
+        Some(exported.split_once('@')?.1)
+    }
+
+    fn check_exports(&self) -> Result<(), ContractError> {
+        if self.exports.iter().any(|name| name == TRANSFORM) {
+            return Ok(());
+        }
+        if let Some(found) = self.exports.iter().find(|name| name.starts_with(ANY_VERSION)) {
+            return Err(ContractError::OtherVersion { found: found.clone(), age: Age::of(found) });
+        }
+        let found = if self.exports.is_empty() { "nothing".to_owned() } else { self.exports.join(", ") };
+        Err(ContractError::NotATransform { found })
+    }
+
+    fn check_imports(&self) -> Result<(), ContractError> {
+        let refused: Vec<&str> = self.imports.iter().map(String::as_str).filter(|import| !is_granted(import)).collect();
+        if refused.is_empty() {
+            return Ok(());
+        }
+        let mut remedies = String::new();
+        for remedy in refused.iter().filter_map(|import| remedy(import)) {
+            if !remedies.contains(remedy) {
+                remedies.push_str(if remedies.is_empty() { ": " } else { ". " });
+                remedies.push_str(remedy);
+            }
+        }
+        Err(ContractError::NotGranted { imports: refused.join(", "), remedies })
+    }
 }
 
 /// Checks what a component imports and exports.
 pub(super) fn check(engine: &Engine, component: &Component) -> Result<(), ContractError> {
-    let component_type = component.component_type();
-    let exports: Vec<&str> = component_type.exports(engine).map(|(name, _)| name).collect();
-    check_exports(&exports)?;
-    component_type.imports(engine).try_for_each(|(import, _)| check_import(import))
+    Surface::of(engine, component).check()
 }
 
 /// Checks the same from a component's bytes, without compiling it. Bytes that are no component pass:
 /// what is wrong with those, the compiler says better.
 #[cfg(feature = "compiler")]
 pub(super) fn check_binary(component: &[u8]) -> Result<(), ContractError> {
-    use wasmparser::{Parser, Payload};
-
-    let (mut exports, mut imports) = (Vec::new(), Vec::new());
-    let mut depth = 0_usize;
-    for payload in Parser::new(0).parse_all(component) {
-        let Ok(payload) = payload else { return Ok(()) };
-        match payload {
-            // Components and modules inside this one have imports and exports of their own.
-            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
-            Payload::End(_) => depth = depth.saturating_sub(1),
-            Payload::ComponentImportSection(section) if depth == 0 => {
-                imports.extend(section.into_iter().flatten().map(|import| import.name.name));
-            }
-            Payload::ComponentExportSection(section) if depth == 0 => {
-                exports.extend(section.into_iter().flatten().map(|export| export.name.name));
-            }
-            _ => {}
-        }
-    }
-    check_exports(&exports)?;
-    imports.into_iter().try_for_each(check_import)
+    Surface::of_binary(component).map_or(Ok(()), |surface| surface.check())
 }
 
-fn check_exports(exports: &[&str]) -> Result<(), ContractError> {
-    if exports.contains(&TRANSFORM) {
-        return Ok(());
-    }
-    if let Some(found) = exports.iter().find(|name| name.starts_with("kinesieve:transform/transform")) {
-        return Err(ContractError::OtherVersion { found: (*found).to_owned() });
-    }
-    let found = if exports.is_empty() { "nothing".to_owned() } else { exports.join(", ") };
-    Err(ContractError::NotATransform { found })
+/// Whether transforms are given this import.
+pub(super) fn is_granted(import: &str) -> bool {
+    GRANTED.iter().any(|prefix| import.starts_with(prefix)) && !is_wasi_of_another_release(import)
 }
 
-fn check_import(import: &str) -> Result<(), ContractError> {
-    let is_wasi_of_another_release = import.starts_with("wasi:") && !import.contains("@0.2.");
-    let granted = GRANTED.iter().any(|prefix| import.starts_with(prefix)) && !is_wasi_of_another_release;
-    if granted {
-        return Ok(());
-    }
-    let remedy = if import.starts_with("wasi:http/") {
-        ": there is no network. With componentize-js, build with the features http and fetch-event disabled"
-    } else if is_wasi_of_another_release {
-        ": it was built for another release of WASI than 0.2. Use a toolchain that targets WASI 0.2 \
-         (wasm32-wasip2 in Rust)"
+fn is_wasi_of_another_release(import: &str) -> bool {
+    import.starts_with("wasi:") && !import.contains("@0.2.")
+}
+
+/// What pulls an import in that is not granted, and how to build without it.
+pub(super) fn remedy(import: &str) -> Option<&'static str> {
+    if import.starts_with("wasi:http/") {
+        Some("there is no network. With componentize-js, build with the features http and fetch-event disabled")
+    } else if is_wasi_of_another_release(import) {
+        Some(
+            "it was built for another release of WASI than 0.2. Use a toolchain that targets WASI 0.2 \
+             (wasm32-wasip2 in Rust; --sync with componentize-qjs)",
+        )
     } else if import.starts_with("kinesieve:") {
-        ": build it against the wit/transform.wit of this version"
+        Some("build it against the wit/transform.wit of this version")
+    } else if import.starts_with("wasi:") {
+        Some(
+            "of WASI there are cli, clocks, filesystem, io, random and sockets. Build for the world record-transform \
+             alone, without the interfaces of another platform's SDK",
+        )
     } else {
-        ""
-    };
-    Err(ContractError::NotGranted { import: import.to_owned(), remedy })
+        None
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn importing(imports: &[&str]) -> Result<(), String> {
+        let imports = imports.iter().map(|&name| name.to_owned()).collect();
+        let surface = Surface { imports, exports: vec![TRANSFORM.to_owned()] };
+        surface.check().map_err(|error| error.to_string())
+    }
+
+    fn exporting(exports: &[&str]) -> Result<(), String> {
+        let exports = exports.iter().map(|&name| name.to_owned()).collect();
+        Surface { imports: Vec::new(), exports }.check().map_err(|error| error.to_string())
+    }
+
     #[test]
     fn wasi_is_granted_in_its_second_release_only() {
-        assert_eq!(check_import("wasi:cli/environment@0.2.6"), Ok(()));
-        assert_eq!(check_import("wasi:clocks/monotonic-clock@0.2.0"), Ok(()));
-        let error = check_import("wasi:clocks/monotonic-clock@0.3.0").expect_err("another release").to_string();
+        assert_eq!(importing(&["wasi:cli/environment@0.2.6", "wasi:clocks/monotonic-clock@0.2.0"]), Ok(()));
+        let error = importing(&["wasi:clocks/monotonic-clock@0.3.0"]).expect_err("another release");
         assert!(error.contains("wasm32-wasip2"), "{error}");
     }
 
     #[test]
     fn a_refused_import_comes_with_its_remedy() {
-        let http = check_import("wasi:http/types@0.2.3").expect_err("refused").to_string();
+        let http = importing(&["wasi:http/types@0.2.3"]).expect_err("refused");
         assert!(http.contains("wasi:http/types@0.2.3") && http.contains("fetch-event disabled"), "{http}");
-        let own = check_import("kinesieve:transform/host@0.2.0").expect_err("refused").to_string();
+        let own = importing(&["kinesieve:transform/host@0.2.0"]).expect_err("refused");
         assert!(own.contains("wit/transform.wit"), "{own}");
-        let foreign = check_import("acme:secrets/vault").expect_err("refused").to_string();
+        let foreign = importing(&["acme:secrets/vault"]).expect_err("refused");
         assert_eq!(foreign, "it imports acme:secrets/vault, which transforms are not given");
+        let store = importing(&["wasi:keyvalue/store@0.2.0-draft"]).expect_err("refused");
+        assert!(store.contains("another platform's SDK"), "{store}");
+    }
+
+    #[test]
+    fn all_refused_imports_are_named_at_once_and_each_remedy_once() {
+        let error = importing(&["wasi:http/types@0.2.3", "acme:x/y", "wasi:io/poll@0.2.6", "wasi:http/handler@0.2.3"])
+            .expect_err("refused");
+        assert!(error.starts_with("it imports wasi:http/types@0.2.3, acme:x/y, wasi:http/handler@0.2.3, which"));
+        assert_eq!(error.matches("fetch-event").count(), 1, "{error}");
     }
 
     #[test]
     fn an_export_is_told_from_another_version_of_it() {
-        assert_eq!(check_exports(&["acme:x/y", TRANSFORM]), Ok(()));
-        let newer = check_exports(&["kinesieve:transform/transform@0.9.0"]).expect_err("newer").to_string();
-        assert!(newer.contains("@0.9.0") && newer.contains("@0.1.0"), "{newer}");
-        let none = check_exports(&[]).expect_err("nothing").to_string();
+        assert_eq!(exporting(&["acme:x/y", TRANSFORM]), Ok(()));
+        let newer = exporting(&["kinesieve:transform/transform@0.10.0"]).expect_err("newer");
+        assert!(newer.contains("@0.10.0, a newer contract") && newer.contains("a newer kinesieve"), "{newer}");
+        let older = exporting(&["kinesieve:transform/transform@0.0.9"]).expect_err("older");
+        assert!(older.contains("an older contract") && !older.contains("newer"), "{older}");
+        let odd = exporting(&["kinesieve:transform/transform@x"]).expect_err("no version");
+        assert!(odd.contains("another contract"), "{odd}");
+        let none = exporting(&[]).expect_err("nothing");
         assert!(none.contains("it exports nothing"), "{none}");
     }
 }

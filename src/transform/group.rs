@@ -1,9 +1,12 @@
 //! Verdicts that are handed over together.
 
+use std::ops::Range;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Verdict;
-use super::bindings::Emission;
+use super::bindings::Output;
+use super::emissions::{Emissions, Shelf};
 use super::guest::Grouping;
 use super::memory::Room;
 
@@ -11,15 +14,41 @@ use super::memory::Room;
 /// on their way while the guest works on later events. A group is full at so many events ...
 const EVENTS: usize = 512;
 /// ... or so many bytes of outputs ...
-pub(super) const BYTES: usize = 1 << 20;
+const BYTES: usize = 1 << 20;
 /// ... or, if it is wanted promptly, when its first event is so old.
 const AGE: Duration = Duration::from_millis(100);
+
+/// What a call gave.
+#[derive(Debug)]
+pub(super) enum Given {
+    /// Outputs, as they came from the engine.
+    Outputs(Vec<Output>),
+    /// Any other verdict.
+    Other(Verdict),
+}
+
+impl From<Verdict> for Given {
+    fn from(verdict: Verdict) -> Self {
+        Given::Other(verdict)
+    }
+}
+
+/// A verdict while its group is filled, and on its way.
+#[derive(Debug)]
+pub(super) enum Entry {
+    /// These of the group's outputs.
+    Outputs(Range<usize>),
+    /// Any other verdict.
+    Other(Verdict),
+}
 
 /// Verdicts of one guest, in the order of its events, that were not handed over yet.
 #[derive(Debug)]
 pub(super) struct Group {
-    pub(super) verdicts: Vec<Verdict>,
-    pub(super) bytes: usize,
+    entries: Vec<Entry>,
+    shelf: Shelf,
+    /// What the entries take of memory, their outputs left out.
+    bytes: usize,
     pub(super) since: Instant,
     pub(super) waited: Duration,
 }
@@ -27,26 +56,58 @@ pub(super) struct Group {
 /// Verdicts of one guest that were handed over.
 #[derive(Debug)]
 pub(super) struct HandedOver {
-    pub(super) verdicts: Vec<Verdict>,
+    pub(super) entries: Vec<Entry>,
+    pub(super) shelf: Arc<Shelf>,
     /// Time that went into them on the guest's thread: not what it waited for.
     pub(super) busy: Duration,
     /// Their share of what may be in memory.
     pub(super) room: Room,
 }
 
+impl Entry {
+    /// The verdict, of a group with these outputs.
+    pub(super) fn into_verdict(self, shelf: &Arc<Shelf>) -> Verdict {
+        match self {
+            Entry::Outputs(outputs) => Verdict::Emit(Emissions::new(shelf, outputs)),
+            Entry::Other(verdict) => verdict,
+        }
+    }
+}
+
 impl Group {
     pub(super) fn new(now: Instant) -> Self {
-        Self { verdicts: Vec::new(), bytes: 0, since: now, waited: Duration::ZERO }
+        Self { entries: Vec::new(), shelf: Shelf::default(), bytes: 0, since: now, waited: Duration::ZERO }
     }
 
-    pub(super) fn push(&mut self, verdict: Verdict) {
-        self.bytes += size(&verdict);
-        self.verdicts.push(verdict);
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub(super) fn push(&mut self, given: Given) {
+        let entry = match given {
+            Given::Outputs(outputs) => Entry::Outputs(self.shelf.put(&outputs)),
+            Given::Other(verdict) => {
+                self.bytes += size_of_text(&verdict);
+                Entry::Other(verdict)
+            }
+        };
+        self.bytes += size_of::<Entry>();
+        self.entries.push(entry);
+    }
+
+    /// What it takes of memory.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes + self.shelf.bytes()
     }
 
     pub(super) fn is_full(&self, now: Instant, grouping: Grouping) -> bool {
-        is_full(self.verdicts.len(), self.bytes)
+        is_full(self.entries.len(), self.bytes())
             || (grouping == Grouping::Promptly && now.saturating_duration_since(self.since) >= AGE)
+    }
+
+    /// Ends it: this much of the memory is its share.
+    pub(super) fn hand_over(self, busy: Duration, room: Room) -> HandedOver {
+        HandedOver { entries: self.entries, shelf: Arc::new(self.shelf), busy, room }
     }
 }
 
@@ -57,17 +118,17 @@ pub(super) fn is_full(events: usize, bytes: usize) -> bool {
 
 /// What a verdict takes of memory.
 pub(super) fn size(verdict: &Verdict) -> usize {
-    let content = match verdict {
-        Verdict::Emit(outputs) => outputs.iter().map(size_of_output).sum(),
-        Verdict::Retry(reason) | Verdict::Reject(reason) | Verdict::Unavailable(reason) => reason.len(),
-        Verdict::Fault(fault) => fault.reason.len(),
-        Verdict::Keep | Verdict::Drop | Verdict::Undecodable | Verdict::Interrupted => 0,
+    let outputs = match verdict {
+        Verdict::Emit(emissions) => emissions.bytes(),
+        _ => size_of_text(verdict),
     };
-    content + size_of::<Verdict>()
+    outputs + size_of::<Verdict>()
 }
 
-/// Many empty outputs are not nothing.
-fn size_of_output(output: &Emission) -> usize {
-    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-    size_of::<Emission>() + output.data.len() + text(&output.partition_key) + text(&output.route)
+fn size_of_text(verdict: &Verdict) -> usize {
+    match verdict {
+        Verdict::Retry(reason) | Verdict::Reject(reason) | Verdict::Unavailable(reason) => reason.len(),
+        Verdict::Fault(fault) => fault.reason.len(),
+        Verdict::Emit(_) | Verdict::Keep | Verdict::Drop | Verdict::Undecodable | Verdict::Interrupted => 0,
+    }
 }

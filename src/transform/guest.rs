@@ -37,7 +37,7 @@ pub trait Conductor: Send {
     /// How long to wait before this event may begin.
     fn wait_before(&mut self, event: Event<'_>, now: Instant) -> Duration;
 
-    /// Whether the rest of the batch is of no use after this verdict.
+    /// Whether the rest of the batch is of no use after this verdict. It is not asked of outputs.
     fn is_last(&self, event: Event<'_>, verdict: &Verdict) -> bool;
 }
 

@@ -11,6 +11,7 @@ use wasmtime_wasi::I32Exit;
 use super::bindings::kinesieve::transform::types::{Event as EventParam, Outcome};
 use super::bindings::{RecordTransform, RecordTransformPre};
 use super::engine::ticks;
+use super::group::Given;
 use super::host::HostState;
 use super::limits::{HANDED_OVER, Limits, START_TIME};
 use super::log::Written;
@@ -59,9 +60,9 @@ pub(super) struct Instance {
     bindings: RecordTransform,
 }
 
-/// The outcome of one call: the verdict, and the instance if it can go on.
+/// The outcome of one call: what it gave, and the instance if it can go on.
 pub(super) struct Called {
-    pub(super) verdict: Verdict,
+    pub(super) given: Given,
     pub(super) survivor: Option<Box<Instance>>,
     pub(super) written: Written,
 }
@@ -104,12 +105,12 @@ impl Instance {
         };
         let outcome = self.bindings.kinesieve_transform_transform().call_process(&mut self.store, param);
         let written = self.store.data().log.take();
-        let verdict = match outcome {
-            Ok(Outcome::Keep) => Verdict::Keep,
-            Ok(Outcome::Drop) => Verdict::Drop,
-            Ok(Outcome::Emit(outputs)) => Verdict::Emit(outputs),
-            Ok(Outcome::Retry(reason)) => Verdict::Retry(bounded(reason)),
-            Ok(Outcome::Reject(reason)) => Verdict::Reject(bounded(reason)),
+        let given = match outcome {
+            Ok(Outcome::Keep) => Verdict::Keep.into(),
+            Ok(Outcome::Drop) => Verdict::Drop.into(),
+            Ok(Outcome::Emit(outputs)) => Given::Outputs(outputs),
+            Ok(Outcome::Retry(reason)) => Verdict::Retry(bounded(reason)).into(),
+            Ok(Outcome::Reject(reason)) => Verdict::Reject(bounded(reason)).into(),
             Err(error) => {
                 let verdict = if is_cut_short && is_interrupt(&error) {
                     Verdict::Interrupted
@@ -117,10 +118,10 @@ impl Instance {
                     let time = format!("{:?} (KINESIEVE_EVENT_TIMEOUT)", limits.event_time);
                     Verdict::Fault(fault_of(&error, self.store.data(), limits, &time, &written))
                 };
-                return Called { verdict, survivor: None, written };
+                return Called { given: verdict.into(), survivor: None, written };
             }
         };
-        Called { verdict, survivor: Some(self), written }
+        Called { given, survivor: Some(self), written }
     }
 
     /// Lets go of the batch, so that its memory is not held until the next one comes.

@@ -10,10 +10,13 @@ mod bindings;
 #[cfg(feature = "compiler")]
 mod compile;
 mod contract;
+mod emissions;
 mod engine;
 mod group;
 mod guest;
 mod host;
+#[cfg(feature = "compiler")]
+mod inspect;
 mod instance;
 mod limits;
 mod log;
@@ -25,12 +28,14 @@ mod shares;
 mod worker;
 
 pub use artifact::{LoadError, Transform, check_precompiled};
-pub use bindings::Emission;
 #[cfg(feature = "compiler")]
 pub use compile::{BuildError, Built, precompile};
-pub use contract::ContractError;
+pub use contract::{Age, ContractError};
+pub use emissions::{Emission, Emissions};
 pub use engine::Target;
 pub use guest::{Conductor, Grouping, Guest, Job, UpToRetry};
+#[cfg(feature = "compiler")]
+pub use inspect::{ComponentDescription, Description, ImportDescription, Metadata, PrecompiledDescription, describe};
 pub use instance::StartError;
 pub use limits::Limits;
 pub use manifest::Manifest;
@@ -45,7 +50,7 @@ pub enum Verdict {
     /// The transform filtered the event out.
     Drop,
     /// Deliver these instead, in this order.
-    Emit(Vec<Emission>),
+    Emit(Emissions),
     /// The transform wants the event, and all that follow, to come again.
     Retry(String),
     /// The transform says that the event can never be processed.

@@ -8,7 +8,8 @@ use std::vec;
 use tokio::sync::mpsc;
 
 use super::Verdict;
-use super::group::{HandedOver, is_full, size};
+use super::emissions::Shelf;
+use super::group::{Entry, HandedOver, is_full, size};
 use super::guest::Grouping;
 use super::memory::Room;
 use super::shares::Shares;
@@ -47,8 +48,9 @@ pub struct Run {
 struct Lane {
     groups: mpsc::UnboundedReceiver<HandedOver>,
     /// What is left of the group in hand, ...
-    verdicts: vec::IntoIter<Verdict>,
+    entries: vec::IntoIter<Entry>,
     /// ... and what belongs to all of it.
+    shelf: Arc<Shelf>,
     busy: Duration,
     room: Option<Room>,
 }
@@ -64,7 +66,8 @@ enum Ready {
 
 impl Lane {
     fn put(&mut self, group: HandedOver) {
-        self.verdicts = group.verdicts.into_iter();
+        self.entries = group.entries.into_iter();
+        self.shelf = group.shelf;
         self.busy = group.busy;
         self.room = Some(group.room);
     }
@@ -79,7 +82,13 @@ impl Run {
         cancelled: Arc<AtomicBool>,
         (first, end): (usize, usize),
     ) -> Self {
-        let lane = |groups| Lane { groups, verdicts: Vec::new().into_iter(), busy: Duration::ZERO, room: None };
+        let lane = |groups| Lane {
+            groups,
+            entries: Vec::new().into_iter(),
+            shelf: Arc::default(),
+            busy: Duration::ZERO,
+            room: None,
+        };
         Self {
             lanes: lanes.into_iter().map(lane).collect(),
             shares,
@@ -119,7 +128,7 @@ impl Run {
         while self.next < self.end {
             let number = self.shares.guest_of(self.next);
             let lane = &mut self.lanes[number];
-            if lane.verdicts.len() == 0 {
+            if lane.entries.len() == 0 {
                 match lane.groups.try_recv() {
                     Ok(group) => lane.put(group),
                     Err(_) if self.grouping == Grouping::Promptly && !self.pending.verdicts.is_empty() => break,
@@ -128,13 +137,14 @@ impl Run {
             }
             if self.shares.is_one() {
                 // It groups as is wanted, and all of it is in order.
-                self.pending.verdicts = std::mem::take(&mut lane.verdicts).collect();
+                let entries = std::mem::take(&mut lane.entries);
+                self.pending.verdicts = entries.map(|entry| entry.into_verdict(&lane.shelf)).collect();
                 self.next += self.pending.verdicts.len();
             } else {
                 self.pending_bytes += self.pending.take(lane);
                 self.next += 1;
             }
-            if lane.verdicts.len() == 0 {
+            if lane.entries.len() == 0 {
                 self.pending.busy += std::mem::take(&mut lane.busy);
                 self.pending.rooms.extend(lane.room.take());
             }
@@ -158,7 +168,7 @@ impl Run {
 impl Chunk {
     /// Takes a lane's next verdict, and says what it takes of memory.
     fn take(&mut self, lane: &mut Lane) -> usize {
-        let verdict = lane.verdicts.next();
+        let verdict = lane.entries.next().map(|entry| entry.into_verdict(&lane.shelf));
         let bytes = verdict.as_ref().map_or(0, size);
         self.verdicts.extend(verdict);
         bytes

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use super::engine::Ticker;
-use super::group::{Group, HandedOver};
+use super::group::{Given, Group, HandedOver};
 use super::guest::{Conductor, Grouping};
 use super::instance::{Blueprint, Called, Instance, StartError};
 use super::log::GuestLines;
@@ -48,13 +48,13 @@ pub(super) struct Outlet {
 impl Outlet {
     /// Hands over what is pending, once there is room for it, and begins anew; false: nobody wants it.
     fn hand_over(&self, pending: &mut Group, now: Instant) -> bool {
-        if pending.verdicts.is_empty() {
+        if pending.is_empty() {
             return true;
         }
         let full = std::mem::replace(pending, Group::new(now));
         let busy = now.saturating_duration_since(full.since).saturating_sub(full.waited);
-        let room = self.memory.take(full.bytes);
-        let is_wanted = self.groups.send(HandedOver { verdicts: full.verdicts, busy, room }).is_ok();
+        let room = self.memory.take(full.bytes());
+        let is_wanted = self.groups.send(full.hand_over(busy, room)).is_ok();
         // Waiting for room is no work of the next group.
         pending.since = Instant::now();
         is_wanted
@@ -112,9 +112,12 @@ impl Worker {
                 pending.waited += woken - now;
                 now = woken;
             }
-            let verdict = self.verdict_on(&assignment, index, event, now);
-            let is_last = ends_batch(&verdict) || assignment.conductor.is_last(event, &verdict);
-            pending.push(verdict);
+            let given = self.call(&assignment, index, event, now);
+            let is_last = match &given {
+                Given::Outputs(_) => false,
+                Given::Other(verdict) => ends_batch(verdict) || assignment.conductor.is_last(event, verdict),
+            };
+            pending.push(given);
             if is_last {
                 assignment.last.fetch_min(index, Ordering::Relaxed);
                 break;
@@ -132,13 +135,13 @@ impl Worker {
         assignment.outlet.hand_over(&mut pending, Instant::now());
     }
 
-    fn verdict_on(&mut self, assignment: &Assignment, index: usize, event: Event<'_>, mut now: Instant) -> Verdict {
+    fn call(&mut self, assignment: &Assignment, index: usize, event: Event<'_>, mut now: Instant) -> Given {
         if let Payload::Undecodable { .. } = event.payload {
-            return Verdict::Undecodable;
+            return Verdict::Undecodable.into();
         }
         let is_over = |now: Instant| assignment.interrupt_at.is_some_and(|at| now >= at);
         if is_over(now) {
-            return Verdict::Interrupted;
+            return Verdict::Interrupted.into();
         }
         let was_alive = self.instance.is_some();
         if !was_alive {
@@ -146,30 +149,31 @@ impl Worker {
             // A start takes its time, which is not the event's.
             now = Instant::now();
             if is_over(now) {
-                return Verdict::Interrupted;
+                return Verdict::Interrupted.into();
             }
             if let Err(error) = start {
-                return Verdict::Unavailable(error.to_string());
+                return Verdict::Unavailable(error.to_string()).into();
             }
         }
         let Some(instance) = self.instance.take() else {
-            return Verdict::Unavailable("there is no instance of the transform".to_owned());
+            return Verdict::Unavailable("there is no instance of the transform".to_owned()).into();
         };
         let time_left = time_until(assignment.interrupt_at, now);
-        let Called { verdict, survivor, written } =
+        let Called { given, survivor, written } =
             instance.process(&assignment.batch, event, self.blueprint.limits, now, time_left);
         self.instance = survivor;
         self.log.write(&written, Some((&assignment.batch, event)));
-        match verdict {
+        match given {
             // The first event had all the time that a batch has: it would be interrupted for ever.
-            Verdict::Interrupted if index == assignment.first && was_alive => Verdict::Fault(Fault {
+            Given::Other(Verdict::Interrupted) if index == assignment.first && was_alive => Verdict::Fault(Fault {
                 kind: FaultKind::Timeout,
                 reason: format!(
                     "took longer than all the time that there is for a batch, {time_left:?}: give the function a \
                      longer timeout, or the transform less (KINESIEVE_EVENT_TIMEOUT)"
                 ),
-            }),
-            verdict => verdict,
+            })
+            .into(),
+            given => given,
         }
     }
 }

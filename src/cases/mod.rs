@@ -1,0 +1,16 @@
+//! Test cases of a transform: files that a person reads and writes, run in the engine that production runs.
+//!
+//! [`Suite::parse`] reads a file, [`run`] puts its inputs through an instance of the transform, and [`Suite::updated`]
+//! writes back what came where that is to be accepted. Nothing is delivered anywhere.
+
+mod data;
+mod json;
+mod outcome;
+mod run;
+mod suite;
+mod update;
+
+pub use data::Data;
+pub use outcome::{Outcome, Output};
+pub use run::{Came, RunError, run};
+pub use suite::{Case, Given, InvalidSuite, Suite};

@@ -1,0 +1,231 @@
+//! What becomes of an event: as a case expects it, and as it came.
+
+use std::fmt::Write;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+
+use super::data::{Data, DataFields, given, json_string};
+use super::json;
+use crate::transform::{Emission, FaultKind, Verdict};
+
+/// Data that is longer is shown by its beginning.
+const SHOWN_BYTES: usize = 2000;
+
+/// What becomes of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is delivered as it came.
+    Keep,
+    /// It is filtered out.
+    Drop,
+    /// These are delivered instead.
+    Emit(Vec<Output>),
+    /// It comes again. In an expectation none stands for any text.
+    Retry(Option<String>),
+    /// It is dead-lettered. In an expectation none stands for any text.
+    Reject(Option<String>),
+    /// The transform breaks.
+    Fault {
+        /// `trap`, `timeout` or `memory`.
+        kind: &'static str,
+        /// What happened, where that is known.
+        reason: Option<String>,
+    },
+}
+
+/// One record to deliver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// Its payload.
+    pub data: Data,
+    /// Its key; none: that of the event.
+    pub key: Option<String>,
+    /// Its route; none: the main output.
+    pub route: Option<String>,
+}
+
+impl Outcome {
+    /// Reads an expectation.
+    pub(super) fn expected(raw: &RawValue) -> Result<Self, (serde_json::Error, Option<String>)> {
+        let plain = |error| (error, None);
+        Ok(match serde_json::from_str(raw.get()).map_err(plain)? {
+            Expected::Keep => Outcome::Keep,
+            Expected::Drop => Outcome::Drop,
+            Expected::Retry(why) => Outcome::Retry(why),
+            Expected::Reject(why) => Outcome::Reject(why),
+            Expected::Fault(kind) => {
+                let kind = match kind {
+                    ExpectedFault::Trap => FaultKind::Trap,
+                    ExpectedFault::Timeout => FaultKind::Timeout,
+                    ExpectedFault::Memory => FaultKind::Memory,
+                };
+                Outcome::Fault { kind: name(kind), reason: None }
+            }
+            Expected::Emit(outputs) => {
+                let mut emitted = Vec::with_capacity(outputs.len());
+                for (index, output) in outputs.into_iter().enumerate() {
+                    let ExpectedOutput { json, text, base64, repeat, key, route } = output;
+                    let data = DataFields { json, text, base64, repeat }.data().map_err(|message| {
+                        let message = format!("output {} of `emit`: {message}", index + 1);
+                        (serde::de::Error::custom(&message), Some(message))
+                    })?;
+                    emitted.push(Output { data, key, route });
+                }
+                Outcome::Emit(emitted)
+            }
+        })
+    }
+
+    /// What the transform answered, each output in the form that the expectation has for it. None: it did not get to
+    /// answer.
+    pub(super) fn of(verdict: Verdict, expected: Option<&Outcome>) -> Option<Self> {
+        Some(match verdict {
+            Verdict::Keep => Outcome::Keep,
+            Verdict::Drop => Outcome::Drop,
+            Verdict::Retry(why) => Outcome::Retry(Some(why)),
+            Verdict::Reject(why) => Outcome::Reject(Some(why)),
+            Verdict::Fault(fault) => Outcome::Fault { kind: name(fault.kind), reason: Some(fault.reason) },
+            Verdict::Emit(outputs) => {
+                let forms = match expected {
+                    Some(Outcome::Emit(outputs)) => outputs.as_slice(),
+                    _ => &[],
+                };
+                let output = |(index, emission): (usize, Emission<'_>)| Output {
+                    data: match forms.get(index) {
+                        Some(form) => Data::in_form_of(emission.data.to_vec(), &form.data),
+                        None => Data::best_form_of(emission.data.to_vec()),
+                    },
+                    key: emission.partition_key.map(str::to_owned),
+                    route: emission.route.map(str::to_owned),
+                };
+                Outcome::Emit(outputs.iter().enumerate().map(output).collect())
+            }
+            Verdict::Undecodable | Verdict::Interrupted | Verdict::Unavailable(_) => return None,
+        })
+    }
+
+    /// Whether what came is what this expects, of an event with this key.
+    pub(super) fn allows(&self, came: &Outcome, event_key: &str) -> bool {
+        let is_text = |expected: &Option<String>, came: &Option<String>| expected.is_none() || expected == came;
+        match (self, came) {
+            (Outcome::Retry(expected), Outcome::Retry(came)) | (Outcome::Reject(expected), Outcome::Reject(came)) => {
+                is_text(expected, came)
+            }
+            (Outcome::Fault { kind: expected, .. }, Outcome::Fault { kind: came, .. }) => expected == came,
+            (Outcome::Emit(expected), Outcome::Emit(came)) => {
+                expected.len() == came.len()
+                    && expected.iter().zip(came).all(|(expected, came)| expected.allows(came, event_key))
+            }
+            (expected, came) => expected == came,
+        }
+    }
+
+    /// As a case writes it, laid out for a person.
+    pub fn written(&self) -> String {
+        self.laid_out(Output::written)
+    }
+
+    /// The same with an end to long data, and with the reason of a fault.
+    pub fn shown(&self) -> String {
+        match self {
+            Outcome::Fault { kind, reason: Some(reason) } => {
+                json::pretty(&format!("{{\"fault\":{},\"because\":{}}}", json_string(kind), json_string(reason)))
+            }
+            _ => self.laid_out(Output::shown),
+        }
+    }
+
+    fn laid_out(&self, output: fn(&Output) -> String) -> String {
+        let tagged = |tag: &str, value: &str| format!("{{\"{tag}\": {value}}}");
+        let text = |text: &Option<String>| text.as_deref().map_or_else(|| "null".to_owned(), json_string);
+        match self {
+            Outcome::Keep => "\"keep\"".to_owned(),
+            Outcome::Drop => "\"drop\"".to_owned(),
+            Outcome::Retry(why) => tagged("retry", &text(why)),
+            Outcome::Reject(why) => tagged("reject", &text(why)),
+            Outcome::Fault { kind, .. } => tagged("fault", &json_string(kind)),
+            Outcome::Emit(outputs) => {
+                let outputs: Vec<String> = outputs.iter().map(output).collect();
+                json::pretty(&format!("{{\"emit\":[{}]}}", outputs.join(",")))
+            }
+        }
+    }
+}
+
+impl Output {
+    fn allows(&self, came: &Output, event_key: &str) -> bool {
+        let key = |output: &Output| output.key.clone().unwrap_or_else(|| event_key.to_owned());
+        self.data.is(came.data.bytes()) && key(self) == key(came) && self.route == came.route
+    }
+
+    fn written(&self) -> String {
+        let (name, value) = self.data.field();
+        self.object(name, &value)
+    }
+
+    fn shown(&self) -> String {
+        let (name, value) = self.data.field();
+        if value.len() <= SHOWN_BYTES {
+            return self.object(name, &value);
+        }
+        let bytes = self.data.bytes();
+        let digest: String = Sha256::digest(bytes).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        let start = &value[..value.floor_char_boundary(SHOWN_BYTES / 10)];
+        let shown = format!("{start}… ({} bytes, SHA-256 {digest}…)", bytes.len());
+        self.object(name, &json_string(&shown))
+    }
+
+    fn object(&self, data_name: &str, data: &str) -> String {
+        let mut object = format!("{{\"{data_name}\":{data}");
+        for (name, value) in [("key", &self.key), ("route", &self.route)] {
+            if let Some(value) = value {
+                // A String takes everything.
+                let _ = write!(object, ",\"{name}\":{}", json_string(value));
+            }
+        }
+        object.push('}');
+        object
+    }
+}
+
+fn name(kind: FaultKind) -> &'static str {
+    match kind {
+        FaultKind::Trap => "trap",
+        FaultKind::Timeout => "timeout",
+        FaultKind::Memory => "memory",
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+enum Expected<'a> {
+    Keep,
+    Drop,
+    #[serde(borrow)]
+    Emit(Vec<ExpectedOutput<'a>>),
+    Retry(Option<String>),
+    Reject(Option<String>),
+    Fault(ExpectedFault),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ExpectedFault {
+    Trap,
+    Timeout,
+    Memory,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExpectedOutput<'a> {
+    #[serde(borrow, default, deserialize_with = "given")]
+    json: Option<&'a RawValue>,
+    text: Option<String>,
+    base64: Option<String>,
+    repeat: Option<usize>,
+    key: Option<String>,
+    route: Option<String>,
+}

@@ -1,0 +1,119 @@
+//! What came, written into the file of the cases as what is expected. All else in the file stays as it is.
+
+use super::run::Came;
+use super::suite::{Place, Suite};
+
+impl Suite {
+    /// The text of the file with what came in the place of each expectation that it did not meet; none: there is
+    /// nothing to change.
+    pub fn updated(&self, came: &[Came]) -> Option<String> {
+        let mut text = self.text.clone();
+        let mut is_changed = false;
+        // From the end on, so that places before stay where they are.
+        for (case, came) in self.cases.iter().zip(came).rev() {
+            let Some(outcome) = came.outcome.as_ref().filter(|_| !came.is_expected) else { continue };
+            let written = outcome.written();
+            is_changed = true;
+            match &case.place {
+                Place::Of(range) => {
+                    text.replace_range(range.clone(), &indented(&written, indentation(&self.text, range.start)));
+                }
+                Place::Before(end) => insert(&mut text, *end, &written),
+            }
+        }
+        is_changed.then_some(text)
+    }
+}
+
+/// Adds the field behind the last one of the object that is closed at `end`.
+fn insert(text: &mut String, end: usize, outcome: &str) {
+    let last = text[..end].trim_end().len();
+    let indent = indentation(text, last.saturating_sub(1)).to_owned();
+    let is_on_one_line = last == end || !text[last..end].contains('\n');
+    let field = if is_on_one_line {
+        format!(", \"expect\": {}", indented(outcome, &indent))
+    } else {
+        format!(",\n{indent}\"expect\": {}", indented(outcome, &indent))
+    };
+    text.insert_str(last, &field);
+}
+
+/// What the line begins with that holds this byte.
+fn indentation(text: &str, at: usize) -> &str {
+    let start = text[..text.floor_char_boundary(at)].rfind('\n').map_or(0, |newline| newline + 1);
+    let line = &text[start..];
+    &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]
+}
+
+/// The first line goes where the text stands already.
+fn indented(text: &str, indentation: &str) -> String {
+    text.replace('\n', &format!("\n{indentation}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::cases::{Data, Outcome, Output};
+
+    fn updated(text: &str, outcomes: Vec<Outcome>) -> Option<String> {
+        let suite = Suite::parse(Path::new("t.json"), text.to_owned()).expect("a suite");
+        let came: Vec<Came> =
+            outcomes.into_iter().map(|outcome| Came { outcome: Some(outcome), is_expected: false }).collect();
+        let updated = suite.updated(&came);
+        if let Some(text) = &updated {
+            let again = Suite::parse(Path::new("t.json"), text.clone()).expect("still a suite");
+            for (case, came) in again.cases.iter().zip(&came) {
+                assert_eq!(case.expected, came.outcome, "{text}");
+            }
+        }
+        updated
+    }
+
+    fn emitted(json: &str) -> Outcome {
+        let data = Data::Json(json.to_owned());
+        Outcome::Emit(vec![Output { data, key: None, route: Some("side".to_owned()) }])
+    }
+
+    #[test]
+    fn only_expectations_change() {
+        let text = "{ \"cases\": [\n    {\"name\": \"ä\",  \"input\": {\"text\": \"x\"},\n      \"expect\":  \"keep\" },\n    \
+                    {\"name\":\"b\",\"input\":{\"text\":\"}\"}}\n] }\n";
+        insta::assert_snapshot!(updated(text, vec![emitted(r#"{"a":1}"#), Outcome::Drop]).expect("changed"), @r#"
+        { "cases": [
+            {"name": "ä",  "input": {"text": "x"},
+              "expect":  {
+                "emit": [
+                  {
+                    "json": {
+                      "a": 1
+                    },
+                    "route": "side"
+                  }
+                ]
+              } },
+            {"name":"b","input":{"text":"}"}, "expect": "drop"}
+        ] }
+        "#);
+    }
+
+    #[test]
+    fn an_expectation_gets_a_line_where_fields_have_lines() {
+        let text = "{\"cases\": [{\n  \"name\": \"a\",\n  \"input\": {\"text\": \"\"}\n}]}";
+        insta::assert_snapshot!(updated(text, vec![Outcome::Retry(Some("a \"b\"".to_owned()))]).expect("changed"), @r#"
+        {"cases": [{
+          "name": "a",
+          "input": {"text": ""},
+          "expect": {"retry": "a \"b\""}
+        }]}
+        "#);
+    }
+
+    #[test]
+    fn what_is_met_stays() {
+        let text = r#"{"cases":[{"name":"a","input":{"text":""},"expect":"keep"}]}"#;
+        let suite = Suite::parse(Path::new("t.json"), text.to_owned()).expect("a suite");
+        assert_eq!(suite.updated(&[Came { outcome: Some(Outcome::Keep), is_expected: true }]), None);
+    }
+}

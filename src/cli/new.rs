@@ -1,0 +1,38 @@
+//! `kinesieve new`: a project for a transform.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::ALL_ACKNOWLEDGED;
+use crate::project::{Language, make};
+
+/// Make a folder for a transform: it builds at once, with an example, its test cases and the contract
+///
+/// What is there already is not touched.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  kinesieve new masker --lang python && kinesieve test masker")]
+pub(super) struct NewArguments {
+    /// The folder; its last part is the transform's name
+    #[arg(value_name = "NAME")]
+    folder: PathBuf,
+
+    /// The language to write it in
+    #[arg(long = "lang", value_name = "LANGUAGE", value_enum)]
+    language: Language,
+}
+
+pub(super) fn new(arguments: &NewArguments) -> anyhow::Result<u8> {
+    let NewArguments { folder, language } = arguments;
+    make(folder, *language)?;
+    let place = folder.display();
+    let mut text = format!("{place}: a transform, ready to be built. README.md in it says more.\n");
+    for (tool, remedy) in language.missing_tools() {
+        text += &format!("To build it, {tool} is missing here: {remedy}\n");
+    }
+    text += &format!("Next:\n  kinesieve test {place}\n");
+    // A reader that is gone changes nothing about what was made.
+    let _ = io::stdout().write_all(text.as_bytes());
+    Ok(ALL_ACKNOWLEDGED)
+}

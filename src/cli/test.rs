@@ -1,0 +1,183 @@
+//! `kinesieve test`: the cases of a transform, in the engine that production runs.
+
+mod guest_lines;
+mod report;
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+
+use self::guest_lines::GuestLines;
+use self::report::Report;
+use super::progress::Progress;
+use super::{ALL_ACKNOWLEDGED, FAILED, say};
+use crate::cases::{self, Suite};
+use crate::project::{Project, sources};
+use crate::transform::{Limits, Transform};
+
+/// A case failed.
+const CASE_FAILED: u8 = 3;
+
+/// How often a watch looks for changes.
+const LOOK: Duration = Duration::from_millis(300);
+
+/// Test a transform: run its cases, and say where it does something else than they expect
+///
+/// Cases are JSON files, DIR/tests/*.json. The cases of a file go through one instance of the transform, in their
+/// order, in the same engine and under the same limits as in Lambda. Nothing is delivered anywhere.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A file of cases:
+  {
+    \"settings\": {\"remove\": \"email\"},
+    \"cases\": [
+      {
+        \"name\": \"the address goes\",
+        \"input\": {\"json\": {\"id\": 1, \"email\": \"a@example.com\"}, \"key\": \"k\"},
+        \"expect\": {\"emit\": [{\"json\": {\"id\": 1}}]}
+      }
+    ]
+  }
+
+  input     json, text or base64, with key, arrivedAt, sequenceNumber, subSequenceNumber if they matter, and
+            repeat: N for so many times the text
+  expect    \"keep\", \"drop\", {\"emit\": [OUTPUT, ...]}, {\"retry\": TEXT}, {\"reject\": TEXT}, or
+            {\"fault\": \"trap\"}, \"timeout\" or \"memory\"; null as TEXT stands for any
+  OUTPUT    json (compared as a value), text or base64, with key and route if it has them
+  refused   TEXT in the place of cases: the transform refuses these settings
+
+Exit codes:
+  0  all cases pass
+  1  the transform can't be built or loaded, or the cases can't be read
+  2  wrong usage
+  3  a case fails
+
+Examples:
+  kinesieve test
+  kinesieve test masker --watch
+  kinesieve test --transform t.wasm --update tests/new.json")]
+pub(super) struct TestArguments {
+    /// The folder of a project (with kinesieve.json), or one file of cases
+    #[arg(value_name = "DIR", default_value = ".")]
+    place: PathBuf,
+
+    /// Test this component, and build nothing
+    #[arg(long, value_name = "FILE")]
+    transform: Option<PathBuf>,
+
+    /// Write what came into the files, as what is expected from now on
+    #[arg(long)]
+    update: bool,
+
+    /// Stay, and test again when a file changes
+    #[arg(long, conflicts_with_all = ["json", "update"])]
+    watch: bool,
+
+    /// Print one JSON object, for programs
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn test(arguments: &TestArguments) -> anyhow::Result<u8> {
+    let lines = GuestLines::install();
+    if !arguments.watch {
+        return test_once(arguments, &lines);
+    }
+    loop {
+        let before = sources(arguments.folder());
+        if let Err(error) = test_once(arguments, &lines) {
+            say(&format_args!("kinesieve: {error}"));
+        }
+        say(&"waiting for a change (Ctrl-C ends it)");
+        while sources(arguments.folder()) == before {
+            std::thread::sleep(LOOK);
+        }
+    }
+}
+
+impl TestArguments {
+    /// Where the project lies: a file of cases is in its `tests`.
+    fn folder(&self) -> &Path {
+        if self.place.is_dir() {
+            return &self.place;
+        }
+        let tests = self.place.parent().unwrap_or(Path::new(""));
+        match tests.parent().unwrap_or(tests) {
+            folder if folder.as_os_str().is_empty() => Path::new("."),
+            folder => folder,
+        }
+    }
+
+    /// The files of cases, by name.
+    fn files(&self) -> anyhow::Result<Vec<PathBuf>> {
+        if self.place.is_file() {
+            return Ok(vec![self.place.clone()]);
+        }
+        let folder = self.place.join("tests");
+        let mut files = Vec::new();
+        let entries = std::fs::read_dir(&folder).map_err(|error| no_cases(&folder, &error.to_string()))?;
+        for entry in entries {
+            let path = entry.map_err(|error| no_cases(&folder, &error.to_string()))?.path();
+            if path.extension().is_some_and(|extension| extension == "json") {
+                files.push(path);
+            }
+        }
+        if files.is_empty() {
+            return Err(no_cases(&folder, "no file in it ends in .json"));
+        }
+        files.sort();
+        Ok(files)
+    }
+}
+
+fn no_cases(folder: &Path, reason: &str) -> anyhow::Error {
+    anyhow::anyhow!(
+        "there are no cases in {}: {reason}. `kinesieve test --help` shows what they look like",
+        folder.display()
+    )
+}
+
+fn test_once(arguments: &TestArguments, lines: &GuestLines) -> anyhow::Result<u8> {
+    // Read first: it is the cheaper of two ways to fail.
+    let mut suites = Vec::new();
+    for path in arguments.files()? {
+        let text = std::fs::read_to_string(&path).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
+        suites.push(Suite::parse(&path, text)?);
+    }
+    let component = match &arguments.transform {
+        Some(component) => component.clone(),
+        None => Project::open(arguments.folder())?.build()?,
+    };
+    let waiting = Progress::waiting_for(format!("compiling {}", component.display()));
+    let transform = Transform::load(&component);
+    waiting.finish();
+    let transform = transform?;
+
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut report = Report::default();
+    for suite in &suites {
+        let came = runtime.block_on(cases::run(suite, &transform, Limits::default()));
+        if let (true, Ok(came)) = (arguments.update, &came)
+            && let Some(text) = suite.updated(came)
+        {
+            std::fs::write(&suite.path, text)
+                .map_err(|error| anyhow::anyhow!("can't write {}: {error}", suite.path.display()))?;
+        }
+        report.add(suite, came, lines.take(), arguments.update);
+    }
+    let text = if arguments.json { report.json()? } else { report.text(colours_on_stdout()) };
+    // A reader that is gone changes nothing about what was found.
+    let _ = io::stdout().write_all(text.as_bytes());
+    Ok(match report.failed() {
+        0 => ALL_ACKNOWLEDGED,
+        _ if report.could_not_run() => FAILED,
+        _ => CASE_FAILED,
+    })
+}
+
+fn colours_on_stdout() -> bool {
+    use std::io::IsTerminal;
+    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}

@@ -1,0 +1,268 @@
+//! A new project: a folder that builds at once, with the contract, an example, its cases and a page about it.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+
+/// The languages that there are templates for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Language {
+    Rust,
+    Javascript,
+    Typescript,
+    Python,
+}
+
+/// Why there is no new project.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NewError {
+    /// Toolchains take few names.
+    #[error("{name:?} is no name for a project: use small letters, digits and hyphens, a letter first")]
+    Name { name: String },
+    /// Nothing is overwritten.
+    #[error("{path} is there already: name another folder, or remove that one")]
+    Taken { path: PathBuf },
+    /// The disk says no.
+    #[error("can't write {path}: {source}")]
+    Unwritable { path: PathBuf, source: io::Error },
+}
+
+/// A file of a template: where it goes, and its text, in which `{{...}}` stands for what depends on the project.
+type File = (&'static str, &'static str);
+
+macro_rules! template {
+    ($path:literal) => {
+        include_str!(concat!("../../templates/", $path))
+    };
+}
+
+macro_rules! sdk {
+    ($path:literal) => {
+        (concat!("vendor/kinesieve-sdk/", $path), include_str!(concat!("../../sdk/", $path)))
+    };
+}
+
+const CONTRACT: &str = include_str!("../../wit/transform.wit");
+
+const COMMON: &[File] = &[
+    ("README.md", template!("common/README.md")),
+    ("input.ndjson", template!("common/input.ndjson")),
+    ("tests/readings.json", template!("common/readings.json")),
+    ("tests/settings.json", template!("common/settings.json")),
+];
+
+const RUST: &[File] = &[
+    (".gitignore", "/target\n"),
+    ("Cargo.toml", template!("rust/Cargo.toml.in")),
+    ("kinesieve.json", template!("rust/kinesieve.json")),
+    ("src/lib.rs", template!("rust/src/lib.rs")),
+    ("vendor/kinesieve-sdk/Cargo.toml", template!("rust/vendor/sdk.toml.in")),
+    ("vendor/kinesieve-sdk/macros/Cargo.toml", template!("rust/vendor/macros.toml.in")),
+    ("vendor/kinesieve-sdk/wit/transform.wit", CONTRACT),
+    sdk!("macros/src/lib.rs"),
+    sdk!("src/__private.rs"),
+    sdk!("src/arena.rs"),
+    sdk!("src/bindings.rs"),
+    sdk!("src/error.rs"),
+    sdk!("src/event.rs"),
+    sdk!("src/facade.rs"),
+    sdk!("src/host.rs"),
+    sdk!("src/json.rs"),
+    sdk!("src/lib.rs"),
+    sdk!("src/outcome.rs"),
+    sdk!("src/settings.rs"),
+    sdk!("src/typed_settings.rs"),
+];
+
+const JAVASCRIPT: &[File] = &[
+    (".gitignore", "/node_modules\n*.wasm\n*.cwasm\n*.cwasm.json\n"),
+    ("kinesieve.json", template!("javascript/kinesieve.json")),
+    ("package.json", template!("javascript/package.json")),
+    ("src/text.js", template!("javascript/text.js")),
+    ("src/transform.js", template!("javascript/transform.js")),
+    ("wit/transform.wit", CONTRACT),
+];
+
+const TYPESCRIPT: &[File] = &[
+    (".gitignore", "/build\n/node_modules\n*.wasm\n*.cwasm\n*.cwasm.json\n"),
+    ("kinesieve.json", template!("typescript/kinesieve.json")),
+    ("package.json", template!("typescript/package.json")),
+    ("src/host.d.ts", template!("typescript/src/host.d.ts")),
+    ("src/kinesieve.d.ts", template!("typescript/src/kinesieve.d.ts")),
+    ("src/text.ts", template!("typescript/src/text.ts")),
+    ("src/transform.ts", template!("typescript/src/transform.ts")),
+    ("tsconfig.json", template!("typescript/tsconfig.json")),
+    ("wit/transform.wit", CONTRACT),
+];
+
+const PYTHON: &[File] = &[
+    (".gitignore", "/.venv\n__pycache__/\n*.wasm\n*.cwasm\n*.cwasm.json\n"),
+    ("kinesieve.json", template!("python/kinesieve.json")),
+    ("requirements.txt", template!("python/requirements.txt")),
+    ("src/transform.py", template!("python/transform.py")),
+    ("wit/transform.wit", CONTRACT),
+];
+
+/// What a language's projects have of their own.
+struct Kit {
+    name: &'static str,
+    files: &'static [File],
+    /// The file with the transform.
+    source: &'static str,
+    /// What its page says of the other files.
+    about_files: &'static str,
+    /// What its page says has to be installed.
+    needs: &'static str,
+    /// Programs without which it can't be built.
+    tools: &'static [&'static str],
+}
+
+impl Language {
+    fn kit(self) -> Kit {
+        let node = "Node.js 20 or later, which has `npm`. The first build installs the rest into `node_modules`.";
+        match self {
+            Language::Rust => Kit {
+                name: "Rust",
+                files: RUST,
+                source: "src/lib.rs",
+                about_files: "| `vendor/kinesieve-sdk` | the SDK, as the `kinesieve` has it that made this folder |",
+                needs: "Rust (<https://rustup.rs>), and once `rustup target add wasm32-wasip2`. `cargo test` tests the \
+                        function as native code besides.",
+                tools: &["cargo"],
+            },
+            Language::Javascript => Kit {
+                name: "JavaScript",
+                files: JAVASCRIPT,
+                source: "src/transform.js",
+                about_files: "| `src/text.js` | text from bytes and back: there is no `TextDecoder` in the component |\n\
+                              | `wit/transform.wit` | the contract |",
+                needs: node,
+                tools: &["npm"],
+            },
+            Language::Typescript => Kit {
+                name: "TypeScript",
+                files: TYPESCRIPT,
+                source: "src/transform.ts",
+                about_files: "| `src/text.ts` | text from bytes and back: there is no `TextDecoder` in the component |\n\
+                              | `src/*.d.ts` | the contract, as TypeScript sees it |\n\
+                              | `wit/transform.wit` | the contract |",
+                needs: node,
+                tools: &["npm"],
+            },
+            Language::Python => Kit {
+                name: "Python",
+                files: PYTHON,
+                source: "src/transform.py",
+                about_files: "| `wit/transform.wit` | the contract |",
+                needs: "Python 3.10 or later. The first build makes a virtual environment in `.venv` and installs the \
+                        rest there.",
+                tools: &["python3"],
+            },
+        }
+    }
+
+    /// The programs that are missing here to build it, each with how to get it.
+    pub(crate) fn missing_tools(self) -> Vec<(&'static str, &'static str)> {
+        let is_missing = |tool: &&&str| {
+            let path = std::env::var_os("PATH").unwrap_or_default();
+            !std::env::split_paths(&path).any(|folder| folder.join(tool).is_file())
+        };
+        self.kit().tools.iter().filter(is_missing).map(|tool| (*tool, super::tools::remedy(tool))).collect()
+    }
+}
+
+/// Makes a project in a folder that is not there yet, or is empty. Its name is that of the folder.
+pub(crate) fn make(folder: &Path, language: Language) -> Result<(), NewError> {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let is_letter = |byte: u8| byte.is_ascii_lowercase();
+    let is_fine = name.bytes().next().is_some_and(is_letter)
+        && name.len() <= 64
+        && !name.ends_with('-')
+        && name.bytes().all(|byte| is_letter(byte) || byte.is_ascii_digit() || byte == b'-');
+    if !is_fine {
+        return Err(NewError::Name { name });
+    }
+    let is_free = match fs::read_dir(folder) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    };
+    if !is_free {
+        return Err(NewError::Taken { path: folder.to_owned() });
+    }
+    let kit = language.kit();
+    let snake = name.replace('-', "_");
+    let component = match language {
+        Language::Rust => format!("target/wasm32-wasip2/release/{snake}.wasm"),
+        Language::Javascript | Language::Typescript | Language::Python => format!("{name}.wasm"),
+    };
+    let values = [
+        ("{{name}}", name.as_str()),
+        ("{{snake}}", &snake),
+        ("{{version}}", env!("CARGO_PKG_VERSION")),
+        ("{{language}}", kit.name),
+        ("{{source}}", kit.source),
+        ("{{component}}", &component),
+        ("{{files}}", kit.about_files),
+        ("{{needs}}", kit.needs),
+    ];
+    for (path, text) in COMMON.iter().chain(kit.files) {
+        let path = folder.join(path);
+        let text = values.iter().fold((*text).to_owned(), |text, (place, value)| text.replace(place, value));
+        let written = match path.parent() {
+            Some(parent) => fs::create_dir_all(parent).and_then(|()| fs::write(&path, text)),
+            None => fs::write(&path, text),
+        };
+        written.map_err(|source| NewError::Unwritable { path, source })?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_copy_of_the_sdk_is_all_of_it() {
+        let sdk = Path::new(env!("CARGO_MANIFEST_DIR")).join("sdk");
+        let mut there = BTreeSet::new();
+        for folder in ["src", "macros/src"] {
+            for entry in fs::read_dir(sdk.join(folder)).expect("a folder") {
+                let name = entry.expect("an entry").file_name();
+                there.insert(format!("vendor/kinesieve-sdk/{folder}/{}", name.to_string_lossy()));
+            }
+        }
+        let copied: BTreeSet<String> =
+            RUST.iter().map(|(path, _)| (*path).to_owned()).filter(|path| path.contains("/src/")).collect();
+        assert_eq!(copied, there, "the list RUST in this file has to name every file of the SDK");
+    }
+
+    #[test]
+    fn nothing_is_left_to_fill_in() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for language in Language::value_variants() {
+            let project = folder.path().join(format!("p-{}", language.kit().name.to_lowercase()));
+            make(&project, *language).expect("made");
+            for (path, _) in COMMON.iter().chain(language.kit().files) {
+                let text = fs::read_to_string(project.join(path)).expect("written");
+                assert!(path.starts_with("vendor/") || !text.contains("{{"), "{path} of {language:?}:\n{text}");
+            }
+            super::super::Project::open(&project).expect("a project");
+        }
+    }
+
+    #[test]
+    fn what_is_there_stays_and_odd_names_are_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        make(folder.path().join("empty-first").as_path(), Language::Python).expect("made");
+        let again = make(folder.path().join("empty-first").as_path(), Language::Rust).expect_err("taken");
+        assert!(again.to_string().contains("is there already"), "{again}");
+        for name in ["1st", "Upper", "a b", "a_b", "a-", "ä", ".."] {
+            let error = make(&folder.path().join(name), Language::Rust).expect_err(name).to_string();
+            assert!(error.contains("is no name for a project"), "{error}");
+        }
+    }
+}

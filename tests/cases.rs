@@ -1,0 +1,182 @@
+//! `kinesieve test`, and the conformance cases.
+
+use std::path::{Path, PathBuf};
+
+use crate::support::{guest_file, kinesieve, stderr, stdout};
+
+/// The exit code, and what is said on standard output and error.
+fn test(place: &Path, guest: &str, flags: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = kinesieve(&["test", "--transform"]);
+    let output = command.arg(guest_file(guest)).arg(place).args(flags).output().expect("it runs");
+    (output.status.code(), stdout(&output), stderr(&output))
+}
+
+fn suite(folder: &Path, text: &str) -> PathBuf {
+    let file = folder.join("tests/t.json");
+    std::fs::create_dir_all(folder.join("tests")).expect("made");
+    std::fs::write(&file, text).expect("written");
+    file
+}
+
+/// The figures and paths that are never the same.
+fn in_folder(text: &str, folder: &Path) -> String {
+    text.replace(&folder.display().to_string(), "FOLDER")
+}
+
+#[test]
+fn the_sdk_conforms() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance");
+    let mut files = 0;
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let file = entry.expect("an entry").path();
+        if file.extension().is_some_and(|extension| extension == "json") {
+            let (code, text, errors) = test(&file, "echo", &[]);
+            assert_eq!(code, Some(0), "{text}{errors}");
+            files += 1;
+        }
+    }
+    assert_eq!(files, 5);
+}
+
+#[test]
+fn what_differs_is_shown_line_by_line_with_what_the_guest_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = suite(
+        folder.path(),
+        r#"{
+  "cases": [
+    {"name": "it passes", "input": {"text": "keep"}, "expect": "keep"},
+    {"name": "it says something", "input": {"text": "log warn careful"}, "expect": "drop"},
+    {"name": "it emits something else", "input": {"text": "emit 1 key=k"},
+     "expect": {"emit": [{"text": "emit 1 key=k", "key": "k"}]}},
+    {"name": "it breaks", "input": {"text": "panic"}, "expect": "keep"},
+    {"name": "it goes on", "input": {"text": "reject no"}, "expect": {"reject": "yes"}},
+    {"name": "it expects nothing", "input": {"text": "drop"}}
+  ]
+}"#,
+    );
+    let (code, text, errors) = test(&file, "scripted", &[]);
+    assert_eq!((code, errors.as_str()), (Some(3), ""));
+    let text = in_folder(&text, folder.path());
+    let lines: Vec<&str> =
+        text.lines().filter(|line| !line.contains("because") && !line.contains("panicked")).collect();
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    FOLDER/tests/t.json
+      ok      it passes
+      FAIL    it says something (FOLDER/tests/t.json:4)
+              - expected, + came
+              - "drop"
+              + "keep"
+              warn: careful
+      FAIL    it emits something else (FOLDER/tests/t.json:5)
+              - expected, + came
+                {
+                  "emit": [
+                    {
+              -       "text": "emit 1 key=k",
+              +       "text": "emit 1 key=k#0",
+                      "key": "k"
+                    }
+                  ]
+                }
+      FAIL    it breaks (FOLDER/tests/t.json:7)
+              - expected, + came
+              - "keep"
+              + {
+              +   "fault": "trap",
+              + }
+              warn: note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
+      FAIL    it goes on (FOLDER/tests/t.json:8)
+              - expected, + came
+              - {"reject": "yes"}
+              + {"reject": "no"}
+      FAIL    it expects nothing (FOLDER/tests/t.json:9)
+              it expects nothing yet (`kinesieve test --update` fills it in); this came:
+                "drop"
+    1 passed, 5 failed
+    "#);
+    // The folder of a project is as good, without its project's file, since nothing is to be built.
+    assert_eq!(test(folder.path(), "scripted", &[]).0, Some(3));
+}
+
+#[test]
+fn what_came_can_be_accepted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = "{\"cases\": [{\"name\": \"n\", \"input\": {\"text\": \"emit 2 route=side\"}}]}\n";
+    let file = suite(folder.path(), text);
+    let (code, said, _) = test(&file, "scripted", &["--update"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("updated n") && said.contains("0 passed, 0 failed, 1 updated"), "{said}");
+    let updated = std::fs::read_to_string(&file).expect("read");
+    assert!(
+        updated
+            .starts_with("{\"cases\": [{\"name\": \"n\", \"input\": {\"text\": \"emit 2 route=side\"}, \"expect\": {")
+    );
+    let (code, said, _) = test(&file, "scripted", &["--update"]);
+    assert_eq!((code, said.contains("1 passed, 0 failed\n")), (Some(0), true), "{said}");
+    assert_eq!(std::fs::read_to_string(&file).expect("read"), updated);
+}
+
+#[test]
+fn programs_read_the_results_as_json() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = suite(folder.path(), r#"{"cases":[{"name":"n","input":{"text":"keep"},"expect":"drop"}]}"#);
+    let (code, text, _) = test(&file, "scripted", &["--json"]);
+    assert_eq!(code, Some(3));
+    let report: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!((&report["failed"], &report["passed"]), (&1.into(), &0.into()));
+    let case = &report["suites"][0]["cases"][0];
+    assert_eq!((&case["result"], &case["line"]), (&"failed".into(), &1.into()));
+    assert_eq!((&case["expected"], &case["came"]), (&"\"drop\"".into(), &"\"keep\"".into()));
+}
+
+#[test]
+fn settings_that_are_to_be_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (text, code, expected) in [
+        (r#"{"settings":{"fail":"no table"},"refused":"no table"}"#, 0, "the settings are refused\n1 passed"),
+        (r#"{"settings":{"fail":"no table"},"refused":null}"#, 0, "1 passed"),
+        (r#"{"settings":{"fail":"no table"},"refused":"no room"}"#, 3, "with another text: no table"),
+        (r#"{"refused":null}"#, 3, "takes its settings"),
+        (
+            r#"{"settings":{"fail":"no table"},"cases":[{"name":"n","input":{"text":"keep"}}]}"#,
+            1,
+            "refuses its settings: no table",
+        ),
+    ] {
+        let (came, said, errors) = test(&suite(folder.path(), text), "scripted", &[]);
+        assert!(came == Some(code) && said.contains(expected), "{expected:?} is not in\n{said}{errors}");
+    }
+}
+
+#[test]
+fn what_can_not_be_tested_is_said_in_one_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let no_cases = |place: &Path, expected: &str| {
+        let (code, said, errors) = test(place, "scripted", &[]);
+        assert_eq!((code, said.as_str(), errors.lines().count()), (Some(1), "", 1), "{errors}");
+        assert!(errors.contains(expected), "{expected:?} is not in {errors}");
+    };
+    no_cases(folder.path(), "there are no cases in");
+    std::fs::create_dir(folder.path().join("tests")).expect("made");
+    no_cases(folder.path(), "no file in it ends in .json");
+    suite(folder.path(), "{\n\"cases\": [{}]}");
+    no_cases(folder.path(), "tests/t.json:2: missing field `name`");
+
+    suite(folder.path(), r#"{"cases":[{"name":"n","input":{"text":""}}]}"#);
+    let project = |text: &str, expected: &str| {
+        std::fs::write(folder.path().join("kinesieve.json"), text).expect("written");
+        let output = kinesieve(&["test"]).arg(folder.path()).output().expect("it runs");
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stderr(&output).contains(expected), "{expected:?} is not in {}", stderr(&output));
+    };
+    project("{", "kinesieve.json:1: EOF");
+    project(r#"{"build": [], "component": "t.wasm", "x": 1}"#, "unknown field `x`");
+    project(r#"{"build": [[]], "component": "t.wasm"}"#, "is empty");
+    project(r#"{"build": [["no-such-tool"]], "component": "t.wasm"}"#, "no-such-tool is missing: install it");
+    project(r#"{"build": [["false"]], "component": "t.wasm"}"#, "`false` in");
+    project(r#"{"build": [["true"]], "component": "t.wasm"}"#, "the build made no");
+    std::fs::remove_file(folder.path().join("kinesieve.json")).expect("removed");
+    let output = kinesieve(&["test"]).arg(folder.path()).output().expect("it runs");
+    assert!(stderr(&output).contains("kinesieve.json is missing: `kinesieve new` makes"), "{}", stderr(&output));
+}

@@ -1,0 +1,81 @@
+//! `kinesieve inspect` over good and bad files.
+
+use std::path::Path;
+
+use crate::support::{guest_file, kinesieve, stderr, stdout};
+
+/// The exit code, and what is said on standard output and error.
+fn inspect(file: &Path, flags: &[&str]) -> (Option<i32>, String, String) {
+    let output = kinesieve(&["inspect"]).arg(file).args(flags).output().expect("it runs");
+    (output.status.code(), stdout(&output), stderr(&output))
+}
+
+#[test]
+fn a_transform_is_described_and_runs_here() {
+    let (code, text, errors) = inspect(&guest_file("keep"), &[]);
+    assert_eq!((code, errors.as_str()), (Some(0), ""));
+    for expected in ["is          a component\n", "runs here   yes\n", "contract    0.1.0\n", "built with  ", "sha256:"]
+    {
+        assert!(text.contains(expected), "{expected:?} is not in\n{text}");
+    }
+    assert!(text.contains("exports\n  kinesieve:transform/transform@0.1.0\n"), "{text}");
+}
+
+#[test]
+fn programs_read_the_same_as_json() {
+    let (code, text, _) = inspect(&guest_file("scripted"), &["--json"]);
+    assert_eq!(code, Some(0));
+    let description: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(description["kind"], "component");
+    assert_eq!(description["contract"], "0.1.0");
+    assert_eq!(description["unfit"], serde_json::Value::Null);
+    let imports = description["imports"].as_array().expect("imports");
+    assert!(imports.iter().any(|import| import["name"] == "kinesieve:transform/host@0.1.0"), "{text}");
+    assert!(imports.iter().all(|import| import["granted"] == true), "{text}");
+}
+
+#[test]
+fn what_does_not_fit_is_described_too_with_the_reason() {
+    let (code, text, _) = inspect(&guest_file("newer_contract"), &[]);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("runs here   NO: it implements"), "{text}");
+    assert!(text.contains("a newer contract than this build runs"), "{text}");
+    let (code, text, _) = inspect(&guest_file("other_world"), &[]);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("does not implement the contract") && text.contains("contract    none"), "{text}");
+}
+
+#[test]
+fn a_precompiled_transform_says_for_which_machine() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (target, fits) in [("host", true), (if cfg!(target_arch = "aarch64") { "x86_64" } else { "arm64" }, false)] {
+        let file = folder.path().join("t.cwasm");
+        let mut build = kinesieve(&["build", "--target", target, "--output"]);
+        assert!(build.arg(&file).arg(guest_file("keep")).status().expect("it runs").success());
+        let (code, text, errors) = inspect(&file, &[]);
+        assert_eq!(code, Some(i32::from(!fits)), "{text}{errors}");
+        assert!(text.contains(if fits { "runs here   yes" } else { "runs here   NO: " }), "{text}");
+        assert!(
+            text.contains("is          a precompiled component") && text.contains("built by    kinesieve "),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn what_is_no_component_is_refused_in_one_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let whole = std::fs::read(guest_file("keep")).expect("read");
+    for (bytes, expected) in [
+        (b"\0asm\x01\0\0\0".as_slice(), "it is a core module, not a component"),
+        (b"\0asm\x01\0".as_slice(), "it is not WebAssembly"),
+        (b"".as_slice(), "it is empty"),
+        (&whole[..whole.len() / 2], "cut off"),
+    ] {
+        let file = folder.path().join("t.wasm");
+        std::fs::write(&file, bytes).expect("written");
+        let (code, text, errors) = inspect(&file, &[]);
+        assert_eq!((code, text.as_str()), (Some(1), ""));
+        assert!(errors.contains(expected) && errors.lines().count() == 1, "{expected:?} is not in\n{errors}");
+    }
+}
