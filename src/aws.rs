@@ -1,11 +1,15 @@
 //! What the clients of all services have in common, whether they read or write. Endpoints and credentials
 //! are the SDK's own: variables, profiles and roles as everywhere.
 
+mod trace;
+
 use std::error::Error;
 use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+
+pub(crate) use trace::{TraceHeader, traced};
 
 use crate::settings::Arn;
 

@@ -52,9 +52,5 @@ where
 /// Our own lines at the level asked for; those of libraries from warnings on, since at finer levels
 /// they can hold payloads.
 fn filter(level: LevelFilter) -> Targets {
-    Targets::new()
-        .with_target("kinesieve", level)
-        .with_default(level.min(LevelFilter::WARN))
-        // Repeats a failed invocation, which the handler has logged with its request.
-        .with_target("lambda_runtime::layers::panic", LevelFilter::OFF)
+    Targets::new().with_target("kinesieve", level).with_default(level.min(LevelFilter::WARN))
 }

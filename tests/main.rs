@@ -21,6 +21,7 @@ mod precompiled;
 mod promise;
 mod put;
 mod redrive;
+mod runtime_api;
 mod sandbox;
 mod services;
 mod side_by_side;

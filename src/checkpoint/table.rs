@@ -35,7 +35,8 @@ impl Table {
         // The SDK waits up to a second before its first retry, which is longer than all the time that there is.
         let retries = RetryConfig::standard().with_initial_backoff(patience / 20);
         let config = config.clone().into_builder().timeout_config(timeouts.build()).retry_config(retries).build();
-        Self { client: Client::new(&config), name: name.as_str().to_owned() }
+        let config = aws_sdk_dynamodb::config::Builder::from(&config).interceptor(aws::TraceHeader).build();
+        Self { client: Client::from_conf(config), name: name.as_str().to_owned() }
     }
 
     /// As requests name it.

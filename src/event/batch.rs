@@ -274,7 +274,11 @@ impl BatchBuilder {
     pub(super) fn push_sound_base64(&mut self, record: Record<'_>, encoded: &[u8]) -> Option<()> {
         let start = self.batch.payloads.len();
         let decoded = base64_simd::STANDARD.decode_append(encoded, &mut self.batch.payloads);
-        decoded.ok().and_then(|()| self.push_slot(record, None, start).ok())
+        let pushed = decoded.ok().and_then(|()| self.push_slot(record, None, start).ok());
+        if pushed.is_none() {
+            self.batch.payloads.truncate(start);
+        }
+        pushed
     }
 
     /// Adds a record that can't be decoded, with its raw text and the reason.

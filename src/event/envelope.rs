@@ -11,8 +11,9 @@ use serde::Deserialize;
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
+use super::alike::parse_alike;
 use super::batch::{Batch, BatchBuilder, Record};
-use super::layout::{parse_alike, stream_of};
+use super::layout::stream_of;
 use super::sequence_number::InvalidSequenceNumber;
 
 /// Why an invocation's body is no batch of Kinesis records. Nothing of it was processed.

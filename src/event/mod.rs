@@ -7,8 +7,11 @@
 //! every later source make one, and nothing after it knows where it came from.
 
 mod aggregate;
+mod alike;
+mod arriving;
 mod batch;
 mod cloudwatch_logs;
+mod cursor;
 mod decoding;
 mod envelope;
 mod firehose;
@@ -16,6 +19,7 @@ mod layout;
 mod sequence_number;
 
 pub use aggregate::{Aggregate, AggregateWriter, MAGIC, NotAnAggregate, UserRecord};
+pub use arriving::{Arrived, Arriving};
 pub use batch::{Batch, BatchBuilder, Contents, Event, Flaw, Payload, Record, Shard, Unpacked, Unpacking};
 pub use envelope::{EnvelopeError, parse_lambda_event};
 pub use firehose::{FirehoseRecords, parse_firehose_event};

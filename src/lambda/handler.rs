@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use aws_lambda_events::streams::KinesisEventResponse;
 
-use crate::event::{EnvelopeError, Shard, parse_lambda_event};
+use crate::event::{Batch, EnvelopeError, Shard, parse_lambda_event};
 use crate::processor::{Deadline, Processor, Report};
 
 /// What became of an invocation.
@@ -18,7 +18,7 @@ pub struct Handled {
     /// When the last of them arrived in the stream, in milliseconds since the Unix epoch; none: there was
     /// none.
     pub last_arrival: Option<u64>,
-    /// From its bytes to here.
+    /// From when all of its event was there to here.
     pub elapsed: Duration,
 }
 
@@ -41,7 +41,16 @@ impl Handled {
 /// invocation failed, sends all of it again.
 pub async fn handle(processor: &Processor, body: &[u8], deadline: Option<Deadline>) -> Result<Handled, EnvelopeError> {
     let started = Instant::now();
-    let batch = parse_lambda_event(body)?;
+    Ok(handle_batch(processor, parse_lambda_event(body)?, deadline, started).await)
+}
+
+/// Processes a batch that came at this time.
+pub(super) async fn handle_batch(
+    processor: &Processor,
+    batch: Batch,
+    deadline: Option<Deadline>,
+    started: Instant,
+) -> Handled {
     let shard = batch.shard().clone();
     let last_arrival = batch.iter().last().map(|event| event.arrived_at);
     let report = processor.process(Arc::new(batch), deadline).await;
@@ -60,7 +69,7 @@ pub async fn handle(processor: &Processor, body: &[u8], deadline: Option<Deadlin
         microseconds = started.elapsed().as_micros() as u64,
         "processed a batch",
     );
-    Ok(Handled { report, shard, last_arrival, elapsed: started.elapsed() })
+    Handled { report, shard, last_arrival, elapsed: started.elapsed() }
 }
 
 /// The times that a Lambda deadline leaves. Where the reserve is more than half of what is left (a

@@ -5,28 +5,32 @@ mod firehose;
 mod handler;
 mod init_error;
 mod metrics;
-mod raw_body;
+mod runtime;
 mod shape;
 mod shutdown;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_lambda_events::streams::KinesisEventResponse;
-use lambda_runtime::{Context, Diagnostic, LambdaEvent, Runtime, service_fn};
 use serde::Serialize;
-use serde::de::IgnoredAny;
 use serde_json::Value;
+use tokio::task::JoinSet;
 
 pub use firehose::FirehoseResponse;
 pub use handler::{Handled, deadline, handle};
 pub use init_error::report_init_error;
+pub use runtime::RuntimeError;
 
+use runtime::{Failed, Invocation, RuntimeApi};
+use shape::Shape;
+
+use crate::aws::traced;
 use crate::checkpoint::Mirror;
+use crate::event::Arrived;
 use crate::processor::{Deadline, Processor};
 use crate::settings::{Metrics, Pack};
-use shape::Shape;
 
 /// The name under which Lambda reports an invocation with something else than a Kinesis event.
 const NOT_A_KINESIS_EVENT: &str = "Kinesieve.NotAKinesisEvent";
@@ -104,21 +108,45 @@ pub struct Function {
     pub environment: Environment,
 }
 
-/// Polls the Lambda runtime API and answers invocations, for as long as the environment lives.
+/// Polls the Lambda runtime API and answers invocations, for as long as the environment lives: so many at once as the
+/// environment gets, and one after the other elsewhere.
 ///
 /// # Errors
 /// When the runtime API can't be reached or answers what it must not.
-pub async fn serve(function: Function) -> Result<(), lambda_runtime::Error> {
+pub async fn serve(function: Function) -> Result<(), RuntimeError> {
     let function = Arc::new(function);
     if function.processor.mirror().is_some_and(Mirror::has_period) {
         shutdown::flush_at_the_end(Arc::clone(&function)).await;
     }
-    let handler = service_fn(move |event: LambdaEvent<IgnoredAny>| {
-        let function = Arc::clone(&function);
-        async move { function.answer(&event.context).await }
-    });
-    // Several at once where the environment is told so, and one after the other elsewhere.
-    Runtime::new(handler).layer(raw_body::RawBodyLayer).run_concurrent().await
+    let loops = concurrency().get();
+    let api = Arc::new(RuntimeApi::new(loops, function.environment.vcpus().get() > 1)?);
+    let mut working: JoinSet<RuntimeError> =
+        (0..loops).map(|_| work(Arc::clone(&function), Arc::clone(&api))).collect();
+    let mut ended = Ok(());
+    // One that can't go on takes none of the others with it.
+    while let Some(Ok(error)) = working.join_next().await {
+        tracing::error!("an invocation came to no end: {error}");
+        ended = Err(error);
+    }
+    ended
+}
+
+/// One invocation after the other, as long as that is possible.
+async fn work(function: Arc<Function>, api: Arc<RuntimeApi>) -> RuntimeError {
+    loop {
+        if let Err(error) = work_once(&function, &api).await {
+            return error;
+        }
+    }
+}
+
+async fn work_once(function: &Function, api: &RuntimeApi) -> Result<(), RuntimeError> {
+    let Invocation { id, deadline: ends, trace_id, event } = api.next().await?;
+    let deadline = ends.and_then(|ends| deadline(ends, function.deadline_reserve));
+    match traced(trace_id, function.answer(&id.request, event, deadline)).await {
+        Ok(response) => api.answer(&id, &response).await,
+        Err(failed) => api.fail(&id, &failed).await,
+    }
 }
 
 /// The answer to an invocation, by what it was.
@@ -131,30 +159,37 @@ enum Response {
 }
 
 impl Function {
-    async fn answer(&self, context: &Context) -> Result<Response, Diagnostic> {
-        let deadline = deadline(context.deadline(), self.deadline_reserve);
-        let body = raw_body::current();
-        let (error_type, error) = match handle(&self.processor, &body, deadline).await {
+    async fn answer(&self, request_id: &str, event: Arrived, deadline: Option<Deadline>) -> Result<Response, Failed> {
+        let started = Instant::now();
+        let body = match event {
+            Arrived::Batch(batch) => {
+                let handled = handler::handle_batch(&self.processor, batch, deadline, started).await;
+                self.count(request_id, &handled);
+                return Ok(Response::Kinesis(handled.response()));
+            }
+            Arrived::Body(body) => body,
+        };
+        let (error_type, error_message) = match handle(&self.processor, &body, deadline).await {
             Ok(handled) => {
-                self.count(context, &handled);
+                self.count(request_id, &handled);
                 return Ok(Response::Kinesis(handled.response()));
             }
             // Told by what it has: nobody pays for the question who sends records of a stream.
             Err(error) => match Shape::of(&body) {
                 None => (NOT_A_KINESIS_EVENT, error.to_string()),
-                Some(shape) => match self.answer_other(shape, &body, context, deadline).await {
+                Some(shape) => match self.answer_other(shape, &body, request_id, deadline).await {
                     Ok(response) => return Ok(response),
                     Err(failed) => failed,
                 },
             },
         };
-        tracing::error!(request_id = context.request_id, "the invocation failed: {error}");
-        Err(Diagnostic { error_type: error_type.to_owned(), error_message: error })
+        tracing::error!(request_id, "the invocation failed: {error_message}");
+        Err(Failed { error_type, error_message })
     }
 
-    fn count(&self, context: &Context, handled: &Handled) {
+    fn count(&self, request_id: &str, handled: &Handled) {
         if self.metrics == Metrics::Emf {
-            metrics::write(&self.environment.function_name, &context.request_id, handled);
+            metrics::write(&self.environment.function_name, request_id, handled);
         }
     }
 
@@ -162,14 +197,14 @@ impl Function {
         &self,
         shape: Shape,
         body: &[u8],
-        context: &Context,
+        request_id: &str,
         deadline: Option<Deadline>,
     ) -> Result<Response, (&'static str, String)> {
         match shape {
             Shape::Firehose => {
                 let answered = firehose::answer(&self.processor, body, self.pack, deadline).await;
                 let response = answered.and_then(|answered| {
-                    self.count(context, &answered.handled);
+                    self.count(request_id, &answered.handled);
                     answered.response
                 });
                 response.map(Response::Firehose).map_err(|error| (FIREHOSE_FAILED, error))

@@ -14,6 +14,7 @@ use aws_sdk_firehose::types::{PutRecordBatchResponseEntry, Record};
 use super::queue::{RequestLimits, Said};
 use super::requests::{Sent, Service, deliver};
 use super::{Answering, Output, Sink, Warming, aws};
+use crate::aws::TraceHeader;
 use crate::settings::{Arn, Order};
 
 /// Bytes of a record before they are encoded (Amazon Data Firehose, PutRecordBatch: 1,000 KiB).
@@ -31,7 +32,8 @@ impl Firehose {
     /// A delivery stream, by a client for its region. The client's own retries are switched off, as for
     /// a Kinesis stream.
     pub fn new(config: &SdkConfig, delivery_stream: &Arn, order: Order) -> Self {
-        let config = aws_sdk_firehose::config::Builder::from(config).retry_config(RetryConfig::disabled()).build();
+        let config = aws_sdk_firehose::config::Builder::from(config).retry_config(RetryConfig::disabled());
+        let config = config.interceptor(TraceHeader).build();
         let name = delivery_stream.resource.trim_start_matches("deliverystream/").to_owned();
         Self { client: Client::from_conf(config), name, order }
     }

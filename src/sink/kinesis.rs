@@ -11,6 +11,7 @@ use aws_sdk_kinesis::types::{PutRecordsRequestEntry, PutRecordsResultEntry};
 use super::queue::{RequestLimits, Said};
 use super::requests::{Sent, Service, deliver};
 use super::{Answering, Output, Sink, Warming, aws};
+use crate::aws::TraceHeader;
 use crate::settings::{Arn, Order, StreamName};
 
 /// Bytes of a record with its key, where the stream allows as much (Kinesis Data Streams, PutRecords).
@@ -36,7 +37,8 @@ impl Kinesis {
 
     /// The same, where the stream may be known by its name alone.
     pub fn named(config: &SdkConfig, stream: StreamName, order: Order) -> Self {
-        let config = aws_sdk_kinesis::config::Builder::from(config).retry_config(RetryConfig::disabled()).build();
+        let config = aws_sdk_kinesis::config::Builder::from(config).retry_config(RetryConfig::disabled());
+        let config = config.interceptor(TraceHeader).build();
         Self { client: Client::from_conf(config), stream, order }
     }
 }

@@ -18,7 +18,7 @@ use flate2::write::GzEncoder;
 use super::queue::{RequestLimits, Said};
 use super::requests::{Sent, Service, deliver};
 use super::{Answer, Answering, Delivery, HandOver, Lines, Output, Sink, Warming, aws, line};
-use crate::aws::{bucket_and_prefix, s3_config};
+use crate::aws::{TraceHeader, bucket_and_prefix, s3_config};
 use crate::settings::{Arn, Compression, Order};
 
 /// Large enough that requests cost little, small enough to be in memory twice, as outputs and as lines.
@@ -39,7 +39,7 @@ impl S3 {
     /// A bucket and prefix. An ARN of S3 names no region: the client's is the SDK's own. Its retries are
     /// switched off, since the time for all tries is bounded here.
     pub fn new(config: &SdkConfig, place: &Arn, lines: Lines, compression: Compression) -> Self {
-        let config = s3_config(config).retry_config(RetryConfig::disabled()).build();
+        let config = s3_config(config).retry_config(RetryConfig::disabled()).interceptor(TraceHeader).build();
         let (bucket, prefix) = bucket_and_prefix(place);
         Self { client: Client::from_conf(config), bucket: bucket.to_owned(), prefix, lines, compression }
     }

@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use super::queue::{RequestLimits, Said};
 use super::requests::{Sent, Service, deliver};
 use super::{Answering, Output, Sink, Warming, aws};
-use crate::aws::queue_url;
+use crate::aws::{TraceHeader, queue_url};
 use crate::settings::{Arn, Order};
 
 /// Bytes of a message, and of all in a request, attributes included (Amazon SQS, SendMessageBatch).
@@ -43,7 +43,8 @@ impl Sqs {
     /// A queue, by a client for its region. The client's own retries are switched off, as for a Kinesis
     /// stream.
     pub fn new(config: &SdkConfig, queue: &Arn, order: Order) -> Self {
-        let config = aws_sdk_sqs::config::Builder::from(config).retry_config(RetryConfig::disabled()).build();
+        let config = aws_sdk_sqs::config::Builder::from(config).retry_config(RetryConfig::disabled());
+        let config = config.interceptor(TraceHeader).build();
         let is_fifo = queue.resource.ends_with(".fifo");
         Self { client: Client::from_conf(config), url: queue_url(queue), is_fifo, order }
     }

@@ -5,6 +5,7 @@
 //! batch: a guest that prints without end fills neither the memory nor the log.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing::Level;
@@ -27,7 +28,14 @@ const LINE_BYTES: usize = 4096;
 
 /// The lines of the event in hand; a clone is another handle to the same.
 #[derive(Debug, Clone, Default)]
-pub(super) struct GuestLog(Arc<Mutex<Lines>>);
+pub(super) struct GuestLog(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    lines: Mutex<Lines>,
+    /// Whether anything was written since the last look: most events leave nothing, and a lock costs more than this.
+    is_touched: AtomicBool,
+}
 
 #[derive(Debug, Default)]
 struct Lines {
@@ -67,10 +75,12 @@ impl GuestLog {
     /// What was written since the last call. A line without its end counts: it belongs to the event
     /// that it was written in.
     pub(super) fn take(&self) -> Written {
-        let mut lines = self.lines();
-        if lines.is_empty() {
+        // The guest writes on the thread that calls this.
+        if !self.0.is_touched.load(Ordering::Relaxed) {
             return Written::default();
         }
+        let mut lines = self.lines();
+        self.0.is_touched.store(false, Ordering::Relaxed);
         for stream in [Stream::Out, Stream::Error] {
             let unfinished = std::mem::take(&mut lines.unfinished[stream as usize]);
             lines.keep_printed(stream, &unfinished);
@@ -78,16 +88,14 @@ impl GuestLog {
         Written { lines: std::mem::take(&mut lines.kept), left_out: std::mem::take(&mut lines.left_out) }
     }
 
+    /// The lines, for somebody who writes some.
     fn lines(&self) -> MutexGuard<'_, Lines> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.is_touched.store(true, Ordering::Relaxed);
+        self.0.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Lines {
-    fn is_empty(&self) -> bool {
-        self.kept.is_empty() && self.left_out == 0 && self.unfinished.iter().all(Vec::is_empty)
-    }
-
     fn keep(&mut self, level: Level, source: &'static str, text: &[u8]) {
         if self.kept.len() == LINES_AN_EVENT {
             self.left_out += 1;

@@ -15,6 +15,20 @@ pub struct Posted {
     pub time_left: Option<Duration>,
 }
 
+/// How invocations are given out, and answers taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    Plain,
+    /// Events come in so many pieces.
+    InPieces(usize),
+    /// The connection ends in the middle of an event.
+    CutShort,
+    /// Whoever asks is told that something is wrong.
+    Broken,
+    /// Each answer is larger than it may be.
+    RefusesAnswers,
+}
+
 /// Serves its invocations and passes on everything that is posted.
 pub struct RuntimeApi {
     port: u16,
@@ -29,6 +43,11 @@ impl RuntimeApi {
 
     /// The same, with several.
     pub fn with_invocations(events: Vec<Vec<u8>>, time_left: Duration) -> Self {
+        Self::in_manner(Manner::Plain, events, time_left)
+    }
+
+    /// The same, in another manner.
+    pub fn in_manner(manner: Manner, events: Vec<Vec<u8>>, time_left: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let (sender, posted) = mpsc::channel();
@@ -37,7 +56,7 @@ impl RuntimeApi {
             for stream in listener.incoming().flatten() {
                 let (invocations, sender) = (Arc::clone(&invocations), sender.clone());
                 // A connection that breaks is the function's business.
-                std::thread::spawn(move || serve(stream, &invocations, time_left, &sender).ok());
+                std::thread::spawn(move || serve(stream, manner, &invocations, time_left, &sender).ok());
             }
         });
         Self { port, posted }
@@ -54,6 +73,7 @@ impl RuntimeApi {
 
 fn serve(
     stream: TcpStream,
+    manner: Manner,
     invocations: &Mutex<Vec<Vec<u8>>>,
     time_left: Duration,
     posted: &mpsc::Sender<Posted>,
@@ -81,6 +101,9 @@ fn serve(
         reader.read_exact(&mut body)?;
         let mut words = request_line.split_whitespace();
         match (words.next(), words.next()) {
+            (Some("GET"), _) if manner == Manner::Broken => {
+                writer.write_all(b"HTTP/1.1 500 Broken\r\ncontent-length: 0\r\n\r\n")?;
+            }
             (Some("GET"), _) => match take(invocations) {
                 Some(event) => {
                     let end = SystemTime::now() + time_left;
@@ -94,7 +117,17 @@ fn serve(
                         deadline.as_millis(),
                         event.len()
                     )?;
-                    writer.write_all(&event)?;
+                    match manner {
+                        Manner::InPieces(pieces) => {
+                            for piece in event.chunks(event.len().div_ceil(pieces)) {
+                                writer.write_all(piece)?;
+                                // So that each is read by itself.
+                                std::thread::sleep(Duration::from_millis(5));
+                            }
+                        }
+                        Manner::CutShort => return writer.write_all(&event[..event.len() / 2]),
+                        _ => writer.write_all(&event)?,
+                    }
                 }
                 // No further invocation: the function waits, as it would in Lambda.
                 None => std::thread::sleep(Duration::from_secs(3600)),
@@ -103,7 +136,11 @@ fn serve(
                 let body = String::from_utf8_lossy(&body).into_owned();
                 let time_left = ends.map(|end| end.duration_since(SystemTime::now()).unwrap_or_default());
                 let _ = posted.send(Posted { path: path.to_owned(), body, time_left });
-                writer.write_all(b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n")?;
+                let answer: &[u8] = match manner {
+                    Manner::RefusesAnswers => b"HTTP/1.1 413 Too Large\r\ncontent-length: 9\r\n\r\ntoo large",
+                    _ => b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n",
+                };
+                writer.write_all(answer)?;
             }
             _ => return Ok(()),
         }

@@ -69,6 +69,8 @@ struct State {
     store: Store,
     requests: Vec<Vec<Put>>,
     unanswered: Vec<Put>,
+    /// What the requests said of the trace that they belong to.
+    trace_ids: Vec<Option<String>>,
 }
 
 /// What a service has.
@@ -119,7 +121,8 @@ impl Stub {
             Service::DynamoDb => &dynamodb::DynamoDb,
         };
         let store = Store { puts: Vec::new(), record_limit: kinesis::MOST_OF_A_RECORD, messages: Vec::new() };
-        let state = State { front, luck: Luck::new(faults, seed), store, requests: Vec::new(), unanswered: Vec::new() };
+        let luck = Luck::new(faults, seed);
+        let state = State { front, luck, store, requests: Vec::new(), unanswered: Vec::new(), trace_ids: Vec::new() };
         let state = Arc::new(Mutex::new(state));
         let shared = Arc::clone(&state);
         let is_over = Arc::new(AtomicBool::new(false));
@@ -172,6 +175,11 @@ impl Stub {
     /// All requests to put something that could be read, taken or not.
     pub fn requests(&self) -> Vec<Vec<Put>> {
         self.state().requests.clone()
+    }
+
+    /// What each request said of the trace that it belongs to.
+    pub fn trace_ids(&self) -> Vec<Option<String>> {
+        self.state().trace_ids.clone()
     }
 
     /// All that was in a request which may have been applied, and which nobody was answered.
@@ -237,6 +245,7 @@ impl State {
     /// The answer to a request and how late it is, or no answer.
     fn outcome(&mut self, request: &Request) -> Result<(Answer, Duration), Silence> {
         let fate = self.luck.fate();
+        self.trace_ids.push(request.header("x-amzn-trace-id").map(str::to_owned));
         let puts = self.front.read(request);
         let may_be_put = puts.as_ref().ok().cloned().flatten().unwrap_or_default();
         if let Ok(Some(puts)) = &puts {
