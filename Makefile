@@ -170,20 +170,29 @@ test-transforms:
 	$(call say,Tests of the SDK and the sample transforms as native code)
 	cd transforms && cargo test --release --workspace
 
+# Builds the echo guest of a language, and compiles it once for all the files of cases.
+ECHOES := target/conformance
+COMPILE = $(KINESIEVE) build --target host --output $(ECHOES)/$(1).cwasm
+
 # The same cases for a guest in each language. What JavaScript can't hold is in a file of its own.
 .PHONY: test-conformance
 test-conformance: tools-guests guests build
 	$(call say,Does an echo guest in each language pass the conformance cases?)
-	mkdir -p .tools/conformance
+	mkdir -p $(ECHOES)
 	$(QJS) --sync --stub-wasi --wit wit --world record-transform --module-root tests/guests/echo-javascript \
-		--js tests/guests/echo-javascript/echo.js --output .tools/conformance/javascript.wasm
+		--js tests/guests/echo-javascript/echo.js --output $(ECHOES)/javascript.wasm
 	$(COMPONENTIZE_PY) --wit-path wit --world record-transform componentize --stub-wasi app \
-		--python-path tests/guests/echo-python --output .tools/conformance/python.wasm
+		--python-path tests/guests/echo-python --output $(ECHOES)/python.wasm
+	$(call COMPILE,rust) "$(GUESTS)/echo.wasm"
+	$(call COMPILE,javascript) $(ECHOES)/javascript.wasm
+	$(call COMPILE,python) $(ECHOES)/python.wasm
+	PATH="$(VENV)/bin:$$PATH" $(call COMPILE,c) tests/guests/echo-c
+	PATH="$(VENV)/bin:$$PATH" $(call COMPILE,go) tests/guests/echo-go
 	for cases in tests/conformance/*.json; do \
-		$(KINESIEVE) test "$$cases" --transform "$(GUESTS)/echo.wasm"; \
-		$(KINESIEVE) test "$$cases" --transform .tools/conformance/python.wasm; \
-		case "$$cases" in */large-index.json) ;; \
-			*) $(KINESIEVE) test "$$cases" --transform .tools/conformance/javascript.wasm;; esac; \
+		for language in rust javascript python c go; do \
+			case "$$language $$cases" in "javascript "*/large-index.json) continue;; esac; \
+			$(KINESIEVE) test "$$cases" --transform $(ECHOES)/$$language.cwasm; \
+		done; \
 	done
 
 .PHONY: test-samples
