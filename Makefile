@@ -55,7 +55,7 @@ demo: tools-lambda tools-emulators build guests ## Run the function under a loca
 		--function target/release/kinesieve-lambda --transform "$(SAMPLE)"
 
 .PHONY: test
-test: tools fmt-check lint-template guests lint test-root count test-transforms test-conformance test-samples test-package ## Run every check and every test
+test: tools fmt-check lint-template guests lint test-root count test-transforms test-conformance test-samples test-kit test-package ## Run every check and every test
 	@printf '\nOK: every check and every test passed\n'
 
 # Each test that asks whether some input makes a parser panic, with so many inputs: some 10 to 700 thousand a second.
@@ -199,6 +199,12 @@ test-conformance: tools-guests guests build
 test-samples: guests build
 	$(call say,Do the sample transforms pass their cases?)
 	for sample in transforms/*/kinesieve.json; do $(KINESIEVE) test "$$(dirname "$$sample")"; done
+
+# What the page about writing a transform says, as it says it. The tools of last resort are ours.
+.PHONY: test-kit
+test-kit: tools-guests rust-target-$(GUEST_TARGET)
+	$(call say,Does a new project in each language build, pass its cases and run?)
+	PATH="$$PATH:$(VENV)/bin" $(CARGO_TEST) test --release --test behaviour kit:: -- --ignored
 
 # As a deployment does it, for both architectures. Only one of the two can run here; the other is looked at.
 .PHONY: test-package

@@ -175,7 +175,13 @@ fn what_can_not_be_tested_is_said_in_one_line() {
     project(r#"{"build": [[]], "component": "t.wasm"}"#, "is empty");
     project(r#"{"build": [["no-such-tool"]], "component": "t.wasm"}"#, "no-such-tool is missing: install it");
     project(r#"{"build": [["false"]], "component": "t.wasm"}"#, "`false` in");
-    project(r#"{"build": [["true"]], "component": "t.wasm"}"#, "the build made no");
+    project(r#"{"build": [["A=1", "B="]], "component": "t.wasm"}"#, "is empty");
+    project(r#"{"build": [["A=1", "no-such-tool"]], "component": "t.wasm"}"#, "no-such-tool is missing");
+    project(r#"{"build": [["true"]], "component": "t.wasm"}"#, "let \"component\" in");
+    let module = r#"{"build": [["A=1", "sh", "-c", "test $A = 1"]], "module": "m.wasm", "component": "t.wasm"}"#;
+    project(module, "let \"module\" in");
+    std::fs::write(folder.path().join("m.wasm"), "").expect("written");
+    project(module, "m.wasm is no module that a transform can be made of: it is no WebAssembly");
     std::fs::remove_file(folder.path().join("kinesieve.json")).expect("removed");
     let output = kinesieve(&["test"]).arg(folder.path()).output().expect("it runs");
     assert!(stderr(&output).contains("kinesieve.json is missing: `kinesieve new` makes"), "{}", stderr(&output));
