@@ -67,7 +67,7 @@ fuzz: ## Feed every parser CASES random inputs
 		makes_it_panic the_general_parser_takes makes_no_difference no_record_is_lost what_was_written_is_read_back what_was_packed_is_unpacked what_is_packed_is_unpacked
 
 .PHONY: bench
-bench: bench-records bench-peers count ## Measure
+bench: bench-records bench-peers bench-guests count ## Measure
 
 .PHONY: bench-records
 bench-records: guests
@@ -87,6 +87,13 @@ bench-peers: tools-peers guests
 		--function target/peers/bootstrap --transform target/peers/transform.cwasm \
 		--native benches/peers/target/release/native --node benches/peers/node \
 		--python benches/peers/python --python-program $(VENV)/bin/python
+
+# What the same transform costs in each language, on the page about writing one.
+.PHONY: bench-guests
+bench-guests: tools-guests guests build
+	$(call say,The same transform in each language)
+	PATH="$$PATH:$(VENV)/bin" $(PYTHON) scripts/bench_guests.py --kinesieve $(KINESIEVE) --keep "$(GUESTS)/keep.wasm" \
+		--folder target/bench-guests --page docs/writing-a-transform.md
 
 .PHONY: count
 count: guests ## Count the instructions that a record costs, and fail where they became more

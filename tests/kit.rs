@@ -33,10 +33,14 @@ fn loop_of_an_author(language: &str, tool: &str, component: &str) {
     let project = folder.path().join("my-kit");
     let built = said(&project, &["build", "--target", "host"]);
     assert!(built.contains(&format!("{component}: ")) && built.contains("its manifest"), "{built}");
-    let run = said(
-        &project,
-        &["run", "--transform", component, "--input", "input.ndjson", "--transform-settings", "below=10"],
-    );
+    let input = ["--input", "input.ndjson", "--transform-settings", "below=10"];
+    let run = [&["run", "--transform", component], input.as_slice()].concat();
+    let shown = said(&project, &[run.as_slice(), &["--show"]].concat());
+    assert!(shown.contains("record 1: dropped") && shown.contains("record 2: replaced"), "{shown}");
+    assert!(shown.contains("\n-   \"email\": \"b@example.com\""), "{shown}");
+    // What was compiled ahead does the same, and starts faster.
+    let precompiled = format!("{}.host.cwasm", component.trim_end_matches(".wasm"));
+    let run = said(&project, &[&["run", "--transform", &precompiled], input.as_slice()].concat());
     assert_eq!(run.lines().count(), 1, "{run}");
     assert!(run.contains("21.5") && !run.contains("email"), "{run}");
 }

@@ -23,6 +23,7 @@ mod put;
 mod redrive;
 mod sandbox;
 mod services;
+mod show;
 mod side_by_side;
 mod status;
 mod support;

@@ -129,6 +129,7 @@ fn run_file(arguments: &RunArguments, routes: &[Route]) -> anyhow::Result<u8> {
     waiting.finish();
     let processor = processor?;
     let on_stdout = settings.output.as_ref().is_none_or(|target| *target == Target::Stdout);
+    let is_a_look = showing.as_ref().is_some_and(|showing| showing.delivering == Delivering::Nowhere);
     let progress = match showing {
         Some(_) => Progress::hidden(),
         None => Progress::new(source.bytes(), on_stdout),
@@ -142,6 +143,9 @@ fn run_file(arguments: &RunArguments, routes: &[Route]) -> anyhow::Result<u8> {
     let stop = outcome.as_ref().ok().and_then(Option::as_ref);
     // Also when the input broke off: what came before is done, and should not be done again unawares.
     say(&Summary { counts: &counts, stop, elapsed: started.elapsed() });
+    if is_a_look {
+        say(&"nothing of it was delivered: --output says where to");
+    }
     Ok(if outcome?.is_none() { ALL_ACKNOWLEDGED } else { NOT_ACKNOWLEDGED })
 }
 

@@ -158,3 +158,58 @@ fn compared<'a>(before: &'a [String], after: &'a [String]) -> Vec<Row<'a>> {
     }
     rows
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &str) -> Vec<String> {
+        text.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn colours_take_no_room() {
+        let (before, after) = (lines("{\n  \"a\": 1,\n  \"b\": 2\n}"), lines("{\n  \"a\": 1\n}"));
+        let written = |palette| {
+            let mut text = String::new();
+            Columns { width: LEAST_FOR_TWO, palette }.two(&mut text, &before, &after, "output");
+            text
+        };
+        let coloured = written(Palette::coloured());
+        assert!(coloured.contains("\u{1b}[31m-   \"b\": 2\u{1b}[0m"), "{coloured}");
+        assert_eq!(
+            anstream::adapter::strip_str(&coloured).to_string().replace(" \n", "\n"),
+            written(Palette::default())
+        );
+    }
+
+    #[test]
+    fn a_comma_is_no_difference_and_a_changed_line_stands_beside_itself() {
+        let (before, after) = (lines("a,\nb,\nc"), lines("a,\nB,\nc,\nd"));
+        let rows = compared(&before, &after);
+        let row = |row: &Row<'_>| [row.0, row.1].map(|side| side.map(|line| line.text.to_owned()));
+        let texts = |before: Option<&str>, after: Option<&str>| [before, after].map(|text| text.map(str::to_owned));
+        assert_eq!(
+            rows.iter().map(row).collect::<Vec<_>>(),
+            [
+                texts(Some("a,"), Some("a,")),
+                texts(Some("b,"), Some("B,")),
+                texts(Some("c"), Some("c,")),
+                texts(None, Some("d")),
+            ]
+        );
+        let marks: Vec<Mark> = rows.iter().filter_map(|(_, after)| after.map(|line| line.mark)).collect();
+        assert_eq!(marks, [Mark::Same, Mark::After, Mark::Same, Mark::After]);
+    }
+
+    #[test]
+    fn no_width_is_too_small() {
+        for width in 0..LEAST_FOR_TWO * 2 {
+            let mut text = String::new();
+            let columns = Columns { width, palette: Palette::default() };
+            columns.two(&mut text, &lines("äöü ß"), &lines("\n🚀🚀"), "output");
+            columns.further(&mut text, &lines("x"), "output 2");
+            assert!(text.contains("output 2"));
+        }
+    }
+}
