@@ -6,9 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Subscriber};
+use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
-use tracing_subscriber::prelude::*;
-use tracing_subscriber::{Layer, registry};
 
 /// What a guest's lines go by in the log.
 pub(super) const TARGET: &str = "kinesieve::guest";
@@ -39,10 +38,13 @@ impl GuestLines {
     }
 
     /// All lines, in the place of the log.
+    #[cfg(feature = "compiler")]
     pub(super) fn install() -> Self {
+        use tracing_subscriber::prelude::*;
+
         let lines = Self::from_level(LevelFilter::TRACE);
         // A second call would keep the first one's: there is one log a process.
-        let _ = registry().with(lines.clone()).try_init();
+        let _ = tracing_subscriber::registry().with(lines.clone()).try_init();
         lines
     }
 

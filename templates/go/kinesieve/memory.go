@@ -27,11 +27,14 @@ var (
 	larger [][]uint64
 
 	calls, bytes int
-	limit        uint64 = heapBytes
-	sample              = []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	limit        = uint64(heapBytes)
+	heap         = make([]metrics.Sample, 1)
 )
 
-func init() { debug.SetGCPercent(-1) }
+func init() {
+	debug.SetGCPercent(-1)
+	heap[0].Name = "/memory/classes/heap/objects:bytes"
+}
 
 //go:wasmexport cabi_realloc
 func allocate(old unsafe.Pointer, oldLength, alignment, length uint32) unsafe.Pointer {
@@ -83,12 +86,12 @@ func collectGarbage(length uint32) {
 		return
 	}
 	calls, bytes = 0, 0
-	metrics.Read(sample)
-	if sample[0].Value.Uint64() < limit {
+	metrics.Read(heap)
+	if heap[0].Value.Uint64() < limit {
 		return
 	}
 	// What is in hand lies in `room` and `larger`, which are held.
 	runtime.GC()
-	metrics.Read(sample)
-	limit = max(heapBytes, 2*sample[0].Value.Uint64())
+	metrics.Read(heap)
+	limit = max(heapBytes, 2*heap[0].Value.Uint64())
 }
