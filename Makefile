@@ -186,9 +186,9 @@ COMPILE = $(KINESIEVE) build --target host --output $(ECHOES)/$(1).cwasm
 test-conformance: tools-guests guests build
 	$(call say,Does an echo guest in each language pass the conformance cases?)
 	mkdir -p $(ECHOES)
-	$(QJS) --sync --stub-wasi --wit wit --world record-transform --module-root tests/guests/echo-javascript \
+	$(QJS) --sync --wit wit --world record-transform --module-root tests/guests/echo-javascript \
 		--js tests/guests/echo-javascript/echo.js --output $(ECHOES)/javascript.wasm
-	$(COMPONENTIZE_PY) --wit-path wit --world record-transform componentize --stub-wasi app \
+	$(COMPONENTIZE_PY) --wit-path wit --world record-transform componentize app \
 		--python-path tests/guests/echo-python --output $(ECHOES)/python.wasm
 	$(call COMPILE,rust) "$(GUESTS)/echo.wasm"
 	$(call COMPILE,javascript) $(ECHOES)/javascript.wasm

@@ -112,3 +112,28 @@ impl Visit for Fields<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tracing_subscriber::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn lines_are_found_by_the_record_that_they_are_about() {
+        let lines = GuestLines::from_level(LevelFilter::INFO);
+        let subscriber = tracing_subscriber::registry().with(lines.clone());
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::info!(target: TARGET, source = "log", "it starts");
+            tracing::info!(target: TARGET, source = "log", sequence_number = "1", "alone");
+            tracing::warn!(target: TARGET, source = "log", sequence_number = "2", sub_sequence_number = 1_u64, "second");
+            tracing::debug!(target: TARGET, source = "log", sequence_number = "2", "too fine");
+            tracing::debug!(target: TARGET, source = "backtrace", sequence_number = "2", "0: main");
+            tracing::error!(sequence_number = "2", "of the processor");
+        });
+        let texts = |lines: Vec<GuestLine>| lines.into_iter().map(|line| line.text).collect::<Vec<_>>();
+        assert_eq!(texts(lines.take_about("2", 0)), ["info: it starts", "0: main"]);
+        assert_eq!(texts(lines.take_about("2", 1)), ["warn: second"]);
+        assert_eq!(texts(lines.take()), ["info: alone"]);
+    }
+}
