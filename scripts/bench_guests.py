@@ -18,7 +18,6 @@ import statistics
 import subprocess
 import time
 
-# The transform that is named first keeps everything.
 LANGUAGES = {"rust": "Rust", "c": "C", "go": "Go (experimental)", "javascript": "JavaScript", "typescript": "TypeScript",
              "python": "Python"}
 BEGIN, END = "<!-- Written by `make bench-guests`, from here -->", "<!-- to here -->"
