@@ -55,7 +55,7 @@ demo: tools-lambda tools-emulators build guests ## Run the function under a loca
 		--function target/release/kinesieve-lambda --transform "$(SAMPLE)"
 
 .PHONY: test
-test: tools fmt-check lint-template guests lint test-root count test-transforms test-conformance test-samples test-package ## Run every check and every test
+test: tools fmt-check lint-template guests lint test-root count test-transforms test-conformance test-samples test-kit test-package ## Run every check and every test
 	@printf '\nOK: every check and every test passed\n'
 
 # Each test that asks whether some input makes a parser panic, with so many inputs: some 10 to 700 thousand a second.
@@ -67,7 +67,7 @@ fuzz: ## Feed every parser CASES random inputs
 		makes_it_panic the_general_parser_takes makes_no_difference no_record_is_lost what_was_written_is_read_back what_was_packed_is_unpacked what_is_packed_is_unpacked
 
 .PHONY: bench
-bench: bench-records bench-peers count ## Measure
+bench: bench-records bench-peers bench-guests count ## Measure
 
 .PHONY: bench-records
 bench-records: guests
@@ -87,6 +87,13 @@ bench-peers: tools-peers guests
 		--function target/peers/bootstrap --transform target/peers/transform.cwasm \
 		--native benches/peers/target/release/native --node benches/peers/node \
 		--python benches/peers/python --python-program $(VENV)/bin/python
+
+# What the same transform costs in each language, on the page about writing one.
+.PHONY: bench-guests
+bench-guests: tools-guests guests build
+	$(call say,The same transform in each language)
+	PATH="$$PATH:$(VENV)/bin" $(PYTHON) scripts/bench_guests.py --kinesieve $(KINESIEVE) --keep "$(GUESTS)/keep.wasm" \
+		--folder target/bench-guests --page docs/writing-a-transform.md
 
 .PHONY: count
 count: guests ## Count the instructions that a record costs, and fail where they became more
@@ -170,26 +177,41 @@ test-transforms:
 	$(call say,Tests of the SDK and the sample transforms as native code)
 	cd transforms && cargo test --release --workspace
 
+# Builds the echo guest of a language, and compiles it once for all the files of cases.
+ECHOES := target/conformance
+COMPILE = $(KINESIEVE) build --target host --output $(ECHOES)/$(1).cwasm
+
 # The same cases for a guest in each language. What JavaScript can't hold is in a file of its own.
 .PHONY: test-conformance
 test-conformance: tools-guests guests build
 	$(call say,Does an echo guest in each language pass the conformance cases?)
-	mkdir -p .tools/conformance
-	$(QJS) --sync --stub-wasi --wit wit --world record-transform --module-root tests/guests/echo-javascript \
-		--js tests/guests/echo-javascript/echo.js --output .tools/conformance/javascript.wasm
-	$(COMPONENTIZE_PY) --wit-path wit --world record-transform componentize --stub-wasi app \
-		--python-path tests/guests/echo-python --output .tools/conformance/python.wasm
+	mkdir -p $(ECHOES)
+	$(QJS) --sync --wit wit --world record-transform --module-root tests/guests/echo-javascript \
+		--js tests/guests/echo-javascript/echo.js --output $(ECHOES)/javascript.wasm
+	$(COMPONENTIZE_PY) --wit-path wit --world record-transform componentize app \
+		--python-path tests/guests/echo-python --output $(ECHOES)/python.wasm
+	$(call COMPILE,rust) "$(GUESTS)/echo.wasm"
+	$(call COMPILE,javascript) $(ECHOES)/javascript.wasm
+	$(call COMPILE,python) $(ECHOES)/python.wasm
+	PATH="$(VENV)/bin:$$PATH" $(call COMPILE,c) tests/guests/echo-c
+	PATH="$(VENV)/bin:$$PATH" $(call COMPILE,go) tests/guests/echo-go
 	for cases in tests/conformance/*.json; do \
-		$(KINESIEVE) test "$$cases" --transform "$(GUESTS)/echo.wasm"; \
-		$(KINESIEVE) test "$$cases" --transform .tools/conformance/python.wasm; \
-		case "$$cases" in */large-index.json) ;; \
-			*) $(KINESIEVE) test "$$cases" --transform .tools/conformance/javascript.wasm;; esac; \
+		for language in rust javascript python c go; do \
+			case "$$language $$cases" in "javascript "*/large-index.json) continue;; esac; \
+			$(KINESIEVE) test "$$cases" --transform $(ECHOES)/$$language.cwasm; \
+		done; \
 	done
 
 .PHONY: test-samples
 test-samples: guests build
 	$(call say,Do the sample transforms pass their cases?)
 	for sample in transforms/*/kinesieve.json; do $(KINESIEVE) test "$$(dirname "$$sample")"; done
+
+# What the page about writing a transform says, as it says it. The tools of last resort are ours.
+.PHONY: test-kit
+test-kit: tools-guests rust-target-$(GUEST_TARGET)
+	$(call say,Does a new project in each language build, pass its cases and run?)
+	PATH="$$PATH:$(VENV)/bin" $(CARGO_TEST) test --release --test behaviour kit:: -- --ignored
 
 # As a deployment does it, for both architectures. Only one of the two can run here; the other is looked at, and what
 # there is to see of it needs none of the minutes that optimizing across crates takes.

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::checkpoint::{self, Manner as MirrorManner, Mirror};
 use crate::dead_letter::DeadLetters;
 use crate::event::Unpacking;
-use crate::processor::{Outputs, Pace, Processor, RetryLimits};
+use crate::processor::{Observer, Outputs, Pace, Processor, RetryLimits};
 use crate::settings::{CheckpointSettings, Order, Route, Settings, SettingsError, TableName, Target};
 use crate::sink::{self, Lines, Manner, Packing, Sampled, Samples, Sink};
 use crate::source::live::OnFailure;
@@ -81,11 +81,18 @@ pub struct Extras {
     pub batches: Option<NonZeroUsize>,
     /// What is kept of the main output.
     pub samples: Option<Arc<Samples>>,
+    /// Who looks on.
+    pub observer: Option<Arc<dyn Observer>>,
 }
 
 impl Default for Extras {
     fn default() -> Self {
-        Self { workers: available_parallelism().unwrap_or(NonZeroUsize::MIN), batches: None, samples: None }
+        Self {
+            workers: available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            batches: None,
+            samples: None,
+            observer: None,
+        }
     }
 }
 
@@ -123,11 +130,27 @@ pub async fn rehearsal(settings: &Settings, routes_from_variables: &[Route]) -> 
     assemble(settings, routes_from_variables, &Target::None, wishes).await
 }
 
+/// The same, and what can't be processed counts as dead-lettered, so that it stops nothing.
+///
+/// # Errors
+/// When a setting or the transform is not right.
+pub async fn trial(
+    settings: &Settings,
+    routes_from_variables: &[Route],
+    extras: Extras,
+) -> Result<Processor, AssemblyError> {
+    let wishes = Wishes { delivering: Delivering::OnTrial, extras };
+    assemble(settings, routes_from_variables, &Target::None, wishes).await
+}
+
 /// Whether targets are what the settings say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Delivering {
     Really,
+    /// Each of them is nowhere.
     Nowhere,
+    /// The same, and there are dead letters, whether the settings have a target for them or not.
+    OnTrial,
 }
 
 async fn assemble(
@@ -170,7 +193,8 @@ async fn assemble(
     for (name, target) in routes {
         route_sinks.push((name.to_owned(), opened.open(place(target)).await?));
     }
-    let dead_letters = match settings.dead_letter() {
+    let on_trial = (wishes.delivering == Delivering::OnTrial).then_some(&Target::None);
+    let dead_letters = match settings.dead_letter().or(on_trial) {
         Some(target) => {
             let order = if target.keeps_order() { settings.order } else { Order::None };
             let sink = open(place(target), Manner { lines: Lines::Bare, order, ..manner }).await?;
@@ -192,7 +216,11 @@ async fn assemble(
         limit: usize::try_from(settings.decode_limit.as_u64()).unwrap_or(usize::MAX),
     };
     let processor = processor.of_transform(transform.digest());
-    Ok(processor.with_unpacking(unpacking).with_retry_limits(retry_limits).with_pace(pace))
+    let processor = processor.with_unpacking(unpacking).with_retry_limits(retry_limits).with_pace(pace);
+    Ok(match wishes.extras.observer {
+        Some(observer) => processor.with_observer(observer),
+        None => processor,
+    })
 }
 
 /// What a function says of itself when it is asked: what is loaded and configured. Values of the transform's settings are

@@ -11,6 +11,7 @@ mod ends;
 mod guests;
 mod lanes;
 mod mirroring;
+mod observer;
 mod outputs;
 mod pace;
 mod patience;
@@ -23,6 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use ends::Ends;
+pub use observer::Observer;
 pub use outputs::Outputs;
 pub use pace::Pace;
 pub use patience::RetryLimits;
@@ -61,6 +63,7 @@ pub struct Processor {
     pacing: Pacing,
     attempts: Mutex<Attempts>,
     mirror: Option<Mirror>,
+    observer: Option<Arc<dyn Observer>>,
 }
 
 impl Processor {
@@ -76,6 +79,7 @@ impl Processor {
             pacing: Pacing::new(Pace::default()),
             attempts: Mutex::default(),
             mirror: None,
+            observer: None,
         }
     }
 
@@ -127,6 +131,12 @@ impl Processor {
     #[must_use]
     pub fn with_mirror(self, mirror: Mirror) -> Self {
         Self { mirror: Some(mirror), ..self }
+    }
+
+    /// The same, with somebody who looks on.
+    #[must_use]
+    pub fn with_observer(self, observer: Arc<dyn Observer>) -> Self {
+        Self { observer: Some(observer), ..self }
     }
 
     /// Where what comes of batches ends up.
@@ -196,7 +206,8 @@ impl Processor {
         }
         let settle_by = mirroring.settle_by();
         let dead_letters = ends.dead_letters.as_ref();
-        let mut settlement = Settlement::new(&batch, &ends.outputs, dead_letters, patience, settle_by, skipped);
+        let mut settlement = Settlement::new(&batch, &ends.outputs, dead_letters, patience, settle_by, skipped)
+            .observed_by(self.observer.as_deref());
         while !settlement.is_over() {
             match within(settle_by, run.next()).await {
                 Some(Some(chunk)) => {

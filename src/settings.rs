@@ -241,6 +241,13 @@ impl Settings {
         Ok(routes)
     }
 
+    /// Whether anything goes to standard output, which is where outputs go on the command line unless it is said.
+    pub fn writes_to_stdout(&self, routes: &BTreeMap<&str, &Target>) -> bool {
+        let output = self.output.as_ref().unwrap_or(&Target::Stdout);
+        let mut targets = std::iter::once(output).chain(self.dead_letter()).chain(routes.values().copied());
+        targets.any(|target| *target == Target::Stdout)
+    }
+
     /// Checks what no single setting shows.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::prelude::*;
-use tracing_subscriber::registry;
+use tracing_subscriber::{Layer, Registry, registry};
 
 /// Logs as JSON, an object a line: for Lambda, which can index it.
 pub fn log_json(level: LevelFilter) {
@@ -39,6 +39,17 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     log_text_of(filter(level).with_target("kinesieve::processor", LevelFilter::OFF), writer, ansi);
+}
+
+/// The same without some targets, beside a layer that takes what it likes of all that is logged.
+pub fn log_text_beside<L, W>(layer: L, level: LevelFilter, without: &[&str], writer: W, ansi: bool)
+where
+    L: Layer<Registry> + Send + Sync,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let targets = without.iter().fold(filter(level), |targets, target| targets.with_target(*target, LevelFilter::OFF));
+    let lines = tracing_subscriber::fmt::layer().with_target(false).without_time().with_ansi(ansi).with_writer(writer);
+    let _ = registry().with(layer).with(lines.with_filter(targets)).try_init();
 }
 
 fn log_text_of<W>(targets: Targets, writer: W, ansi: bool)

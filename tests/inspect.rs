@@ -21,6 +21,45 @@ fn a_transform_is_described_and_runs_here() {
     assert!(text.contains("exports\n  kinesieve:transform/transform@0.1.0\n"), "{text}");
 }
 
+/// What differs from one build to the next, masked.
+fn masked(text: &str) -> String {
+    let line = |line: &str| match line.split_at_checked(12) {
+        Some((name @ ("size        " | "digest      " | "built with  " | "component   "), _)) => format!("{name}..."),
+        Some((name @ "made for    ", _)) => format!("{name}..."),
+        _ => line.to_owned(),
+    };
+    // What the standard library imports is up to its release.
+    let lines = text.lines().filter(|line| !line.starts_with("  wasi:"));
+    lines.map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_description_is_a_page_that_a_person_reads() {
+    let (_, text, _) = inspect(&guest_file("newer_contract"), &[]);
+    insta::assert_snapshot!(masked(&text));
+}
+
+#[test]
+fn what_a_component_says_of_itself_is_shown() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("t.wasm");
+    let mut component = std::fs::read(guest_file("keep")).expect("read");
+    for (name, text) in [("version", "1.2.3"), ("licenses", "Apache-2.0"), ("description", "keeps \x1b[31mall")] {
+        let length = u8::try_from(1 + name.len() + text.len()).expect("short");
+        component.extend([0, length, u8::try_from(name.len()).expect("short")]);
+        component.extend(name.bytes().chain(text.bytes()));
+    }
+    std::fs::write(&file, &component).expect("written");
+    let (code, text, errors) = inspect(&file, &[]);
+    assert_eq!(code, Some(0), "{errors}");
+    for expected in ["version     1.2.3\n", "licence     Apache-2.0\n", "description keeps \\u{1b}[31mall\n"] {
+        assert!(text.contains(expected), "{expected:?} is not in\n{text}");
+    }
+    let (_, json, _) = inspect(&file, &["--json"]);
+    let description: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(description["metadata"]["licenses"], "Apache-2.0");
+}
+
 #[test]
 fn programs_read_the_same_as_json() {
     let (code, text, _) = inspect(&guest_file("scripted"), &["--json"]);

@@ -24,6 +24,7 @@ mod redrive;
 mod runtime_api;
 mod sandbox;
 mod services;
+mod show;
 mod side_by_side;
 mod status;
 mod support;

@@ -16,7 +16,7 @@ pub(super) fn compact(text: &str) -> String {
 }
 
 /// The text of a valid JSON value, a field or element a line.
-pub(super) fn pretty(text: &str) -> String {
+pub(crate) fn pretty(text: &str) -> String {
     let mut pretty = String::with_capacity(text.len() * 2);
     let mut depth = 0_usize;
     let mut after_opening = false;

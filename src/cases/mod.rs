@@ -11,6 +11,7 @@ mod suite;
 mod update;
 
 pub use data::Data;
+pub(crate) use json::pretty;
 pub use outcome::{Outcome, Output};
 pub use run::{Came, RunError, run};
 pub use suite::{Case, Given, InvalidSuite, Suite};

@@ -4,6 +4,7 @@
 mod build;
 mod doctor;
 mod foreign;
+mod guest_lines;
 #[cfg(feature = "compiler")]
 mod inspect;
 mod interrupt;

@@ -22,7 +22,7 @@ impl Progress {
     pub(super) fn new(bytes: Option<u64>, outputs_on_stdout: bool) -> Self {
         let is_in_the_way = outputs_on_stdout && io::stdout().is_terminal();
         if !io::stderr().is_terminal() || is_in_the_way {
-            return Self { bar: ProgressBar::hidden() };
+            return Self::hidden();
         }
         let template = match bytes {
             Some(_) => "{bar:30} {bytes}/{total_bytes}  {msg}  {eta} left",
@@ -36,10 +36,15 @@ impl Progress {
         Self { bar }
     }
 
+    /// None at all.
+    pub(super) fn hidden() -> Self {
+        Self { bar: ProgressBar::hidden() }
+    }
+
     /// Lines that change in place, if that is a terminal and nothing else writes there.
     pub(super) fn lines(is_in_the_way: bool) -> Self {
         if !io::stderr().is_terminal() || is_in_the_way {
-            return Self { bar: ProgressBar::hidden() };
+            return Self::hidden();
         }
         let bar = ProgressBar::new_spinner().with_message("reading");
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
@@ -62,7 +67,7 @@ impl Progress {
     /// Says what is going on where that may take seconds and has no measure: compiling, say.
     pub(super) fn waiting_for(what: String) -> Self {
         if !io::stderr().is_terminal() {
-            return Self { bar: ProgressBar::hidden() };
+            return Self::hidden();
         }
         let bar = ProgressBar::new_spinner().with_message(what);
         bar.enable_steady_tick(TICK);

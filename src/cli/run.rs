@@ -2,10 +2,12 @@
 
 mod flags;
 mod metrics;
+mod show;
 mod stream;
 mod teller;
 mod view;
 
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,11 +15,13 @@ use std::time::Instant;
 use clap::Args;
 
 use self::flags::StreamFlags;
+use self::show::{Delivering, Place, Show};
 use self::stream::StreamRun;
 use super::progress::Progress;
 use super::summary::Summary;
 use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, colours_wanted, say};
-use crate::processor::{Counts, Processor, Stop};
+use crate::assembly::{AssemblyError, Extras};
+use crate::processor::{Counts, Observer, Processor, Stop};
 use crate::settings::{Route, Settings, SettingsError, Target, check_variables};
 use crate::source::live::StreamPlace;
 use crate::source::{FileSource, Format, SourceError};
@@ -44,6 +48,10 @@ kinesis:GetShardIterator and kinesis:GetRecords; enhanced, kinesis:DescribeStrea
 kinesis:RegisterStreamConsumer and kinesis:SubscribeToShard; a checkpoint table, dynamodb:GetItem and
 dynamodb:UpdateItem.
 
+With --show and no target at all (--output, --route, --dead-letter) nothing is delivered, and what can't be processed
+stops nothing: a look at what the transform does. Otherwise outputs go where they are told to, and records are shown on
+standard output, or on standard error if a target is standard output. COLUMNS says how wide, NO_COLOR=1 without colours.
+
 Exit codes:
   0    all records are acknowledged, as far as it read
   1    it could not start, or the input can't be read
@@ -52,6 +60,7 @@ Exit codes:
   130  a second Ctrl-C ended it
 
 Examples, over files:
+  kinesieve run --transform t.wasm --input data.ndjson --show
   kinesieve run --transform t.wasm --input event.json
   tail -f app.log | kinesieve run --transform t.wasm --input - --dead-letter file:dead.ndjson
   kinesieve run --transform t.wasm --input data.ndjson --output file:out.ndjson --transform-settings 'remove=email'
@@ -74,6 +83,11 @@ pub(super) struct RunArguments {
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Auto)]
     input_format: Format,
 
+    /// Show each record before and after, side by side, with what the transform says about it: all, or the first COUNT
+    /// of a file. With COUNT over a stream, the last so many outputs each time it is said how it goes
+    #[arg(long, value_name = "COUNT")]
+    show: Option<Option<NonZeroU32>>,
+
     #[command(flatten)]
     settings: Settings,
 
@@ -86,7 +100,7 @@ pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<u8> {
     match StreamPlace::in_input(&arguments.input)? {
         Some(places) => {
             let (flags, settings) = (&arguments.stream, &arguments.settings);
-            StreamRun { places, flags, settings, routes: &routes }.run()
+            StreamRun { places, flags, settings, routes: &routes, show: arguments.show }.run()
         }
         None => run_file(arguments, &routes),
     }
@@ -105,13 +119,21 @@ fn run_file(arguments: &RunArguments, routes: &[Route]) -> anyhow::Result<u8> {
     settings.check_input(input, routes)?;
     // The input is looked at first: reading it is the cheaper of two ways to fail.
     let source = FileSource::open(input, arguments.input_format)?;
+    let showing = match arguments.show {
+        Some(most) => Some(Showing::begin(most, settings, routes)?),
+        None => None,
+    };
     let waiting = Progress::waiting_for(format!("loading {}", settings.transform.display()));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let processor = runtime.block_on(assembly::processor(settings, routes, &Target::Stdout));
+    let processor = runtime.block_on(processor(settings, routes, showing.as_ref()));
     waiting.finish();
     let processor = processor?;
     let on_stdout = settings.output.as_ref().is_none_or(|target| *target == Target::Stdout);
-    let progress = Progress::new(source.bytes(), on_stdout);
+    let is_a_look = showing.as_ref().is_some_and(|showing| showing.delivering == Delivering::Nowhere);
+    let progress = match showing {
+        Some(_) => Progress::hidden(),
+        None => Progress::new(source.bytes(), on_stdout),
+    };
     telemetry::log_text(settings.log, progress.clone(), colours_wanted());
 
     let started = Instant::now();
@@ -121,7 +143,47 @@ fn run_file(arguments: &RunArguments, routes: &[Route]) -> anyhow::Result<u8> {
     let stop = outcome.as_ref().ok().and_then(Option::as_ref);
     // Also when the input broke off: what came before is done, and should not be done again unawares.
     say(&Summary { counts: &counts, stop, elapsed: started.elapsed() });
+    if is_a_look {
+        say(&"nothing of it was delivered: --output says where to");
+    }
     Ok(if outcome?.is_none() { ALL_ACKNOWLEDGED } else { NOT_ACKNOWLEDGED })
+}
+
+/// Records that are shown, and whether their outputs go anywhere.
+struct Showing {
+    show: Arc<Show>,
+    delivering: Delivering,
+}
+
+impl Showing {
+    fn begin(most: Option<NonZeroU32>, settings: &Settings, routes: &[Route]) -> Result<Self, SettingsError> {
+        let routes = settings.routes(routes)?;
+        // Who names no target at all only looks.
+        let names_none = settings.output.is_none() && settings.dead_letter.is_none() && routes.is_empty();
+        let delivering = if names_none { Delivering::Nowhere } else { Delivering::Really };
+        let place = match delivering {
+            Delivering::Really if settings.writes_to_stdout(&routes) => Place::Stderr,
+            Delivering::Really | Delivering::Nowhere => Place::Stdout,
+        };
+        let show = Show::begin(place, most, settings, routes.keys().copied(), delivering);
+        Ok(Self { show, delivering })
+    }
+}
+
+async fn processor(
+    settings: &Settings,
+    routes: &[Route],
+    showing: Option<&Showing>,
+) -> Result<Processor, AssemblyError> {
+    let Some(Showing { show, delivering }) = showing else {
+        return assembly::processor(settings, routes, &Target::Stdout).await;
+    };
+    let observer: Arc<dyn Observer> = Arc::clone(show) as _;
+    let extras = Extras { observer: Some(observer), ..Extras::default() };
+    match delivering {
+        Delivering::Really => assembly::processor_with(settings, routes, &Target::Stdout, extras).await,
+        Delivering::Nowhere => assembly::trial(settings, routes, extras).await,
+    }
 }
 
 /// Processes batch after batch, up to the first event that is not acknowledged.

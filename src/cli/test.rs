@@ -1,6 +1,5 @@
 //! `kinesieve test`: the cases of a transform, in the engine that production runs.
 
-mod guest_lines;
 mod report;
 
 use std::io::{self, Write};
@@ -9,8 +8,8 @@ use std::time::Duration;
 
 use clap::Args;
 
-use self::guest_lines::GuestLines;
 use self::report::Report;
+use super::guest_lines::GuestLines;
 use super::progress::Progress;
 use super::{ALL_ACKNOWLEDGED, FAILED, say};
 use crate::cases::{self, Suite};

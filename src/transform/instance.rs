@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytesize::ByteSize;
 use wasmtime::component::InstancePre;
-use wasmtime::{Store, Trap};
+use wasmtime::{Store, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 use super::bindings::kinesieve::transform::types::{Event as EventParam, Outcome};
@@ -104,7 +104,7 @@ impl Instance {
             arrived_at: event.arrived_at,
         };
         let outcome = self.bindings.kinesieve_transform_transform().call_process(&mut self.store, param);
-        let written = self.store.data().log.take();
+        let mut written = self.store.data().log.take();
         let given = match outcome {
             Ok(Outcome::Keep) => Verdict::Keep.into(),
             Ok(Outcome::Drop) => Verdict::Drop.into(),
@@ -116,7 +116,11 @@ impl Instance {
                     Verdict::Interrupted
                 } else {
                     let time = format!("{:?} (KINESIEVE_EVENT_TIMEOUT)", limits.event_time);
-                    Verdict::Fault(fault_of(&error, self.store.data(), limits, &time, &written))
+                    let fault = fault_of(&error, self.store.data(), limits, &time, &written);
+                    if let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() {
+                        written.add_backtrace(backtrace);
+                    }
+                    Verdict::Fault(fault)
                 };
                 return Called { given: verdict.into(), survivor: None, written };
             }

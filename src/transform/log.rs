@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing::Level;
+use wasmtime::WasmBacktrace;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
@@ -48,7 +49,7 @@ struct Lines {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Line {
     pub(super) level: Level,
-    /// `log`, `stdout` or `stderr`.
+    /// `log`, `stdout`, `stderr` or `backtrace`.
     pub(super) source: &'static str,
     pub(super) text: String,
 }
@@ -59,6 +60,19 @@ pub(super) struct Written {
     pub(super) lines: Vec<Line>,
     /// How many more there were.
     pub(super) left_out: usize,
+}
+
+impl Written {
+    /// Where the guest broke: a line a function, the innermost first. They are in the log for whoever looks closely.
+    pub(super) fn add_backtrace(&mut self, backtrace: &WasmBacktrace) {
+        let text = backtrace.to_string();
+        // The first line is a heading.
+        let frames = text.lines().skip(1).map(|line| line.trim_end().to_owned());
+        let has_names = backtrace.frames().iter().any(|frame| frame.func_name().is_some());
+        let hint = "   its functions have no names: build it without stripping them".to_owned();
+        let lines = frames.chain((!has_names).then_some(hint));
+        self.lines.extend(lines.map(|text| Line { level: Level::DEBUG, source: "backtrace", text }));
+    }
 }
 
 impl GuestLog {
@@ -254,10 +268,15 @@ const TARGET: &str = "kinesieve::guest";
 fn write_line(line: &Line, about: Option<(&Batch, Event<'_>)>) {
     let shard_id = about.map(|(batch, _)| batch.shard_id());
     let sequence_number = about.map(|(_, event)| event.sequence_number.as_str());
+    // Few records travel in aggregates.
+    let sub_sequence_number = about.map(|(_, event)| event.sub_sequence_number).filter(|number| *number > 0);
     // A level has to be known when the program is compiled.
     macro_rules! write_at {
         ($level:expr) => {
-            tracing::event!(target: TARGET, $level, source = line.source, shard_id, sequence_number, "{}", line.text)
+            tracing::event!(
+                target: TARGET, $level, source = line.source, shard_id, sequence_number, sub_sequence_number,
+                "{}", line.text
+            )
         };
     }
     match line.level {

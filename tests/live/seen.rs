@@ -76,3 +76,17 @@ fn a_person_without_a_terminal_reads_a_line_every_few_seconds() {
     let log = run.log();
     assert!(log.contains(&format!("stopped, acknowledged up to {}", sequence_number(29))), "{log}");
 }
+
+#[test]
+fn an_author_sees_each_record_before_and_after() {
+    let stub = stream();
+    let run = Run::of(stub.endpoint());
+    let arguments = ["--from", "trim-horizon", "--until", "now", "--show"];
+    let output = run.command(STREAM_ARN, &arguments).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(0));
+    let shown = String::from_utf8(output.stdout).expect("text");
+    assert_eq!(shown.matches("record ").count(), 30, "{shown}");
+    let last = format!("record 30: kept (sequence number {}, key key)\n  keep 29\n", sequence_number(29));
+    assert!(shown.contains(&last), "{shown}");
+    assert_eq!(run.delivered().len(), 20);
+}

@@ -1,6 +1,5 @@
 //! The flags of a run over streams, and what they come to.
 
-use std::num::NonZeroU32;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -77,10 +76,6 @@ pub(super) struct StreamFlags {
     #[arg(long)]
     pub(super) json: bool,
 
-    /// Show the last so many outputs, each time it is said how it goes
-    #[arg(long, value_name = "COUNT")]
-    pub(super) show: Option<NonZeroU32>,
-
     /// Serve metrics for Prometheus at this address; for example 127.0.0.1:9464
     #[arg(long, value_name = "ADDRESS")]
     pub(super) metrics: Option<std::net::SocketAddr>,
@@ -114,7 +109,6 @@ impl StreamFlags {
             ("--to-checkpoint", self.to_checkpoint),
             ("--force", self.force),
             ("--json", self.json),
-            ("--show", self.show.is_some()),
             ("--metrics", self.metrics.is_some()),
         ];
         given.into_iter().find_map(|(flag, is_given)| is_given.then_some(flag))

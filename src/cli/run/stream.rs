@@ -1,16 +1,18 @@
 //! A run over streams, from its checks to its last word.
 
 use std::io::{self, IsTerminal};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::flags::StreamFlags;
 use super::metrics;
+use super::show::{Delivering, Place, Show};
 use super::teller::{Manner, Teller};
 use crate::cli::progress::Progress;
 use crate::cli::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, colours_wanted};
+use crate::processor::Observer;
 use crate::settings::{Route, Settings, SettingsError, Target};
 use crate::sink::Samples;
 use crate::source::live::{Board, Halt, Live, LiveError, Parts, Stage, StreamPlace};
@@ -25,6 +27,8 @@ pub(super) struct StreamRun<'a> {
     pub(super) flags: &'a StreamFlags,
     pub(super) settings: &'a Settings,
     pub(super) routes: &'a [Route],
+    /// Whether records are shown, or so many of the last outputs.
+    pub(super) show: Option<Option<NonZeroU32>>,
 }
 
 impl StreamRun<'_> {
@@ -39,7 +43,12 @@ impl StreamRun<'_> {
         let Self { flags, settings, .. } = self;
         let writes_to_stdout = self.writes_to_stdout()?;
         let is_in_the_way = writes_to_stdout && io::stdout().is_terminal();
-        let progress = Progress::lines(is_in_the_way || flags.json);
+        let shows_records = self.show == Some(None);
+        let progress = Progress::lines(is_in_the_way || flags.json || shows_records);
+        let show = match shows_records {
+            true => Some(self.show_records(writes_to_stdout || flags.json)?),
+            false => None,
+        };
         telemetry::log_text(settings.log, progress.clone(), colours_wanted());
         // The streams are looked at first: that is the cheaper of two ways to fail.
         let live = Live::open(flags.plan(self.places.clone()).await).await?;
@@ -47,10 +56,12 @@ impl StreamRun<'_> {
             Some(address) => Some(metrics::listen(address).await?),
             None => None,
         };
-        let samples = flags.show.map(|most| Arc::new(Samples::new(usize::try_from(most.get()).unwrap_or(usize::MAX))));
+        let samples =
+            self.show.flatten().map(|most| Arc::new(Samples::new(usize::try_from(most.get()).unwrap_or(usize::MAX))));
         let extras = assembly::Extras {
             workers: workers(settings, flags, live.shards()),
             samples: samples.clone(),
+            observer: show,
             ..assembly::Extras::default()
         };
         let processor = assembly::processor_with(settings, self.routes, &Target::Stdout, extras).await?;
@@ -85,6 +96,13 @@ impl StreamRun<'_> {
         Ok(if stands_still || is_lost { NOT_ACKNOWLEDGED } else { ALL_ACKNOWLEDGED })
     }
 
+    /// Shows each record, where nothing else goes.
+    fn show_records(&self, stdout_is_taken: bool) -> Result<Arc<dyn Observer>, SettingsError> {
+        let place = if stdout_is_taken { Place::Stderr } else { Place::Stdout };
+        let routes = self.settings.routes(self.routes)?;
+        Ok(Show::begin(place, None, self.settings, routes.keys().copied(), Delivering::Really))
+    }
+
     /// Outputs and what is said of the run must not mix on standard output.
     fn check_targets(&self) -> Result<(), SettingsError> {
         if self.flags.json && self.writes_to_stdout()? {
@@ -99,10 +117,7 @@ impl StreamRun<'_> {
 
     fn writes_to_stdout(&self) -> Result<bool, SettingsError> {
         let routes = self.settings.routes(self.routes)?;
-        let output = self.settings.output.as_ref().unwrap_or(&Target::Stdout);
-        let letters = self.settings.dead_letter().into_iter().chain(self.flags.on_failure());
-        let mut targets = std::iter::once(output).chain(letters).chain(routes.into_values());
-        Ok(targets.any(|target| *target == Target::Stdout))
+        Ok(self.flags.on_failure() == Some(&Target::Stdout) || self.settings.writes_to_stdout(&routes))
     }
 }
 

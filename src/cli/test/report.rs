@@ -6,9 +6,9 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 use similar::{ChangeTag, TextDiff};
 
-use super::guest_lines::GuestLine;
 use crate::cases::{Came, Case, RunError, Suite};
 use crate::cli::foreign::plain;
+use crate::cli::guest_lines::GuestLine;
 
 /// What came of all suites.
 #[derive(Debug, Default, Serialize)]
