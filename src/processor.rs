@@ -43,7 +43,7 @@ use crate::checkpoint::Mirror;
 use crate::dead_letter::DeadLetters;
 use crate::event::{Batch, Event, Flaw, Payload, Unpacking};
 use crate::sink::{Delivery, HandOver, Output};
-use crate::transform::{Conductor, Grouping, Guest, Job, Verdict, WindowGuest};
+use crate::transform::{Conductor, Grouping, Guest, Job, Verdict, WindowGuest, World};
 
 /// When a batch has to be over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,6 +110,14 @@ impl Processor {
     /// The transform's digest; empty where nobody said it.
     pub fn transform(&self) -> &str {
         &self.transform
+    }
+
+    /// What the transform works on.
+    pub fn world(&self) -> World {
+        match self.workforce {
+            Workforce::Records(_) => World::Records,
+            Workforce::Windows(_) => World::Windows,
+        }
     }
 
     /// The same, with records taken apart and decoded in another way than by default.

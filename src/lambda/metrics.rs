@@ -62,6 +62,7 @@ impl Metrics {
             ("Records", counts.records),
             ("RecordsKept", counts.kept),
             ("RecordsDropped", counts.dropped),
+            ("RecordsFolded", counts.folded),
             ("RecordsEmitted", counts.emitted),
             ("RecordsDeadLettered", counts.all_dead_lettered()),
             ("RecordsControl", counts.control),
@@ -79,6 +80,13 @@ impl Metrics {
         self.add("TotalTime", "Milliseconds", fraction(handled.elapsed));
         if let Some(arrived_at) = handled.last_arrival {
             self.add("LastRecordAge", "Milliseconds", now_millis.saturating_sub(arrived_at));
+        }
+        if let Some(closed) = &handled.closed {
+            self.add("WindowsClosed", "Count", 1);
+            self.add("WindowsDeadLettered", "Count", u64::from(closed.dead_lettered.is_some()));
+        }
+        if let Some(carried) = &handled.carried {
+            self.add("WindowStateBytes", "Bytes", carried.bytes() as u64);
         }
         if handled.report.checkpoint.is_some() {
             self.add("CheckpointTime", "Milliseconds", fraction(effort.checkpoint));
@@ -135,6 +143,7 @@ mod tests {
             bytes: 900,
             kept: 4,
             dropped: 3,
+            folded: 0,
             emitted: 1,
             dead_lettered: [(Kind::Rejected, 1), (Kind::Exhausted, 1)].into(),
             control: 0,
@@ -166,6 +175,8 @@ mod tests {
             },
             last_arrival: Some(1_545_084_650_987),
             elapsed: Duration::from_micros(3_250),
+            carried: None,
+            closed: None,
         };
         let now = UNIX_EPOCH + Duration::from_millis(1_545_084_651_487);
         let line = line("readings-function", "6b562146", &handled, now);

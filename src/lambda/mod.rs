@@ -8,6 +8,7 @@ mod metrics;
 mod raw_body;
 mod shape;
 mod shutdown;
+mod window;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -20,8 +21,9 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 pub use firehose::FirehoseResponse;
-pub use handler::{Handled, deadline, handle};
+pub use handler::{HandleError, Handled, deadline, handle};
 pub use init_error::report_init_error;
+pub use window::{Carried, StateError};
 
 use crate::checkpoint::Mirror;
 use crate::processor::{Deadline, Processor};
@@ -30,6 +32,9 @@ use shape::Shape;
 
 /// The name under which Lambda reports an invocation with something else than a Kinesis event.
 const NOT_A_KINESIS_EVENT: &str = "Kinesieve.NotAKinesisEvent";
+
+/// The name under which Lambda reports part of a window that can't go on.
+const WINDOW_FAILED: &str = "Kinesieve.WindowFailed";
 
 /// The name under which Lambda reports an invocation by Firehose that has to come again.
 const FIREHOSE_FAILED: &str = "Kinesieve.FirehoseFailed";
@@ -121,11 +126,20 @@ pub async fn serve(function: Function) -> Result<(), lambda_runtime::Error> {
     Runtime::new(handler).layer(raw_body::RawBodyLayer).run_concurrent().await
 }
 
+/// The answer to part of a window: as ever, and the state to go on from. Lambda takes an answer without one for a failure.
+#[derive(Debug, Serialize)]
+struct WindowResponse {
+    state: Carried,
+    #[serde(flatten)]
+    failures: KinesisEventResponse,
+}
+
 /// The answer to an invocation, by what it was.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum Response {
     Kinesis(KinesisEventResponse),
+    Window(WindowResponse),
     Firehose(FirehoseResponse),
     Direct(Value),
 }
@@ -137,16 +151,21 @@ impl Function {
         let (error_type, error) = match handle(&self.processor, &body, deadline).await {
             Ok(handled) => {
                 self.count(context, &handled);
-                return Ok(Response::Kinesis(handled.response()));
+                let response = handled.response();
+                return Ok(match handled.carried {
+                    None => Response::Kinesis(response),
+                    Some(state) => Response::Window(WindowResponse { state, failures: response }),
+                });
             }
             // Told by what it has: nobody pays for the question who sends records of a stream.
-            Err(error) => match Shape::of(&body) {
+            Err(HandleError::Envelope(error)) => match Shape::of(&body) {
                 None => (NOT_A_KINESIS_EVENT, error.to_string()),
                 Some(shape) => match self.answer_other(shape, &body, context, deadline).await {
                     Ok(response) => return Ok(response),
                     Err(failed) => failed,
                 },
             },
+            Err(error) => (WINDOW_FAILED, error.to_string()),
         };
         tracing::error!(request_id = context.request_id, "the invocation failed: {error}");
         Err(Diagnostic { error_type: error_type.to_owned(), error_message: error })

@@ -21,7 +21,7 @@ use super::{Deadline, Ends, Leader, Processor, Workforce};
 use crate::event::{Batch, InvalidSequenceNumber, Record, SequenceNumber, Shard, Unpacked};
 use crate::sink::HandOver;
 use crate::transform::{
-    Chunk, Close, Closed, Ending, FoldJob, Grouping, StateRefused, Verdict, Window, WindowGuest,
+    Chunk, Close, Closed, Ending, FoldJob, Grouping, StateRefused, Verdict, Window, WindowGuest, World,
 };
 
 pub(super) use guests::WindowGuests;
@@ -166,7 +166,7 @@ struct Part {
 impl Processor {
     /// Whether the transform works on windows, and not on records.
     pub fn works_on_windows(&self) -> bool {
-        matches!(self.workforce, Workforce::Windows(_))
+        self.world() == World::Windows
     }
 
     /// Folds a batch into its window as far as it goes, and closes the window where that is asked for.
@@ -363,8 +363,7 @@ fn closing_batch(shard: &Shard, window: Window, through: Option<&Position>, stat
     let mut batch = Batch::builder(&shard.stream_arn, &shard.id);
     let end = window.end.to_string();
     let (sequence_number, sub_sequence_number) = through.map_or((end.as_str(), 0), Position::parts);
-    let record =
-        Record { partition_key: &shard.id, sequence_number, sub_sequence_number, arrived_at: window.end };
+    let record = Record { partition_key: &shard.id, sequence_number, sub_sequence_number, arrived_at: window.end };
     // Both are sequence numbers: one was checked, the other is a number.
     let pushed = batch.push_bytes(record, state.unwrap_or_default());
     debug_assert!(pushed.is_ok(), "{pushed:?}");

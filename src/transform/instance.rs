@@ -164,7 +164,13 @@ pub(super) fn is_interrupt(error: &wasmtime::Error) -> bool {
 }
 
 /// What broke, for a person. Memory comes first: a guest that was refused memory may end in any trap.
-pub(super) fn fault_of(error: &wasmtime::Error, state: &HostState, limits: Limits, time: &str, written: &Written) -> Fault {
+pub(super) fn fault_of(
+    error: &wasmtime::Error,
+    state: &HostState,
+    limits: Limits,
+    time: &str,
+    written: &Written,
+) -> Fault {
     if state.limiter.refused() {
         let limit = ByteSize::b(limits.memory as u64).display().iec();
         let reason = format!("asked for more memory than its limit of {limit} (KINESIEVE_MEMORY_LIMIT)");

@@ -109,6 +109,9 @@ impl fmt::Display for Ending<'_> {
         )?;
         writeln!(formatter, "  kept      {}", counts.kept)?;
         writeln!(formatter, "  dropped   {}", counts.dropped)?;
+        if counts.folded > 0 {
+            writeln!(formatter, "  folded    {}", counts.folded)?;
+        }
         writeln!(formatter, "  emitted   {}", counts.emitted)?;
         writeln!(formatter, "  rejected  {}", counts.all_dead_lettered())?;
         writeln!(formatter, "  given up  {}", self.shards.iter().map(|shard| shard.discarded).sum::<u64>())?;

@@ -80,9 +80,8 @@ impl Instance {
     ) -> Called<Result<(), String>> {
         self.store.data_mut().batch = Some(Arc::clone(batch));
         let span = Span { start: window.start, end: window.end };
-        let opened = self.call(budget, |bindings, store| {
-            bindings.kinesieve_transform_window().call_open(store, span, state)
-        });
+        let opened =
+            self.call(budget, |bindings, store| bindings.kinesieve_transform_window().call_open(store, span, state));
         (opened.0.map(|opened| opened.map_err(bounded)), opened.1)
     }
 
@@ -95,9 +94,8 @@ impl Instance {
             sub_sequence_number: event.sub_sequence_number,
             arrived_at: event.arrived_at,
         };
-        let folded = self.call(budget, |bindings, store| {
-            bindings.kinesieve_transform_window().call_accumulate(store, param)
-        });
+        let folded =
+            self.call(budget, |bindings, store| bindings.kinesieve_transform_window().call_accumulate(store, param));
         let verdict = |folding| match folding {
             Folding::Folded => Verdict::Folded,
             Folding::Retry(reason) => Verdict::Retry(bounded(reason)),
@@ -117,9 +115,8 @@ impl Instance {
             Ending::Complete => EndingParam::Complete,
             Ending::Early => EndingParam::Early,
         };
-        let finished = self.call(budget, |bindings, store| {
-            bindings.kinesieve_transform_window().call_finish(store, ending)
-        });
+        let finished =
+            self.call(budget, |bindings, store| bindings.kinesieve_transform_window().call_finish(store, ending));
         let given = |conclusion| match conclusion {
             Conclusion::Emit(outputs) => Given::Outputs(outputs),
             Conclusion::Retry(reason) => Verdict::Retry(bounded(reason)).into(),

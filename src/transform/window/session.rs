@@ -94,8 +94,7 @@ impl<'a> Session<'a> {
             return verdict;
         }
         let about = Some((&**self.batch, event));
-        let folded =
-            self.worker.call(about, self.interrupt_at, |instance, budget| instance.accumulate(event, budget));
+        let folded = self.worker.call(about, self.interrupt_at, |instance, budget| instance.accumulate(event, budget));
         // Whatever the guest did to its state, it is not to count.
         self.is_sound = matches!(folded, Ok(Verdict::Folded));
         match folded {
@@ -189,9 +188,9 @@ impl<'a> Session<'a> {
             self.worker.start_instance(time_left).map_err(|error| Verdict::Unavailable(error.to_string()))?;
         }
         let (batch, window) = (self.batch, self.window);
-        let opened = self.worker.call(None, until, |instance, budget| {
-            instance.open(batch, window, from.state.as_deref(), budget)
-        });
+        let opened = self
+            .worker
+            .call(None, until, |instance, budget| instance.open(batch, window, from.state.as_deref(), budget));
         if let Err(reason) = opened.map_err(|broke| unavailable("while it opened a window", broke))? {
             self.refused = Some(reason.clone());
             return Err(Verdict::Unavailable(StateRefused(reason).to_string()));
