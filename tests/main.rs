@@ -27,3 +27,4 @@ mod side_by_side;
 mod status;
 mod support;
 mod targets;
+mod windows;
