@@ -93,12 +93,10 @@ fn case() -> impl Strategy<Value = Case> {
         0usize..3,
         any::<bool>(),
     )
-        .prop_map(|(events, batches, lambda, output_fails, closes_with_records)| Case {
-            events,
-            batches,
-            lambda,
-            output_fails,
-            closes_with_records,
+        .prop_map(|(events, batches, mut lambda, output_fails, closes_with_records)| {
+            // It comes to an end.
+            lambda.push(Lambda::Heeds);
+            Case { events, batches, lambda, output_fails, closes_with_records }
         })
 }
 
