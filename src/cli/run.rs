@@ -5,10 +5,11 @@ mod metrics;
 mod stream;
 mod teller;
 mod view;
+mod windows;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 
@@ -55,6 +56,7 @@ Examples, over files:
   kinesieve run --transform t.wasm --input event.json
   tail -f app.log | kinesieve run --transform t.wasm --input - --dead-letter file:dead.ndjson
   kinesieve run --transform t.wasm --input data.ndjson --output file:out.ndjson --transform-settings 'remove=email'
+  kinesieve run --transform sums.wasm --input event.json --tumbling-window 60s
 
 Examples, over streams:
   kinesieve run --transform t.wasm --input readings --output none --show 3
@@ -74,6 +76,11 @@ pub(super) struct RunArguments {
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Auto)]
     input_format: Format,
 
+    /// Play tumbling windows of this length, 1s to 15m, by the time of arrival, for a transform of the world
+    /// window-transform (TumblingWindowInSeconds)
+    #[arg(long, value_name = "DURATION", value_parser = flags::tumbling_window)]
+    tumbling_window: Option<Duration>,
+
     #[command(flatten)]
     settings: Settings,
 
@@ -86,7 +93,8 @@ pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<u8> {
     match StreamPlace::in_input(&arguments.input)? {
         Some(places) => {
             let (flags, settings) = (&arguments.stream, &arguments.settings);
-            StreamRun { places, flags, settings, routes: &routes }.run()
+            let tumbling_window = arguments.tumbling_window;
+            StreamRun { places, flags, settings, routes: &routes, tumbling_window }.run()
         }
         None => run_file(arguments, &routes),
     }
@@ -110,13 +118,19 @@ fn run_file(arguments: &RunArguments, routes: &[Route]) -> anyhow::Result<u8> {
     let processor = runtime.block_on(assembly::processor(settings, routes, &Target::Stdout));
     waiting.finish();
     let processor = processor?;
+    windows::check(&processor, arguments.tumbling_window)?;
     let on_stdout = settings.output.as_ref().is_none_or(|target| *target == Target::Stdout);
     let progress = Progress::new(source.bytes(), on_stdout);
     telemetry::log_text(settings.log, progress.clone(), colours_wanted());
 
     let started = Instant::now();
     let mut counts = Counts::default();
-    let outcome = runtime.block_on(process_all(source, &processor, &progress, &mut counts));
+    let outcome = runtime.block_on(async {
+        match arguments.tumbling_window {
+            None => Ok(process_all(source, &processor, &progress, &mut counts).await?),
+            Some(length) => windows::process_all(source, &processor, length, &progress, &mut counts).await,
+        }
+    });
     progress.finish();
     let stop = outcome.as_ref().ok().and_then(Option::as_ref);
     // Also when the input broke off: what came before is done, and should not be done again unawares.
