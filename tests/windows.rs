@@ -3,6 +3,7 @@
 mod bad_input;
 mod function;
 mod model;
+mod run;
 
 use std::collections::HashMap;
 use std::sync::Arc;
