@@ -22,6 +22,14 @@ fn a_transform_is_described_and_runs_here() {
 }
 
 #[test]
+fn it_is_said_what_a_transform_works_on() {
+    for (guest, world) in [("keep", "record-transform"), ("folding", "window-transform")] {
+        let (code, text, _) = inspect(&guest_file(guest), &[]);
+        assert!(code == Some(0) && text.contains(&format!("world       {world}\n")), "{text}");
+    }
+}
+
+#[test]
 fn programs_read_the_same_as_json() {
     let (code, text, _) = inspect(&guest_file("scripted"), &["--json"]);
     assert_eq!(code, Some(0));

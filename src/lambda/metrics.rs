@@ -62,7 +62,6 @@ impl Metrics {
             ("Records", counts.records),
             ("RecordsKept", counts.kept),
             ("RecordsDropped", counts.dropped),
-            ("RecordsFolded", counts.folded),
             ("RecordsEmitted", counts.emitted),
             ("RecordsDeadLettered", counts.all_dead_lettered()),
             ("RecordsControl", counts.control),
@@ -85,7 +84,9 @@ impl Metrics {
             self.add("WindowsClosed", "Count", 1);
             self.add("WindowsDeadLettered", "Count", u64::from(closed.dead_lettered.is_some()));
         }
+        // Each metric is paid for, so those of windows are only there with windows.
         if let Some(carried) = &handled.carried {
+            self.add("RecordsFolded", "Count", counts.folded);
             self.add("WindowStateBytes", "Bytes", carried.bytes() as u64);
         }
         if handled.report.checkpoint.is_some() {

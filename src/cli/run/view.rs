@@ -35,6 +35,9 @@ impl View<'_> {
             counts.emitted,
             counts.all_dead_lettered(),
         );
+        if counts.folded > 0 {
+            line += &format!(", {} folded", counts.folded);
+        }
         let discarded: u64 = self.shards.iter().map(|shard| shard.discarded).sum();
         if discarded > 0 {
             line += &format!(", {discarded} given up");
