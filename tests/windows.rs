@@ -9,11 +9,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use kinesieve::event::AggregateWriter;
 use kinesieve::processor::{Deadline, Processor};
 use kinesieve::transform::Limits;
 use serde_json::{Value, json};
 
-use crate::support::events::{SHARD_ID, record, sequence_number};
+use crate::support::events::{Data, SHARD_ID, record, sequence_number};
 use crate::support::sinks::{Fault, Recorder};
 use crate::support::windows::{Answer, answer, contents, folding, part};
 
@@ -137,6 +138,31 @@ fn the_state_ends_where_the_batch_stops() {
     let second = stage.part(3, &["add 8", "add 4"], &first.state, true);
     assert_eq!((second.replay_from, second.state), (None, json!({})));
     assert_eq!(stage.windows(), [delivered(15, [0, 2, 3, 4])]);
+}
+
+/// It has one sequence number to replay from.
+#[test]
+fn an_aggregate_is_in_the_state_as_a_whole_or_not_at_all() {
+    let stage = Stage::new();
+    let aggregate = |payloads: &[&str]| {
+        let mut writer = AggregateWriter::default();
+        payloads.iter().for_each(|payload| writer.push("key", payload.as_bytes()));
+        record(1, "key", &Data::Bytes(writer.finish()))
+    };
+    let plain = record(0, "key", &"add 1".into());
+    let first = part([plain, aggregate(&["add 2", "retry later", "add 4"])], &json!({}), true);
+    let first = answer(&stage.processor, &first, None).expect("an answer");
+    assert_eq!(first.replay_from, Some(sequence_number(1)));
+    assert_eq!(contents(&first.state)["seen"], seen([0]));
+    let again = part([aggregate(&["add 2", "add 8", "reject no", "add 4"])], &first.state, true);
+    let again = answer(&stage.processor, &again, None).expect("an answer");
+    assert_eq!((again.replay_from, again.state), (None, json!({})));
+    assert_eq!(stage.windows()[0]["sum"], 15);
+    let of_aggregate = |index: usize| format!("{}.{index}", sequence_number(1));
+    assert_eq!(
+        stage.windows()[0]["seen"],
+        json!([format!("{}.0", sequence_number(0)), of_aggregate(0), of_aggregate(1), of_aggregate(3)])
+    );
 }
 
 #[test]

@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use super::outputs::{half_way, within};
 use super::patience::Patience;
-use super::report::{Cause, Counts, Effort, Failure, Report, Stop};
+use super::report::{Cause, Counts, Failure, Report, Stop};
 use super::settlement::Settlement;
 use super::{Deadline, Ends, Leader, Processor, Workforce};
 use crate::event::{Batch, InvalidSequenceNumber, Record, SequenceNumber, Shard, Unpacked};
@@ -189,7 +189,7 @@ impl Processor {
             return Err(WindowError::OtherForm { found: state.form.clone(), takes: guest.form().to_owned() });
         }
         let (through, bytes) = came.clone().map_or((None, None), |state| (state.through, state.bytes));
-        // Also of a window that has no event: the position of what comes of it.
+        // What an answer names where the window can't be closed.
         let first = batch.iter().next().map(|event| event.sequence_number.as_str().to_owned());
         let blocked = self.attempts().blocked(&batch);
         let Unpacked { batch, mut rest } = self.unpack(batch).await;
@@ -385,6 +385,6 @@ fn nothing_done(report: Report, stop: Stop, first: String, lowest: String) -> Re
         counts: Counts { records, bytes, unacknowledged: records, ..Counts::default() },
         first_dead_letter: None,
         checkpoint: None,
-        effort: Effort { taken: report.effort.taken.clone(), ..report.effort },
+        effort: report.effort,
     }
 }
