@@ -57,6 +57,7 @@ fn plan(shards: usize) -> Plan {
         rules: Rules::default(),
         limits: BatchLimits { records: 10_000, window: Duration::ZERO },
         lanes: 1,
+        tumbling_window: None,
         checkpoints: None,
         force: Force::No,
     }

@@ -16,7 +16,7 @@ use crate::settings::{CheckpointSettings, Order, Route, Settings, SettingsError,
 use crate::sink::{self, Lines, Manner, Packing, Sampled, Samples, Sink};
 use crate::source::live::OnFailure;
 use crate::source::mapping::Payload;
-use crate::transform::{Guest, Limits, LoadError, StartError, Transform};
+use crate::transform::{Guest, Limits, LoadError, StartError, Transform, WindowGuest, World};
 
 /// Why a processor could not be put together. Each message says what to change.
 #[derive(Debug, thiserror::Error)]
@@ -171,7 +171,7 @@ async fn assemble(
     let batches = wishes.extras.batches.unwrap_or(NonZeroUsize::MIN);
     let workers = settings.workers.unwrap_or(wishes.extras.workers).max(batches);
     let workers_for_a_batch = NonZeroUsize::new(workers.get() / batches).unwrap_or(NonZeroUsize::MIN);
-    let (guest, more_guests) = Guest::start_several(&transform, limits, &transform_settings, workers)
+    let started = Started::start(&transform, limits, &transform_settings, workers)
         .map_err(|source| AssemblyError::Start { path: settings.transform.display().to_string(), source })?;
 
     let manner = Manner { lines: Lines::Envelopes, order: settings.order, compression: settings.s3_compression };
@@ -207,9 +207,13 @@ async fn assemble(
         records_per_second: settings.max_records_per_shard_per_second,
         bytes_per_second: settings.max_bytes_per_shard_per_second.and_then(|size| NonZeroU64::new(size.as_u64())),
     };
-    let processor = Processor::new(guest, Outputs::new(main, route_sinks), dead_letters)
-        .with_more_guests(more_guests)
-        .with_guests_for_a_batch(workers_for_a_batch);
+    let outputs = Outputs::new(main, route_sinks);
+    let processor = match started {
+        Started::Records((guest, more_guests)) => Processor::new(guest, outputs, dead_letters)
+            .with_more_guests(more_guests)
+            .with_guests_for_a_batch(workers_for_a_batch),
+        Started::Windows(guests) => Processor::of_windows(guests, outputs, dead_letters),
+    };
     let unpacking = Unpacking {
         deaggregate: settings.deaggregate,
         decode: settings.decode,
@@ -221,6 +225,50 @@ async fn assemble(
         Some(observer) => processor.with_observer(observer),
         None => processor,
     })
+}
+
+/// Instances of a transform, the first and the others.
+enum Started {
+    Records((Guest, Vec<Guest>)),
+    Windows((WindowGuest, Vec<WindowGuest>)),
+}
+
+impl Started {
+    fn start(
+        transform: &Transform,
+        limits: Limits,
+        settings: &[(String, String)],
+        count: NonZeroUsize,
+    ) -> Result<Self, StartError> {
+        match transform.world() {
+            World::Records => Guest::start_several(transform, limits, settings, count).map(Started::Records),
+            World::Windows => WindowGuest::start_several(transform, limits, settings, count).map(Started::Windows),
+        }
+    }
+}
+
+/// Checks that nothing is asked for which windows can't bear.
+///
+/// # Errors
+/// When the transform works on windows, and something else relies on the position, or on records being apart.
+pub fn check_windows(processor: &Processor, checkpoint: &CheckpointSettings) -> Result<(), SettingsError> {
+    if !processor.works_on_windows() {
+        return Ok(());
+    }
+    let contradiction = |message: &str| Err(SettingsError::Contradiction(message.to_owned()));
+    if checkpoint.parallelization_factor > 1 {
+        return contradiction(
+            "the transform works on tumbling windows, which Lambda has only with a parallelization factor of 1: set \
+             ParallelizationFactor in the template to 1 (KINESIEVE_PARALLELIZATION_FACTOR)",
+        );
+    }
+    if checkpoint.table.is_some() {
+        return contradiction(
+            "the transform works on tumbling windows, and a position inside a window is none to resume from, since the \
+             window's state is not there: leave CheckpointTable in the template out (KINESIEVE_CHECKPOINT_TABLE)",
+        );
+    }
+    Ok(())
 }
 
 /// What a function says of itself when it is asked: what is loaded and configured. Values of the transform's settings are
@@ -244,6 +292,7 @@ pub fn about(
         "transform": {
             "file": settings.transform.display().to_string(),
             "digest": processor.transform(),
+            "world": processor.world().as_str(),
             "settings": names,
             "eventTimeout": humantime::format_duration(settings.event_timeout).to_string(),
             "memoryLimit": settings.memory_limit.to_string(),

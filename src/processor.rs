@@ -18,6 +18,7 @@ mod patience;
 mod report;
 mod settlement;
 mod unpacking;
+mod window;
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,6 +30,7 @@ pub use outputs::Outputs;
 pub use pace::Pace;
 pub use patience::RetryLimits;
 pub use report::{Cause, Counts, Effort, Failure, Report, Stop, Taken};
+pub use window::{Folded, MOST_STATE_BYTES, Position, Slice, State, WindowClosed, WindowError};
 
 use attempts::Attempts;
 use guests::Guests;
@@ -37,12 +39,13 @@ use outputs::within;
 use pace::{Pacer, Pacing};
 use patience::Patience;
 use settlement::Settlement;
+use window::WindowGuests;
 
 use crate::checkpoint::Mirror;
 use crate::dead_letter::DeadLetters;
 use crate::event::{Batch, Event, Flaw, Payload, Unpacking};
 use crate::sink::{Delivery, HandOver, Output};
-use crate::transform::{Conductor, Grouping, Guest, Job, Verdict};
+use crate::transform::{Conductor, Grouping, Guest, Job, Verdict, WindowGuest, World};
 
 /// When a batch has to be over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +60,7 @@ pub struct Deadline {
 pub struct Processor {
     transform: String,
     unpacking: Unpacking,
-    guests: Guests,
+    workforce: Workforce,
     ends: Ends,
     retry_limits: RetryLimits,
     pacing: Pacing,
@@ -66,14 +69,33 @@ pub struct Processor {
     observer: Option<Arc<dyn Observer>>,
 }
 
+/// Who is at work, and at what.
+enum Workforce {
+    Records(Guests),
+    Windows(WindowGuests),
+}
+
 impl Processor {
     /// A processor for a started transform. Without a dead-letter target an event that can't be
     /// processed blocks its shard: it is never lost in silence.
     pub fn new(guest: Guest, outputs: Outputs, dead_letters: Option<DeadLetters>) -> Self {
+        Self::of_workforce(Workforce::Records(Guests::new(guest)), outputs, dead_letters)
+    }
+
+    /// The same for a transform of windows, with one instance or more: each takes the batches of some shards.
+    pub fn of_windows(
+        guests: (WindowGuest, Vec<WindowGuest>),
+        outputs: Outputs,
+        dead_letters: Option<DeadLetters>,
+    ) -> Self {
+        Self::of_workforce(Workforce::Windows(WindowGuests::new(guests)), outputs, dead_letters)
+    }
+
+    fn of_workforce(workforce: Workforce, outputs: Outputs, dead_letters: Option<DeadLetters>) -> Self {
         Self {
             transform: String::new(),
             unpacking: Unpacking::default(),
-            guests: Guests::new(guest),
+            workforce,
             ends: Ends::new(outputs, dead_letters),
             retry_limits: RetryLimits::default(),
             pacing: Pacing::new(Pace::default()),
@@ -94,6 +116,14 @@ impl Processor {
         &self.transform
     }
 
+    /// What the transform works on.
+    pub fn world(&self) -> World {
+        match self.workforce {
+            Workforce::Records(_) => World::Records,
+            Workforce::Windows(_) => World::Windows,
+        }
+    }
+
     /// The same, with records taken apart and decoded in another way than by default.
     #[must_use]
     pub fn with_unpacking(self, unpacking: Unpacking) -> Self {
@@ -110,14 +140,18 @@ impl Processor {
     /// side, those of a partition key by one instance.
     #[must_use]
     pub fn with_more_guests(mut self, guests: impl IntoIterator<Item = Guest>) -> Self {
-        self.guests.add(guests);
+        if let Workforce::Records(all) = &mut self.workforce {
+            all.add(guests);
+        }
         self
     }
 
     /// The same, but no batch takes more instances than this: where several come at once, each finds some.
     #[must_use]
     pub fn with_guests_for_a_batch(mut self, most: NonZeroUsize) -> Self {
-        self.guests.keep_some(most);
+        if let Workforce::Records(all) = &mut self.workforce {
+            all.keep_some(most);
+        }
         self
     }
 
@@ -176,6 +210,9 @@ impl Processor {
         mirror: Option<&Mirror>,
     ) -> Report {
         let started = Instant::now();
+        let Workforce::Records(workforce) = &self.workforce else {
+            return self.refuse(&batch, ends, started).await;
+        };
         let mut mirroring = Mirroring::new(mirror, &batch, deadline);
         let patience = Patience::new(self.retry_limits, self.attempts().blocked(&batch));
         let mut skipped = 0;
@@ -188,7 +225,7 @@ impl Processor {
         let is_prompt = ends.dead_letters.as_ref().is_none_or(|letters| letters.hand_over() == HandOver::Promptly);
         // A pace is kept by one.
         let mut pacer = self.pacing.of(batch.shard());
-        let guests = if pacer.is_some() { self.guests.lend_one() } else { self.guests.lend(batch.len() - skipped) };
+        let guests = if pacer.is_some() { workforce.lend_one() } else { workforce.lend(batch.len() - skipped) };
         let has_dead_letters = ends.dead_letters.is_some();
         let leader = |_| -> Box<dyn Conductor> {
             Box::new(Leader { patience: patience.clone(), pacer: pacer.take(), has_dead_letters })
@@ -259,7 +296,7 @@ impl Conductor for Leader {
 
     fn is_last(&self, event: Event<'_>, verdict: &Verdict) -> bool {
         match verdict {
-            Verdict::Keep | Verdict::Drop | Verdict::Emit(_) => false,
+            Verdict::Keep | Verdict::Drop | Verdict::Folded | Verdict::Emit(_) => false,
             Verdict::Retry(_) => !self.has_dead_letters || !self.patience.may_have_run_out(event),
             // With nowhere to put it, a failed event will come again, and all behind it.
             Verdict::Undecodable if matches!(event.payload, Payload::Undecodable { flaw: Flaw::Nothing, .. }) => false,

@@ -61,6 +61,14 @@ fn what_a_component_says_of_itself_is_shown() {
 }
 
 #[test]
+fn it_is_said_what_a_transform_works_on() {
+    for (guest, world) in [("keep", "record-transform"), ("folding", "window-transform")] {
+        let (code, text, _) = inspect(&guest_file(guest), &[]);
+        assert!(code == Some(0) && text.contains(&format!("world       {world}\n")), "{text}");
+    }
+}
+
+#[test]
 fn programs_read_the_same_as_json() {
     let (code, text, _) = inspect(&guest_file("scripted"), &["--json"]);
     assert_eq!(code, Some(0));

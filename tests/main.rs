@@ -29,3 +29,4 @@ mod side_by_side;
 mod status;
 mod support;
 mod targets;
+mod windows;

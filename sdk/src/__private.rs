@@ -39,6 +39,35 @@ pub fn configure_nothing(settings: Pairs) -> Result<(), String> {
     Ok(())
 }
 
+/// The same for what `window!` writes. The arena stays closed: the state of a window outlives a call.
+#[cfg(feature = "json")]
+pub mod window {
+    pub use crate::window_bindings::exports::kinesieve::transform::window::{Conclusion, Folding, Guest, Span};
+
+    use crate::{Ending, Event, Fold, Settings, window};
+
+    pub fn configure<F: Fold>(settings: super::Pairs) -> Result<(), String> {
+        super::before_all();
+        window::configure::<F>(Settings::from(settings))
+    }
+
+    pub fn open<F: Fold>(span: Span, state: Option<Vec<u8>>) -> Result<(), String> {
+        window::open::<F>(span, state)
+    }
+
+    pub fn accumulate<F: Fold>(event: Event) -> Folding {
+        window::accumulate::<F>(event)
+    }
+
+    pub fn save<F: Fold>() -> Vec<u8> {
+        window::save::<F>()
+    }
+
+    pub fn finish<F: Fold>(ending: Ending) -> Conclusion {
+        window::finish::<F>(ending)
+    }
+}
+
 fn before_all() {
     #[cfg(feature = "log")]
     crate::facade::install();

@@ -23,7 +23,9 @@
 //!
 //! What the macros of the `log` crate write goes to the processor's log, and so does what [`log`](fn@log) is given.
 //!
-//! Two features can be switched off, for a smaller build: `json` ([`Json`], [`Settings::read`]) and `log`.
+//! Two features can be switched off, for a smaller build: `json` ([`Json`], [`Settings::read`], [`Fold`]) and `log`.
+//!
+//! A transform of tumbling windows is a [`Fold`] instead, exported by [`window!`].
 //!
 //! A panic, an endless loop and memory beyond the limit are no way to answer: they cost the event
 //! (it goes to the dead letters) and the instance (the next event meets a fresh one).
@@ -51,6 +53,11 @@ mod outcome;
 mod settings;
 #[cfg(feature = "json")]
 mod typed_settings;
+#[cfg(feature = "json")]
+mod window;
+#[cfg(feature = "json")]
+#[doc(hidden)]
+pub mod window_bindings;
 
 pub use bindings::kinesieve::transform::host::{Level, Shard};
 pub use bindings::kinesieve::transform::types::{Event, Outcome, Output};
@@ -61,6 +68,8 @@ pub use host::{current_shard, log};
 pub use json::Json;
 pub use outcome::IntoOutcome;
 pub use settings::{SettingError, Settings};
+#[cfg(feature = "json")]
+pub use window::{Ending, Fold, Rehearsal, Window};
 
 #[cfg(all(target_family = "wasm", not(target_feature = "atomics"), feature = "arena"))]
 #[global_allocator]

@@ -82,10 +82,11 @@ async fn start() -> anyhow::Result<Function> {
             bytesize::ByteSize::b(environment.memory),
         );
     }
-    let mirror = assembly::mirror(&settings.checkpoint, &environment.function_name).await?;
+    settings.checkpoint.check()?;
     let extras = Extras { workers, batches: Some(concurrency()), ..Extras::default() };
     let mut processor = assembly::processor_with(&settings.common, &routes, &Target::Stdout, extras).await?;
-    if let Some(mirror) = mirror {
+    assembly::check_windows(&processor, &settings.checkpoint)?;
+    if let Some(mirror) = assembly::mirror(&settings.checkpoint, &environment.function_name).await? {
         processor = processor.with_mirror(mirror);
     }
     let about = assembly::about(&settings.common, &settings.checkpoint, &routes, &processor)?;

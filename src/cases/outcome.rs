@@ -102,7 +102,7 @@ impl Outcome {
                 };
                 Outcome::Emit(outputs.iter().enumerate().map(output).collect())
             }
-            Verdict::Undecodable | Verdict::Interrupted | Verdict::Unavailable(_) => return None,
+            Verdict::Folded | Verdict::Undecodable | Verdict::Interrupted | Verdict::Unavailable(_) => return None,
         })
     }
 

@@ -73,6 +73,9 @@ impl fmt::Display for Component<'_> {
         row(formatter, "is", "a component")?;
         row(formatter, "runs here", verdict(component.unfit.as_deref()))?;
         row(formatter, "contract", component.contract.as_deref().map_or("none".into(), plain))?;
+        if let Some(world) = component.world {
+            row(formatter, "world", world)?;
+        }
         for (name, value) in [
             ("name", &metadata.name),
             ("version", &metadata.version),

@@ -96,6 +96,14 @@ pub(super) fn redrive(arguments: &RedriveArguments) -> anyhow::Result<u8> {
     });
     waiting.finish();
     let processor = processor?;
+    if processor.works_on_windows() {
+        return Err(SettingsError::Contradiction(format!(
+            "{} works on tumbling windows, and dead letters are records by themselves, whose window is over: name a \
+             transform of the world record-transform",
+            settings.transform.display()
+        ))
+        .into());
+    }
     let progress = Progress::new(source.bytes(), arguments.json || writes_to_stdout(arguments, &routes)?);
     telemetry::log_text_without_events(settings.log, progress.clone(), colours_wanted());
 

@@ -6,11 +6,12 @@ mod show;
 mod stream;
 mod teller;
 mod view;
+mod windows;
 
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 
@@ -64,6 +65,7 @@ Examples, over files:
   kinesieve run --transform t.wasm --input event.json
   tail -f app.log | kinesieve run --transform t.wasm --input - --dead-letter file:dead.ndjson
   kinesieve run --transform t.wasm --input data.ndjson --output file:out.ndjson --transform-settings 'remove=email'
+  kinesieve run --transform sums.wasm --input event.json --tumbling-window 60s
 
 Examples, over streams:
   kinesieve run --transform t.wasm --input readings --output none --show 3
@@ -88,6 +90,11 @@ pub(super) struct RunArguments {
     #[arg(long, value_name = "COUNT")]
     show: Option<Option<NonZeroU32>>,
 
+    /// Play tumbling windows of this length, 1s to 15m, by the time of arrival, for a transform of the world
+    /// window-transform (TumblingWindowInSeconds)
+    #[arg(long, value_name = "DURATION", value_parser = flags::tumbling_window)]
+    tumbling_window: Option<Duration>,
+
     #[command(flatten)]
     settings: Settings,
 
@@ -100,7 +107,8 @@ pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<u8> {
     match StreamPlace::in_input(&arguments.input)? {
         Some(places) => {
             let (flags, settings) = (&arguments.stream, &arguments.settings);
-            StreamRun { places, flags, settings, routes: &routes, show: arguments.show }.run()
+            let (show, tumbling_window) = (arguments.show, arguments.tumbling_window);
+            StreamRun { places, flags, settings, routes: &routes, show, tumbling_window }.run()
         }
         None => run_file(arguments, &routes),
     }
@@ -128,6 +136,7 @@ fn run_file(arguments: &RunArguments, routes: &[Route]) -> anyhow::Result<u8> {
     let processor = runtime.block_on(processor(settings, routes, showing.as_ref()));
     waiting.finish();
     let processor = processor?;
+    windows::check(&processor, arguments.tumbling_window)?;
     let on_stdout = settings.output.as_ref().is_none_or(|target| *target == Target::Stdout);
     let is_a_look = showing.as_ref().is_some_and(|showing| showing.delivering == Delivering::Nowhere);
     let progress = match showing {
@@ -138,7 +147,12 @@ fn run_file(arguments: &RunArguments, routes: &[Route]) -> anyhow::Result<u8> {
 
     let started = Instant::now();
     let mut counts = Counts::default();
-    let outcome = runtime.block_on(process_all(source, &processor, &progress, &mut counts));
+    let outcome = runtime.block_on(async {
+        match arguments.tumbling_window {
+            None => Ok(process_all(source, &processor, &progress, &mut counts).await?),
+            Some(length) => windows::process_all(source, &processor, length, &progress, &mut counts).await,
+        }
+    });
     progress.finish();
     let stop = outcome.as_ref().ok().and_then(Option::as_ref);
     // Also when the input broke off: what came before is done, and should not be done again unawares.

@@ -27,6 +27,9 @@ impl fmt::Display for Summary<'_> {
         )?;
         writeln!(formatter, "  kept      {}", counts.kept)?;
         writeln!(formatter, "  dropped   {}", counts.dropped)?;
+        if counts.folded > 0 {
+            writeln!(formatter, "  folded    {}", counts.folded)?;
+        }
         writeln!(formatter, "  emitted   {}", counts.emitted)?;
         if counts.control > 0 {
             writeln!(formatter, "  control   {}", counts.control)?;
@@ -73,6 +76,7 @@ mod tests {
             bytes: 180_000,
             kept: 700,
             dropped: 300,
+            folded: 0,
             emitted: 90,
             dead_lettered: [(Kind::Rejected, 9), (Kind::Decode, 1)].into(),
             control: 0,

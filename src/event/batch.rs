@@ -194,6 +194,15 @@ impl Batch {
         index - others.count()
     }
 
+    /// The events of a range by themselves, as a batch of the same shard.
+    ///
+    /// # Panics
+    /// When there are none at the end of the range.
+    #[must_use]
+    pub fn part(&self, range: Range<usize>) -> Batch {
+        self.with_only(&self.slots[range])
+    }
+
     /// The events in shard order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Event<'_>> {
         self.slots.iter().map(|slot| self.view(slot))

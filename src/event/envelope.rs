@@ -15,6 +15,7 @@ use super::alike::parse_alike;
 use super::batch::{Batch, BatchBuilder, Record};
 use super::layout::stream_of;
 use super::sequence_number::InvalidSequenceNumber;
+use super::window::{Invocation, RawWindow};
 
 /// Why an invocation's body is no batch of Kinesis records. Nothing of it was processed.
 #[derive(Debug, thiserror::Error)]
@@ -91,20 +92,29 @@ pub enum EnvelopeError {
 /// When the body is not a Kinesis event, or a record lacks a field that every Kinesis record has:
 /// then nothing is known for certain about any of them.
 pub fn parse_lambda_event(body: &[u8]) -> Result<Batch, EnvelopeError> {
-    if let Some(batch) = parse_alike(body) {
-        return Ok(batch);
+    parse_invocation(body).map(|invocation| invocation.batch)
+}
+
+/// The same, with the part of a tumbling window that the batch is, if it is one.
+///
+/// # Errors
+/// As those of [`parse_lambda_event`].
+pub fn parse_invocation(body: &[u8]) -> Result<Invocation, EnvelopeError> {
+    match parse_alike(body) {
+        // Where nothing stands beside the records, there is no window.
+        Some(batch) => Ok(Invocation { batch, window: None }),
+        None => parse_any(body),
     }
-    parse_any(body)
 }
 
 /// The same, however the event is laid out.
-pub(super) fn parse_any(body: &[u8]) -> Result<Batch, EnvelopeError> {
+pub(super) fn parse_any(body: &[u8]) -> Result<Invocation, EnvelopeError> {
     let text = std::str::from_utf8(body)?;
-    match serde_json::from_str::<Envelope<WireRecord<'_, WireKinesis<'_>>>>(text) {
+    match serde_json::from_str::<Envelope<'_, WireRecord<'_, WireKinesis<'_>>>>(text) {
         Ok(envelope) => collect(text.len(), envelope, |_, record| Ok(Readable::Whole(record))),
         // One broken record must not fail the others, so each is read by itself, at half the speed.
         Err(_) => {
-            let envelope: Envelope<&RawValue> =
+            let envelope: Envelope<'_, &RawValue> =
                 serde_json::from_str(text).map_err(|error| EnvelopeError::NotKinesis(without_content(&error)))?;
             collect(text.len(), envelope, read_alone)
         }
@@ -112,9 +122,22 @@ pub(super) fn parse_any(body: &[u8]) -> Result<Batch, EnvelopeError> {
 }
 
 #[derive(Deserialize)]
-struct Envelope<R> {
+#[serde(rename_all = "camelCase")]
+struct Envelope<'a, R> {
     #[serde(rename = "Records")]
     records: Option<Vec<R>>,
+    #[serde(borrow)]
+    window: Option<&'a RawValue>,
+    #[serde(borrow)]
+    state: Option<&'a RawValue>,
+    #[serde(borrow)]
+    shard_id: Option<&'a RawValue>,
+    #[serde(borrow, rename = "eventSourceARN")]
+    event_source_arn: Option<&'a RawValue>,
+    #[serde(borrow)]
+    is_final_invoke_for_window: Option<&'a RawValue>,
+    #[serde(borrow)]
+    is_window_terminated_early: Option<&'a RawValue>,
 }
 
 /// A record, with as much of its `kinesis` part as is wanted.
@@ -176,10 +199,23 @@ fn read_alone<'a>(index: usize, raw: &'a RawValue) -> Result<Readable<'a>, Envel
 
 fn collect<'a, R>(
     event_bytes: usize,
-    envelope: Envelope<R>,
+    envelope: Envelope<'_, R>,
     read: impl Fn(usize, R) -> Result<Readable<'a>, EnvelopeError>,
-) -> Result<Batch, EnvelopeError> {
-    let records = envelope.records.ok_or(EnvelopeError::NoRecords)?;
+) -> Result<Invocation, EnvelopeError> {
+    let raw_window = RawWindow {
+        window: envelope.window,
+        state: envelope.state,
+        shard_id: envelope.shard_id,
+        event_source_arn: envelope.event_source_arn,
+        is_final: envelope.is_final_invoke_for_window,
+        is_terminated_early: envelope.is_window_terminated_early,
+    };
+    let records = match envelope.records {
+        Some(records) => records,
+        // The last event of a window needs none.
+        None if raw_window.window.is_some() => Vec::new(),
+        None => return Err(EnvelopeError::NoRecords),
+    };
     let mut batch: Option<BatchBuilder> = None;
     let mut origin = Origin::default();
     let record_count = records.len();
@@ -212,7 +248,9 @@ fn collect<'a, R>(
         };
         push(batch, index, &readable)?;
     }
-    Ok(batch.unwrap_or_else(|| Batch::builder("", "")).build())
+    let batch = batch.unwrap_or_else(|| Batch::builder("", "")).build();
+    let window = raw_window.read(&batch);
+    Ok(Invocation { batch, window })
 }
 
 fn push(batch: &mut BatchBuilder, index: usize, readable: &Readable<'_>) -> Result<(), EnvelopeError> {

@@ -17,10 +17,12 @@ mod envelope;
 mod firehose;
 mod layout;
 mod sequence_number;
+mod window;
 
 pub use aggregate::{Aggregate, AggregateWriter, MAGIC, NotAnAggregate, UserRecord};
 pub use arriving::{Arrived, Arriving};
 pub use batch::{Batch, BatchBuilder, Contents, Event, Flaw, Payload, Record, Shard, Unpacked, Unpacking};
-pub use envelope::{EnvelopeError, parse_lambda_event};
+pub use envelope::{EnvelopeError, parse_invocation, parse_lambda_event};
 pub use firehose::{FirehoseRecords, parse_firehose_event};
 pub use sequence_number::{InvalidSequenceNumber, SequenceNumber};
+pub use window::{Invocation, WindowPart, WindowPartError};

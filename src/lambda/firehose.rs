@@ -129,6 +129,11 @@ pub(super) async fn answer(
     deadline: Option<Deadline>,
 ) -> Result<Answered, String> {
     let started = Instant::now();
+    if processor.works_on_windows() {
+        return Err("the transform works on tumbling windows, and Firehose has none: run one of the world \
+                    record-transform"
+            .to_owned());
+    }
     let FirehoseRecords { ids, batch, without_id } = parse_firehose_event(body)?;
     if without_id > 0 {
         tracing::error!(
@@ -149,7 +154,10 @@ pub(super) async fn answer(
         Some(stop) => Err(format!("record {} of Firehose: {}: {}", stop.sequence_number, stop.cause, stop.reason)),
         None => Ok(respond(ids, &gatherer, &failed)),
     };
-    Ok(Answered { handled: Handled { report, shard, last_arrival, elapsed: started.elapsed() }, response })
+    Ok(Answered {
+        handled: Handled { report, shard, last_arrival, elapsed: started.elapsed(), carried: None, closed: None },
+        response,
+    })
 }
 
 fn respond(ids: Vec<String>, gatherer: &Gatherer, failed: &Failed) -> FirehoseResponse {

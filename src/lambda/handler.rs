@@ -5,8 +5,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use aws_lambda_events::streams::KinesisEventResponse;
 
-use crate::event::{Batch, EnvelopeError, Shard, parse_lambda_event};
-use crate::processor::{Deadline, Processor, Report};
+use super::window::{self, Carried, StateError};
+use crate::event::{Batch, EnvelopeError, Invocation, Shard, WindowPartError, parse_invocation};
+use crate::processor::{Deadline, Processor, Report, WindowClosed, WindowError};
 
 /// What became of an invocation.
 #[derive(Debug)]
@@ -20,6 +21,27 @@ pub struct Handled {
     pub last_arrival: Option<u64>,
     /// From when all of its event was there to here.
     pub elapsed: Duration,
+    /// What goes back with the answer to part of a window; none: it was none.
+    pub carried: Option<Carried>,
+    /// What came of the window, if it closed.
+    pub closed: Option<WindowClosed>,
+}
+
+/// Why nothing came of an invocation with records: Lambda, told that it failed, sends all of it again.
+#[derive(Debug, thiserror::Error)]
+pub enum HandleError {
+    /// The body is no Kinesis event.
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+    /// The body is half a window.
+    #[error(transparent)]
+    WindowPart(#[from] WindowPartError),
+    /// What was handed back with the part before can't be read.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The window can't go on.
+    #[error(transparent)]
+    Window(#[from] WindowError),
 }
 
 impl Handled {
@@ -37,39 +59,72 @@ impl Handled {
 /// Processes the batch in an invocation's body.
 ///
 /// # Errors
-/// When the body is not a Kinesis event: nothing of it was processed, and Lambda, told that the
-/// invocation failed, sends all of it again.
-pub async fn handle(processor: &Processor, body: &[u8], deadline: Option<Deadline>) -> Result<Handled, EnvelopeError> {
+/// When the body is not a Kinesis event, or part of a window that can't go on: nothing of it was processed, and Lambda,
+/// told that the invocation failed, sends all of it again.
+pub async fn handle(processor: &Processor, body: &[u8], deadline: Option<Deadline>) -> Result<Handled, HandleError> {
     let started = Instant::now();
-    Ok(handle_batch(processor, parse_lambda_event(body)?, deadline, started).await)
+    handle_invocation(processor, parse_invocation(body)?, deadline, started).await
 }
 
-/// Processes a batch that came at this time.
+/// Processes a batch that is no part of a window, and came at this time.
 pub(super) async fn handle_batch(
     processor: &Processor,
     batch: Batch,
     deadline: Option<Deadline>,
     started: Instant,
-) -> Handled {
-    let shard = batch.shard().clone();
+) -> Result<Handled, HandleError> {
+    handle_invocation(processor, Invocation { batch, window: None }, deadline, started).await
+}
+
+async fn handle_invocation(
+    processor: &Processor,
+    invocation: Invocation,
+    deadline: Option<Deadline>,
+    started: Instant,
+) -> Result<Handled, HandleError> {
+    let Invocation { batch, window } = invocation;
     let last_arrival = batch.iter().last().map(|event| event.arrived_at);
-    let report = processor.process(Arc::new(batch), deadline).await;
+    let batch = Arc::new(batch);
+    let handled = match (window, processor.works_on_windows()) {
+        (None, false) => {
+            let shard = batch.shard().clone();
+            let report = processor.process(batch, deadline).await;
+            Handled { report, shard, last_arrival, elapsed: started.elapsed(), carried: None, closed: None }
+        }
+        (None, true) => return Err(WindowError::OfWindows.into()),
+        (Some(_), false) => return Err(WindowError::OfRecords.into()),
+        (Some(part), true) => {
+            let slice = window::slice(part?)?;
+            let shard = slice.shard.clone();
+            let folded = processor.fold(batch, slice, deadline).await?;
+            let carried = Some(Carried::new(folded.state.as_ref()));
+            let (report, closed) = (folded.report, folded.closed);
+            Handled { report, shard, last_arrival, elapsed: started.elapsed(), carried, closed }
+        }
+    };
+    log(&handled);
+    Ok(handled)
+}
+
+fn log(handled: &Handled) {
+    let Handled { report, shard, .. } = handled;
     let counts = &report.counts;
     tracing::info!(
         shard_id = shard.id,
         records = counts.records,
         kept = counts.kept,
         dropped = counts.dropped,
+        folded = counts.folded,
         emitted = counts.emitted,
         dead_lettered = counts.all_dead_lettered(),
         control = counts.control,
         skipped = counts.skipped,
         unacknowledged = counts.unacknowledged,
         replay_from = report.stop.as_ref().map(|stop| stop.replay_from.as_str()),
-        microseconds = started.elapsed().as_micros() as u64,
+        window_outputs = handled.closed.as_ref().map(|closed| closed.outputs),
+        microseconds = handled.elapsed.as_micros() as u64,
         "processed a batch",
     );
-    Handled { report, shard, last_arrival, elapsed: started.elapsed() }
 }
 
 /// The times that a Lambda deadline leaves. Where the reserve is more than half of what is left (a

@@ -80,6 +80,15 @@ impl Metrics {
         if let Some(arrived_at) = handled.last_arrival {
             self.add("LastRecordAge", "Milliseconds", now_millis.saturating_sub(arrived_at));
         }
+        if let Some(closed) = &handled.closed {
+            self.add("WindowsClosed", "Count", 1);
+            self.add("WindowsDeadLettered", "Count", u64::from(closed.dead_lettered.is_some()));
+        }
+        // Each metric is paid for, so those of windows are only there with windows.
+        if let Some(carried) = &handled.carried {
+            self.add("RecordsFolded", "Count", counts.folded);
+            self.add("WindowStateBytes", "Bytes", carried.bytes() as u64);
+        }
         if handled.report.checkpoint.is_some() {
             self.add("CheckpointTime", "Milliseconds", fraction(effort.checkpoint));
             self.add("CheckpointFailures", "Count", effort.checkpoint_troubles.len() as u64);
@@ -135,6 +144,7 @@ mod tests {
             bytes: 900,
             kept: 4,
             dropped: 3,
+            folded: 0,
             emitted: 1,
             dead_lettered: [(Kind::Rejected, 1), (Kind::Exhausted, 1)].into(),
             control: 0,
@@ -166,6 +176,8 @@ mod tests {
             },
             last_arrival: Some(1_545_084_650_987),
             elapsed: Duration::from_micros(3_250),
+            carried: None,
+            closed: None,
         };
         let now = UNIX_EPOCH + Duration::from_millis(1_545_084_651_487);
         let line = line("readings-function", "6b562146", &handled, now);

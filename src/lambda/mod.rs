@@ -8,21 +8,25 @@ mod metrics;
 mod runtime;
 mod shape;
 mod shutdown;
+mod window;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws_lambda_events::streams::KinesisEventResponse;
+use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
 pub use firehose::FirehoseResponse;
-pub use handler::{Handled, deadline, handle};
+pub use handler::{HandleError, Handled, deadline, handle};
 pub use init_error::report_init_error;
 pub use runtime::RuntimeError;
+pub use window::{Carried, StateError};
 
+use handler::handle_batch;
 use runtime::{Failed, Invocation, RuntimeApi};
 use shape::Shape;
 
@@ -34,6 +38,9 @@ use crate::settings::{Metrics, Pack};
 
 /// The name under which Lambda reports an invocation with something else than a Kinesis event.
 const NOT_A_KINESIS_EVENT: &str = "Kinesieve.NotAKinesisEvent";
+
+/// The name under which Lambda reports part of a window that can't go on.
+const WINDOW_FAILED: &str = "Kinesieve.WindowFailed";
 
 /// The name under which Lambda reports an invocation by Firehose that has to come again.
 const FIREHOSE_FAILED: &str = "Kinesieve.FirehoseFailed";
@@ -149,11 +156,20 @@ async fn work_once(function: &Function, api: &RuntimeApi) -> Result<(), RuntimeE
     }
 }
 
+/// The answer to part of a window: as ever, and the state to go on from. Lambda takes an answer without one for a failure.
+#[derive(Debug, Serialize)]
+struct WindowResponse {
+    state: Carried,
+    #[serde(flatten)]
+    failures: KinesisEventResponse,
+}
+
 /// The answer to an invocation, by what it was.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum Response {
     Kinesis(KinesisEventResponse),
+    Window(WindowResponse),
     Firehose(FirehoseResponse),
     Direct(Value),
 }
@@ -161,27 +177,28 @@ enum Response {
 impl Function {
     async fn answer(&self, request_id: &str, event: Arrived, deadline: Option<Deadline>) -> Result<Response, Failed> {
         let started = Instant::now();
-        let body = match event {
-            Arrived::Batch(batch) => {
-                let handled = handler::handle_batch(&self.processor, batch, deadline, started).await;
-                self.count(request_id, &handled);
-                return Ok(Response::Kinesis(handled.response()));
-            }
-            Arrived::Body(body) => body,
+        let (handled, body) = match event {
+            Arrived::Batch(batch) => (handle_batch(&self.processor, batch, deadline, started).await, Bytes::new()),
+            Arrived::Body(body) => (handle(&self.processor, &body, deadline).await, body),
         };
-        let (error_type, error_message) = match handle(&self.processor, &body, deadline).await {
+        let (error_type, error_message) = match handled {
             Ok(handled) => {
                 self.count(request_id, &handled);
-                return Ok(Response::Kinesis(handled.response()));
+                let response = handled.response();
+                return Ok(match handled.carried {
+                    None => Response::Kinesis(response),
+                    Some(state) => Response::Window(WindowResponse { state, failures: response }),
+                });
             }
             // Told by what it has: nobody pays for the question who sends records of a stream.
-            Err(error) => match Shape::of(&body) {
+            Err(HandleError::Envelope(error)) => match Shape::of(&body) {
                 None => (NOT_A_KINESIS_EVENT, error.to_string()),
                 Some(shape) => match self.answer_other(shape, &body, request_id, deadline).await {
                     Ok(response) => return Ok(response),
                     Err(failed) => failed,
                 },
             },
+            Err(error) => (WINDOW_FAILED, error.to_string()),
         };
         tracing::error!(request_id, "the invocation failed: {error_message}");
         Err(Failed { error_type, error_message })

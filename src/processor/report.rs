@@ -123,6 +123,7 @@ pub(super) struct Tally {
 pub(super) enum Fate {
     Kept,
     Dropped,
+    Folded,
     Emitted,
     Failed(Kind),
     /// It held nothing.
@@ -213,7 +214,7 @@ impl fmt::Display for Cause {
 }
 
 /// What became of the events of a batch, or of several together. Each event is counted once:
-/// `records = kept + dropped + emitted + dead-lettered + control + skipped + unacknowledged`.
+/// `records = kept + dropped + folded + emitted + dead-lettered + control + skipped + unacknowledged`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Events that came in: an aggregate is as many as it holds.
@@ -224,13 +225,16 @@ pub struct Counts {
     pub kept: u64,
     /// Acknowledged: filtered out by the transform.
     pub dropped: u64,
+    /// Acknowledged: in the state of their window, or in what came of it.
+    pub folded: u64,
     /// Acknowledged: replaced by what the transform emitted.
     pub emitted: u64,
     /// Acknowledged: dead-lettered, by reason.
     pub dead_lettered: BTreeMap<Kind, u64>,
     /// Acknowledged: messages that hold nothing for a transform, as control messages of CloudWatch Logs.
     pub control: u64,
-    /// Acknowledged when they came before, as the checkpoint table says, and not processed again.
+    /// Acknowledged when they came before, as the checkpoint table or the state of their window says, and not
+    /// processed again.
     pub skipped: u64,
     /// Not acknowledged: they come again.
     pub unacknowledged: u64,
@@ -246,6 +250,7 @@ impl Counts {
         match tally.fate {
             Fate::Kept => self.kept += 1,
             Fate::Dropped => self.dropped += 1,
+            Fate::Folded => self.folded += 1,
             Fate::Emitted => self.emitted += 1,
             Fate::Failed(kind) => *self.dead_lettered.entry(kind).or_default() += 1,
             Fate::Control => self.control += 1,
@@ -267,6 +272,7 @@ impl AddAssign<&Counts> for Counts {
         self.bytes += other.bytes;
         self.kept += other.kept;
         self.dropped += other.dropped;
+        self.folded += other.folded;
         self.emitted += other.emitted;
         for (kind, count) in &other.dead_lettered {
             *self.dead_lettered.entry(*kind).or_default() += count;

@@ -33,6 +33,8 @@ enum Ruling {
     Kept,
     /// Nothing is delivered.
     Dropped,
+    /// It is in the state of its window.
+    Folded,
     /// There was nothing to deliver.
     Empty,
     /// These are delivered.
@@ -102,6 +104,21 @@ impl<'a> Settlement<'a> {
         self.cut(self.tallies.len(), cause, reason.to_owned());
     }
 
+    /// Ends the batch at an event, unless it ends sooner.
+    pub(super) fn stop_at(&mut self, index: usize, cause: Cause, reason: &str) {
+        self.cut(index, cause, reason.to_owned());
+    }
+
+    /// The index behind the last event that is acknowledged, as far as is known yet. All of an aggregate is, or nothing.
+    pub(super) fn end(&self) -> usize {
+        self.acknowledged.stop.as_ref().map_or(self.batch.len(), |stop| self.batch.start_of_record(stop.index))
+    }
+
+    /// Whether it ends before its last event, as far as is known yet.
+    pub(super) fn has_stopped(&self) -> bool {
+        self.acknowledged.stop.is_some()
+    }
+
     /// Delivers and dead-letters what these verdicts call for.
     pub(super) async fn settle(&mut self, window: Vec<Chunk>) {
         let mut failures = Vec::new();
@@ -127,8 +144,7 @@ impl<'a> Settlement<'a> {
     pub(super) async fn finish(mut self, started: Instant) -> Report {
         self.flush(Flush::All).await;
         // What was done of an aggregate that is not done as a whole comes again with it.
-        let end =
-            self.acknowledged.stop.as_ref().map_or(self.batch.len(), |stop| self.batch.start_of_record(stop.index));
+        let end = self.end();
         let mut counts = Counts {
             records: self.batch.len() as u64,
             bytes: self.batch.payload_bytes() as u64,
@@ -154,6 +170,7 @@ impl<'a> Settlement<'a> {
                 Tally { fate: Fate::Kept, outputs: 1, bytes: event.payload.bytes().len() as u64 }
             }
             Ruling::Dropped => Tally::without_outputs(Fate::Dropped),
+            Ruling::Folded => Tally::without_outputs(Fate::Folded),
             Ruling::Empty => Tally::without_outputs(Fate::Control),
             Ruling::Emitted(emissions) => {
                 let bytes = emissions.iter().map(|emission| emission.data.len() as u64).sum();
@@ -174,6 +191,7 @@ impl<'a> Settlement<'a> {
         match verdict {
             Verdict::Keep => Ruling::Kept,
             Verdict::Drop => Ruling::Dropped,
+            Verdict::Folded => Ruling::Folded,
             Verdict::Emit(emissions) => {
                 let mut routes = emissions.iter().filter_map(|emission| emission.route);
                 let unknown = routes.find(|route| !self.lanes.leads(route)).map(|route| excerpt(route).to_owned());

@@ -39,7 +39,7 @@ impl Processor {
         report
     }
 
-    async fn unpack(&self, batch: Arc<Batch>) -> Unpacked {
+    pub(super) async fn unpack(&self, batch: Arc<Batch>) -> Unpacked {
         let unpacking = self.unpacking;
         if !unpacking.is_work(&batch) {
             return unpacking.unpack(batch);

@@ -64,6 +64,7 @@ const RUST: &[File] = &[
     ("vendor/kinesieve-sdk/Cargo.toml", template!("rust/vendor/sdk.toml.in")),
     ("vendor/kinesieve-sdk/macros/Cargo.toml", template!("rust/vendor/macros.toml.in")),
     ("vendor/kinesieve-sdk/wit/transform.wit", CONTRACT),
+    ("vendor/kinesieve-sdk/wit/window.wit", include_str!("../../wit/window.wit")),
     sdk!("macros/src/lib.rs"),
     sdk!("src/__private.rs"),
     sdk!("src/arena.rs"),
@@ -77,6 +78,8 @@ const RUST: &[File] = &[
     sdk!("src/outcome.rs"),
     sdk!("src/settings.rs"),
     sdk!("src/typed_settings.rs"),
+    sdk!("src/window.rs"),
+    sdk!("src/window_bindings.rs"),
 ];
 
 const JAVASCRIPT: &[File] = &[

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use wasmtime::component::{Component, InstancePre};
 use wasmtime::{Engine, Precompiled};
 
-use super::contract::{self, ContractError};
+use super::contract::{self, ContractError, World};
 use super::engine::{Purpose, Target, Ticker, engine};
 use super::host::{self, HostState};
 #[cfg(feature = "compiler")]
@@ -128,6 +128,7 @@ pub struct Transform {
     ticker: Arc<Ticker>,
     /// The component with all its imports provided.
     linked: InstancePre<HostState>,
+    world: World,
     digest: String,
 }
 
@@ -147,6 +148,11 @@ impl Transform {
     /// precompiled or not.
     pub fn digest(&self) -> &str {
         &self.digest
+    }
+
+    /// What it works on.
+    pub fn world(&self) -> World {
+        self.world
     }
 
     pub(super) fn ticker(&self) -> Arc<Ticker> {
@@ -186,13 +192,14 @@ impl Transform {
     }
 
     fn checked(path: &Path, engine: Engine, component: Component, sha256: &str) -> Result<Self, LoadError> {
-        contract::check(&engine, &component).map_err(|source| LoadError::Contract { path: path.to_owned(), source })?;
+        let world = contract::check(&engine, &component)
+            .map_err(|source| LoadError::Contract { path: path.to_owned(), source })?;
         // Names fit by now; what this still finds is a function of another type.
         let linked = host::linker(&engine)
             .and_then(|linker| linker.instantiate_pre(&component))
             .map_err(|error| LoadError::Invalid { path: path.to_owned(), reason: format!("{error:#}") })?;
         let ticker = Ticker::start(&engine).map_err(|error| LoadError::Engine(error.to_string()))?;
-        Ok(Self { ticker: Arc::new(ticker), linked, digest: format!("sha256:{sha256}") })
+        Ok(Self { ticker: Arc::new(ticker), linked, world, digest: format!("sha256:{sha256}") })
     }
 }
 

@@ -1,4 +1,4 @@
-//! The contract's types and functions, generated from `wit/transform.wit`.
+//! The contract's types and functions, generated from `wit/`.
 
 wasmtime::component::bindgen!({
     path: "wit",

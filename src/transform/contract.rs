@@ -7,11 +7,43 @@ use std::fmt;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-/// The interface that a transform exports.
-const TRANSFORM: &str = "kinesieve:transform/transform@0.1.0";
+/// What a transform works on, told from the interface that it exports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum World {
+    /// Records, one by one: the world record-transform.
+    Records,
+    /// Tumbling windows: the world window-transform.
+    Windows,
+}
 
-/// What that interface starts with in each version of the contract.
-const ANY_VERSION: &str = "kinesieve:transform/transform@";
+impl World {
+    const ALL: [World; 2] = [World::Records, World::Windows];
+
+    /// The name in `wit/`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            World::Records => "record-transform",
+            World::Windows => "window-transform",
+        }
+    }
+
+    /// The interface that such a transform exports.
+    const fn interface(self) -> &'static str {
+        match self {
+            World::Records => "kinesieve:transform/transform@0.1.0",
+            World::Windows => "kinesieve:transform/window@0.1.0",
+        }
+    }
+
+    /// Whether an export is that interface, in whichever version.
+    fn is_meant_by(self, export: &str) -> bool {
+        let any_version = self.interface().trim_end_matches(|letter: char| letter != '@');
+        export.starts_with(any_version)
+    }
+}
+
+/// The interface that a transform exports, as messages name it.
+const TRANSFORM: &str = World::Records.interface();
 
 /// Interfaces that a transform may import: the contract's own, and those of WASI 0.2 that the
 /// processor answers, mostly with a refusal.
@@ -30,22 +62,33 @@ const GRANTED: [&str; 8] = [
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ContractError {
     /// It implements the contract in another version.
-    #[error("it implements {found}, {age} contract than this build runs, {TRANSFORM}: {}", age.remedy())]
+    #[error("it implements {found}, {age} contract than this build runs, {runs}: {}", age.remedy())]
     OtherVersion {
         /// The interface that it exports.
         found: String,
+        /// The version of it that this build runs.
+        runs: &'static str,
         /// How its version compares to ours.
         age: Age,
     },
     /// It does not implement the contract at all.
     #[error(
         "it does not implement the contract: it exports {found}, not {TRANSFORM}. Build it for the world \
-         record-transform of wit/transform.wit; in Rust, put #[kinesieve_sdk::transform] on a function"
+         record-transform of wit/transform.wit, or window-transform of wit/window.wit; in Rust, put \
+         #[kinesieve_sdk::transform] on a function"
     )]
     NotATransform {
         /// What it exports instead.
         found: String,
     },
+    /// It is for records and for windows at once.
+    #[error(
+        "it exports {records} and {windows}, and a transform works either on records or on windows: build it for one of \
+         the worlds record-transform and window-transform",
+        records = World::Records.interface(),
+        windows = World::Windows.interface()
+    )]
+    TwoWorlds,
     /// It wants something that transforms do not get.
     #[error("it imports {imports}, which transforms are not given{remedies}")]
     NotGranted {
@@ -68,12 +111,12 @@ pub enum Age {
 }
 
 impl Age {
-    fn of(interface: &str) -> Self {
+    fn of(interface: &str, runs: &str) -> Self {
         let version = |name: &str| {
             let mut parts = name.rsplit_once('@')?.1.splitn(3, '.').map(|part| part.parse::<u64>().ok());
             Some((parts.next()??, parts.next()??, parts.next()??))
         };
-        match version(interface).map(|found| Some(found).cmp(&version(TRANSFORM))) {
+        match version(interface).map(|found| Some(found).cmp(&version(runs))) {
             Some(Ordering::Less) => Age::Older,
             Some(Ordering::Greater) => Age::Newer,
             Some(Ordering::Equal) | None => Age::Unknown,
@@ -139,25 +182,40 @@ impl Surface {
         Some(surface)
     }
 
-    /// Whether this is a transform that this build can run.
-    pub(super) fn check(&self) -> Result<(), ContractError> {
-        self.check_exports()?;
-        self.check_imports()
+    /// What this transform works on, if it is one that this build can run.
+    pub(super) fn check(&self) -> Result<World, ContractError> {
+        let world = self.check_exports()?;
+        self.check_imports()?;
+        Ok(world)
+    }
+
+    /// The world that it is for, in whichever version of the contract.
+    #[cfg(feature = "compiler")]
+    pub(super) fn world(&self) -> Option<World> {
+        World::ALL.into_iter().find(|world| self.exports.iter().any(|name| world.is_meant_by(name)))
     }
 
     /// The version of the contract that it implements.
     #[cfg(feature = "compiler")]
     pub(super) fn contract_version(&self) -> Option<&str> {
-        let exported = self.exports.iter().find(|name| name.starts_with(ANY_VERSION))?;
+        let is_meant = |name: &&String| World::ALL.into_iter().any(|world| world.is_meant_by(name));
+        let exported = self.exports.iter().find(is_meant)?;
         Some(exported.split_once('@')?.1)
     }
 
-    fn check_exports(&self) -> Result<(), ContractError> {
-        if self.exports.iter().any(|name| name == TRANSFORM) {
-            return Ok(());
+    fn check_exports(&self) -> Result<World, ContractError> {
+        let exports = |world: World| self.exports.iter().any(|name| name == world.interface());
+        match (exports(World::Records), exports(World::Windows)) {
+            (true, true) => return Err(ContractError::TwoWorlds),
+            (true, false) => return Ok(World::Records),
+            (false, true) => return Ok(World::Windows),
+            (false, false) => {}
         }
-        if let Some(found) = self.exports.iter().find(|name| name.starts_with(ANY_VERSION)) {
-            return Err(ContractError::OtherVersion { found: found.clone(), age: Age::of(found) });
+        for world in World::ALL {
+            if let Some(found) = self.exports.iter().find(|name| world.is_meant_by(name)) {
+                let runs = world.interface();
+                return Err(ContractError::OtherVersion { found: found.clone(), runs, age: Age::of(found, runs) });
+            }
         }
         let found = if self.exports.is_empty() { "nothing".to_owned() } else { self.exports.join(", ") };
         Err(ContractError::NotATransform { found })
@@ -180,7 +238,7 @@ impl Surface {
 }
 
 /// Checks what a component imports and exports.
-pub(super) fn check(engine: &Engine, component: &Component) -> Result<(), ContractError> {
+pub(super) fn check(engine: &Engine, component: &Component) -> Result<World, ContractError> {
     Surface::of(engine, component).check()
 }
 
@@ -188,7 +246,7 @@ pub(super) fn check(engine: &Engine, component: &Component) -> Result<(), Contra
 /// what is wrong with those, the compiler says better.
 #[cfg(feature = "compiler")]
 pub(super) fn check_binary(component: &[u8]) -> Result<(), ContractError> {
-    Surface::of_binary(component).map_or(Ok(()), |surface| surface.check())
+    Surface::of_binary(component).map_or(Ok(()), |surface| surface.check().map(|_| ()))
 }
 
 /// Whether transforms are given this import.
@@ -228,10 +286,10 @@ mod tests {
     fn importing(imports: &[&str]) -> Result<(), String> {
         let imports = imports.iter().map(|&name| name.to_owned()).collect();
         let surface = Surface { imports, exports: vec![TRANSFORM.to_owned()] };
-        surface.check().map_err(|error| error.to_string())
+        surface.check().map(|_| ()).map_err(|error| error.to_string())
     }
 
-    fn exporting(exports: &[&str]) -> Result<(), String> {
+    fn exporting(exports: &[&str]) -> Result<World, String> {
         let exports = exports.iter().map(|&name| name.to_owned()).collect();
         Surface { imports: Vec::new(), exports }.check().map_err(|error| error.to_string())
     }
@@ -265,7 +323,7 @@ mod tests {
 
     #[test]
     fn an_export_is_told_from_another_version_of_it() {
-        assert_eq!(exporting(&["acme:x/y", TRANSFORM]), Ok(()));
+        assert_eq!(exporting(&["acme:x/y", TRANSFORM]), Ok(World::Records));
         let newer = exporting(&["kinesieve:transform/transform@0.10.0"]).expect_err("newer");
         assert!(newer.contains("@0.10.0, a newer contract") && newer.contains("a newer kinesieve"), "{newer}");
         let older = exporting(&["kinesieve:transform/transform@0.0.9"]).expect_err("older");
@@ -274,5 +332,13 @@ mod tests {
         assert!(odd.contains("another contract"), "{odd}");
         let none = exporting(&[]).expect_err("nothing");
         assert!(none.contains("it exports nothing"), "{none}");
+    }
+    #[test]
+    fn the_world_is_told_from_the_export() {
+        assert_eq!(exporting(&["kinesieve:transform/window@0.1.0"]), Ok(World::Windows));
+        let newer = exporting(&["kinesieve:transform/window@0.2.0"]).expect_err("newer");
+        assert!(newer.contains("runs, kinesieve:transform/window@0.1.0: run it with a newer"), "{newer}");
+        let both = exporting(&[TRANSFORM, "kinesieve:transform/window@0.1.0"]).expect_err("both");
+        assert!(both.contains("either on records or on windows"), "{both}");
     }
 }

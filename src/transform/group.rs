@@ -129,6 +129,11 @@ fn size_of_text(verdict: &Verdict) -> usize {
     match verdict {
         Verdict::Retry(reason) | Verdict::Reject(reason) | Verdict::Unavailable(reason) => reason.len(),
         Verdict::Fault(fault) => fault.reason.len(),
-        Verdict::Emit(_) | Verdict::Keep | Verdict::Drop | Verdict::Undecodable | Verdict::Interrupted => 0,
+        Verdict::Emit(_)
+        | Verdict::Keep
+        | Verdict::Folded
+        | Verdict::Drop
+        | Verdict::Undecodable
+        | Verdict::Interrupted => 0,
     }
 }

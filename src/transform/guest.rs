@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use super::Verdict;
 use super::artifact::Transform;
+use super::contract::World;
 use super::instance::{Blueprint, StartError};
 use super::limits::Limits;
 use super::memory::Memory;
@@ -24,13 +25,13 @@ use crate::event::{Batch, Event};
 
 /// What of outputs may be in memory that is not delivered, before the guests of a batch have to wait. A last group
 /// comes on top: memory stays bounded, however much a batch fans out.
-const BYTES_AHEAD: usize = 8 << 20;
+pub(super) const BYTES_AHEAD: usize = 8 << 20;
 
 /// What one guest has of it at least: several groups, so that none waits for another to fill one.
 const LEAST_AHEAD: usize = 4 << 20;
 
 /// The guest's recursion is bounded by the engine (512 KiB of stack); host calls come on top.
-const STACK: usize = 4 << 20;
+pub(super) const STACK: usize = 4 << 20;
 
 /// Who leads a guest through a batch.
 pub trait Conductor: Send {
@@ -150,6 +151,12 @@ impl Guest {
 
 impl Starting {
     fn begin(transform: &Transform, limits: Limits, settings: &[(String, String)]) -> Result<Self, StartError> {
+        if transform.world() != World::Records {
+            return Err(StartError::OtherWorld(
+                "it is a transform of tumbling windows, and what comes here is in none: `kinesieve run \
+                 --tumbling-window 60s` plays windows over a file or a stream",
+            ));
+        }
         let broken = |error: wasmtime::Error| StartError::Broken(format!("{error:#}"));
         let blueprint = Blueprint::new(transform.linked(), limits, settings.into()).map_err(broken)?;
         let mut worker = Worker::new(blueprint, transform.ticker());

@@ -6,7 +6,7 @@ use serde::Serialize;
 use wasmparser::{ComponentName, KnownCustom, Parser, Payload};
 
 use super::artifact::{Kind, LoadError, Transform, check_precompiled, invalid_bytes, read};
-use super::contract::{Surface, is_granted, remedy};
+use super::contract::{Surface, World, is_granted, remedy};
 use super::manifest::{Manifest, sha256_hex, sha256_hex_of_file};
 
 /// The longest text of a component's metadata that is shown: whoever built it may have written anything.
@@ -32,6 +32,8 @@ pub struct ComponentDescription {
     pub sha256: String,
     /// The version of the contract that it implements.
     pub contract: Option<String>,
+    /// The world that it is for: `record-transform` or `window-transform`.
+    pub world: Option<&'static str>,
     /// Why this build can't run it; none: it can.
     pub unfit: Option<String>,
     /// What it offers.
@@ -136,6 +138,7 @@ fn component(path: &Path) -> Result<ComponentDescription, LoadError> {
     let contents = Contents::of(&source).map_err(|error| invalid_bytes(path, &error))?;
     let surface = Surface::of_binary(&source).unwrap_or_default();
     let contract = surface.contract_version().map(str::to_owned);
+    let world = surface.world().map(World::as_str);
     let unfit = surface.check().err().map(|error| error.to_string());
     let imports = surface.imports.into_iter().map(|name| {
         let granted = is_granted(&name);
@@ -145,6 +148,7 @@ fn component(path: &Path) -> Result<ComponentDescription, LoadError> {
         bytes: source.len(),
         sha256: sha256_hex(&source),
         contract,
+        world,
         unfit,
         exports: surface.exports,
         imports: imports.collect(),

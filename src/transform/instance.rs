@@ -33,6 +33,9 @@ pub enum StartError {
     /// The operating system gave no thread.
     #[error("no thread for the transform: {0}")]
     NoThread(String),
+    /// It works on something else.
+    #[error("{0}")]
+    OtherWorld(&'static str),
 }
 
 /// What every new instance is made of.
@@ -154,18 +157,24 @@ fn start_in(store: &mut Store<HostState>, blueprint: &Blueprint) -> Result<Recor
 }
 
 /// Gives the next call so much time, in the guest and in the host calls that it makes.
-fn allow(store: &mut Store<HostState>, now: Instant, budget: Duration) {
+pub(super) fn allow(store: &mut Store<HostState>, now: Instant, budget: Duration) {
     store.set_epoch_deadline(ticks(budget));
     store.data_mut().call_ends = now + budget;
 }
 
 /// Whether a call ended because its time was over.
-fn is_interrupt(error: &wasmtime::Error) -> bool {
+pub(super) fn is_interrupt(error: &wasmtime::Error) -> bool {
     matches!(error.downcast_ref::<Trap>(), Some(Trap::Interrupt))
 }
 
 /// What broke, for a person. Memory comes first: a guest that was refused memory may end in any trap.
-fn fault_of(error: &wasmtime::Error, state: &HostState, limits: Limits, time: &str, written: &Written) -> Fault {
+pub(super) fn fault_of(
+    error: &wasmtime::Error,
+    state: &HostState,
+    limits: Limits,
+    time: &str,
+    written: &Written,
+) -> Fault {
     if state.limiter.refused() {
         let limit = ByteSize::b(limits.memory as u64).display().iec();
         let reason = format!("asked for more memory than its limit of {limit} (KINESIEVE_MEMORY_LIMIT)");
@@ -193,7 +202,7 @@ fn fault_of(error: &wasmtime::Error, state: &HostState, limits: Limits, time: &s
 }
 
 /// A reason as long as a log line or a dead letter can bear; guests may write what they like.
-fn bounded(reason: String) -> String {
+pub(super) fn bounded(reason: String) -> String {
     if reason.len() <= REASON_BYTES {
         return reason;
     }

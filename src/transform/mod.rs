@@ -25,12 +25,13 @@ mod memory;
 mod precompiled;
 mod run;
 mod shares;
+mod window;
 mod worker;
 
 pub use artifact::{LoadError, Transform, check_precompiled};
 #[cfg(feature = "compiler")]
 pub use compile::{BuildError, Built, precompile};
-pub use contract::{Age, ContractError};
+pub use contract::{Age, ContractError, World};
 pub use emissions::{Emission, Emissions};
 pub use engine::Target;
 pub use guest::{Conductor, Grouping, Guest, Job, UpToRetry};
@@ -41,12 +42,15 @@ pub use limits::Limits;
 pub use manifest::Manifest;
 pub use run::{Chunk, Run};
 pub use shares::MOST_GUESTS;
+pub use window::{Close, Closed, Ending, Fold, FoldJob, StateRefused, Window, WindowGuest};
 
 /// What became of one event in the guest.
 #[derive(Debug)]
 pub enum Verdict {
     /// Deliver the event as it came.
     Keep,
+    /// It is in the state of its window.
+    Folded,
     /// The transform filtered the event out.
     Drop,
     /// Deliver these instead, in this order.

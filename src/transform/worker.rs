@@ -47,7 +47,7 @@ pub(super) struct Outlet {
 
 impl Outlet {
     /// Hands over what is pending, once there is room for it, and begins anew; false: nobody wants it.
-    fn hand_over(&self, pending: &mut Group, now: Instant) -> bool {
+    pub(super) fn hand_over(&self, pending: &mut Group, now: Instant) -> bool {
         if pending.is_empty() {
             return true;
         }
@@ -179,12 +179,12 @@ impl Worker {
 }
 
 /// Whether there can be no further verdict.
-fn ends_batch(verdict: &Verdict) -> bool {
+pub(super) fn ends_batch(verdict: &Verdict) -> bool {
     matches!(verdict, Verdict::Interrupted | Verdict::Unavailable(_))
 }
 
 /// Sleeps so long, unless there is no need to any more, and answers what time it is then.
-fn sleep(wait: Duration, now: Instant, interrupt_at: Option<Instant>, cancelled: &AtomicBool) -> Instant {
+pub(super) fn sleep(wait: Duration, now: Instant, interrupt_at: Option<Instant>, cancelled: &AtomicBool) -> Instant {
     let end = now + wait;
     let end = interrupt_at.map_or(end, |at| end.min(at));
     let mut now = now;
@@ -195,6 +195,6 @@ fn sleep(wait: Duration, now: Instant, interrupt_at: Option<Instant>, cancelled:
     now
 }
 
-fn time_until(end: Option<Instant>, now: Instant) -> Duration {
+pub(super) fn time_until(end: Option<Instant>, now: Instant) -> Duration {
     end.map_or(Duration::MAX, |end| end.saturating_duration_since(now))
 }

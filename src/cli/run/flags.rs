@@ -156,8 +156,25 @@ impl StreamFlags {
         self.checkpoint.check()
     }
 
+    /// Checks that nothing is asked for which windows can't bear.
+    pub(super) fn check_windows(&self) -> Result<(), SettingsError> {
+        let contradiction = |message: &str| Err(SettingsError::Contradiction(message.to_owned()));
+        if self.lanes() > 1 {
+            return contradiction(
+                "--tumbling-window takes --parallelization-factor 1, as Lambda does: leave one of the two out",
+            );
+        }
+        if self.to_checkpoint {
+            return contradiction(
+                "--to-checkpoint commits positions to resume from, and one inside a window is none, since the window's \
+                 state is not there: leave it out with --tumbling-window",
+            );
+        }
+        Ok(())
+    }
+
     /// What is to be read.
-    pub(super) async fn plan(&self, places: Vec<StreamPlace>) -> Plan {
+    pub(super) async fn plan(&self, places: Vec<StreamPlace>, tumbling_window: Option<Duration>) -> Plan {
         let start = self.start();
         let checkpoints = match &self.checkpoint.table {
             Some(name) if start == Start::Checkpoint || self.to_checkpoint => Some(Checkpoints {
@@ -185,6 +202,7 @@ impl StreamFlags {
                 window: self.batch_window.unwrap_or_default(),
             },
             lanes: self.lanes(),
+            tumbling_window,
             checkpoints,
             force: if self.force { Force::Yes } else { Force::No },
         }
@@ -213,6 +231,15 @@ impl StreamFlags {
 /// As the event source mapping has it.
 fn batch_window(text: &str) -> Result<Duration, String> {
     within(text, Duration::ZERO, Duration::from_secs(300))
+}
+
+/// As the event source mapping has it, whole seconds.
+pub(super) fn tumbling_window(text: &str) -> Result<Duration, String> {
+    let window = within(text, Duration::from_secs(1), Duration::from_secs(900))?;
+    match window.subsec_nanos() {
+        0 => Ok(window),
+        _ => Err(format!("{text:?} is no whole number of seconds: use for example 60s")),
+    }
 }
 
 fn record_age(text: &str) -> Result<Duration, String> {

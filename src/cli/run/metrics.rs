@@ -77,6 +77,7 @@ const METRICS: [Metric; 8] = [
             let mut outcomes = vec![
                 ("kept".to_owned(), counts.kept),
                 ("dropped".to_owned(), counts.dropped),
+                ("folded".to_owned(), counts.folded),
                 ("emitted".to_owned(), counts.emitted),
                 ("discarded".to_owned(), shard.discarded),
             ];

@@ -165,6 +165,7 @@ fn became(event: Event<'_>, verdict: &Verdict) -> String {
     match verdict {
         Verdict::Keep => "kept".to_owned(),
         Verdict::Drop => "dropped".to_owned(),
+        Verdict::Folded => "folded into its window".to_owned(),
         Verdict::Emit(emissions) => match emissions.len() {
             0 => "replaced by nothing".to_owned(),
             1 => "replaced".to_owned(),

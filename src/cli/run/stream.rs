@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -10,6 +11,7 @@ use super::flags::StreamFlags;
 use super::metrics;
 use super::show::{Delivering, Place, Show};
 use super::teller::{Manner, Teller};
+use super::windows;
 use crate::cli::progress::Progress;
 use crate::cli::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, colours_wanted};
 use crate::processor::Observer;
@@ -29,12 +31,16 @@ pub(super) struct StreamRun<'a> {
     pub(super) routes: &'a [Route],
     /// Whether records are shown, or so many of the last outputs.
     pub(super) show: Option<Option<NonZeroU32>>,
+    pub(super) tumbling_window: Option<Duration>,
 }
 
 impl StreamRun<'_> {
     pub(super) fn run(self) -> anyhow::Result<u8> {
         self.flags.check(self.settings)?;
         self.check_targets()?;
+        if self.tumbling_window.is_some() {
+            self.flags.check_windows()?;
+        }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(self.run_on_it())
     }
@@ -51,7 +57,7 @@ impl StreamRun<'_> {
         };
         telemetry::log_text(settings.log, progress.clone(), colours_wanted());
         // The streams are looked at first: that is the cheaper of two ways to fail.
-        let live = Live::open(flags.plan(self.places.clone()).await).await?;
+        let live = Live::open(flags.plan(self.places.clone(), self.tumbling_window).await).await?;
         let listener = match flags.metrics {
             Some(address) => Some(metrics::listen(address).await?),
             None => None,
@@ -65,6 +71,7 @@ impl StreamRun<'_> {
             ..assembly::Extras::default()
         };
         let processor = assembly::processor_with(settings, self.routes, &Target::Stdout, extras).await?;
+        windows::check(&processor, self.tumbling_window)?;
         let on_failure = match flags.on_failure() {
             Some(target) => Some(assembly::on_failure(settings, target).await?),
             None => None,

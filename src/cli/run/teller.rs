@@ -169,7 +169,7 @@ pub(super) fn total(shards: &[ShardView]) -> Counts {
 
 /// Records that are acknowledged.
 pub(super) fn done(counts: &Counts) -> u64 {
-    counts.kept + counts.dropped + counts.emitted + counts.skipped + counts.all_dead_lettered()
+    counts.kept + counts.dropped + counts.folded + counts.emitted + counts.skipped + counts.all_dead_lettered()
 }
 
 fn behind(shards: &[ShardView]) -> u64 {
@@ -182,6 +182,7 @@ fn counts_object(counts: &Counts) -> Value {
         "acknowledged": done(counts),
         "kept": counts.kept,
         "dropped": counts.dropped,
+        "folded": counts.folded,
         "emitted": counts.emitted,
         "deadLettered": counts.all_dead_lettered(),
         "outputs": counts.outputs,

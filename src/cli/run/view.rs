@@ -35,6 +35,9 @@ impl View<'_> {
             counts.emitted,
             counts.all_dead_lettered(),
         );
+        if counts.folded > 0 {
+            line += &format!(", {} folded", counts.folded);
+        }
         let discarded: u64 = self.shards.iter().map(|shard| shard.discarded).sum();
         if discarded > 0 {
             line += &format!(", {discarded} given up");
@@ -109,6 +112,9 @@ impl fmt::Display for Ending<'_> {
         )?;
         writeln!(formatter, "  kept      {}", counts.kept)?;
         writeln!(formatter, "  dropped   {}", counts.dropped)?;
+        if counts.folded > 0 {
+            writeln!(formatter, "  folded    {}", counts.folded)?;
+        }
         writeln!(formatter, "  emitted   {}", counts.emitted)?;
         writeln!(formatter, "  rejected  {}", counts.all_dead_lettered())?;
         writeln!(formatter, "  given up  {}", self.shards.iter().map(|shard| shard.discarded).sum::<u64>())?;

@@ -92,8 +92,8 @@ impl Unpacking {
 }
 
 impl Batch {
-    /// A batch of some of its records, which are none yet that were taken apart.
-    fn with_only(&self, slots: &[Slot]) -> Batch {
+    /// A batch of some of its records.
+    pub(super) fn with_only(&self, slots: &[Slot]) -> Batch {
         let mut batch = Batch {
             shard: self.shard.clone(),
             contents: self.contents,

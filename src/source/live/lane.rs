@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use aws_sdk_kinesis::types::Record;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::board::ShardBoard;
 use super::commits::progress;
@@ -14,12 +14,13 @@ use super::halt::Level;
 use super::ledger::{Ledger, numbers};
 use super::page::{arrived_at, now};
 use super::shard::Context;
+use super::windowed::stop_at_first;
 use crate::backoff::Backoff;
 use crate::checkpoint::Stuck;
 use crate::event::{self, Batch};
 use crate::processor::{Cause, Report, Stop};
 use crate::sink::{Delivery, Output, Sink};
-use crate::source::mapping::{Discard, Fill, Next, Outcome, Payload, Retries, describe};
+use crate::source::mapping::{Discard, Fill, Next, Outcome, Part, Payload, Retries, Windows, describe};
 
 /// Where descriptions of records go that are given up.
 pub struct OnFailure {
@@ -47,12 +48,23 @@ pub(super) enum LaneEnd {
 }
 
 pub(super) struct Lane<'a> {
-    index: usize,
-    context: &'a Context<'a>,
-    board: &'a ShardBoard,
-    ledger: &'a RefCell<Ledger>,
+    pub(super) index: usize,
+    pub(super) context: &'a Context<'a>,
+    pub(super) board: &'a ShardBoard,
+    pub(super) ledger: &'a RefCell<Ledger>,
     inbox: mpsc::Receiver<Vec<Taken>>,
     waiting: VecDeque<Taken>,
+    /// None: there are none.
+    pub(super) windows: Option<Windows>,
+}
+
+/// What is next.
+enum Gathered {
+    Batch(Vec<Taken>),
+    /// The window that is open, and no record of it is left.
+    EndOfWindow,
+    /// All that was read is done with.
+    Nothing,
 }
 
 impl<'a> Lane<'a> {
@@ -63,29 +75,42 @@ impl<'a> Lane<'a> {
         ledger: &'a RefCell<Ledger>,
         inbox: mpsc::Receiver<Vec<Taken>>,
     ) -> Self {
-        Self { index, context, board, ledger, inbox, waiting: VecDeque::new() }
+        let windows = context.tumbling_window.map(Windows::new);
+        Self { index, context, board, ledger, inbox, waiting: VecDeque::new(), windows }
     }
 
     pub(super) async fn run(mut self) -> LaneEnd {
+        let end = self.run_to_its_end().await;
+        if end == LaneEnd::Stopped {
+            self.leave_window();
+        }
+        end
+    }
+
+    async fn run_to_its_end(&mut self) -> LaneEnd {
         loop {
-            match self.next_batch().await {
-                Ok(Some(batch)) => {
-                    if self.deliver(&batch).await == LaneEnd::Stopped {
-                        return LaneEnd::Stopped;
-                    }
-                }
-                Ok(None) => return LaneEnd::Finished,
-                Err(Stopped) => return LaneEnd::Stopped,
+            let (end, is_last) = match self.next_batch().await {
+                Ok(Gathered::Batch(batch)) => (self.deliver(&batch).await, false),
+                Ok(Gathered::EndOfWindow) => (self.close_window().await, false),
+                Ok(Gathered::Nothing) => (self.close_window().await, true),
+                Err(Stopped) => (LaneEnd::Stopped, true),
+            };
+            if is_last || end == LaneEnd::Stopped {
+                return end;
             }
         }
     }
 
-    /// The next batch: full, or what came within the window; none at the end.
-    async fn next_batch(&mut self) -> Result<Option<Vec<Taken>>, Stopped> {
+    /// The next batch: full, or what came within the batching window, and all of one tumbling window.
+    async fn next_batch(&mut self) -> Result<Gathered, Stopped> {
         if self.waiting.is_empty() {
-            match self.receive().await? {
-                Some(records) => self.waiting.extend(records),
-                None => return Ok(None),
+            let patience = self.patience();
+            match timeout(patience, self.receive()).await {
+                Ok(received) => match received? {
+                    Some(records) => self.waiting.extend(records),
+                    None => return Ok(Gathered::Nothing),
+                },
+                Err(_) => return Ok(Gathered::EndOfWindow),
             }
         }
         let until = Instant::now() + self.context.limits.window;
@@ -100,7 +125,10 @@ impl<'a> Lane<'a> {
             }
             count = self.fits();
         }
-        Ok(Some(self.waiting.drain(..count).collect()))
+        if count == 0 {
+            return Ok(Gathered::EndOfWindow);
+        }
+        Ok(Gathered::Batch(self.waiting.drain(..count).collect()))
     }
 
     async fn receive(&mut self) -> Result<Option<Vec<Taken>>, Stopped> {
@@ -111,14 +139,19 @@ impl<'a> Lane<'a> {
         }
     }
 
-    /// How many of the records that wait fit into one batch.
-    fn fits(&self) -> usize {
+    /// How many of the records that wait fit into one batch; none: they are of a later window than the one that is open.
+    fn fits(&mut self) -> usize {
         let mut fill = Fill::new(self.context.limits);
         let takes = |taken: &&Taken| {
             let key = taken.record.partition_key().map_or(0, str::len);
             fill.takes(taken.record.data.as_ref().len(), key)
         };
-        self.waiting.iter().take_while(takes).count()
+        let fits = self.waiting.iter().take_while(takes).count();
+        let Some(windows) = &mut self.windows else { return fits };
+        match windows.next(self.waiting.iter().map(|taken| arrived_at(&taken.record))) {
+            Part::End => 0,
+            Part::Records(records) => fits.min(records.end),
+        }
     }
 
     /// Delivers a batch until each of its records is done or given up.
@@ -141,11 +174,17 @@ impl<'a> Lane<'a> {
                 }
                 Next::Deliver(delivery) => {
                     let delivered = &records[delivery.range.clone()];
-                    let report = self.context.processor.process(Arc::new(self.batch(delivered)), None).await;
-                    self.board.came_back(&report);
-                    let done = retries.came_back(outcome(&report, delivered, delivery.range.start));
+                    let batch = Arc::new(self.batch(delivered));
+                    let (outcome, stop) = match self.process(Arc::clone(&batch)).await {
+                        Ok(report) => {
+                            self.board.came_back(&report);
+                            (outcome(&report, delivered, delivery.range.start), report.stop)
+                        }
+                        Err(error) => (Outcome::Failed, stop_at_first(&batch, delivery.attempt, &error)),
+                    };
+                    let done = retries.came_back(outcome);
                     let has_progress = !done.is_empty();
-                    self.settle(numbers(&all_numbers, done), report.stop.as_ref()).await;
+                    self.settle(numbers(&all_numbers, done), stop.as_ref()).await;
                     if has_progress {
                         backoff.after_success();
                     } else if self.pause(&mut backoff).await.is_err() {
@@ -157,7 +196,7 @@ impl<'a> Lane<'a> {
     }
 
     /// Waits before the next try.
-    async fn pause(&self, backoff: &mut Backoff) -> Result<(), Stopped> {
+    pub(super) async fn pause(&self, backoff: &mut Backoff) -> Result<(), Stopped> {
         let wait = backoff.after_failure(0.5 + fastrand::f64() / 2.0);
         tokio::select! {
             biased;
@@ -245,7 +284,7 @@ impl<'a> Lane<'a> {
 }
 
 /// The run was stopped.
-struct Stopped;
+pub(super) struct Stopped;
 
 /// What came of a delivery, by the indices of the whole batch, in which it starts at `start`.
 fn outcome(report: &Report, delivered: &[Taken], start: usize) -> Outcome {

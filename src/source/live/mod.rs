@@ -19,6 +19,7 @@ mod refusal;
 mod shard;
 mod shared;
 mod streams;
+mod windowed;
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -98,6 +99,7 @@ impl Live {
             rules: self.plan.rules,
             limits: self.plan.limits,
             lanes: usize::from(self.plan.lanes.max(1)),
+            tumbling_window: self.plan.tumbling_window,
             on_failure: parts.on_failure,
             commits: Commits::new(parts.mirror),
             halt: parts.halt,

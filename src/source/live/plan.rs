@@ -38,6 +38,8 @@ pub struct Plan {
     pub limits: BatchLimits,
     /// How many batches of a shard may be under way at once (`ParallelizationFactor`).
     pub lanes: u8,
+    /// How long tumbling windows are (`TumblingWindowInSeconds`); none: there are none.
+    pub tumbling_window: Option<Duration>,
     /// The checkpoint table, where it is read or written.
     pub checkpoints: Option<Checkpoints>,
     /// Whether to go on where records may be missing, or somebody else may be at work.

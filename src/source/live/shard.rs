@@ -28,6 +28,7 @@ pub(super) struct Context<'a> {
     pub(super) limits: BatchLimits,
     /// How many batches of a shard may be under way at once.
     pub(super) lanes: usize,
+    pub(super) tumbling_window: Option<Duration>,
     pub(super) on_failure: Option<&'a OnFailure>,
     pub(super) commits: Commits<'a>,
     pub(super) halt: &'a Halt,

@@ -1,10 +1,12 @@
 //! Lambda's event source mapping: which batch comes next, given what came of the last one. No I/O.
 //!
 //! [`Retries`] is the state machine of one batch, from its first delivery until each of its records is done or given
-//! up. [`Fill`] says where a batch ends, and [`describe`] what is told of records that are given up.
+//! up. [`Fill`] says where a batch ends, [`Windows`] where a tumbling window does, and [`describe`] what is told of records
+//! that are given up.
 
 mod description;
 mod fill;
+mod windows;
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -12,6 +14,7 @@ use std::time::Duration;
 
 pub use description::{Payload, describe};
 pub use fill::{BatchLimits, Fill};
+pub use windows::{Part, Windows};
 
 /// When a mapping splits a batch, and when it gives one up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -119,12 +122,12 @@ pub struct Retries {
     /// The arrival of each record, in milliseconds since the Unix epoch.
     arrivals: Vec<u64>,
     /// What the batch was taken apart into, in its order: the first is next.
-    parts: VecDeque<Part>,
+    parts: VecDeque<Piece>,
 }
 
 /// Records that are delivered together.
 #[derive(Debug, Clone)]
-struct Part {
+struct Piece {
     range: Range<usize>,
     /// Deliveries that brought nothing.
     failures: u32,
@@ -132,7 +135,7 @@ struct Part {
     last: Option<Answered>,
 }
 
-impl Part {
+impl Piece {
     fn new(range: Range<usize>) -> Self {
         Self { range, failures: 0, invocations: 0, last: None }
     }
@@ -145,7 +148,7 @@ impl Part {
 impl Retries {
     /// A batch that was never delivered, by the arrivals of its records in milliseconds since the Unix epoch.
     pub fn new(rules: Rules, arrivals: Vec<u64>) -> Self {
-        let whole = Some(Part::new(0..arrivals.len())).filter(|_| !arrivals.is_empty());
+        let whole = Some(Piece::new(0..arrivals.len())).filter(|_| !arrivals.is_empty());
         Self { rules, arrivals, parts: whole.into_iter().collect() }
     }
 
@@ -184,14 +187,14 @@ impl Retries {
             Outcome::Done => start..end,
             Outcome::StoppedAt(index) if index > start && index < end => {
                 // The rest is a batch of its own.
-                self.parts.push_front(Part::new(index..end));
+                self.parts.push_front(Piece::new(index..end));
                 start..index
             }
             Outcome::Failed | Outcome::StoppedAt(_) if self.halves(outcome, &part) => {
                 let middle = start + part.range.len() / 2;
                 part.last = Some(Answered::ByAnError);
-                self.parts.push_front(Part { range: middle..end, ..part.clone() });
-                self.parts.push_front(Part { range: start..middle, ..part });
+                self.parts.push_front(Piece { range: middle..end, ..part.clone() });
+                self.parts.push_front(Piece { range: start..middle, ..part });
                 start..start
             }
             Outcome::Failed | Outcome::StoppedAt(_) => {
@@ -203,13 +206,13 @@ impl Retries {
         }
     }
 
-    fn halves(&self, outcome: Outcome, part: &Part) -> bool {
+    fn halves(&self, outcome: Outcome, part: &Piece) -> bool {
         self.rules.on_error == OnError::Halve && part.range.len() > 1 && is_error(outcome, part)
     }
 }
 
 /// A position that was not delivered counts as one.
-fn is_error(outcome: Outcome, part: &Part) -> bool {
+fn is_error(outcome: Outcome, part: &Piece) -> bool {
     match outcome {
         Outcome::Done => false,
         Outcome::StoppedAt(index) => !part.range.contains(&index),
