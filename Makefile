@@ -214,13 +214,13 @@ test-kit: tools-guests rust-target-$(GUEST_TARGET)
 	PATH="$$PATH:$(VENV)/bin" $(CARGO_TEST) test --release --test behaviour kit:: -- --ignored
 
 # As a deployment does it, for both architectures. Only one of the two can run here; the other is looked at, and what
-# there is to see of it needs none of the minutes that optimizing across crates takes.
+# there is to see of it needs none of the minutes that optimizing takes.
 .PHONY: test-package
 test-package: tools-lambda tools-template guests
 	for arch in x86_64 arm64; do \
-		lto=fat units=1; \
-		if [ $$arch != $(HOST_ARCH) ]; then lto=off units=16; fi; \
-		CARGO_PROFILE_LAMBDA_LTO=$$lto CARGO_PROFILE_LAMBDA_CODEGEN_UNITS=$$units \
+		lto=fat units=1 level=3; \
+		if [ $$arch != $(HOST_ARCH) ]; then lto=off units=16 level=1; fi; \
+		CARGO_PROFILE_LAMBDA_LTO=$$lto CARGO_PROFILE_LAMBDA_CODEGEN_UNITS=$$units CARGO_PROFILE_LAMBDA_OPT_LEVEL=$$level \
 		ARCH=$$arch AWS_DEFAULT_REGION=eu-west-1 SAM_CLI_TELEMETRY=0 \
 			$(VENV)/bin/sam build --build-dir .aws-sam/$$arch && \
 		$(PYTHON) scripts/check_package.py .aws-sam/$$arch/KinesieveFunction $$arch \
