@@ -132,7 +132,7 @@ pub async fn serve(function: Function) -> Result<(), RuntimeError> {
     let mut ended = Ok(());
     // One that can't go on takes none of the others with it.
     while let Some(Ok(error)) = working.join_next().await {
-        tracing::error!("an invocation came to no end: {error}");
+        tracing::error!("no further invocations are taken here: {error}");
         ended = Err(error);
     }
     ended

@@ -34,7 +34,7 @@ pub enum RuntimeError {
 }
 
 /// Events from this size on are read on another thread than the one that receives them, where there is a processor for
-/// it: half of the reading is hidden by it. For smaller ones, starting it takes longer.
+/// it. What is smaller is there in a few pieces, and not worth waking a thread.
 const WORTH_A_THREAD: usize = 512 << 10;
 
 /// The runtime API of this environment.
