@@ -18,8 +18,8 @@ PYTHON ?= python3
 ARCH ?= arm64
 # The transform that is packaged with the function.
 TRANSFORM ?= $(SAMPLE)
-# How often `make test-package` starts what is packaged, to say how long a start takes.
-STARTS ?= 5
+# How often `make test-package` starts what is packaged, to say how long a start takes. Without, it does not ask.
+STARTS ?=
 # How many invocations of each function count in `make bench-peers`.
 ROUNDS ?= 30
 
@@ -149,8 +149,6 @@ fmt-check:
 lint: ## Run clippy and rustdoc, warnings as errors
 	$(call say,Clippy on Kinesieve)
 	cargo clippy --release --all-targets -- -D warnings
-	$(call say,Clippy on the function as it is packaged: without the compiler of transforms)
-	cargo clippy --release --no-default-features --bin kinesieve-lambda -- -D warnings
 	$(call say,Does the documentation hold together?)
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --no-deps
 	$(call say,Clippy on the SDK, the transforms and the guests)
@@ -172,10 +170,13 @@ test-root: tools-lambda tools-emulators guests
 	$(call say,Tests of Kinesieve)
 	TEST_MOTO="$(MOTO)" TEST_KINESIS_LOCAL="$(KINESIS_LOCAL)" $(CARGO_TEST) test --release
 
+# The transforms' profile is tuned for what is deployed, which nothing of this is.
+UNTUNED := CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=1
+
 .PHONY: test-transforms
 test-transforms:
 	$(call say,Tests of the SDK and the sample transforms as native code)
-	cd transforms && cargo test --release --workspace
+	cd transforms && $(UNTUNED) cargo test --release --workspace
 
 # Builds the echo guest of a language, and compiles it once for all the files of cases.
 ECHOES := target/conformance
@@ -213,18 +214,21 @@ test-kit: tools-guests rust-target-$(GUEST_TARGET)
 	$(call say,Does a new project in each language build, pass its cases and run?)
 	PATH="$$PATH:$(VENV)/bin" $(CARGO_TEST) test --release --test behaviour kit:: -- --ignored
 
-# As a deployment does it, for both architectures. Only one of the two can run here; the other is looked at, and what
-# there is to see of it needs none of the minutes that optimizing takes.
+# Optimizing takes minutes, and changes nothing of what the tests of a package ask.
+UNOPTIMIZED := CARGO_PROFILE_LAMBDA_LTO=off CARGO_PROFILE_LAMBDA_CODEGEN_UNITS=16 CARGO_PROFILE_LAMBDA_OPT_LEVEL=0
+# What is left over without the compiler of transforms is an error here. These flags are for the architecture that no
+# program of this machine is built for, so that they make nothing be built once more.
+NO_WARNINGS := CARGO_TARGET_$(if $(filter arm64,$(HOST_ARCH)),X86_64,AARCH64)_UNKNOWN_LINUX_GNU_RUSTFLAGS="-D warnings"
+
+# As a deployment does it, for both architectures, of which one can run here. With STARTS it is the very function that a
+# deployment packages, and is started so often to say how long that takes.
 .PHONY: test-package
 test-package: tools-lambda tools-template guests
 	for arch in x86_64 arm64; do \
-		lto=fat units=1 level=3; \
-		if [ $$arch != $(HOST_ARCH) ]; then lto=off units=16 level=1; fi; \
-		CARGO_PROFILE_LAMBDA_LTO=$$lto CARGO_PROFILE_LAMBDA_CODEGEN_UNITS=$$units CARGO_PROFILE_LAMBDA_OPT_LEVEL=$$level \
-		ARCH=$$arch AWS_DEFAULT_REGION=eu-west-1 SAM_CLI_TELEMETRY=0 \
+		$(if $(STARTS),,$(UNOPTIMIZED) $(NO_WARNINGS)) ARCH=$$arch AWS_DEFAULT_REGION=eu-west-1 SAM_CLI_TELEMETRY=0 \
 			$(VENV)/bin/sam build --build-dir .aws-sam/$$arch && \
 		$(PYTHON) scripts/check_package.py .aws-sam/$$arch/KinesieveFunction $$arch \
-			--cargo-lambda "$(CARGO_LAMBDA)" --component "$(SAMPLE)" --starts $(STARTS) || exit 1; \
+			--cargo-lambda "$(CARGO_LAMBDA)" --component "$(SAMPLE)" $(if $(STARTS),--starts $(STARTS)) || exit 1; \
 	done
 
 .PHONY: clean

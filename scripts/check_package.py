@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Checks a package as Lambda gets it: zips the folder, unpacks the zip elsewhere, and looks at what came out.
 
-What is for this machine is started under a Lambda runtime API, and has to process a batch; it is started some times
-more, to say how long a start takes up to the first poll. What is for another machine is looked at.
+What is for this machine is started under a Lambda runtime API, and has to process a batch; with --starts it is started
+so many times more, to say how long a start takes up to the first poll. What is for another machine is looked at.
 
 Usage: check_package.py FOLDER ARCHITECTURE --cargo-lambda FILE --component FILE [--starts NUMBER]
 """
@@ -44,7 +44,7 @@ def main():
     parser.add_argument("architecture", choices=MACHINES)
     parser.add_argument("--cargo-lambda", required=True)
     parser.add_argument("--component", type=pathlib.Path, required=True, help="a transform that is not precompiled")
-    parser.add_argument("--starts", type=int, default=5)
+    parser.add_argument("--starts", type=int, default=0)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         scratch = pathlib.Path(scratch)
@@ -120,6 +120,8 @@ def run(package, arguments, scratch):
     # There is no compiler in it.
     refused = start(bootstrap, {**settings, "KINESIEVE_TRANSFORM": str(arguments.component)})
     must(refused is None, "it takes a transform that is not precompiled")
+    if not arguments.starts:
+        return
     times = [start(bootstrap, settings) for _ in range(arguments.starts)]
     must(None not in times, "it does not start")
     shown = f"median of {len(times)}: {statistics.median(times) * 1000:.1f} ms, best {min(times) * 1000:.1f} ms"
