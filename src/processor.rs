@@ -290,8 +290,8 @@ struct Leader {
 }
 
 impl Conductor for Leader {
-    fn wait_before(&mut self, event: Event<'_>, now: Instant) -> std::time::Duration {
-        self.pacer.as_ref().map_or(std::time::Duration::ZERO, |pacer| pacer.wait_before(event, now))
+    fn wait_before(&mut self, event: Event<'_>) -> Duration {
+        self.pacer.as_ref().map_or(Duration::ZERO, |pacer| pacer.wait_before(event))
     }
 
     fn is_last(&self, event: Event<'_>, verdict: &Verdict) -> bool {

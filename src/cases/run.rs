@@ -1,7 +1,6 @@
 //! Cases through an instance of the transform, in the engine that production runs.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::outcome::Outcome;
 use super::suite::Suite;
@@ -100,7 +99,7 @@ fn batch_of(suite: &Suite) -> Result<Batch, InvalidSequenceNumber> {
 struct ThroughAll;
 
 impl Conductor for ThroughAll {
-    fn wait_before(&mut self, _event: Event<'_>, _now: Instant) -> std::time::Duration {
+    fn wait_before(&mut self, _event: Event<'_>) -> std::time::Duration {
         std::time::Duration::ZERO
     }
 

@@ -149,14 +149,15 @@ fn text(value: Option<&RawValue>, field: &'static str) -> Result<Option<String>,
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::{Value, json};
 
     use super::*;
     use crate::event::parse_invocation;
 
-    /// An event of a window without records, with changes.
-    fn read(changes: &[(&str, Option<Value>)]) -> Option<Result<WindowPart, String>> {
-        let mut event = json!({
+    /// An event of a window without records.
+    fn event() -> Value {
+        json!({
             "Records": [],
             "window": { "start": "2026-11-20T17:00:00Z", "end": "2026-11-20T17:01:00Z" },
             "state": {},
@@ -164,7 +165,12 @@ mod tests {
             "eventSourceARN": "arn:aws:kinesis:eu-west-1:123456789012:stream/in/consumer/c:1",
             "isFinalInvokeForWindow": true,
             "isWindowTerminatedEarly": false,
-        });
+        })
+    }
+
+    /// The same, with changes.
+    fn read(changes: &[(&str, Option<Value>)]) -> Option<Result<WindowPart, String>> {
+        let mut event = event();
         for (name, value) in changes {
             match value {
                 Some(value) => event[*name] = value.clone(),
@@ -238,6 +244,18 @@ mod tests {
             ),
         ] {
             assert_eq!(read(&changes), Some(Err(expected)), "{changes:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_damage_makes_it_panic(place in 0usize..1000, bytes in prop::collection::vec(any::<u8>(), 0..8), cut in 0usize..20) {
+            let mut event = event().to_string().into_bytes();
+            let place = place % event.len();
+            event.splice(place..(place + cut).min(event.len()), bytes);
+            if let Ok(Invocation { window: Some(Ok(part)), .. }) = parse_invocation(&event) {
+                prop_assert!(part.start < part.end);
+            }
         }
     }
 }

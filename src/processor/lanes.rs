@@ -6,6 +6,7 @@ use std::time::Instant;
 use futures_util::future::join_all;
 
 use super::outputs::{Outputs, before, within};
+use super::report::Taken;
 use crate::event::{Batch, Event};
 use crate::sink::{Answer, Delivery, HandOver, Output, Sink};
 use crate::transform::Emissions;
@@ -56,8 +57,10 @@ pub(super) enum Flush {
 pub(super) struct Flushed<'a> {
     /// The name of the target, as metrics have it.
     pub(super) target: &'a str,
-    /// The index of its event, the bytes of data and the result of each output, in shard order.
-    pub(super) results: Vec<(usize, usize, Delivery)>,
+    /// What arrived.
+    pub(super) taken: Taken,
+    /// The index of its event and the result of each output that did not, in shard order.
+    pub(super) failed: Vec<(usize, Delivery)>,
     /// How many outputs had to go again.
     pub(super) retries: u64,
 }
@@ -87,15 +90,18 @@ impl<'a> Lanes<'a> {
         }
     }
 
-    /// What the transform gave for an event. All of it leads somewhere.
-    pub(super) fn emit(&mut self, index: usize, emissions: &Emissions) {
+    /// What the transform gave for an event. All of it leads somewhere. Answers with the bytes of data.
+    pub(super) fn emit(&mut self, index: usize, emissions: &Emissions) -> u64 {
+        let mut all = 0;
         for (ordinal, emission) in (0..).zip(emissions.iter()) {
             let bytes = emission.data.len();
+            all += bytes as u64;
             if let Some(lane) = self.lane(emission.route) {
                 lane.push(Parcel { index, ordinal, body: Body::Emitted(emissions.clone()) }, bytes);
             }
         }
         self.lanes.iter_mut().for_each(Lane::end_event);
+        all
     }
 
     /// Lets go of what belongs to this event or a later one.
@@ -162,18 +168,18 @@ impl<'a> Lane<'a> {
         }
         let gathers_on = self.parcels.split_off(ends.last().copied().unwrap_or_default());
         let parcels = std::mem::replace(&mut self.parcels, gathers_on);
-        let mut flushed = Flushed { target: self.name, results: Vec::with_capacity(parcels.len()), retries: 0 };
+        let mut flushed = Flushed { target: self.name, taken: Taken::default(), failed: Vec::new(), retries: 0 };
         let mut start = 0;
         for end in ends {
             // What is behind something that did not arrive must not overtake it.
-            if flushed.results.iter().any(|(_, _, delivery)| matches!(delivery, Delivery::Failed { .. })) {
+            if flushed.failed.iter().any(|(_, delivery)| matches!(delivery, Delivery::Failed { .. })) {
                 break;
             }
             self.deliver(batch, &parcels[start..end], answer_by, &mut flushed).await;
             start = end;
         }
         let held_back = || Delivery::Failed { reason: "outputs before it were not delivered".to_owned() };
-        flushed.results.extend(parcels[start..].iter().map(|parcel| (parcel.index, 0, held_back())));
+        flushed.failed.extend(parcels[start..].iter().map(|parcel| (parcel.index, held_back())));
         flushed
     }
 
@@ -189,8 +195,14 @@ impl<'a> Lane<'a> {
         });
         let unanswered = || Delivery::Failed { reason: "the target gave no answer for it".to_owned() };
         let deliveries = answer.deliveries.into_iter().chain(std::iter::repeat_with(unanswered));
-        let told = parcels.iter().zip(&outputs).zip(deliveries);
-        flushed.results.extend(told.map(|((parcel, output), delivery)| (parcel.index, output.data.len(), delivery)));
+        for ((parcel, output), delivery) in parcels.iter().zip(&outputs).zip(deliveries) {
+            if delivery == Delivery::Delivered {
+                flushed.taken.outputs += 1;
+                flushed.taken.bytes += output.data.len() as u64;
+            } else {
+                flushed.failed.push((parcel.index, delivery));
+            }
+        }
         flushed.retries += answer.retries;
     }
 }

@@ -72,9 +72,9 @@ impl Pacing {
 
 impl Pacer {
     /// How long to wait before this event may begin. It counts as begun.
-    pub(super) fn wait_before(&self, event: Event<'_>, now: Instant) -> Duration {
+    pub(super) fn wait_before(&self, event: Event<'_>) -> Duration {
         let time = self.pace.time_of(event.payload.bytes().len());
-        self.lead.lock().unwrap_or_else(PoisonError::into_inner).wait(time, now)
+        self.lead.lock().unwrap_or_else(PoisonError::into_inner).wait(time, Instant::now())
     }
 }
 

@@ -6,7 +6,7 @@ use super::lanes::{Flush, Lanes};
 use super::observer::Observer;
 use super::outputs::{Outputs, before, half_way, within};
 use super::patience::Patience;
-use super::report::{Cause, Counts, Effort, Failure, Fate, Report, Stop, Taken, Tally};
+use super::report::{Cause, Counts, Effort, Failure, Fate, Report, Stop, Tally};
 use crate::dead_letter::{DeadLetter, DeadLetters, Kind};
 use crate::event::{Batch, Event, Flaw, Payload};
 use crate::sink::Delivery;
@@ -173,10 +173,8 @@ impl<'a> Settlement<'a> {
             Ruling::Folded => Tally::without_outputs(Fate::Folded),
             Ruling::Empty => Tally::without_outputs(Fate::Control),
             Ruling::Emitted(emissions) => {
-                let bytes = emissions.iter().map(|emission| emission.data.len() as u64).sum();
-                let outputs = emissions.len() as u64;
-                self.lanes.emit(index, &emissions);
-                Tally { fate: Fate::Emitted, outputs, bytes }
+                let bytes = self.lanes.emit(index, &emissions);
+                Tally { fate: Fate::Emitted, outputs: emissions.len() as u64, bytes }
             }
             Ruling::Failed(kind, reason) => {
                 failures.push(Failure { index, kind, reason });
@@ -252,20 +250,17 @@ impl<'a> Settlement<'a> {
         let mut undeliverable: Vec<Failure> = Vec::new();
         for lane in flushed {
             self.effort.retries += lane.retries;
-            let mut taken = Taken::default();
-            for (index, bytes, delivery) in lane.results {
+            for (index, delivery) in lane.failed {
                 match delivery {
-                    Delivery::Delivered => {
-                        taken.outputs += 1;
-                        taken.bytes += bytes as u64;
-                    }
+                    // Not among these.
+                    Delivery::Delivered => {}
                     Delivery::Failed { reason } => self.cut(index, Cause::NotDelivered, reason),
                     Delivery::Undeliverable { reason } => {
                         undeliverable.push(Failure { index, kind: Kind::Undeliverable, reason });
                     }
                 }
             }
-            self.effort.took(lane.target, taken);
+            self.effort.took(lane.target, lane.taken);
         }
         // One dead letter an event, however many of its outputs are undeliverable.
         undeliverable.sort_by_key(|failure| failure.index);

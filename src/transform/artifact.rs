@@ -9,12 +9,13 @@ use wasmtime::component::{Component, InstancePre};
 use wasmtime::{Engine, Precompiled};
 
 use super::contract::{self, ContractError, World};
-use super::engine::{Purpose, Target, Ticker, engine};
+use super::engine::{Purpose, Target, engine};
 use super::host::{self, HostState};
 #[cfg(feature = "compiler")]
 use super::manifest::sha256_hex;
 use super::manifest::{Manifest, sha256_hex_of_file};
 use super::precompiled;
+use super::ticker::Ticker;
 
 /// Why a transform could not be loaded. Each message names the file and what to do.
 #[derive(Debug, thiserror::Error)]

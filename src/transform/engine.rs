@@ -3,8 +3,6 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use wasmtime::{Config, Engine, Inlining};
 
@@ -108,89 +106,4 @@ pub(super) fn engine(purpose: Purpose) -> wasmtime::Result<Engine> {
         Purpose::RunPrecompiled => {}
     }
     Engine::new(&config)
-}
-
-/// How often a running guest's time is looked at: a time limit is kept to this much.
-pub(super) const TICK: Duration = Duration::from_millis(10);
-
-/// Ends guests that take too long: a thread that moves the engine's epoch on every [`TICK`] while
-/// somebody is at work, and sleeps in between.
-#[derive(Debug)]
-pub(super) struct Ticker {
-    shared: Arc<TickerState>,
-}
-
-#[derive(Debug, Default)]
-struct TickerState {
-    at_work: Mutex<AtWork>,
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct AtWork {
-    guests: usize,
-    ended: bool,
-}
-
-impl TickerState {
-    /// No code panics while it holds this lock; if some ever does, counting guests goes on.
-    fn at_work(&self) -> MutexGuard<'_, AtWork> {
-        self.at_work.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Ticker {
-    pub(super) fn start(engine: &Engine) -> std::io::Result<Self> {
-        let shared = Arc::new(TickerState::default());
-        let engine = engine.clone();
-        let state = Arc::clone(&shared);
-        std::thread::Builder::new().name("ticker".into()).spawn(move || {
-            loop {
-                let mut at_work = state.at_work();
-                while at_work.guests == 0 && !at_work.ended {
-                    at_work = state.changed.wait(at_work).unwrap_or_else(PoisonError::into_inner);
-                }
-                if at_work.ended {
-                    return;
-                }
-                drop(at_work);
-                std::thread::sleep(TICK);
-                engine.increment_epoch();
-            }
-        })?;
-        Ok(Self { shared })
-    }
-
-    /// Keeps time until the answer is dropped.
-    pub(super) fn keep_time(&self) -> Timekeeping {
-        self.shared.at_work().guests += 1;
-        self.shared.changed.notify_one();
-        Timekeeping { state: Arc::clone(&self.shared) }
-    }
-}
-
-impl Drop for Ticker {
-    fn drop(&mut self) {
-        self.shared.at_work().ended = true;
-        self.shared.changed.notify_one();
-    }
-}
-
-/// While this lives, the epoch moves on.
-#[derive(Debug)]
-pub(super) struct Timekeeping {
-    state: Arc<TickerState>,
-}
-
-impl Drop for Timekeeping {
-    fn drop(&mut self) {
-        self.state.at_work().guests -= 1;
-    }
-}
-
-/// How many ticks a budget of time is: at least one more than it holds, since the first tick may come
-/// at once.
-pub(super) fn ticks(budget: Duration) -> u64 {
-    let whole = budget.as_nanos().div_ceil(TICK.as_nanos());
-    u64::try_from(whole).unwrap_or(u64::MAX / 2).saturating_add(1)
 }

@@ -36,7 +36,7 @@ pub(super) const STACK: usize = 4 << 20;
 /// Who leads a guest through a batch.
 pub trait Conductor: Send {
     /// How long to wait before this event may begin.
-    fn wait_before(&mut self, event: Event<'_>, now: Instant) -> Duration;
+    fn wait_before(&mut self, event: Event<'_>) -> Duration;
 
     /// Whether the rest of the batch is of no use after this verdict. It is not asked of outputs.
     fn is_last(&self, event: Event<'_>, verdict: &Verdict) -> bool;
@@ -47,7 +47,7 @@ pub trait Conductor: Send {
 pub struct UpToRetry;
 
 impl Conductor for UpToRetry {
-    fn wait_before(&mut self, _event: Event<'_>, _now: Instant) -> Duration {
+    fn wait_before(&mut self, _event: Event<'_>) -> Duration {
         Duration::ZERO
     }
 

@@ -10,11 +10,11 @@ use wasmtime_wasi::I32Exit;
 
 use super::bindings::kinesieve::transform::types::{Event as EventParam, Outcome};
 use super::bindings::{RecordTransform, RecordTransformPre};
-use super::engine::ticks;
 use super::group::Given;
 use super::host::HostState;
 use super::limits::{HANDED_OVER, Limits, START_TIME};
 use super::log::Written;
+use super::ticker::ticks;
 use super::{Fault, FaultKind, Verdict};
 use crate::event::{Batch, Event};
 

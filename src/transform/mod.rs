@@ -25,6 +25,7 @@ mod memory;
 mod precompiled;
 mod run;
 mod shares;
+mod ticker;
 mod window;
 mod worker;
 

@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use super::engine::Ticker;
 use super::group::{Given, Group, HandedOver};
 use super::guest::{Conductor, Grouping};
 use super::instance::{Blueprint, Called, Instance, StartError};
 use super::log::GuestLines;
 use super::memory::Memory;
 use super::shares::Shares;
+use super::ticker::{Ticker, Timekeeping};
 use super::{Fault, FaultKind, Verdict};
 use crate::event::{Batch, Event, Payload};
 
@@ -47,10 +47,11 @@ pub(super) struct Outlet {
 
 impl Outlet {
     /// Hands over what is pending, once there is room for it, and begins anew; false: nobody wants it.
-    pub(super) fn hand_over(&self, pending: &mut Group, now: Instant) -> bool {
+    pub(super) fn hand_over(&self, pending: &mut Group) -> bool {
         if pending.is_empty() {
             return true;
         }
+        let now = Instant::now();
         let full = std::mem::replace(pending, Group::new(now));
         let busy = now.saturating_duration_since(full.since).saturating_sub(full.waited);
         let room = self.memory.take(full.bytes());
@@ -91,7 +92,7 @@ impl Worker {
     }
 
     fn run(&mut self, mut assignment: Assignment) {
-        let _timekeeping = self.ticker.keep_time();
+        let mut time = self.ticker.keep_time();
         let mut pending = Group::new(Instant::now());
         for index in assignment.first..assignment.batch.len() {
             if assignment.shares.guest_of(index) != assignment.number {
@@ -101,18 +102,15 @@ impl Worker {
                 break;
             }
             let event = assignment.batch.event(index);
-            // Looked at once an event: the clock costs a tenth of a call that does little.
-            let mut now = Instant::now();
-            let wait = assignment.conductor.wait_before(event, now);
+            let wait = assignment.conductor.wait_before(event);
             if !wait.is_zero() {
-                if assignment.grouping == Grouping::Promptly && !assignment.outlet.hand_over(&mut pending, now) {
+                if assignment.grouping == Grouping::Promptly && !assignment.outlet.hand_over(&mut pending) {
                     break;
                 }
-                let woken = sleep(wait, now, assignment.interrupt_at, &assignment.cancelled);
-                pending.waited += woken - now;
-                now = woken;
+                pending.waited += sleep(wait, assignment.interrupt_at, &assignment.cancelled);
+                time.look();
             }
-            let given = self.call(&assignment, index, event, now);
+            let given = self.call(&assignment, index, event, &mut time);
             let is_last = match &given {
                 Given::Outputs(_) => false,
                 Given::Other(verdict) => ends_batch(verdict) || assignment.conductor.is_last(event, verdict),
@@ -122,7 +120,7 @@ impl Worker {
                 assignment.last.fetch_min(index, Ordering::Relaxed);
                 break;
             }
-            if pending.is_full(now, assignment.grouping) && !assignment.outlet.hand_over(&mut pending, now) {
+            if pending.is_full(time.now(), assignment.grouping) && !assignment.outlet.hand_over(&mut pending) {
                 break;
             }
         }
@@ -132,13 +130,14 @@ impl Worker {
         self.log.end_batch(&assignment.batch);
         // Before the last verdicts: whoever has them may begin with the next batch, and its conductor.
         drop(assignment.conductor);
-        assignment.outlet.hand_over(&mut pending, Instant::now());
+        assignment.outlet.hand_over(&mut pending);
     }
 
-    fn call(&mut self, assignment: &Assignment, index: usize, event: Event<'_>, mut now: Instant) -> Given {
+    fn call(&mut self, assignment: &Assignment, index: usize, event: Event<'_>, time: &mut Timekeeping) -> Given {
         if let Payload::Undecodable { .. } = event.payload {
             return Verdict::Undecodable.into();
         }
+        let mut now = time.now();
         let is_over = |now: Instant| assignment.interrupt_at.is_some_and(|at| now >= at);
         if is_over(now) {
             return Verdict::Interrupted.into();
@@ -147,7 +146,7 @@ impl Worker {
         if !was_alive {
             let start = self.start_instance(time_until(assignment.interrupt_at, now));
             // A start takes its time, which is not the event's.
-            now = Instant::now();
+            now = time.look();
             if is_over(now) {
                 return Verdict::Interrupted.into();
             }
@@ -183,16 +182,17 @@ pub(super) fn ends_batch(verdict: &Verdict) -> bool {
     matches!(verdict, Verdict::Interrupted | Verdict::Unavailable(_))
 }
 
-/// Sleeps so long, unless there is no need to any more, and answers what time it is then.
-pub(super) fn sleep(wait: Duration, now: Instant, interrupt_at: Option<Instant>, cancelled: &AtomicBool) -> Instant {
-    let end = now + wait;
+/// Sleeps so long, unless there is no need to any more, and answers how long it did.
+pub(super) fn sleep(wait: Duration, interrupt_at: Option<Instant>, cancelled: &AtomicBool) -> Duration {
+    let started = Instant::now();
+    let end = started + wait;
     let end = interrupt_at.map_or(end, |at| end.min(at));
-    let mut now = now;
+    let mut now = started;
     while now < end && !cancelled.load(Ordering::Relaxed) {
         thread::sleep((end - now).min(NAP));
         now = Instant::now();
     }
-    now
+    now - started
 }
 
 pub(super) fn time_until(end: Option<Instant>, now: Instant) -> Duration {

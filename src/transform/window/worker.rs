@@ -10,11 +10,11 @@ use super::fold::Order;
 use super::instance::{Blueprint, Broke, Budget, Called, Instance};
 use super::session::Session;
 use crate::event::{Batch, Event};
-use crate::transform::engine::Ticker;
 use crate::transform::group::Group;
 use crate::transform::guest::{Conductor, Grouping};
 use crate::transform::instance::StartError;
 use crate::transform::log::GuestLines;
+use crate::transform::ticker::Ticker;
 use crate::transform::worker::{Outlet, ends_batch, sleep, time_until};
 
 /// A batch to fold, and the ways of what comes of it.
@@ -87,7 +87,7 @@ impl Worker {
 
     fn run(&mut self, assignment: Assignment) {
         let ticker = Arc::clone(&self.ticker);
-        let _timekeeping = ticker.keep_time();
+        let mut time = ticker.keep_time();
         let Assignment { batch, first, window, state, conductor, grouping, interrupt_at, outlet, cancelled, orders } =
             assignment;
         let mut session = Session::new(self, &batch, window, (first, state), interrupt_at);
@@ -98,26 +98,24 @@ impl Worker {
                 break;
             }
             let event = batch.event(index);
-            let mut now = Instant::now();
-            let wait = conductor.wait_before(event, now);
+            let wait = conductor.wait_before(event);
             if !wait.is_zero() {
-                if grouping == Grouping::Promptly && !outlet.hand_over(&mut pending, now) {
+                if grouping == Grouping::Promptly && !outlet.hand_over(&mut pending) {
                     break;
                 }
-                let woken = sleep(wait, now, interrupt_at, &cancelled);
-                pending.waited += woken - now;
-                now = woken;
+                pending.waited += sleep(wait, interrupt_at, &cancelled);
+                time.look();
             }
-            let verdict = session.take_up(index, event, now);
+            let verdict = session.take_up(index, event, time.now());
             let is_last = ends_batch(&verdict) || conductor.is_last(event, &verdict);
             pending.push(verdict.into());
-            if is_last || (pending.is_full(now, grouping) && !outlet.hand_over(&mut pending, now)) {
+            if is_last || (pending.is_full(time.now(), grouping) && !outlet.hand_over(&mut pending)) {
                 break;
             }
         }
         // Before the last verdicts: whoever has them may begin with the next batch, and its conductor.
         drop(conductor);
-        outlet.hand_over(&mut pending, Instant::now());
+        outlet.hand_over(&mut pending);
         // No more verdicts come; what is next is said by whoever has them.
         drop(outlet);
         if let Ok(Order { close, answer }) = orders.recv() {
