@@ -11,6 +11,8 @@ import json
 import logging
 import os
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 
 import yaml
 from cfnlint import api
@@ -26,15 +28,25 @@ def main():
     template_path, cases_path = sys.argv[1:]
     with open(cases_path, encoding="utf-8") as file:
         cases = yaml.safe_load(file)
-    problems = []
-    for case in cases["cases"]:
-        found = check(template_path, case, cases["always"])
-        problems += [f"{case['name']}: {problem}" for problem in found]
+    # Linting is all computing: one process for each processor.
+    with ProcessPoolExecutor(initializer=prepare) as processes:
+        found = processes.map(partial(problems_of, template_path, cases["always"]), cases["cases"])
+        problems = [problem for of_case in found for problem in of_case]
     for problem in problems:
         print(f"{template_path}, {problem}", file=sys.stderr)
     if problems:
         raise SystemExit(1)
     print(f"{len(cases['cases'])} sets of parameters come to what they should")
+
+
+def prepare():
+    os.environ.setdefault("AWS_DEFAULT_REGION", "eu-west-1")
+    # It says of each expansion that it counted something and told nobody.
+    logging.getLogger("samtranslator").setLevel(logging.ERROR)
+
+
+def problems_of(template_path, always, case):
+    return [f"{case['name']}: {problem}" for problem in check(template_path, case, always)]
 
 
 def check(template_path, case, always):
@@ -90,7 +102,4 @@ def as_list(value):
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("AWS_DEFAULT_REGION", "eu-west-1")
-    # It says of each expansion that it counted something and told nobody.
-    logging.getLogger("samtranslator").setLevel(logging.ERROR)
     main()
