@@ -121,18 +121,20 @@ mod tests {
     #[test]
     fn the_clock_stands_still_within_a_tick_and_no_longer() {
         let ticker = Ticker::start(&Engine::default()).expect("a thread");
+        let started = Instant::now();
         let mut time = ticker.keep_time();
         let mut seen = vec![time.now()];
-        let started = Instant::now();
-        while started.elapsed() < 20 * TICK {
+        while seen.len() < 4 {
+            assert!(started.elapsed() < Duration::from_secs(60), "it stands still");
             let now = time.now();
             if seen.last() != Some(&now) {
                 seen.push(now);
             }
         }
         assert!(seen.is_sorted());
-        // A busy machine may miss ticks, and there are no others.
-        assert!((3..=21).contains(&seen.len()), "{} times", seen.len());
-        assert!(time.look() >= started + 20 * TICK);
+        let ticks = started.elapsed().as_nanos() / TICK.as_nanos();
+        assert!(ticks + 2 >= seen.len() as u128, "{} times in {ticks} ticks", seen.len());
+        let before = Instant::now();
+        assert!(time.look() >= before);
     }
 }
