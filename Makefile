@@ -118,11 +118,13 @@ guests: rust-target-$(GUEST_TARGET) ## Build the sample transforms and the guest
 	cd transforms && cargo build --release --target $(GUEST_TARGET)
 
 # What `sam build` calls; it says in ARTIFACTS_DIR where the package belongs. The compiler of transforms stays
-# out of the function: the transform is compiled here.
+# out of the function: the transform is compiled here. FUNCTION_RUSTFLAGS are flags for the function alone; as RUSTFLAGS
+# they would make the command line be built once more.
 .PHONY: build-KinesieveFunction
 build-KinesieveFunction: tools-lambda package-arguments $(if $(filter $(SAMPLE),$(TRANSFORM)),guests)
 	$(call say,Building the function for $(ARCH))
-	$(if $(FUNCTION_RUSTFLAGS),RUSTFLAGS="$(FUNCTION_RUSTFLAGS)") PATH="$(VENV)/bin:$$PATH" $(CARGO_LAMBDA) lambda build --profile lambda --bin kinesieve-lambda --no-default-features \
+	$(if $(FUNCTION_RUSTFLAGS),RUSTFLAGS="$(FUNCTION_RUSTFLAGS)") PATH="$(VENV)/bin:$$PATH" \
+		$(CARGO_LAMBDA) lambda build --profile lambda --bin kinesieve-lambda --no-default-features \
 		$(if $(filter arm64,$(ARCH)),--arm64,--x86-64) --lambda-dir "$(ARTIFACTS_DIR)" --flatten kinesieve-lambda
 	$(call say,Compiling $(TRANSFORM) for $(ARCH))
 	cargo build --release --bin kinesieve
