@@ -30,7 +30,7 @@ pub use outputs::Outputs;
 pub use pace::Pace;
 pub use patience::RetryLimits;
 pub use report::{Cause, Counts, Effort, Failure, Report, Stop, Taken};
-pub use window::{Folded, MOST_STATE_BYTES, Position, Slice, State, WindowClosed, WindowError};
+pub use window::{Folded, MOST_STATE_BYTES, Slice, State, WindowClosed, WindowError};
 
 use attempts::Attempts;
 use guests::Guests;

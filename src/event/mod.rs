@@ -16,6 +16,7 @@ mod decoding;
 mod envelope;
 mod firehose;
 mod layout;
+mod position;
 mod sequence_number;
 mod window;
 
@@ -24,5 +25,6 @@ pub use arriving::{Arrived, Arriving};
 pub use batch::{Batch, BatchBuilder, Contents, Event, Flaw, Payload, Record, Shard, Unpacked, Unpacking};
 pub use envelope::{EnvelopeError, parse_invocation, parse_lambda_event};
 pub use firehose::{FirehoseRecords, parse_firehose_event};
+pub use position::Position;
 pub use sequence_number::{InvalidSequenceNumber, SequenceNumber};
 pub use window::{Invocation, WindowPart, WindowPartError};

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::event::WindowPart;
-use crate::processor::{MOST_STATE_BYTES, Position, Slice, State};
+use crate::event::{Position, WindowPart};
+use crate::processor::{MOST_STATE_BYTES, Slice, State};
 use crate::transform::{Ending, Window};
 
 /// The version of the map that this build writes, and the only one that it reads.
@@ -61,9 +61,9 @@ impl Carried {
     pub fn new(state: Option<&State>) -> Self {
         let Some(State { form, through, bytes }) = state else { return Self::default() };
         let mut map = BTreeMap::from([(VERSION_FIELD, VERSION.to_owned()), ("form", form.clone())]);
-        if let Some((sequence_number, sub_sequence_number)) = through.as_ref().map(Position::parts) {
-            map.insert("sequenceNumber", sequence_number.to_owned());
-            map.insert("subSequenceNumber", sub_sequence_number.to_string());
+        if let Some(through) = through {
+            map.insert("sequenceNumber", through.sequence_number().as_str().to_owned());
+            map.insert("subSequenceNumber", through.sub_sequence_number().to_string());
         }
         if let Some(bytes) = bytes {
             map.insert("data", base64_simd::STANDARD.encode_to_string(bytes));

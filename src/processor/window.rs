@@ -18,7 +18,7 @@ use super::patience::Patience;
 use super::report::{Cause, Counts, Failure, Report, Stop};
 use super::settlement::Settlement;
 use super::{Deadline, Ends, Leader, Processor, Workforce};
-use crate::event::{Batch, InvalidSequenceNumber, Record, SequenceNumber, Shard, Unpacked};
+use crate::event::{Batch, Position, Record, Shard, Unpacked};
 use crate::sink::HandOver;
 use crate::transform::{
     Chunk, Close, Closed, Ending, FoldJob, Grouping, StateRefused, Verdict, Window, WindowGuest, World,
@@ -53,35 +53,10 @@ pub struct State {
     pub bytes: Option<Arc<[u8]>>,
 }
 
-/// Where an event is in its shard.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Position {
-    sequence_number: String,
-    /// The index inside its KPL aggregate.
-    sub_sequence_number: u64,
-}
-
-impl Position {
-    /// A position.
-    ///
-    /// # Errors
-    /// When that is no sequence number.
-    pub fn new(sequence_number: &str, sub_sequence_number: u64) -> Result<Self, InvalidSequenceNumber> {
-        SequenceNumber::parse(sequence_number)?;
-        Ok(Self { sequence_number: sequence_number.to_owned(), sub_sequence_number })
-    }
-
-    /// The sequence number, and the index inside its KPL aggregate.
-    pub fn parts(&self) -> (&str, u64) {
-        (&self.sequence_number, self.sub_sequence_number)
-    }
-
-    /// How many events at the front of a batch are not behind this one.
-    fn reaches(&self, batch: &Batch) -> usize {
-        let Ok(number) = SequenceNumber::parse(&self.sequence_number) else { return 0 };
-        let here = (number, self.sub_sequence_number);
-        batch.iter().take_while(|event| (event.sequence_number, event.sub_sequence_number) <= here).count()
-    }
+/// Returns how many events at the front of a batch are not behind a position.
+fn reaches(position: &Position, batch: &Batch) -> usize {
+    let here = (position.sequence_number(), position.sub_sequence_number());
+    batch.iter().take_while(|event| (event.sequence_number, event.sub_sequence_number) <= here).count()
 }
 
 /// What came of part of a window.
@@ -254,7 +229,7 @@ impl Processor {
         let dead_letters = self.ends.dead_letters.as_ref();
         let patience = Patience::new(self.retry_limits, self.attempts().blocked(&batch));
         patience.others_know(None);
-        let skipped = through.as_ref().map_or(0, |through| through.reaches(&batch));
+        let skipped = through.as_ref().map_or(0, |through| reaches(through, &batch));
         if skipped > 0 {
             tracing::info!(shard_id = batch.shard_id(), events = skipped, "already in the state of their window");
         }
@@ -315,12 +290,7 @@ impl Processor {
         }
         self.attempts().note(&batch, report.stop.as_ref());
         let last = (end > skipped).then(|| batch.event(end - 1));
-        let through = last.map_or(through, |event| {
-            Some(Position {
-                sequence_number: event.sequence_number.as_str().to_owned(),
-                sub_sequence_number: event.sub_sequence_number,
-            })
-        });
+        let through = last.map(Position::of).or(through);
         Ok(Part { report, bytes: state, through, conclusion })
     }
 
@@ -363,7 +333,8 @@ impl Processor {
 fn closing_batch(shard: &Shard, window: Window, through: Option<&Position>, state: Option<&[u8]>) -> Batch {
     let mut batch = Batch::builder(&shard.stream_arn, &shard.id);
     let end = window.end.to_string();
-    let (sequence_number, sub_sequence_number) = through.map_or((end.as_str(), 0), Position::parts);
+    let (sequence_number, sub_sequence_number) = through
+        .map_or((end.as_str(), 0), |through| (through.sequence_number().as_str(), through.sub_sequence_number()));
     let record = Record { partition_key: &shard.id, sequence_number, sub_sequence_number, arrived_at: window.end };
     // Both are sequence numbers: one was checked, the other is a number.
     let pushed = batch.push_bytes(record, state.unwrap_or_default());

@@ -120,6 +120,12 @@ pub trait Sink: Send + Sync {
         HandOver::Promptly
     }
 
+    /// Returns why the target can never take this output, as far as that can be told before anything is sent: by its
+    /// size, its key, or what it consists of. None: it may well take it.
+    fn refuses(&self, _output: &Output<'_>) -> Option<String> {
+        None
+    }
+
     /// Makes ready what the first delivery would have to wait for, a connection, with a request that changes nothing.
     /// Whatever comes of it is of no matter.
     fn warm(&self) -> Warming<'_> {
