@@ -16,7 +16,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use creation::{CreationError, KeysError, create_if_missing};
-pub use progress::{Acknowledged, Progress, Stuck};
+pub use progress::{Acknowledged, DeliveredOutputs, Progress, Stuck};
 pub use row::{Holder, NotSafeToResume, Row};
 pub use table::{Table, open};
 pub use trouble::{Trouble, TroubleKind};
@@ -122,7 +122,10 @@ impl Mirror {
                 (None, Some(trouble.kind()))
             }
         };
-        Recalled { position, stuck: row.stuck, trouble }
+        let is_ours = row.held_by.is_none() && row.written_by.as_ref() == Some(&self.manner.written_by);
+        // What another one delivered says nothing of our outputs.
+        let stuck = row.stuck.map(|stuck| Stuck { delivered: stuck.delivered.filter(|_| is_ours), ..stuck });
+        Recalled { position, stuck, trouble }
     }
 
     /// Mirrors what came of a batch. It takes no longer than `within`, and never fails more than the mirror.

@@ -6,17 +6,22 @@
 //! the guest works on later events, the outputs of earlier ones are on their way. No AWS type appears
 //! here.
 
-mod attempts;
+mod blocked;
+mod checkpointing;
 mod ends;
 mod guests;
 mod lanes;
-mod mirroring;
+mod leader;
+mod ledger;
 mod observer;
 mod outputs;
 mod pace;
-mod patience;
 mod report;
+mod retry_budget;
+mod ruling;
+mod run;
 mod settlement;
+mod time;
 mod unpacking;
 mod window;
 
@@ -24,37 +29,31 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use sha2::{Digest, Sha256};
+
 pub use ends::Ends;
 pub use observer::Observer;
 pub use outputs::Outputs;
 pub use pace::Pace;
-pub use patience::RetryLimits;
 pub use report::{Cause, Counts, Effort, Failure, Report, Stop, Taken};
+pub use retry_budget::RetryLimits;
+pub use time::Deadline;
 pub use window::{Folded, MOST_STATE_BYTES, Slice, State, WindowClosed, WindowError};
 
-use attempts::Attempts;
+use blocked::BlockedRecords;
 use guests::Guests;
-use mirroring::Mirroring;
-use outputs::within;
-use pace::{Pacer, Pacing};
-use patience::Patience;
+use pace::Pacing;
+use run::BatchRun;
 use settlement::Settlement;
+use time::within;
+use unpacking::unpack;
 use window::WindowGuests;
 
 use crate::checkpoint::Mirror;
 use crate::dead_letter::DeadLetters;
-use crate::event::{Batch, Event, Flaw, Payload, Unpacking};
-use crate::sink::{Delivery, HandOver, Output};
-use crate::transform::{Conductor, Grouping, Guest, Job, Verdict, WindowGuest, World};
-
-/// When a batch has to be over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Deadline {
-    /// From here on the guest does not run: what it finished is still delivered.
-    pub interrupt_at: Instant,
-    /// By now the report is due, whatever a target is doing.
-    pub answer_by: Instant,
-}
+use crate::event::{Batch, Unpacking};
+use crate::sink::{Delivery, Output};
+use crate::transform::{Conductor, Grouping, Guest, Job, WindowGuest, World};
 
 /// Takes batches through one transform to its targets.
 pub struct Processor {
@@ -64,7 +63,7 @@ pub struct Processor {
     ends: Ends,
     retry_limits: RetryLimits,
     pacing: Pacing,
-    attempts: Mutex<Attempts>,
+    blocked_records: Mutex<BlockedRecords>,
     mirror: Option<Mirror>,
     observer: Option<Arc<dyn Observer>>,
 }
@@ -99,7 +98,7 @@ impl Processor {
             ends: Ends::new(outputs, dead_letters),
             retry_limits: RetryLimits::default(),
             pacing: Pacing::new(Pace::default()),
-            attempts: Mutex::default(),
+            blocked_records: Mutex::default(),
             mirror: None,
             observer: None,
         }
@@ -188,7 +187,7 @@ impl Processor {
 
     /// Makes ready what the first deliveries would have to wait for, as far as that is done in this time.
     pub async fn warm(&self, patience: Duration) {
-        let outputs = self.ends.outputs.sinks().map(|(_, sink)| sink.warm());
+        let outputs = self.ends.outputs.all().iter().map(|destination| destination.sink.warm());
         let dead_letters = self.ends.dead_letters.as_ref().map(DeadLetters::warm);
         let all = futures_util::future::join_all(outputs.chain(dead_letters));
         if tokio::time::timeout(patience, all).await.is_err() {
@@ -201,8 +200,18 @@ impl Processor {
         self.mirror.as_ref()
     }
 
-    /// Processes events as far as it goes.
-    async fn process_events(
+    /// Processes a batch as far as it goes. Its records are taken apart and decoded first, part by part; it costs least
+    /// if nobody else holds the batch.
+    pub async fn process(&self, batch: Arc<Batch>, deadline: Option<Deadline>) -> Report {
+        self.process_records(batch, deadline, &self.ends, self.mirror.as_ref()).await
+    }
+
+    /// Processes records that are in no shard: what comes of them ends up elsewhere, and no position is mirrored.
+    pub async fn process_into(&self, ends: &Ends, batch: Arc<Batch>, deadline: Option<Deadline>) -> Report {
+        self.process_records(batch, deadline, ends, None).await
+    }
+
+    async fn process_records(
         &self,
         batch: Arc<Batch>,
         deadline: Option<Deadline>,
@@ -210,98 +219,77 @@ impl Processor {
         mirror: Option<&Mirror>,
     ) -> Report {
         let started = Instant::now();
-        let Workforce::Records(workforce) = &self.workforce else {
-            return self.refuse(&batch, ends, started).await;
+        let mut run = BatchRun::begin(self, ends, mirror, &batch, deadline);
+        let Workforce::Records(guests) = &self.workforce else {
+            run.refuse(&batch, Cause::TransformDown, &WindowError::OfWindows.to_string());
+            return run.finish(started).await;
         };
-        let mut mirroring = Mirroring::new(mirror, &batch, deadline);
-        let patience = Patience::new(self.retry_limits, self.attempts().blocked(&batch));
-        let mut skipped = 0;
-        if mirroring.skips() {
-            let before = mirroring.recall().await;
-            patience.others_know(before.blocked);
-            skipped = before.acknowledged;
+        run.recall_what_is_done().await;
+        let mut rest = Some(batch);
+        while let Some(records) = rest {
+            if run.stop().is_some() {
+                run.leave(&records);
+                break;
+            }
+            let unpacked = unpack(self.unpacking, records).await;
+            rest = unpacked.rest;
+            self.process_part(&mut run, guests, &unpacked.batch).await;
         }
+        run.finish(started).await
+    }
+
+    /// Processes a part of a batch as far as it goes.
+    async fn process_part(&self, run: &mut BatchRun<'_>, guests: &Guests, part: &Arc<Batch>) {
         // What is gathered has to depend on the batch alone.
-        let is_prompt = ends.dead_letters.as_ref().is_none_or(|letters| letters.hand_over() == HandOver::Promptly);
+        let is_prompt = run.ends.hands_over_dead_letters_promptly();
+        let skipped = run.done_at_the_front(part);
         // A pace is kept by one.
-        let mut pacer = self.pacing.of(batch.shard());
-        let guests = if pacer.is_some() { workforce.lend_one() } else { workforce.lend(batch.len() - skipped) };
-        let has_dead_letters = ends.dead_letters.is_some();
-        let leader = |_| -> Box<dyn Conductor> {
-            Box::new(Leader { patience: patience.clone(), pacer: pacer.take(), has_dead_letters })
-        };
-        let mut run = guests.run(Job {
-            batch: Arc::clone(&batch),
+        let mut pacer = self.pacing.of(part.shard());
+        let guests = if pacer.is_some() { guests.lend_one() } else { guests.lend(part.len() - skipped) };
+        let leader = |_| -> Box<dyn Conductor> { Box::new(run.leader(pacer.take())) };
+        let mut verdicts = guests.run(Job {
+            batch: Arc::clone(part),
             first: skipped,
             conductors: (0..guests.len()).map(leader).collect(),
             grouping: if is_prompt { Grouping::Promptly } else { Grouping::ByContent },
-            interrupt_at: deadline.map(|deadline| deadline.interrupt_at),
+            interrupt_at: run.time.interrupt_at(),
         });
         if self.retry_limits.depend_on_the_past() {
             // The guest is at work meanwhile.
-            patience.others_know(mirroring.recall().await.blocked);
+            run.recall_attempts().await;
         }
-        let settle_by = mirroring.settle_by();
-        let dead_letters = ends.dead_letters.as_ref();
-        let mut settlement = Settlement::new(&batch, &ends.outputs, dead_letters, patience, settle_by, skipped)
-            .observed_by(self.observer.as_deref());
+        let settle_by = run.time.settle_by();
+        let mut settlement = Settlement::begin(run, part, skipped);
         while !settlement.is_over() {
-            match within(settle_by, run.next()).await {
+            match within(settle_by, verdicts.next()).await {
                 Some(Some(chunk)) => {
-                    let mut window = vec![chunk];
+                    let mut chunks = vec![chunk];
                     // All that came up while earlier outputs were on their way goes together.
-                    while is_prompt && let Some(chunk) = run.next_ready() {
-                        window.push(chunk);
+                    while is_prompt && let Some(chunk) = verdicts.next_ready() {
+                        chunks.push(chunk);
                     }
-                    settlement.settle(window).await;
+                    settlement.settle(chunks).await;
                 }
-                Some(None) => settlement.stop_here(Cause::TransformDown, "the transform's thread ended"),
+                Some(None) => settlement.no_more_verdicts(),
                 None => settlement.stop_here(Cause::Deadline, "the transform gave no answer before the deadline"),
             }
         }
         // The guests need not go on while what was gathered is delivered.
-        drop(run);
+        drop(verdicts);
         drop(guests);
-        let mut report = settlement.finish(started).await;
-        if let Some(stop) = &mut report.stop {
-            if stop.attempts == 1 {
-                // For the first time here: others may have tried it before.
-                stop.count_attempts_of(mirroring.recall().await.blocked.as_ref());
-            }
-            stop.log(&batch, report.counts.unacknowledged);
-        }
-        self.attempts().note(&batch, report.stop.as_ref());
-        report.checkpoint = mirroring.note(report.stop.as_ref()).await;
-        (report.effort.checkpoint, report.effort.checkpoint_troubles) = mirroring.effort();
-        report
+        settlement.finish().await;
+        run.end_part(part, skipped);
     }
 
-    /// No code panics while it holds this lock; if some ever does, the counts are still whole.
-    fn attempts(&self) -> MutexGuard<'_, Attempts> {
-        self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Leads the guest through a batch: not too fast, and no further than is of use.
-struct Leader {
-    patience: Patience,
-    pacer: Option<Pacer>,
-    has_dead_letters: bool,
-}
-
-impl Conductor for Leader {
-    fn wait_before(&mut self, event: Event<'_>) -> Duration {
-        self.pacer.as_ref().map_or(Duration::ZERO, |pacer| pacer.wait_before(event))
+    /// Returns by what records are taken apart and transformed here: another transform, or other settings, may make other
+    /// events of a record.
+    fn made_by(&self) -> String {
+        let digest = Sha256::digest(format!("{}\n{:?}", self.transform, self.unpacking));
+        digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
 
-    fn is_last(&self, event: Event<'_>, verdict: &Verdict) -> bool {
-        match verdict {
-            Verdict::Keep | Verdict::Drop | Verdict::Folded | Verdict::Emit(_) => false,
-            Verdict::Retry(_) => !self.has_dead_letters || !self.patience.may_have_run_out(event),
-            // With nowhere to put it, a failed event will come again, and all behind it.
-            Verdict::Undecodable if matches!(event.payload, Payload::Undecodable { flaw: Flaw::Nothing, .. }) => false,
-            Verdict::Reject(_) | Verdict::Fault(_) | Verdict::Undecodable => !self.has_dead_letters,
-            Verdict::Interrupted | Verdict::Unavailable(_) => true,
-        }
+    /// No code panics while it holds this lock; if some ever does, what is remembered is still whole.
+    fn blocked_records(&self) -> MutexGuard<'_, BlockedRecords> {
+        self.blocked_records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

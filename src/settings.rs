@@ -133,7 +133,8 @@ pub struct Settings {
     pub encode: Encode,
 
     /// Dead-letter an event that the transform still asks for again (retry) at this attempt, instead of
-    /// stopping its shard any longer. Attempts are counted for the event that a shard stands still at
+    /// stopping its shard any longer; also one that is not done by the deadline, or whose output a target refuses
+    /// while it takes others. Attempts without progress are counted for the event that a shard stands still at
     #[arg(long, env = "KINESIEVE_MAX_ATTEMPTS", value_name = "COUNT")]
     pub max_attempts: Option<NonZeroU32>,
 

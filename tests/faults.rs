@@ -203,8 +203,10 @@ impl Run {
         for (index, event) in self.events.iter().enumerate().take(end) {
             let is_done = match &event.ends {
                 End::Dead(kind) => letters.contains(&(sequence_number(index), (*kind).to_owned())),
+                // A target that fails takes others again and again: the event has used up its attempts then.
                 End::Outputs { data, is_side } => {
                     data.iter().all(|data| if *is_side { &side } else { &output }.contains(data))
+                        || letters.contains(&(sequence_number(index), "exhausted".to_owned()))
                 }
             };
             assert!(is_done, "seed {}: event {index} is acknowledged, and is not done: {event:?}", self.seed);
@@ -224,7 +226,8 @@ impl Run {
             let mut last_of_key: HashMap<&str, (usize, usize)> = HashMap::new();
             for (index, event) in self.events.iter().enumerate() {
                 let End::Outputs { data, is_side: at_side } = &event.ends else { continue };
-                for place in data.iter().filter(|_| *at_side == is_side).map(|data| first_seen[data]) {
+                let places = data.iter().filter(|_| *at_side == is_side).filter_map(|data| first_seen.get(data));
+                for place in places.copied() {
                     if let Some((earlier, its_place)) = last_of_key.insert(&event.key, (index, place)) {
                         let (seed, key) = (self.seed, &event.key);
                         assert!(its_place < place, "seed {seed}: {key}: event {index} came before event {earlier}");

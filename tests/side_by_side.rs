@@ -27,7 +27,7 @@ fn batch_of(payloads: &[String], keys: usize) -> Arc<Batch> {
 /// What came of a batch: where it stopped and why, the counts, the outputs, and the dead letters.
 fn outcome(processor: &Processor, batch: &Arc<Batch>, output: &Recorder, dead: &Recorder) -> (String, Vec<String>) {
     let report = block_on(processor.process(Arc::clone(batch), None));
-    let stop = report.stop.map(|stop| (stop.index, stop.cause, stop.reason, stop.replay_from));
+    let stop = report.stop.map(|stop| (stop.index, stop.cause, stop.reason, stop.replay_from.to_string()));
     let of_dead_letters = |letter: String| {
         let letter: serde_json::Value = serde_json::from_str(&letter).expect("JSON");
         format!("{} {}", letter["sequenceNumber"], letter["kind"])
@@ -100,7 +100,7 @@ fn one_that_hangs_up_to_the_deadline_ends_the_batch_there_and_not_before() {
     let deadline = Deadline { interrupt_at: now + Duration::from_secs(2), answer_by: now + Duration::from_secs(60) };
     let report = block_on(processor.process(batch_of(&payloads, 40), Some(deadline)));
     let stop = report.stop.expect("a stop");
-    assert_eq!((stop.index, stop.cause, stop.replay_from), (200, Cause::Deadline, sequence_number(200)));
+    assert_eq!((stop.index, stop.cause, stop.replay_from.to_string()), (200, Cause::Deadline, sequence_number(200)));
     assert_eq!(output.texts().len(), 200);
 }
 

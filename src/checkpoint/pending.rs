@@ -88,8 +88,13 @@ impl Pending {
 mod tests {
     use super::*;
     use crate::checkpoint::progress::{Acknowledged, Stuck};
+    use crate::event::Position;
 
     const PERIOD: Duration = Duration::from_secs(10);
+
+    fn at(sequence_number: &str) -> Position {
+        Position::new(sequence_number, 0).expect("a position")
+    }
 
     fn progress(shard: &str, position: &str) -> Progress {
         Progress {
@@ -100,8 +105,13 @@ mod tests {
     }
 
     fn stuck(shard: &str, position: &str) -> Progress {
-        let stuck =
-            Stuck { sequence_number: position.to_owned(), sub_sequence_number: 0, attempts: 1, reason: String::new() };
+        let stuck = Stuck {
+            position: at(position),
+            attempts: 1,
+            delivered: None,
+            made_by: String::new(),
+            reason: String::new(),
+        };
         Progress { acknowledged: None, stuck: Some(stuck), ..progress(shard, position) }
     }
 

@@ -1,6 +1,6 @@
 //! What there is to say of a shard after a batch.
 
-use crate::event::{SequenceNumber, Shard};
+use crate::event::{Position, SequenceNumber, Shard};
 
 /// What there is to say of a shard after a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,14 +25,31 @@ pub struct Acknowledged {
 /// The first event that is not acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stuck {
-    /// Its sequence number.
-    pub sequence_number: String,
-    /// Its index inside its KPL aggregate.
-    pub sub_sequence_number: u64,
-    /// How many times it was tried.
+    /// Its position. All events of its record before it are acknowledged where `delivered` is there.
+    pub position: Position,
+    /// How many times it was tried without any progress.
     pub attempts: u32,
+    /// What of its outputs was delivered; none: whoever wrote the row did not say, as earlier versions did not.
+    pub delivered: Option<DeliveredOutputs>,
+    /// By what the record was taken apart and transformed: another deployment's events may be others; empty: unknown.
+    pub made_by: String,
     /// What stood in the way, for a person.
     pub reason: String,
+}
+
+/// The outputs of an event that were delivered before the one that was not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeliveredOutputs {
+    /// How many of its first outputs.
+    pub outputs: u32,
+    /// Their digest (SHA-256), by which it is told whether a transform gives the same ones again; none: unknown, and
+    /// they are delivered again.
+    pub digest: Option<[u8; 32]>,
+}
+
+impl DeliveredOutputs {
+    /// Nothing was delivered.
+    pub const NONE: Self = Self { outputs: 0, digest: None };
 }
 
 impl Progress {

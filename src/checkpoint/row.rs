@@ -12,7 +12,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::Manner;
-use super::progress::{Progress, Stuck};
+use super::progress::{DeliveredOutputs, Progress, Stuck};
+use crate::event::Position;
 
 pub(super) const STREAM_ID: &str = "StreamID";
 pub(super) const SHARD_ID: &str = "ShardID";
@@ -31,6 +32,22 @@ const STUCK_AT: &str = "StuckAt";
 const STUCK_SUB_SEQUENCE_NUMBER: &str = "StuckSubSequenceNumber";
 const STUCK_ATTEMPTS: &str = "StuckAttempts";
 const STUCK_REASON: &str = "StuckReason";
+/// How many of its first outputs were delivered, and their digest in hexadecimal.
+const STUCK_OUTPUTS: &str = "StuckOutputs";
+const STUCK_OUTPUTS_DIGEST: &str = "StuckOutputsDigest";
+/// By what the record was taken apart and transformed.
+const STUCK_MADE_BY: &str = "StuckMadeBy";
+
+/// All that a row says of what a shard is blocked at.
+const STUCK: [&str; 7] = [
+    STUCK_AT,
+    STUCK_SUB_SEQUENCE_NUMBER,
+    STUCK_ATTEMPTS,
+    STUCK_REASON,
+    STUCK_OUTPUTS,
+    STUCK_OUTPUTS_DIGEST,
+    STUCK_MADE_BY,
+];
 
 /// As much of a reason as a row has room for: an item has 400 KB, and each write is paid for by the KB.
 const REASON_BYTES: usize = 500;
@@ -62,12 +79,21 @@ pub(super) fn update(progress: &Progress, stream_id: &str, manner: &Manner) -> U
     changes.set(PARALLELIZATION_FACTOR, number(manner.parallelization_factor.into()));
     match &progress.stuck {
         Some(stuck) => {
-            changes.set(STUCK_AT, text(&stuck.sequence_number));
-            changes.set(STUCK_SUB_SEQUENCE_NUMBER, number(stuck.sub_sequence_number));
+            changes.set(STUCK_AT, text(stuck.position.sequence_number().as_str()));
+            changes.set(STUCK_SUB_SEQUENCE_NUMBER, number(stuck.position.sub_sequence_number()));
             changes.set(STUCK_ATTEMPTS, number(stuck.attempts.into()));
             changes.set(STUCK_REASON, text(&stuck.reason[..stuck.reason.floor_char_boundary(REASON_BYTES)]));
+            changes.set(STUCK_MADE_BY, text(&stuck.made_by));
+            match stuck.delivered {
+                Some(DeliveredOutputs { outputs, .. }) => changes.set(STUCK_OUTPUTS, number(outputs.into())),
+                None => changes.remove(&[STUCK_OUTPUTS]),
+            }
+            match stuck.delivered.and_then(|delivered| delivered.digest) {
+                Some(digest) => changes.set(STUCK_OUTPUTS_DIGEST, text(&hexadecimal(&digest))),
+                None => changes.remove(&[STUCK_OUTPUTS_DIGEST]),
+            }
         }
-        None => changes.remove(&[STUCK_AT, STUCK_SUB_SEQUENCE_NUMBER, STUCK_ATTEMPTS, STUCK_REASON]),
+        None => changes.remove(&STUCK),
     }
     if has_order && acknowledged.is_some() {
         changes.remove(&[HIGH_WATER_MARK]);
@@ -75,10 +101,10 @@ pub(super) fn update(progress: &Progress, stream_id: &str, manner: &Manner) -> U
     let mut condition = format!("attribute_not_exists({CLIENT_ID})");
     let (bound, comparison) = match (acknowledged, &progress.stuck) {
         // The same position again, of a batch that came again: what it stands still at may have changed.
-        (Some(last), Some(_)) => (Some(&last.sequence_number), "<="),
-        (Some(last), None) => (Some(&last.sequence_number), "<"),
+        (Some(last), Some(_)) => (Some(last.sequence_number.as_str()), "<="),
+        (Some(last), None) => (Some(last.sequence_number.as_str()), "<"),
         // Without order, another event may well stand still behind a higher one that is acknowledged.
-        (None, Some(stuck)) if has_order => (Some(&stuck.sequence_number), "<"),
+        (None, Some(stuck)) if has_order => (Some(stuck.position.sequence_number().as_str()), "<"),
         (None, _) => (None, "<"),
     };
     if let Some(bound) = bound {
@@ -186,6 +212,9 @@ impl Row {
         let text = |attribute: &str| item.get(attribute).and_then(|value| value.as_s().ok()).cloned();
         let number = |attribute: &str| item.get(attribute)?.as_n().ok()?.parse::<u64>().ok();
         let time = |attribute| OffsetDateTime::parse(&text(attribute)?, &Rfc3339).ok();
+        let stuck_at = text(STUCK_AT).and_then(|sequence_number| {
+            Position::new(&sequence_number, number(STUCK_SUB_SEQUENCE_NUMBER).unwrap_or_default()).ok()
+        });
         Self {
             stream_id: text(STREAM_ID).unwrap_or_default(),
             shard_id: text(SHARD_ID).unwrap_or_default(),
@@ -196,14 +225,26 @@ impl Row {
             written_by: text(WRITTEN_BY),
             last_arrival_at: time(LAST_ARRIVAL_AT),
             behind: number(BEHIND).map(Duration::from_millis),
-            stuck: text(STUCK_AT).map(|sequence_number| Stuck {
-                sequence_number,
-                sub_sequence_number: number(STUCK_SUB_SEQUENCE_NUMBER).unwrap_or_default(),
+            stuck: stuck_at.map(|position| Stuck {
+                position,
+                delivered: number(STUCK_OUTPUTS).and_then(|outputs| outputs.try_into().ok()).map(|outputs| {
+                    DeliveredOutputs { outputs, digest: text(STUCK_OUTPUTS_DIGEST).and_then(|text| digest(&text)) }
+                }),
+                made_by: text(STUCK_MADE_BY).unwrap_or_default(),
                 attempts: number(STUCK_ATTEMPTS).and_then(|attempts| attempts.try_into().ok()).unwrap_or(u32::MAX),
                 reason: text(STUCK_REASON).unwrap_or_default(),
             }),
         }
     }
+}
+
+fn hexadecimal(digest: &[u8; 32]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn digest(text: &str) -> Option<[u8; 32]> {
+    let pairs = text.as_bytes().chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
+    pairs.collect::<Option<Vec<u8>>>()?.try_into().ok()
 }
 
 fn text(text: &str) -> AttributeValue {
@@ -248,9 +289,10 @@ mod tests {
             shard: Shard { stream_arn: "arn".to_owned(), id: "shardId-000000000000".to_owned() },
             acknowledged: Some(Acknowledged { sequence_number: "4966".to_owned(), arrived_at: 1_545_084_650_987 }),
             stuck: stuck.then(|| Stuck {
-                sequence_number: "4967".to_owned(),
-                sub_sequence_number: 3,
+                position: Position::new("4967", 3).expect("a position"),
                 attempts: 2,
+                delivered: Some(DeliveredOutputs { outputs: 7, digest: Some([0xa5; 32]) }),
+                made_by: "a".to_owned(),
                 reason: "é".repeat(1000),
             }),
         }
@@ -275,7 +317,8 @@ mod tests {
         let difference = behind - row.behind.expect("a time span");
         assert!(difference.whole_milliseconds().abs() < 1000, "{difference}");
         let stuck = row.stuck.expect("what it stands still at");
-        assert_eq!((stuck.sequence_number.as_str(), stuck.sub_sequence_number, stuck.attempts), ("4967", 3, 2));
+        assert_eq!((stuck.position.to_string().as_str(), stuck.attempts), ("4967.3", 2));
+        assert_eq!(stuck.delivered, Some(DeliveredOutputs { outputs: 7, digest: Some([0xa5; 32]) }));
         assert_eq!(stuck.reason.len(), REASON_BYTES, "a reason is bounded, at a character's end");
     }
 

@@ -53,7 +53,9 @@ impl fmt::Display for Summary<'_> {
             Some(stop) => write!(
                 formatter,
                 "\nstopped at sequence number {}: {}: {}\nevents from there on are not acknowledged",
-                stop.sequence_number, stop.cause, stop.reason
+                stop.position.sequence_number(),
+                stop.cause,
+                stop.reason
             ),
         }
     }
@@ -66,7 +68,9 @@ pub(super) fn counted(count: u64, noun: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checkpoint::DeliveredOutputs;
     use crate::dead_letter::Kind;
+    use crate::event::Position;
     use crate::processor::Cause;
 
     #[test]
@@ -87,10 +91,10 @@ mod tests {
         };
         let stop = Stop {
             index: 1100,
-            sequence_number: "4966".to_owned(),
-            sub_sequence_number: 0,
-            replay_from: "4966".to_owned(),
+            position: Position::new("4966", 0).expect("a position"),
+            replay_from: Position::new("4966", 0).expect("a position"),
             attempts: 1,
+            delivered: DeliveredOutputs::NONE,
             cause: Cause::Retry,
             reason: "the table is being rebuilt".to_owned(),
         };

@@ -43,6 +43,13 @@ impl Position {
     }
 }
 
+/// The position of a whole record: that of its first event.
+impl From<SequenceNumber<'_>> for Position {
+    fn from(sequence_number: SequenceNumber<'_>) -> Self {
+        Self { sequence_number: sequence_number.as_str().into(), sub_sequence_number: 0 }
+    }
+}
+
 impl Ord for Position {
     fn cmp(&self, other: &Self) -> Ordering {
         let number = |position: &Self| position.sub_sequence_number;

@@ -151,7 +151,9 @@ pub(super) async fn answer(
     let report = processor.process_into(&ends, Arc::new(batch), deadline).await;
     log(&report);
     let response = match &report.stop {
-        Some(stop) => Err(format!("record {} of Firehose: {}: {}", stop.sequence_number, stop.cause, stop.reason)),
+        Some(stop) => {
+            Err(format!("record {} of Firehose: {}: {}", stop.position.sequence_number(), stop.cause, stop.reason))
+        }
         None => Ok(respond(ids, &gatherer, &failed)),
     };
     Ok(Answered {

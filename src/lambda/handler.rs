@@ -50,7 +50,7 @@ impl Handled {
     pub fn response(&self) -> KinesisEventResponse {
         let mut response = KinesisEventResponse::default();
         if let Some(stop) = &self.report.stop {
-            response.add_failure(stop.replay_from.as_str());
+            response.add_failure(stop.replay_from.sequence_number().as_str());
         }
         response
     }
@@ -120,7 +120,7 @@ fn log(handled: &Handled) {
         control = counts.control,
         skipped = counts.skipped,
         unacknowledged = counts.unacknowledged,
-        replay_from = report.stop.as_ref().map(|stop| stop.replay_from.as_str()),
+        replay_from = report.stop.as_ref().map(|stop| stop.replay_from.sequence_number().as_str()),
         window_outputs = handled.closed.as_ref().map(|closed| closed.outputs),
         microseconds = handled.elapsed.as_micros() as u64,
         "processed a batch",

@@ -33,7 +33,7 @@ fn line(function_name: &str, request_id: &str, handled: &Handled, now: SystemTim
     line.insert("RequestId".to_owned(), request_id.into());
     if let Some(stop) = &handled.report.stop {
         line.insert("Stopped".to_owned(), stop.cause.to_string().into());
-        line.insert("ReplayFrom".to_owned(), stop.replay_from.as_str().into());
+        line.insert("ReplayFrom".to_owned(), stop.replay_from.sequence_number().as_str().into());
         line.insert("Attempts".to_owned(), stop.attempts.into());
     }
     let definition = json!({

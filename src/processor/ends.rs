@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::outputs::Outputs;
 use crate::dead_letter::DeadLetters;
-use crate::sink::Sink;
+use crate::sink::{HandOver, Sink};
 
 /// Where outputs and dead letters go.
 #[derive(Clone)]
@@ -16,6 +16,11 @@ pub struct Ends {
 impl Ends {
     pub(super) fn new(outputs: Outputs, dead_letters: Option<DeadLetters>) -> Self {
         Self { outputs, dead_letters }
+    }
+
+    /// Returns whether a dead letter goes out as soon as it is there; also where there are none.
+    pub(super) fn hands_over_dead_letters_promptly(&self) -> bool {
+        self.dead_letters.as_ref().is_none_or(|letters| letters.hand_over() == HandOver::Promptly)
     }
 
     /// The same routes, with another end for outputs that have none, and for events that can't be processed.

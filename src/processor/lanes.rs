@@ -1,66 +1,86 @@
-//! The lanes of a batch: one to each sink, in which outputs wait until they are handed over.
+//! The lanes of a part of a batch: one to each sink, in which outputs wait until they are delivered.
+
+mod copies;
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::future::join_all;
 
-use super::outputs::{Outputs, before, within};
-use super::report::Taken;
-use crate::event::{Batch, Event};
+use super::outputs::Outputs;
+use super::time::{before, within};
+use crate::event::Batch;
 use crate::sink::{Answer, Delivery, HandOver, Output, Sink};
 use crate::transform::Emissions;
+use copies::{Copied, Copies};
 
-/// All lanes of a batch.
+/// What an output takes of memory in a lane and on its way into a sink besides its texts and data, in bytes: tiny outputs
+/// are not nothing.
+const OUTPUT_BYTES: usize = 200;
+
+/// All lanes of a part.
 pub(super) struct Lanes<'a> {
     batch: &'a Batch,
-    outputs: &'a Outputs,
     lanes: Vec<Lane<'a>>,
+    /// The lane of each destination.
+    lane_of: Vec<usize>,
 }
 
 /// What waits for one sink, in shard order.
 struct Lane<'a> {
-    name: &'a str,
     sink: &'a Arc<dyn Sink>,
+    /// How many bytes are gathered before they are delivered; none: outputs go promptly.
+    gathers: Option<usize>,
     parcels: Vec<Parcel>,
-    /// Where what is gathered ends: so many parcels go together, and so on. Always between two events, and
-    /// always at the same ones when the batch comes again.
-    ends: Vec<usize>,
-    /// Of data, since the last end.
+    /// What the parcels are made of that wait longer than what the transform gave is kept: those at the front.
+    copies: Copies,
+    /// How many those are.
+    kept: usize,
+    /// What came in since the last delivery takes of memory, in bytes.
     bytes: usize,
 }
 
 /// An output that waits.
-struct Parcel {
-    /// The index of its event in the batch.
-    index: usize,
-    ordinal: u32,
-    body: Body,
+#[derive(Debug)]
+pub(super) struct Parcel {
+    /// The index of its event in the part.
+    pub(super) index: usize,
+    /// Its place among the outputs of the event.
+    pub(super) ordinal: u32,
+    /// Its destination's place among all.
+    pub(super) destination: u32,
+    /// Its bytes of data.
+    pub(super) bytes: usize,
+    pub(super) body: Body,
 }
 
-enum Body {
+/// What an output is made of.
+#[derive(Debug)]
+pub(super) enum Body {
+    /// The event as it came.
     AsItCame,
-    /// With the ordinal of the parcel.
+    /// The output of this ordinal among what the transform gave.
     Emitted(Emissions),
+    /// A copy of an event's only output.
+    Copied(Copied),
 }
 
-/// Which lanes are to be emptied.
+/// Which lanes are emptied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Flush {
-    /// Those whose sinks want outputs promptly, and those with enough.
-    Due,
-    /// All of them: the batch ends.
+pub(super) enum Which {
+    /// Those whose sinks want outputs promptly.
+    Prompt,
+    /// Those that gathered enough.
+    Full,
+    /// All of them.
     All,
 }
 
-/// What a sink answered for a lane.
-pub(super) struct Flushed<'a> {
-    /// The name of the target, as metrics have it.
-    pub(super) target: &'a str,
-    /// What arrived.
-    pub(super) taken: Taken,
-    /// The index of its event and the result of each output that did not, in shard order.
-    pub(super) failed: Vec<(usize, Delivery)>,
+/// What a sink answered for the parcels of a lane, in shard order.
+pub(super) struct LaneAnswer {
+    pub(super) parcels: Vec<Parcel>,
+    /// One for each parcel.
+    pub(super) deliveries: Vec<Delivery>,
     /// How many outputs had to go again.
     pub(super) retries: u64,
 }
@@ -69,157 +89,232 @@ impl<'a> Lanes<'a> {
     pub(super) fn new(batch: &'a Batch, outputs: &'a Outputs) -> Self {
         let mut lanes: Vec<Lane<'a>> = Vec::new();
         // Several routes may lead to one sink: what it gets stays in order.
-        for (name, sink) in outputs.sinks() {
-            if !lanes.iter().any(|lane| Arc::ptr_eq(lane.sink, sink)) {
-                lanes.push(Lane { name, sink, parcels: Vec::new(), ends: Vec::new(), bytes: 0 });
-            }
+        let lane_of = outputs.all().iter().map(|destination| {
+            let sink = &destination.sink;
+            lanes.iter().position(|lane| Arc::ptr_eq(lane.sink, sink)).unwrap_or_else(|| {
+                lanes.push(Lane::new(sink));
+                lanes.len() - 1
+            })
+        });
+        let lane_of = lane_of.collect();
+        Self { batch, lanes, lane_of }
+    }
+
+    /// Takes up an output, and returns what it takes of memory.
+    pub(super) fn push(&mut self, parcel: Parcel) -> usize {
+        let takes = parcel.bytes + OUTPUT_BYTES;
+        if let Some(lane) = self.lane_of.get(parcel.destination as usize).and_then(|lane| self.lanes.get_mut(*lane)) {
+            lane.parcels.push(parcel);
+            lane.bytes += takes;
         }
-        Self { batch, outputs, lanes }
+        takes
     }
 
-    /// Whether a route leads anywhere.
-    pub(super) fn leads(&self, route: &str) -> bool {
-        self.outputs.sink(Some(route)).is_some()
+    /// Returns whether a lane gathered enough to be delivered. Asked only between two events, what is delivered together
+    /// depends on the batch alone.
+    pub(super) fn is_any_full(&self) -> bool {
+        self.lanes.iter().any(Lane::is_full)
     }
 
-    /// An event that is to be delivered as it came.
-    pub(super) fn keep(&mut self, index: usize, event: Event<'_>) {
-        if let Some(lane) = self.lane(None) {
-            lane.push(Parcel { index, ordinal: 0, body: Body::AsItCame }, event.payload.bytes().len());
-            lane.end_event();
-        }
+    /// Returns whether an output of an event before this one waits in a lane that gathers.
+    pub(super) fn gathers_before(&self, index: usize) -> bool {
+        let is_before = |lane: &Lane<'_>| lane.parcels.first().is_some_and(|parcel| parcel.index < index);
+        self.lanes.iter().any(|lane| lane.gathers.is_some() && is_before(lane))
     }
 
-    /// What the transform gave for an event. All of it leads somewhere. Answers with the bytes of data.
-    pub(super) fn emit(&mut self, index: usize, emissions: &Emissions) -> u64 {
-        let mut all = 0;
-        for (ordinal, emission) in (0..).zip(emissions.iter()) {
-            let bytes = emission.data.len();
-            all += bytes as u64;
-            if let Some(lane) = self.lane(emission.route) {
-                lane.push(Parcel { index, ordinal, body: Body::Emitted(emissions.clone()) }, bytes);
-            }
-        }
-        self.lanes.iter_mut().for_each(Lane::end_event);
-        all
-    }
-
-    /// Lets go of what belongs to this event or a later one.
-    pub(super) fn cut(&mut self, end: usize) {
+    /// Lets go of what belongs to this event or a later one, and tells of each output.
+    pub(super) fn cut(&mut self, end: usize, mut is_dropped: impl FnMut(&Parcel)) {
         for lane in &mut self.lanes {
             let kept = lane.parcels.partition_point(|parcel| parcel.index < end);
-            lane.parcels.truncate(kept);
-            lane.ends.retain(|end| *end <= kept);
+            lane.parcels.drain(kept..).for_each(|parcel| is_dropped(&parcel));
+            lane.kept = lane.kept.min(kept);
         }
     }
 
-    /// Whether something waits for the end of the batch.
-    pub(super) fn gathers(&self) -> bool {
-        self.lanes.iter().any(|lane| !lane.is_due() && !lane.parcels.is_empty())
+    /// Takes back the outputs of events that failed after all.
+    pub(super) fn take_back(&mut self, has_failed: impl Fn(usize) -> bool) {
+        for lane in &mut self.lanes {
+            let (mut place, mut kept) = (0, 0);
+            lane.parcels.retain(|parcel| {
+                let stays = !has_failed(parcel.index);
+                kept += usize::from(stays && place < lane.kept);
+                place += 1;
+                stays
+            });
+            lane.kept = kept;
+        }
     }
 
-    /// Delivers what waits, the sinks side by side, and answers with what they said.
-    pub(super) async fn flush(&mut self, which: Flush, answer_by: Option<Instant>) -> Vec<Flushed<'a>> {
+    /// Delivers what waits of events before an index, the sinks side by side, and returns what they said.
+    pub(super) async fn deliver(&mut self, which: Which, end: usize, answer_by: Option<Instant>) -> Vec<LaneAnswer> {
         let batch = self.batch;
-        let due = self.lanes.iter_mut().filter(|lane| which == Flush::All || lane.is_due());
-        let busy = due.filter(|lane| !lane.parcels.is_empty());
-        join_all(busy.map(|lane| lane.flush(batch, which, answer_by))).await
+        let lanes = self.lanes.iter_mut().filter(|lane| match which {
+            Which::All => true,
+            Which::Prompt => lane.gathers.is_none(),
+            Which::Full => lane.is_full(),
+        });
+        let busy = lanes.filter(|lane| lane.parcels.first().is_some_and(|parcel| parcel.index < end));
+        join_all(busy.map(|lane| lane.deliver(batch, end, answer_by))).await
     }
 
-    fn lane(&mut self, route: Option<&str>) -> Option<&mut Lane<'a>> {
-        if route.is_none() {
-            // The main output comes first.
-            return self.lanes.first_mut();
+    /// Makes copies of what has to wait, so that what the transform gave can be let go of.
+    pub(super) fn keep_copies(&mut self) {
+        for lane in &mut self.lanes {
+            lane.copies.keep(&mut lane.parcels[lane.kept..]);
+            lane.kept = lane.parcels.len();
         }
-        let sink = self.outputs.sink(route)?;
-        self.lanes.iter_mut().find(|lane| Arc::ptr_eq(lane.sink, sink))
     }
 }
 
 impl<'a> Lane<'a> {
-    fn push(&mut self, parcel: Parcel, bytes: usize) {
-        self.parcels.push(parcel);
-        self.bytes += bytes;
+    fn new(sink: &'a Arc<dyn Sink>) -> Self {
+        let gathers = match sink.hand_over() {
+            HandOver::Promptly => None,
+            HandOver::Gathered { bytes } => Some(bytes),
+        };
+        Self { sink, gathers, parcels: Vec::new(), copies: Copies::default(), kept: 0, bytes: 0 }
     }
 
-    /// Nothing else of the event comes: here what is gathered may end.
-    fn end_event(&mut self) {
-        if let HandOver::Gathered { bytes } = self.sink.hand_over()
-            && self.bytes >= bytes
-        {
-            self.ends.push(self.parcels.len());
-            self.bytes = 0;
-        }
+    fn is_full(&self) -> bool {
+        self.gathers.is_some_and(|enough| self.bytes >= enough)
     }
 
-    fn is_due(&self) -> bool {
-        match self.sink.hand_over() {
-            HandOver::Promptly => true,
-            HandOver::Gathered { .. } => !self.ends.is_empty(),
+    async fn deliver(&mut self, batch: &Batch, end: usize, answer_by: Option<Instant>) -> LaneAnswer {
+        let count = self.parcels.partition_point(|parcel| parcel.index < end);
+        let behind = self.parcels.split_off(count);
+        let parcels = std::mem::replace(&mut self.parcels, behind);
+        self.kept = self.kept.saturating_sub(count);
+        self.bytes = self.parcels.iter().map(|parcel| parcel.bytes + OUTPUT_BYTES).sum();
+        let answer = {
+            let outputs: Vec<Output<'_>> = parcels.iter().map(|parcel| output(batch, &self.copies, parcel)).collect();
+            // What has no answer in time has failed for now; it may have arrived.
+            within(answer_by, self.sink.deliver(&outputs, before(answer_by))).await.unwrap_or_else(|| {
+                let reason = "the target did not answer before the deadline".to_owned();
+                Answer::of_all(outputs.len(), Delivery::Failed { reason })
+            })
+        };
+        if self.parcels.is_empty() {
+            self.copies.clear();
         }
-    }
-
-    /// Delivers what is due, one gathering after the other.
-    async fn flush(&mut self, batch: &Batch, which: Flush, answer_by: Option<Instant>) -> Flushed<'a> {
-        let mut ends = std::mem::take(&mut self.ends);
-        if which == Flush::All || self.sink.hand_over() == HandOver::Promptly {
-            ends.push(self.parcels.len());
-            self.bytes = 0;
-        }
-        let gathers_on = self.parcels.split_off(ends.last().copied().unwrap_or_default());
-        let parcels = std::mem::replace(&mut self.parcels, gathers_on);
-        let mut flushed = Flushed { target: self.name, taken: Taken::default(), failed: Vec::new(), retries: 0 };
-        let mut start = 0;
-        for end in ends {
-            // What is behind something that did not arrive must not overtake it.
-            if flushed.failed.iter().any(|(_, delivery)| matches!(delivery, Delivery::Failed { .. })) {
-                break;
-            }
-            self.deliver(batch, &parcels[start..end], answer_by, &mut flushed).await;
-            start = end;
-        }
-        let held_back = || Delivery::Failed { reason: "outputs before it were not delivered".to_owned() };
-        flushed.failed.extend(parcels[start..].iter().map(|parcel| (parcel.index, held_back())));
-        flushed
-    }
-
-    /// What has no answer in time has failed for now; it may have arrived.
-    async fn deliver(&self, batch: &Batch, parcels: &[Parcel], answer_by: Option<Instant>, flushed: &mut Flushed<'a>) {
-        if parcels.is_empty() {
-            return;
-        }
-        let outputs: Vec<Output<'_>> = parcels.iter().map(|parcel| output(batch, parcel)).collect();
-        let answer = within(answer_by, self.sink.deliver(&outputs, before(answer_by))).await.unwrap_or_else(|| {
-            let reason = "the target did not answer before the deadline".to_owned();
-            Answer::of_all(outputs.len(), Delivery::Failed { reason })
-        });
+        let mut deliveries = answer.deliveries;
         let unanswered = || Delivery::Failed { reason: "the target gave no answer for it".to_owned() };
-        let deliveries = answer.deliveries.into_iter().chain(std::iter::repeat_with(unanswered));
-        for ((parcel, output), delivery) in parcels.iter().zip(&outputs).zip(deliveries) {
-            if delivery == Delivery::Delivered {
-                flushed.taken.outputs += 1;
-                flushed.taken.bytes += output.data.len() as u64;
-            } else {
-                flushed.failed.push((parcel.index, delivery));
-            }
-        }
-        flushed.retries += answer.retries;
+        deliveries.resize_with(parcels.len(), unanswered);
+        LaneAnswer { parcels, deliveries, retries: answer.retries }
     }
 }
 
-fn output<'o>(batch: &'o Batch, parcel: &'o Parcel) -> Output<'o> {
+/// Returns an output as its sink gets it.
+fn output<'o>(batch: &'o Batch, copies: &'o Copies, parcel: &'o Parcel) -> Output<'o> {
     let event = batch.event(parcel.index);
     let as_it_came = Output { ordinal: parcel.ordinal, ..Output::as_it_came(batch.shard(), event) };
-    match &parcel.body {
-        Body::AsItCame => as_it_came,
-        Body::Emitted(emissions) => {
-            let emission = emissions.get(parcel.ordinal as usize);
-            Output {
-                data: emission.data,
-                partition_key: emission.partition_key.unwrap_or(event.partition_key),
-                route: emission.route,
-                ..as_it_came
-            }
+    let emission = match &parcel.body {
+        Body::AsItCame => return as_it_came,
+        Body::Emitted(emissions) => emissions.get(parcel.ordinal as usize),
+        Body::Copied(copied) => copies.get(*copied),
+    };
+    Output {
+        data: emission.data,
+        partition_key: emission.partition_key.unwrap_or(event.partition_key),
+        route: emission.route,
+        ..as_it_came
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::event::Record;
+    use crate::sink::Answering;
+    use crate::transform::Emission;
+
+    /// A target that gathers, and remembers what it took.
+    #[derive(Default)]
+    struct Gatherer {
+        taken: Mutex<Vec<(String, String, Option<String>)>>,
+    }
+
+    impl Sink for Gatherer {
+        fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Answering<'a> {
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            let taken = outputs
+                .iter()
+                .map(|output| (text(output.data), output.partition_key.to_owned(), output.route.map(str::to_owned)));
+            self.taken.lock().expect("unpoisoned").extend(taken);
+            Box::pin(std::future::ready(Answer::of_all(outputs.len(), Delivery::Delivered)))
         }
+
+        fn hand_over(&self) -> HandOver {
+            HandOver::Gathered { bytes: 10 * OUTPUT_BYTES }
+        }
+    }
+
+    fn batch(events: usize) -> Batch {
+        let mut batch = Batch::builder("arn", "shard");
+        for index in 1..=events {
+            let sequence_number = index.to_string();
+            let record = Record {
+                partition_key: "own key",
+                sequence_number: &sequence_number,
+                sub_sequence_number: 0,
+                arrived_at: 0,
+            };
+            batch.push_bytes(record, b"as it came").expect("a record");
+        }
+        batch.build()
+    }
+
+    fn parcel(index: usize, ordinal: u32, body: Body) -> Parcel {
+        Parcel { index, ordinal, destination: 0, bytes: 0, body }
+    }
+
+    /// What is gathered may wait for long: it must not keep what else the transform gave at the same time.
+    #[test]
+    fn what_waits_lets_go_of_what_the_transform_gave() {
+        let sink = Arc::new(Gatherer::default());
+        let outputs = Outputs::new(sink.clone(), []);
+        let batch = batch(4);
+        let mut lanes = Lanes::new(&batch, &outputs);
+        let emission = |data, partition_key, route| Emission { data, partition_key, route };
+        let one = Emissions::copy_of([emission(b"one", Some("key"), None)].into_iter());
+        let two = [emission(b"two", None, Some("side")), emission(b"", None, None)];
+        let two = Emissions::copy_of(two.into_iter());
+        lanes.push(parcel(0, 0, Body::Emitted(one.clone())));
+        lanes.push(parcel(1, 0, Body::AsItCame));
+        lanes.keep_copies();
+        lanes.push(parcel(2, 0, Body::Emitted(two.clone())));
+        lanes.push(parcel(2, 1, Body::Emitted(two.clone())));
+        lanes.push(parcel(3, 0, Body::Emitted(one.clone())));
+        lanes.keep_copies();
+        lanes.keep_copies();
+        assert_eq!((one.holders(), two.holders()), (1, 1));
+        lanes.cut(3, |dropped| assert_eq!(dropped.index, 3));
+
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let deliver = |lanes: &mut Lanes<'_>, end| runtime.block_on(lanes.deliver(Which::All, end, None)).len();
+        assert_eq!((deliver(&mut lanes, 2), deliver(&mut lanes, 9), deliver(&mut lanes, 9)), (1, 1, 0));
+        let taken =
+            |data: &str, key: &str, route: Option<&str>| (data.to_owned(), key.to_owned(), route.map(str::to_owned));
+        let expected = [
+            taken("one", "key", None),
+            taken("as it came", "own key", None),
+            taken("two", "own key", Some("side")),
+            taken("", "own key", None),
+        ];
+        assert_eq!(*sink.taken.lock().expect("unpoisoned"), expected);
+    }
+
+    /// Outputs without any data are gathered to no more than others.
+    #[test]
+    fn tiny_outputs_fill_a_lane_too() {
+        let outputs = Outputs::new(Arc::new(Gatherer::default()), []);
+        let batch = batch(10);
+        let mut lanes = Lanes::new(&batch, &outputs);
+        for index in 0..10 {
+            assert!(!lanes.is_any_full());
+            lanes.push(parcel(index, 0, Body::Emitted(Emissions::default())));
+        }
+        assert!(lanes.is_any_full());
     }
 }

@@ -1,8 +1,7 @@
-//! The targets of a processor, and the time that there is for them.
+//! The destinations of a processor: the main output, and the routes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use crate::settings::normal_route;
 use crate::sink::Sink;
@@ -13,59 +12,56 @@ const MAIN: &str = "main";
 /// Where outputs go.
 #[derive(Clone)]
 pub struct Outputs {
-    main: Arc<dyn Sink>,
-    routes: BTreeMap<String, Arc<dyn Sink>>,
+    /// The main output, and behind it the routes by name.
+    destinations: Vec<Destination>,
+    /// The place of each route among them.
+    routes: BTreeMap<String, usize>,
+}
+
+/// One place that outputs can be meant for. Several may lead to one sink.
+#[derive(Clone)]
+pub(super) struct Destination {
+    /// Its name in metrics: `main`, or that of the route.
+    pub(super) name: Arc<str>,
+    pub(super) sink: Arc<dyn Sink>,
 }
 
 impl Outputs {
-    /// The main output, and the targets of routes by name.
+    /// Returns the destinations made of the main output, and the targets of routes by name.
     pub fn new(main: Arc<dyn Sink>, routes: impl IntoIterator<Item = (String, Arc<dyn Sink>)>) -> Self {
-        let routes = routes.into_iter().map(|(name, sink)| (normal_route(&name), sink)).collect();
-        Self { main, routes }
-    }
-
-    /// The same routes, with another main output.
-    pub(super) fn with_main(&self, main: Arc<dyn Sink>) -> Self {
-        Self { main, routes: self.routes.clone() }
-    }
-
-    /// The main output.
-    pub(super) fn main(&self) -> &Arc<dyn Sink> {
-        &self.main
-    }
-
-    /// All sinks by name, the main output first.
-    pub(super) fn sinks(&self) -> impl Iterator<Item = (&str, &Arc<dyn Sink>)> {
-        let routes = self.routes.iter().map(|(name, sink)| (name.as_str(), sink));
-        std::iter::once((MAIN, &self.main)).chain(routes)
-    }
-
-    /// The sink of a route, or the main output.
-    pub(super) fn sink(&self, route: Option<&str>) -> Option<&Arc<dyn Sink>> {
-        match route {
-            None => Some(&self.main),
-            Some(name) => self.routes.get(name).or_else(|| self.routes.get(&normal_route(name))),
+        let mut destinations = vec![Destination { name: MAIN.into(), sink: main }];
+        let sorted: BTreeMap<String, Arc<dyn Sink>> =
+            routes.into_iter().map(|(name, sink)| (normal_route(&name), sink)).collect();
+        let mut routes = BTreeMap::new();
+        for (name, sink) in sorted {
+            destinations.push(Destination { name: name.as_str().into(), sink });
+            routes.insert(name, destinations.len() - 1);
         }
+        Self { destinations, routes }
     }
-}
 
-/// A little before a point in time: a sink that gives up by itself can tell what it delivered, one that
-/// is given up can not.
-pub(super) fn before(until: Option<Instant>) -> Option<Instant> {
-    const MARGIN: Duration = Duration::from_millis(100);
+    /// Returns the same routes with another main output.
+    pub(super) fn with_main(&self, main: Arc<dyn Sink>) -> Self {
+        let mut outputs = self.clone();
+        outputs.destinations[0].sink = main;
+        outputs
+    }
 
-    until.map(|until| until - MARGIN.min(until.saturating_duration_since(Instant::now()) / 10))
-}
+    /// Returns the main output.
+    pub(super) fn main(&self) -> &Arc<dyn Sink> {
+        &self.destinations[0].sink
+    }
 
-/// Half of the time that is left, so that something remains for who comes next.
-pub(super) fn half_way(until: Option<Instant>) -> Option<Instant> {
-    until.map(|until| until - until.saturating_duration_since(Instant::now()) / 2)
-}
+    /// Returns all destinations, the main output first.
+    pub(super) fn all(&self) -> &[Destination] {
+        &self.destinations
+    }
 
-/// Waits until a point in time; none: it was reached first.
-pub(super) async fn within<T>(until: Option<Instant>, work: impl Future<Output = T>) -> Option<T> {
-    match until {
-        None => Some(work.await),
-        Some(until) => tokio::time::timeout_at(until.into(), work).await.ok(),
+    /// Returns the place among [`all`](Self::all) of a route, or of the main output; none: no such route is configured.
+    pub(super) fn place(&self, route: Option<&str>) -> Option<usize> {
+        match route {
+            None => Some(0),
+            Some(name) => self.routes.get(name).or_else(|| self.routes.get(&normal_route(name))).copied(),
+        }
     }
 }

@@ -6,10 +6,9 @@ use std::fmt;
 use std::ops::AddAssign;
 use std::time::Duration;
 
-use super::attempts::Blocked;
-use crate::checkpoint::{Noted, TroubleKind};
+use crate::checkpoint::{DeliveredOutputs, Noted, TroubleKind};
 use crate::dead_letter::Kind;
-use crate::event::Batch;
+use crate::event::{Position, Shard};
 
 /// What came of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,28 +65,6 @@ pub struct Taken {
     pub bytes: u64,
 }
 
-impl Report {
-    /// Goes on with what came of the events behind.
-    pub(super) fn go_on_with(&mut self, next: Report) {
-        let before = usize::try_from(self.counts.records).unwrap_or(usize::MAX);
-        self.stop = next.stop.map(|stop| Stop { index: before + stop.index, ..stop });
-        let first = next.first_dead_letter.map(|failure| Failure { index: before + failure.index, ..failure });
-        self.first_dead_letter = self.first_dead_letter.take().or(first);
-        self.counts += &next.counts;
-        if next.checkpoint.is_some() {
-            self.checkpoint = next.checkpoint;
-        }
-        self.effort += next.effort;
-    }
-
-    /// These records were not even looked at.
-    pub(super) fn leave(&mut self, records: &Batch) {
-        self.counts.records += records.len() as u64;
-        self.counts.bytes += records.payload_bytes() as u64;
-        self.counts.unacknowledged += records.len() as u64;
-    }
-}
-
 impl AddAssign for Effort {
     fn add_assign(&mut self, other: Effort) {
         self.total += other.total;
@@ -110,48 +87,21 @@ impl Effort {
     }
 }
 
-/// What became of one event, if it is acknowledged.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Tally {
-    pub(super) fate: Fate,
-    pub(super) outputs: u64,
-    pub(super) bytes: u64,
-}
-
-/// What an acknowledged event came to.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Fate {
-    Kept,
-    Dropped,
-    Folded,
-    Emitted,
-    Failed(Kind),
-    /// It held nothing.
-    Control,
-    /// It was acknowledged before.
-    Skipped,
-}
-
-impl Tally {
-    pub(super) fn without_outputs(fate: Fate) -> Self {
-        Self { fate, outputs: 0, bytes: 0 }
-    }
-}
-
 /// The first event that is not acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stop {
     /// Its index in the batch.
     pub index: usize,
-    /// Its sequence number.
-    pub sequence_number: String,
-    /// Its index inside its KPL aggregate.
-    pub sub_sequence_number: u64,
-    /// The position to replay from: the lowest sequence number that is not acknowledged. The event's
-    /// own, in a batch as the service sends it.
-    pub replay_from: String,
-    /// How many times it was tried, this one included, as far as this process and the checkpoint table know.
+    /// Its position.
+    pub position: Position,
+    /// The position to replay from: that of the record with the lowest sequence number of all that are not acknowledged.
+    /// The event's own record, in a batch as the service sends it.
+    pub replay_from: Position,
+    /// How many times it was tried without any progress, this time included, as far as this process and the checkpoint
+    /// table know.
     pub attempts: u32,
+    /// What of its outputs was delivered: its next attempt goes on behind them.
+    pub delivered: DeliveredOutputs,
     /// What stood in the way.
     pub cause: Cause,
     /// What stood in the way, for a person.
@@ -159,17 +109,13 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// Counts the attempts that others know of as well.
-    pub(super) fn count_attempts_of(&mut self, blocked: Option<&Blocked>) {
-        let before = blocked.map_or(0, |blocked| blocked.attempts_at(&self.sequence_number));
-        self.attempts = self.attempts.max(before.saturating_add(1));
-    }
-
-    /// Position and reason, never the payload.
-    pub(super) fn log(&self, batch: &Batch, unacknowledged: u64) {
+    /// Logs position and reason, never the payload.
+    pub(super) fn log(&self, shard: &Shard, unacknowledged: u64) {
+        let sub_sequence_number = Some(self.position.sub_sequence_number()).filter(|number| *number > 0);
         tracing::warn!(
-            shard_id = batch.shard_id(),
-            sequence_number = self.sequence_number,
+            shard_id = shard.id,
+            sequence_number = self.position.sequence_number().as_str(),
+            sub_sequence_number,
             attempts = self.attempts,
             unacknowledged,
             "stopped: {}: {}",
@@ -245,21 +191,6 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Counts an acknowledged event.
-    pub(super) fn add(&mut self, tally: &Tally) {
-        match tally.fate {
-            Fate::Kept => self.kept += 1,
-            Fate::Dropped => self.dropped += 1,
-            Fate::Folded => self.folded += 1,
-            Fate::Emitted => self.emitted += 1,
-            Fate::Failed(kind) => *self.dead_lettered.entry(kind).or_default() += 1,
-            Fate::Control => self.control += 1,
-            Fate::Skipped => self.skipped += 1,
-        }
-        self.outputs += tally.outputs;
-        self.output_bytes += tally.bytes;
-    }
-
     /// All dead letters, whatever the reason.
     pub fn all_dead_lettered(&self) -> u64 {
         self.dead_lettered.values().sum()

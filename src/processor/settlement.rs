@@ -1,318 +1,338 @@
-//! A batch on its way to being acknowledged: what each verdict calls for, and how far it got.
+//! A part of a batch on its way to being acknowledged: what each verdict calls for is delivered, and entered in the
+//! ledger.
+//!
+//! The order in which things go out: outputs of the events before the first one that failed, then dead letters, then what
+//! is behind. So a target that is down costs no dead letter a second time, and nothing behind an event that can't be
+//! dead-lettered goes out in vain.
 
 use std::time::Instant;
 
-use super::lanes::{Flush, Lanes};
-use super::observer::Observer;
-use super::outputs::{Outputs, before, half_way, within};
-use super::patience::Patience;
-use super::report::{Cause, Counts, Effort, Failure, Fate, Report, Stop, Tally};
-use crate::dead_letter::{DeadLetter, DeadLetters, Kind};
-use crate::event::{Batch, Event, Flaw, Payload};
-use crate::sink::Delivery;
-use crate::transform::{Chunk, Emissions, FaultKind, Verdict};
+use super::blocked::digest;
+use super::lanes::{Body, LaneAnswer, Lanes, Parcel, Which};
+use super::ledger::{Entry, Fate};
+use super::report::{Cause, Failure, Taken};
+use super::ruling::{Ruling, rule};
+use super::run::BatchRun;
+use super::time::{before, half_way, within};
+use crate::dead_letter::{DeadLetter, Kind};
+use crate::event::{Batch, Event};
+use crate::sink::{Delivery, Output};
+use crate::transform::{Chunk, Emissions, Verdict};
 
-/// One batch on its way to being acknowledged.
-pub(super) struct Settlement<'a> {
-    batch: &'a Batch,
-    dead_letters: Option<&'a DeadLetters>,
-    patience: Patience,
-    answer_by: Option<Instant>,
-    lanes: Lanes<'a>,
-    acknowledged: Acknowledged,
-    /// Of the events whose verdicts came so far.
-    tallies: Vec<Tally>,
-    first_dead_letter: Option<Failure>,
-    effort: Effort,
-    observer: Option<&'a dyn Observer>,
+/// How much may wait for dead letters that in turn wait for outputs that are gathered, in bytes: then all of it goes.
+const WAITING_BYTES: usize = 4 << 20;
+
+/// One part of a batch on its way to being acknowledged.
+pub(super) struct Settlement<'s, 'a> {
+    run: &'s mut BatchRun<'a>,
+    batch: &'s Batch,
+    lanes: Lanes<'s>,
+    /// Events that failed for good, and whose dead letters are not written yet, in shard order.
+    failures: Vec<Failure>,
+    /// What came up since the first of them, in bytes.
+    waiting: usize,
+    /// What to say of the next event, where no verdict on it will come.
+    ended_by: Option<(Cause, &'static str)>,
+    /// Of the outputs of the event in hand.
+    places: Vec<u32>,
 }
 
-/// What a verdict means for its event, before anything is delivered.
-enum Ruling {
-    /// It is delivered as it came.
-    Kept,
-    /// Nothing is delivered.
-    Dropped,
-    /// It is in the state of its window.
-    Folded,
-    /// There was nothing to deliver.
-    Empty,
-    /// These are delivered.
-    Emitted(Emissions),
-    /// It failed for good.
-    Failed(Kind, String),
-    /// It, and all behind it, come again.
-    Stops(Cause, String),
-}
-
-/// How far the events of a batch are acknowledged, if nothing else fails. Only ever shrinks.
-struct Acknowledged {
-    /// The index of the first event that is not.
-    end: usize,
-    /// That event, unless it is just the one behind the batch.
-    stop: Option<Stop>,
-}
-
-impl Acknowledged {
-    /// Ends the acknowledged events before this one, unless they end sooner.
-    fn cut(&mut self, stop: Stop) {
-        if stop.index < self.end {
-            self.end = stop.index;
-            self.stop = Some(stop);
-        }
-    }
-}
-
-impl<'a> Settlement<'a> {
-    /// Of a batch of which so many events, at its front, are acknowledged already.
-    pub(super) fn new(
-        batch: &'a Batch,
-        outputs: &'a Outputs,
-        dead_letters: Option<&'a DeadLetters>,
-        patience: Patience,
-        answer_by: Option<Instant>,
-        skipped: usize,
-    ) -> Self {
-        let mut tallies = Vec::with_capacity(batch.len());
-        tallies.resize(skipped, Tally::without_outputs(Fate::Skipped));
-        Self {
-            batch,
-            dead_letters,
-            patience,
-            answer_by,
-            lanes: Lanes::new(batch, outputs),
-            acknowledged: Acknowledged { end: batch.len(), stop: None },
-            tallies,
-            first_dead_letter: None,
-            effort: Effort::default(),
-            observer: None,
-        }
+impl<'s, 'a> Settlement<'s, 'a> {
+    /// Begins with a part, of which so many events, at its front, are acknowledged already.
+    pub(super) fn begin(run: &'s mut BatchRun<'a>, batch: &'s Batch, skipped: usize) -> Self
+    where
+        'a: 's,
+    {
+        run.ledger.begin_part(batch.len(), skipped);
+        let lanes = Lanes::new(batch, &run.ends.outputs);
+        Self { run, batch, lanes, failures: Vec::new(), waiting: 0, ended_by: None, places: Vec::new() }
     }
 
-    /// The same, with somebody who looks on, if anybody does.
-    pub(super) fn observed_by(self, observer: Option<&'a dyn Observer>) -> Self {
-        Self { observer, ..self }
-    }
-
-    /// Whether no further verdict is of use.
+    /// Returns whether no further verdict is of use.
     pub(super) fn is_over(&self) -> bool {
-        self.tallies.len() >= self.acknowledged.end
+        self.run.ledger.is_over()
     }
 
     /// Ends the batch at the event whose verdict should have come next.
     pub(super) fn stop_here(&mut self, cause: Cause, reason: &str) {
-        self.cut(self.tallies.len(), cause, reason.to_owned());
+        let next = self.run.ledger.next();
+        self.run.ledger.stop_at(next, cause, reason);
+    }
+
+    /// Ends the batch at the event whose verdict should have come next, since there are no more.
+    pub(super) fn no_more_verdicts(&mut self) {
+        let (cause, reason) = self.ended_by.unwrap_or((Cause::TransformDown, "the transform's thread ended"));
+        self.stop_here(cause, reason);
     }
 
     /// Ends the batch at an event, unless it ends sooner.
     pub(super) fn stop_at(&mut self, index: usize, cause: Cause, reason: &str) {
-        self.cut(index, cause, reason.to_owned());
+        self.run.ledger.stop_at(index, cause, reason);
     }
 
-    /// The index behind the last event that is acknowledged, as far as is known yet. All of an aggregate is, or nothing.
+    /// Returns the index behind the last event that is acknowledged, as far as is known yet: all of a record is, or
+    /// nothing.
     pub(super) fn end(&self) -> usize {
-        self.acknowledged.stop.as_ref().map_or(self.batch.len(), |stop| self.batch.start_of_record(stop.index))
+        self.run.ledger.stop().map_or(self.batch.len(), |stop| self.batch.start_of_record(stop.index))
     }
 
-    /// Whether it ends before its last event, as far as is known yet.
+    /// Returns whether it ends before its last event, as far as is known yet.
     pub(super) fn has_stopped(&self) -> bool {
-        self.acknowledged.stop.is_some()
+        self.run.ledger.stop().is_some()
     }
 
     /// Delivers and dead-letters what these verdicts call for.
-    pub(super) async fn settle(&mut self, window: Vec<Chunk>) {
-        let mut failures = Vec::new();
+    pub(super) async fn settle(&mut self, mut chunks: Vec<Chunk>) {
         // Dropped at the end: till then their outputs are in memory.
-        let mut chunks = window;
         for chunk in &mut chunks {
-            self.effort.guest += chunk.busy;
-            if chunk.first != self.tallies.len() {
+            self.run.effort.guest += chunk.busy;
+            if chunk.first != self.run.ledger.next() && !self.is_over() {
                 self.stop_here(Cause::TransformDown, "the transform's verdicts are out of order");
             }
             for verdict in std::mem::take(&mut chunk.verdicts) {
-                if !self.is_over() {
-                    self.take_up(verdict, &mut failures);
+                if self.is_over() {
+                    break;
+                }
+                self.take_up(verdict);
+                if self.waiting >= WAITING_BYTES {
+                    self.deliver(Which::All).await;
+                } else if self.lanes.is_any_full() {
+                    self.deliver(Which::Full).await;
                 }
             }
         }
-        // Failures first: if one can't be dead-lettered, no later event's outputs go out in vain.
-        self.dead_letter(failures).await;
-        self.flush(Flush::Due).await;
+        self.deliver(Which::Prompt).await;
+        self.lanes.keep_copies();
     }
 
-    /// Delivers what was gathered, and reports.
-    pub(super) async fn finish(mut self, started: Instant) -> Report {
-        self.flush(Flush::All).await;
-        // What was done of an aggregate that is not done as a whole comes again with it.
-        let end = self.end();
-        let mut counts = Counts {
-            records: self.batch.len() as u64,
-            bytes: self.batch.payload_bytes() as u64,
-            unacknowledged: (self.batch.len() - end) as u64,
-            ..Counts::default()
-        };
-        self.tallies.iter().take(end).for_each(|tally| counts.add(tally));
-        let effort = Effort { total: started.elapsed(), ..self.effort };
-        // What was dead-lettered behind the stop comes again.
-        let first_dead_letter = self.first_dead_letter.filter(|failure| failure.index < end);
-        Report { stop: self.acknowledged.stop, counts, first_dead_letter, checkpoint: None, effort }
+    /// Delivers what still waits, and ends the part.
+    pub(super) async fn finish(mut self) {
+        self.deliver(Which::All).await;
+        self.run.ledger.check();
     }
 
-    fn take_up(&mut self, verdict: Verdict, failures: &mut Vec<Failure>) {
-        let index = self.tallies.len();
+    fn take_up(&mut self, verdict: Verdict) {
+        let index = self.run.ledger.next();
         let event = self.batch.event(index);
-        if let Some(observer) = self.observer {
+        if let Some(observer) = self.run.observer {
             observer.see(self.batch, event, &verdict);
         }
-        let tally = match self.ruling(event, verdict) {
-            Ruling::Kept => {
-                self.lanes.keep(index, event);
-                Tally { fate: Fate::Kept, outputs: 1, bytes: event.payload.bytes().len() as u64 }
-            }
-            Ruling::Dropped => Tally::without_outputs(Fate::Dropped),
-            Ruling::Folded => Tally::without_outputs(Fate::Folded),
-            Ruling::Empty => Tally::without_outputs(Fate::Control),
-            Ruling::Emitted(emissions) => {
-                let bytes = self.lanes.emit(index, &emissions);
-                Tally { fate: Fate::Emitted, outputs: emissions.len() as u64, bytes }
-            }
-            Ruling::Failed(kind, reason) => {
-                failures.push(Failure { index, kind, reason });
-                Tally::without_outputs(Fate::Failed(kind))
-            }
-            Ruling::Stops(cause, reason) => return self.cut(index, cause, reason),
-        };
-        self.tallies.push(tally);
-    }
-
-    fn ruling(&self, event: Event<'_>, verdict: Verdict) -> Ruling {
-        match verdict {
-            Verdict::Keep => Ruling::Kept,
-            Verdict::Drop => Ruling::Dropped,
-            Verdict::Folded => Ruling::Folded,
-            Verdict::Emit(emissions) => {
-                let mut routes = emissions.iter().filter_map(|emission| emission.route);
-                let unknown = routes.find(|route| !self.lanes.leads(route)).map(|route| excerpt(route).to_owned());
-                drop(routes);
-                match unknown {
-                    None => Ruling::Emitted(emissions),
-                    Some(route) => Ruling::Failed(
-                        Kind::Undeliverable,
-                        format!(
-                            "the transform names the route {:?}, which is not configured: set KINESIEVE_ROUTE_<NAME>",
-                            route
-                        ),
-                    ),
-                }
-            }
-            Verdict::Reject(reason) => Ruling::Failed(Kind::Rejected, reason),
-            Verdict::Fault(fault) => {
-                let kind = match fault.kind {
-                    FaultKind::Trap => Kind::Trap,
-                    FaultKind::Timeout => Kind::Timeout,
-                    FaultKind::Memory => Kind::Memory,
-                };
-                Ruling::Failed(kind, fault.reason)
-            }
-            Verdict::Undecodable => match event.payload {
-                Payload::Undecodable { flaw: Flaw::Nothing, .. } => Ruling::Empty,
-                Payload::Undecodable { reason, .. } => Ruling::Failed(Kind::Decode, reason.to_owned()),
-                Payload::Decoded(_) => Ruling::Failed(Kind::Decode, "it can't be decoded".to_owned()),
-            },
-            Verdict::Retry(reason) => match (self.dead_letters, self.patience.has_run_out(event)) {
-                (Some(_), Some(why)) => {
-                    Ruling::Failed(Kind::Exhausted, format!("the transform asks for it again, at {why}: {reason}"))
-                }
-                _ => Ruling::Stops(Cause::Retry, reason),
-            },
-            Verdict::Interrupted => Ruling::Stops(
-                Cause::Deadline,
-                "the transform was interrupted so that the answer comes in time".to_owned(),
-            ),
-            Verdict::Unavailable(reason) => Ruling::Stops(Cause::TransformDown, reason),
+        if self.run.is_done(event) {
+            return self.run.ledger.enter(Entry::without_outputs(Fate::Skipped));
+        }
+        match &verdict {
+            Verdict::Interrupted => self.ended_by = Some((Cause::Deadline, "time was up before it was processed")),
+            Verdict::Unavailable(_) => self.ended_by = Some((Cause::TransformDown, "there is no instance for it")),
+            _ => {}
+        }
+        let has_dead_letters = self.run.ends.dead_letters.is_some();
+        match rule(event, verdict, has_dead_letters, &self.run.retry) {
+            Ruling::Kept => self.keep(index, event),
+            Ruling::Emitted(emissions) => self.emit(index, event, &emissions),
+            Ruling::Nothing(fate) => self.run.ledger.enter(Entry::without_outputs(fate)),
+            Ruling::Failed(kind, reason) => self.fail(index, kind, reason),
+            Ruling::Stops(cause, reason) => self.run.ledger.stop_at(index, cause, reason),
         }
     }
 
-    /// Delivers outputs of acknowledged events, and dead-letters the events of which one can never be
-    /// delivered.
-    async fn flush(&mut self, which: Flush) {
-        self.lanes.cut(self.acknowledged.end);
-        let answer_by = match which {
-            Flush::Due if self.lanes.gathers() => half_way(self.answer_by),
-            Flush::Due | Flush::All => self.answer_by,
-        };
+    fn keep(&mut self, index: usize, event: Event<'_>) {
+        let output = Output::as_it_came(self.batch.shard(), event);
+        if let Some(reason) = self.run.ends.outputs.main().refuses(&output) {
+            return self.fail(index, Kind::Undeliverable, reason);
+        }
+        let bytes = output.data.len();
+        self.run.ledger.enter(Entry::with_outputs(Fate::Kept, 1, bytes as u64, 0));
+        self.push(Parcel { index, ordinal: 0, destination: 0, bytes, body: Body::AsItCame });
+    }
+
+    fn emit(&mut self, index: usize, event: Event<'_>, emissions: &Emissions) {
+        let outputs = &self.run.ends.outputs;
+        let as_it_came = Output::as_it_came(self.batch.shard(), event);
+        let mut all_bytes = 0;
+        self.places.clear();
+        for (ordinal, emission) in (0..).zip(emissions.iter()) {
+            let Some(place) = outputs.place(emission.route) else {
+                return self.fail(index, Kind::Undeliverable, unknown_route(emission.route.unwrap_or_default()));
+            };
+            let output = Output {
+                data: emission.data,
+                partition_key: emission.partition_key.unwrap_or(event.partition_key),
+                route: emission.route,
+                ordinal,
+                ..as_it_came
+            };
+            if let Some(reason) = outputs.all()[place].sink.refuses(&output) {
+                return self.fail(index, Kind::Undeliverable, reason);
+            }
+            all_bytes += emission.data.len() as u64;
+            self.places.push(place as u32);
+        }
+        let delivered_before = self.run.delivered_of(event, emissions);
+        let entry = Entry::with_outputs(Fate::Emitted, emissions.len() as u32, all_bytes, delivered_before);
+        self.run.ledger.enter(entry);
+        let places = std::mem::take(&mut self.places);
+        for (ordinal, destination) in (0..).zip(&places).skip(delivered_before as usize) {
+            self.push(Parcel {
+                index,
+                ordinal,
+                destination: *destination,
+                bytes: emissions.get(ordinal as usize).data.len(),
+                body: Body::Emitted(emissions.clone()),
+            });
+        }
+        self.places = places;
+    }
+
+    fn push(&mut self, parcel: Parcel) {
+        let takes = self.lanes.push(parcel);
+        if !self.failures.is_empty() {
+            self.waiting += takes;
+        }
+    }
+
+    /// Takes up an event that failed for good. With nowhere to put it, it comes again, and all behind it.
+    fn fail(&mut self, index: usize, kind: Kind, reason: String) {
+        if self.run.ends.dead_letters.is_none() {
+            return self.run.ledger.stop_at(index, Cause::NoDeadLetterTarget(kind), reason);
+        }
+        self.run.ledger.enter(Entry::failed(kind));
+        self.waiting += size_of::<Failure>() + reason.len();
+        self.failures.push(Failure { index, kind, reason });
+    }
+
+    /// Delivers outputs and dead letters of events that can still be acknowledged, as far as they need not wait.
+    async fn deliver(&mut self, which: Which) {
+        loop {
+            self.cut();
+            let first_failure = self.failures.first().map(|failure| failure.index);
+            // Dead letters wait for all outputs before them.
+            let which = if which == Which::Full && first_failure.is_some() { Which::All } else { which };
+            self.deliver_before(which, first_failure.unwrap_or(usize::MAX)).await;
+            self.cut();
+            let Some(first) = self.failures.first() else { return };
+            if which == Which::Prompt && self.lanes.gathers_before(first.index) {
+                return;
+            }
+            self.dead_letter().await;
+        }
+    }
+
+    /// Lets go of what comes again.
+    fn cut(&mut self) {
+        let ledger = &mut self.run.ledger;
+        let end = ledger.end();
+        self.lanes.cut(end, |parcel| ledger.not_delivered(parcel.index, parcel.ordinal, || digest_before(parcel)));
+        self.failures.truncate(self.failures.partition_point(|failure| failure.index < end));
+    }
+
+    async fn deliver_before(&mut self, which: Which, end: usize) {
+        let settle_by = self.run.time.settle_by();
+        let leaves_time = (which != Which::All && self.lanes.gathers_before(usize::MAX)) || self.run.may_be_exhausted();
+        let answer_by = if leaves_time { half_way(settle_by) } else { settle_by };
         let started = Instant::now();
-        let flushed = self.lanes.flush(which, answer_by).await;
-        if flushed.is_empty() {
-            return;
+        let answers = self.lanes.deliver(which, end, answer_by).await;
+        if !answers.is_empty() {
+            self.run.effort.delivery += started.elapsed();
+            self.take_in(answers);
         }
-        self.effort.delivery += started.elapsed();
-        let mut undeliverable: Vec<Failure> = Vec::new();
-        for lane in flushed {
-            self.effort.retries += lane.retries;
-            for (index, delivery) in lane.failed {
+    }
+
+    fn take_in(&mut self, answers: Vec<LaneAnswer>) {
+        let destinations = self.run.ends.outputs.all();
+        let mut taken = vec![Taken::default(); destinations.len()];
+        let mut failures: Vec<Failure> = Vec::new();
+        let mut refused: Vec<(Parcel, String)> = Vec::new();
+        for LaneAnswer { parcels, deliveries, retries } in answers {
+            self.run.effort.retries += retries;
+            for (parcel, delivery) in parcels.into_iter().zip(deliveries) {
                 match delivery {
-                    // Not among these.
-                    Delivery::Delivered => {}
-                    Delivery::Failed { reason } => self.cut(index, Cause::NotDelivered, reason),
-                    Delivery::Undeliverable { reason } => {
-                        undeliverable.push(Failure { index, kind: Kind::Undeliverable, reason });
+                    Delivery::Delivered => {
+                        self.run.ledger.delivered(parcel.index);
+                        let taken = &mut taken[parcel.destination as usize];
+                        taken.outputs += 1;
+                        taken.bytes += parcel.bytes as u64;
                     }
+                    Delivery::Undeliverable { reason } => {
+                        failures.push(Failure { index: parcel.index, kind: Kind::Undeliverable, reason });
+                    }
+                    Delivery::Failed { reason } => refused.push((parcel, reason)),
                 }
             }
-            self.effort.took(lane.target, lane.taken);
+        }
+        let took_anything = taken.iter().any(|taken| taken.outputs > 0);
+        for (destination, taken) in destinations.iter().zip(taken) {
+            self.run.effort.took(&destination.name, taken);
+        }
+        self.run.took_anything |= took_anything;
+        for (parcel, reason) in refused {
+            match self.run.exhausted(self.batch.event(parcel.index)) {
+                Some(why) => {
+                    let reason = format!("its output is not delivered, at {why}, while others are: {reason}");
+                    failures.push(Failure { index: parcel.index, kind: Kind::Exhausted, reason });
+                }
+                None => {
+                    self.run.ledger.not_delivered(parcel.index, parcel.ordinal, || digest_before(&parcel));
+                    self.run.ledger.stop_at(parcel.index, Cause::NotDelivered, reason);
+                }
+            }
         }
         // One dead letter an event, however many of its outputs are undeliverable.
-        undeliverable.sort_by_key(|failure| failure.index);
-        undeliverable.dedup_by_key(|failure| failure.index);
-        self.dead_letter(undeliverable).await;
+        failures.sort_by_key(|failure| failure.index);
+        failures.dedup_by_key(|failure| failure.index);
+        if failures.is_empty() {
+            return;
+        }
+        if self.run.ends.dead_letters.is_none() {
+            let Failure { index, kind, reason } = failures.swap_remove(0);
+            return self.run.ledger.stop_at(index, Cause::NoDeadLetterTarget(kind), reason);
+        }
+        failures.iter().for_each(|failure| self.run.ledger.failed(failure.index, failure.kind));
+        let has_failed = |index| failures.binary_search_by_key(&index, |failure: &Failure| failure.index).is_ok();
+        self.lanes.take_back(has_failed);
+        self.failures.append(&mut failures);
+        self.failures.sort_by_key(|failure| failure.index);
     }
 
-    /// Dead-letters the acknowledged ones of these events; where that fails, or there is no
-    /// dead-letter target, the acknowledged events end there.
-    async fn dead_letter(&mut self, mut failures: Vec<Failure>) {
-        failures.retain(|failure| failure.index < self.acknowledged.end);
-        let Some(first) = failures.first() else { return };
-        let Some(dead_letters) = self.dead_letters else {
-            return self.cut(first.index, Cause::NoDeadLetterTarget(first.kind), first.reason.clone());
-        };
+    /// Writes the dead letters of all events that failed. Where that does not work, the acknowledged events end there.
+    async fn dead_letter(&mut self) {
+        self.waiting = 0;
+        let failures = std::mem::take(&mut self.failures);
+        let Some(dead_letters) = &self.run.ends.dead_letters else { return };
         let letters: Vec<DeadLetter<'_>> = failures
             .iter()
             .map(|failure| {
                 let event = self.batch.event(failure.index);
-                let attempts = self.patience.attempts(event);
+                let attempts = self.run.retry.attempts(event);
                 DeadLetter { event, kind: failure.kind, reason: &failure.reason, attempts }
             })
             .collect();
-        // Half of the time left, so that a target that hangs leaves some for the outputs of the events
-        // before the first failure.
-        let by = half_way(self.answer_by);
+        // Half of the time left, so that a target that hangs leaves some for what else there is to do.
+        let by = half_way(self.run.time.settle_by());
         let started = Instant::now();
         let answer = within(by, dead_letters.write(self.batch, &letters, before(by))).await.unwrap_or_default();
-        self.effort.delivery += started.elapsed();
-        self.effort.retries += answer.retries;
+        drop(letters);
+        self.run.effort.delivery += started.elapsed();
+        self.run.effort.retries += answer.retries;
         let mut deliveries = answer.deliveries.into_iter();
         for failure in failures {
             let why_not = match deliveries.next() {
                 Some(Delivery::Delivered) => {
                     self.log_dead_letter(&failure);
-                    if let Some(tally) = self.tallies.get_mut(failure.index) {
-                        *tally = Tally::without_outputs(Fate::Failed(failure.kind));
-                    }
-                    if self.first_dead_letter.as_ref().is_none_or(|first| failure.index < first.index) {
-                        self.first_dead_letter = Some(failure);
-                    }
+                    self.run.ledger.dead_lettered(failure);
                     continue;
                 }
                 Some(Delivery::Failed { reason } | Delivery::Undeliverable { reason }) => reason,
                 None => "the dead-letter target did not answer before the deadline".to_owned(),
             };
-            let reason = format!("{}; the dead letter: {why_not}", failure.reason);
-            self.cut(failure.index, Cause::DeadLetterFailed(failure.kind), reason);
+            let Failure { index, kind, reason } = failure;
+            if index < self.run.ledger.end() {
+                let reason = format!("{reason}; the dead letter: {why_not}");
+                self.run.ledger.stop_at(index, Cause::DeadLetterFailed(kind), reason);
+            }
         }
     }
 
-    /// Position and reason, never the payload.
+    /// Logs position and reason, never the payload.
     fn log_dead_letter(&self, failure: &Failure) {
         tracing::warn!(
             shard_id = self.batch.shard_id(),
@@ -322,22 +342,18 @@ impl<'a> Settlement<'a> {
             failure.reason,
         );
     }
+}
 
-    fn cut(&mut self, index: usize, cause: Cause, reason: String) {
-        let event = self.batch.event(index);
-        self.acknowledged.cut(Stop {
-            index,
-            sequence_number: event.sequence_number.as_str().to_owned(),
-            sub_sequence_number: event.sub_sequence_number,
-            replay_from: self.batch.lowest_from(index).as_str().to_owned(),
-            attempts: self.patience.attempts(event),
-            cause,
-            reason,
-        });
+/// Returns the digest of the outputs of an event before this one.
+fn digest_before(parcel: &Parcel) -> Option<[u8; 32]> {
+    match &parcel.body {
+        Body::Emitted(emissions) if parcel.ordinal > 0 => Some(digest(emissions.iter().take(parcel.ordinal as usize))),
+        _ => None,
     }
 }
 
-/// As much of a name as a message can bear.
-fn excerpt(name: &str) -> &str {
-    &name[..name.floor_char_boundary(64)]
+fn unknown_route(route: &str) -> String {
+    // As much of a name as a message can bear.
+    let route = &route[..route.floor_char_boundary(64)];
+    format!("the transform names the route {route:?}, which is not configured: set KINESIEVE_ROUTE_<NAME>")
 }

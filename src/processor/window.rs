@@ -13,13 +13,13 @@ mod guests;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::outputs::{half_way, within};
-use super::patience::Patience;
 use super::report::{Cause, Counts, Failure, Report, Stop};
+use super::run::BatchRun;
 use super::settlement::Settlement;
-use super::{Deadline, Ends, Leader, Processor, Workforce};
-use crate::event::{Batch, Position, Record, Shard, Unpacked};
-use crate::sink::HandOver;
+use super::time::{half_way, within};
+use super::unpacking::unpack;
+use super::{Deadline, Processor, Workforce};
+use crate::event::{Batch, Position, Record, Shard};
 use crate::transform::{
     Chunk, Close, Closed, Ending, FoldJob, Grouping, StateRefused, Verdict, Window, WindowGuest, World,
 };
@@ -132,14 +132,13 @@ pub enum WindowError {
 
 /// How far a part of a batch came.
 struct Part {
-    report: Report,
     bytes: Option<Arc<[u8]>>,
     through: Option<Position>,
     conclusion: Option<Verdict>,
 }
 
 impl Processor {
-    /// Whether the transform works on windows, and not on records.
+    /// Returns whether the transform works on windows, and not on records.
     pub fn works_on_windows(&self) -> bool {
         self.world() == World::Windows
     }
@@ -155,6 +154,7 @@ impl Processor {
         deadline: Option<Deadline>,
     ) -> Result<Folded, WindowError> {
         let Workforce::Windows(guests) = &self.workforce else { return Err(WindowError::OfRecords) };
+        let started = Instant::now();
         let lent = guests.lend();
         let guest = lent.guest();
         let Slice { window, shard, state: came, ending } = slice;
@@ -163,40 +163,35 @@ impl Processor {
         {
             return Err(WindowError::OtherForm { found: state.form.clone(), takes: guest.form().to_owned() });
         }
-        let (through, bytes) = came.clone().map_or((None, None), |state| (state.through, state.bytes));
         // What an answer names where the window can't be closed.
-        let first = batch.iter().next().map(|event| event.sequence_number.as_str().to_owned());
-        let blocked = self.attempts().blocked(&batch);
-        let Unpacked { batch, mut rest } = self.unpack(batch).await;
-        let lowest = (!batch.is_empty()).then(|| batch.lowest_from(0).as_str().to_owned());
-        let part_ending = |rest: &Option<Arc<Batch>>| ending.filter(|_| rest.is_none());
-        let mut part = self.fold_part(guest, batch, window, (bytes, through), part_ending(&rest), deadline).await?;
+        let front = batch.iter().next().map(|event| (Position::of(event), batch.lowest_from(0).into()));
+        let mut run = BatchRun::begin(self, &self.ends, None, &batch, deadline);
+        let (through, bytes) = came.clone().map_or((None, None), |state| (state.through, state.bytes));
+        let mut part = Part { bytes, through, conclusion: None };
+        let mut rest = Some(batch);
         while let Some(records) = rest {
-            if part.report.stop.is_some() {
-                part.report.leave(&records);
+            if run.stop().is_some() {
+                run.leave(&records);
                 break;
             }
-            let unpacked = self.unpack(records).await;
+            let unpacked = unpack(self.unpacking, records).await;
             rest = unpacked.rest;
-            let before = (part.bytes, part.through);
-            let next = self.fold_part(guest, unpacked.batch, window, before, part_ending(&rest), deadline).await?;
-            part.report.go_on_with(next.report);
-            part = Part { report: part.report, ..next };
+            let ending = ending.filter(|_| rest.is_none());
+            part = self.fold_part(&mut run, guest, unpacked.batch, window, part, ending).await?;
         }
         drop(lent);
-        let Part { mut report, bytes, through, conclusion } = part;
-        let form = guests.form().to_owned();
+        let Part { bytes, through, conclusion } = part;
         let Some(conclusion) = conclusion else {
             if let Some(too_large) = bytes.as_ref().map(|bytes| bytes.len()).filter(|size| *size > MOST_STATE_BYTES) {
                 return Err(WindowError::TooLarge { bytes: too_large });
             }
             let has_state = bytes.is_some() || through.is_some();
-            return Ok(Folded { report, state: has_state.then_some(State { form, through, bytes }), closed: None });
+            let state = has_state.then(|| State { form: guests.form().to_owned(), through, bytes });
+            return Ok(Folded { report: run.finish(started).await, state, closed: None });
         };
         let closing = closing_batch(&shard, window, through.as_ref(), bytes.as_deref());
-        let patience = Patience::new(self.retry_limits, blocked);
-        let mut came_of_it = self.conclude(&closing, conclusion, patience, deadline).await;
-        self.attempts().note(&closing, came_of_it.stop.as_ref());
+        let mut came_of_it = self.conclude(&closing, conclusion, &run).await;
+        let mut report = run.finish(started).await;
         report.effort += std::mem::take(&mut came_of_it.effort);
         match came_of_it.stop {
             None => {
@@ -206,52 +201,44 @@ impl Processor {
                 let closed = WindowClosed { outputs, dead_lettered: came_of_it.first_dead_letter };
                 Ok(Folded { report, state: None, closed: Some(closed) })
             }
-            Some(stop) => match (first, lowest) {
-                (Some(first), Some(lowest)) => {
-                    Ok(Folded { report: nothing_done(report, stop, first, lowest), state: came, closed: None })
+            Some(stop) => match front {
+                Some((first, replay_from)) => {
+                    Ok(Folded { report: nothing_done(report, stop, first, replay_from), state: came, closed: None })
                 }
-                _ => Err(WindowError::NotClosed { cause: stop.cause, reason: stop.reason }),
+                None => Err(WindowError::NotClosed { cause: stop.cause, reason: stop.reason }),
             },
         }
     }
 
-    /// Folds the events of a batch as far as it goes.
+    /// Folds the events of a part as far as it goes, behind what came of the part before.
     async fn fold_part(
         &self,
+        run: &mut BatchRun<'_>,
         guest: &WindowGuest,
-        batch: Arc<Batch>,
+        part: Arc<Batch>,
         window: Window,
-        (bytes, through): (Option<Arc<[u8]>>, Option<Position>),
+        before: Part,
         ending: Option<Ending>,
-        deadline: Option<Deadline>,
     ) -> Result<Part, WindowError> {
-        let started = Instant::now();
-        let dead_letters = self.ends.dead_letters.as_ref();
-        let patience = Patience::new(self.retry_limits, self.attempts().blocked(&batch));
-        patience.others_know(None);
-        let skipped = through.as_ref().map_or(0, |through| reaches(through, &batch));
+        let Part { bytes, through, conclusion: _ } = before;
+        let skipped = through.as_ref().map_or(0, |through| reaches(through, &part));
         if skipped > 0 {
-            tracing::info!(shard_id = batch.shard_id(), events = skipped, "already in the state of their window");
+            tracing::info!(shard_id = part.shard_id(), events = skipped, "already in the state of their window");
         }
-        let is_prompt = dead_letters.is_none_or(|letters| letters.hand_over() == HandOver::Promptly);
+        let is_prompt = run.ends.hands_over_dead_letters_promptly();
         let mut fold = guest.fold(FoldJob {
-            batch: Arc::clone(&batch),
+            batch: Arc::clone(&part),
             first: skipped,
             window,
             state: bytes,
-            conductor: Box::new(Leader {
-                patience: patience.clone(),
-                pacer: self.pacing.of(batch.shard()),
-                has_dead_letters: dead_letters.is_some(),
-            }),
+            conductor: Box::new(run.leader(self.pacing.of(part.shard()))),
             grouping: if is_prompt { Grouping::Promptly } else { Grouping::ByContent },
-            interrupt_at: deadline.map(|deadline| deadline.interrupt_at),
+            interrupt_at: run.time.interrupt_at(),
         });
-        let answer_by = deadline.map(|deadline| deadline.answer_by);
-        let mut settlement = Settlement::new(&batch, &self.ends.outputs, dead_letters, patience, answer_by, skipped)
-            .observed_by(self.observer.as_deref());
+        let settle_by = run.time.settle_by();
+        let mut settlement = Settlement::begin(run, &part, skipped);
         while !settlement.is_over() {
-            match within(answer_by, fold.next()).await {
+            match within(settle_by, fold.next()).await {
                 Some(Some(chunk)) => {
                     let mut chunks = vec![chunk];
                     while is_prompt && let Some(chunk) = fold.next_ready() {
@@ -259,22 +246,22 @@ impl Processor {
                     }
                     settlement.settle(chunks).await;
                 }
-                Some(None) => settlement.stop_here(Cause::TransformDown, "the transform's thread ended"),
+                Some(None) => settlement.no_more_verdicts(),
                 None => settlement.stop_here(Cause::Deadline, "the transform gave no answer before the deadline"),
             }
         }
         let end = settlement.end();
         let ending = ending.filter(|_| !settlement.has_stopped());
         // Some of the reserve is for what comes of the window.
-        let by = half_way(answer_by);
-        let closed = within(answer_by, fold.close(Close { end, ending, by })).await;
+        let by = half_way(settle_by);
+        let closed = within(settle_by, fold.close(Close { end, ending, by })).await;
         let Some(Closed { end, state, why_not, conclusion }) = closed.transpose()?.flatten() else {
             return Err(WindowError::NoState);
         };
         let conclusion = match why_not {
             None => conclusion,
-            // All events are in the state that came, and the window alone stands still.
-            Some(why_not) if end == batch.len() => Some(why_not),
+            // All events are in the state that came, and the window alone is in the way.
+            Some(why_not) if end == part.len() => Some(why_not),
             Some(Verdict::Unavailable(reason)) => {
                 settlement.stop_at(end, Cause::TransformDown, &reason);
                 None
@@ -284,47 +271,23 @@ impl Processor {
                 None
             }
         };
-        let report = settlement.finish(started).await;
-        if let Some(stop) = &report.stop {
-            stop.log(&batch, report.counts.unacknowledged);
-        }
-        self.attempts().note(&batch, report.stop.as_ref());
-        let last = (end > skipped).then(|| batch.event(end - 1));
-        let through = last.map(Position::of).or(through);
-        Ok(Part { report, bytes: state, through, conclusion })
+        settlement.finish().await;
+        run.end_part(&part, skipped);
+        let last = (end > skipped).then(|| part.event(end - 1));
+        Ok(Part { bytes: state, through: last.map(Position::of).or(through), conclusion })
     }
 
-    /// Delivers what came of a window, or dead-letters its state.
-    async fn conclude(
-        &self,
-        closing: &Batch,
-        conclusion: Verdict,
-        patience: Patience,
-        deadline: Option<Deadline>,
-    ) -> Report {
+    /// Delivers what came of a window, or dead-letters its state: an event of its own, in the time of the batch.
+    async fn conclude(&self, closing: &Batch, conclusion: Verdict, of: &BatchRun<'_>) -> Report {
         let started = Instant::now();
-        patience.others_know(None);
-        let answer_by = deadline.map(|deadline| deadline.answer_by);
-        let dead_letters = self.ends.dead_letters.as_ref();
-        let mut settlement = Settlement::new(closing, &self.ends.outputs, dead_letters, patience, answer_by, 0);
+        let mut run = BatchRun::within(self, &self.ends, closing, of.time);
+        let mut settlement = Settlement::begin(&mut run, closing, 0);
         let mut chunk = Chunk::default();
         chunk.verdicts.push(conclusion);
         settlement.settle(vec![chunk]).await;
-        let report = settlement.finish(started).await;
-        if let Some(stop) = &report.stop {
-            stop.log(closing, 0);
-        }
-        report
-    }
-
-    /// What came of a batch that is in no window, where the transform works on those.
-    pub(super) async fn refuse(&self, batch: &Batch, ends: &Ends, started: Instant) -> Report {
-        let patience = Patience::new(self.retry_limits, None);
-        let mut settlement = Settlement::new(batch, &ends.outputs, None, patience, None, 0);
-        if !batch.is_empty() {
-            settlement.stop_here(Cause::TransformDown, &WindowError::OfWindows.to_string());
-        }
-        settlement.finish(started).await
+        settlement.finish().await;
+        run.end_part(closing, 0);
+        run.finish(started).await
     }
 }
 
@@ -343,14 +306,13 @@ fn closing_batch(shard: &Shard, window: Window, through: Option<&Position>, stat
 }
 
 /// What came of a batch whose window could not be closed with it.
-fn nothing_done(report: Report, stop: Stop, first: String, lowest: String) -> Report {
+fn nothing_done(report: Report, stop: Stop, first: Position, replay_from: Position) -> Report {
     let Counts { records, bytes, .. } = report.counts;
     Report {
         stop: Some(Stop {
             index: 0,
-            sequence_number: first,
-            sub_sequence_number: 0,
-            replay_from: lowest,
+            position: first,
+            replay_from,
             reason: format!("the window can't be closed: {}", stop.reason),
             ..stop
         }),

@@ -105,6 +105,36 @@ impl Emissions {
         self.iter().map(size).sum()
     }
 
+    /// Returns a copy that keeps nothing else of its group in memory.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        Self::copy_of(self.iter())
+    }
+
+    /// Returns how many share the group's outputs with this one, itself included.
+    #[cfg(test)]
+    pub(crate) fn holders(&self) -> usize {
+        Arc::strong_count(&self.shelf)
+    }
+
+    /// Returns a copy of outputs as those of one event.
+    pub(crate) fn copy_of<'e>(emissions: impl ExactSizeIterator<Item = Emission<'e>> + Clone) -> Self {
+        let mut shelf = Shelf::default();
+        shelf.data.reserve_exact(emissions.clone().map(|emission| emission.data.len()).sum());
+        shelf.slots.reserve_exact(emissions.len());
+        for Emission { data, partition_key, route } in emissions {
+            let start = shelf.data.len();
+            shelf.data.extend_from_slice(data);
+            let slot = Slot {
+                data: start..shelf.data.len(),
+                partition_key: partition_key.map(|text| shelf.put_text(text)),
+                route: route.map(|text| shelf.put_text(text)),
+            };
+            shelf.slots.push(slot);
+        }
+        Self { outputs: 0..shelf.slots.len(), shelf: Arc::new(shelf) }
+    }
+
     /// The output at this place among those of its event.
     ///
     /// # Panics
@@ -114,7 +144,7 @@ impl Emissions {
     }
 
     /// All of them.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = Emission<'_>> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Emission<'_>> + Clone {
         self.shelf.slots[self.outputs.clone()].iter().map(|slot| self.shelf.emission(slot))
     }
 }

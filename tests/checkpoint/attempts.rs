@@ -48,7 +48,7 @@ fn a_function_that_starts_anew_goes_on_counting() {
         let report = started(&positions, None).process(&["keep", "retry later"]);
         assert_eq!(report.stop.map(|stop| stop.attempts), Some(attempt));
         assert_eq!(
-            positions.row().stuck.map(|stuck| (stuck.sequence_number, stuck.attempts)),
+            positions.row().stuck.map(|stuck| (stuck.position.to_string(), stuck.attempts)),
             Some((sequence_number(1), attempt))
         );
     }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use kinesieve::dead_letter::Kind;
-use kinesieve::event::{Unpacking, parse_lambda_event};
+use kinesieve::event::{Position, Unpacking, parse_lambda_event};
 use kinesieve::processor::{Cause, Processor, Report, RetryLimits};
 use kinesieve::settings::Decode;
 use kinesieve::sink::{Answer, Answering, Delivery, Output, Sink};
@@ -155,7 +155,7 @@ impl Stage {
 
 /// Takes a failure away from an event, as the time that passes does.
 fn passes(step: &mut Step) {
-    if let Step::Refused(times) | Step::Retry(times) = step {
+    if let Step::Retry(times) = step {
         *times = times.saturating_sub(1);
     }
 }
@@ -188,15 +188,16 @@ proptest! {
             };
             let (index, at, _) = left[model];
             let stop = report.stop.expect("a stop");
-            prop_assert_eq!((&stop.sequence_number, stop.sub_sequence_number), (&sequence_number(index), at as u64));
-            prop_assert_eq!(&stop.replay_from, &sequence_number(index));
+            prop_assert_eq!(stop.position, Position::new(&sequence_number(index), at as u64).expect("a position"));
+            prop_assert_eq!(stop.replay_from.to_string(), sequence_number(index));
             // All of its record comes again.
             prop_assert_eq!(counts.unacknowledged, (left.len() - (model - at)) as u64);
-            // A sink was asked for all outputs before the guest's stop; the guest said retry once.
+            // The sink knows how often it still refuses an output; the guest said retry once.
             let guest_stop = left.iter().position(|(_, _, step)| matches!(step, Step::Retry(1..))).unwrap_or(left.len());
-            for (index, at, step) in &left[..guest_stop] {
+            for (index, at, step) in &left {
                 if let Step::Refused(_) = step {
-                    passes(&mut records[*index][*at]);
+                    let times = stage.output.refuses.lock().expect("unpoisoned")[&step.payload(&name(*index, *at))];
+                    records[*index][*at] = Step::Refused(times);
                 }
             }
             if let Some((index, at, _)) = left.get(guest_stop) {
@@ -212,22 +213,23 @@ fn processor(output: &Arc<Recorder>, dead_letters: &Arc<Recorder>, attempts: u32
     Scripted::new(Limits::default()).processor(output, output, Some(dead_letters)).with_retry_limits(limits)
 }
 
-/// Two events of one aggregate that are asked for again and again: were attempts counted for each, the one would make
-/// the other start afresh, for ever.
+/// Two events of one aggregate that are asked for again and again: the second has its own attempts, once the first is
+/// dead-lettered, and the first does not come again.
 #[test]
 fn attempts_of_an_aggregate_come_to_an_end() {
     let (output, dead_letters) = (Arc::<Recorder>::default(), Arc::<Recorder>::default());
     let processor = processor(&output, &dead_letters, 3);
     let body = event_of([record(0, "key", &aggregate_of(&["keep a", "retry b", "keep c", "retry d"]))]);
     let attempt = || block_on(processor.process(Arc::new(parse_lambda_event(&body).expect("a batch")), None));
-    for number in 1..3 {
-        let stop = attempt().stop.expect("a stop");
-        assert_eq!((stop.cause, stop.sub_sequence_number, stop.attempts), (Cause::Retry, 1, number));
-    }
+    let stops = (0..4).map(|_| attempt().stop.expect("a stop"));
+    let stops: Vec<_> = stops.map(|stop| (stop.cause, stop.position.sub_sequence_number(), stop.attempts)).collect();
+    assert_eq!(stops, [(Cause::Retry, 1, 1), (Cause::Retry, 1, 2), (Cause::Retry, 3, 1), (Cause::Retry, 3, 2)]);
     let report = attempt();
-    assert_eq!(report.stop, None);
-    assert_eq!(report.counts.dead_lettered, [(Kind::Exhausted, 2)].into());
+    assert_eq!((report.stop, report.counts.skipped), (None, 3));
+    assert_eq!(report.counts.dead_lettered, [(Kind::Exhausted, 1)].into());
     assert_eq!(dead_letters.taken().len(), 2);
+    let kept: Vec<String> = output.texts();
+    assert_eq!(kept, ["keep a", "keep c"]);
 }
 
 /// Records that unpack to more than fits at once are processed in parts, and what is said of them is of all.
@@ -251,7 +253,7 @@ fn a_batch_that_unpacks_to_much_is_one_batch_all_the_same() {
         texts[stops_at] = "retry";
         let report = process(&texts);
         let stop = report.stop.expect("a stop");
-        assert_eq!((stop.index, stop.sequence_number), (stops_at, sequence_number(stops_at)));
+        assert_eq!((stop.index, stop.position.to_string()), (stops_at, sequence_number(stops_at)));
         assert_eq!((report.counts.records, report.counts.unacknowledged), (6, 6 - stops_at as u64));
     }
 }

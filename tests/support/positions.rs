@@ -10,7 +10,7 @@ use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use kinesieve::checkpoint::{Acknowledged, Manner, Mirror, Noted, Progress, Row, Stuck, Table, create_if_missing};
-use kinesieve::event::Shard;
+use kinesieve::event::{Position, Shard};
 use kinesieve::settings::{Capacity, StreamIdForm, TableName};
 
 use super::events::{SHARD_ID, STREAM_ARN};
@@ -113,9 +113,10 @@ pub fn up_to(position: &str) -> Progress {
 /// Nothing is, and the shard stands still.
 pub fn stuck_at(position: &str, attempts: u32) -> Progress {
     let stuck = Stuck {
-        sequence_number: position.to_owned(),
-        sub_sequence_number: 0,
+        position: Position::new(position, 0).expect("a position"),
         attempts,
+        delivered: None,
+        made_by: String::new(),
         reason: "the table is being rebuilt".to_owned(),
     };
     Progress { acknowledged: None, stuck: Some(stuck), ..up_to(position) }

@@ -52,13 +52,11 @@ impl Recorder {
 
 impl Sink for Recorder {
     fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Answering<'a> {
-        let mut places: HashMap<&str, usize> = HashMap::new();
         let mut plan = self.plan.lock().expect("unpoisoned");
         let mut taken = self.taken.lock().expect("unpoisoned");
         let results = outputs.iter().map(|output| {
             let sequence_number = output.sequence_number.as_str();
-            let place = places.entry(sequence_number).or_default();
-            let here = std::mem::replace(place, *place + 1);
+            let here = output.ordinal as usize;
             match plan.get_mut(sequence_number) {
                 Some(Fault::Fails { place, times }) if *place == here && *times > 0 => {
                     *times -= 1;

@@ -210,7 +210,7 @@ fn shard_object(shard: &ShardView) -> Value {
         "throttled": shard.throttled,
         "trouble": shard.trouble,
         "stuck": shard.stuck.as_ref().map(|stuck| json!({
-            "sequenceNumber": stuck.sequence_number,
+            "sequenceNumber": stuck.position.sequence_number().as_str(),
             "attempts": stuck.attempts,
             "reason": stuck.reason,
         })),

@@ -85,7 +85,10 @@ fn remark(shard: &ShardView) -> Option<String> {
     if let Some(stuck) = shard.stuck.as_ref().filter(|_| shard.stage == Stage::Reading) {
         let reason = plain(&stuck.reason);
         let attempts = counted(stuck.attempts.into(), "attempt");
-        return Some(format!("    {id} stands still at {} since {attempts}: {reason}", stuck.sequence_number));
+        return Some(format!(
+            "    {id} stands still at {} since {attempts}: {reason}",
+            stuck.position.sequence_number()
+        ));
     }
     let trouble = shard.trouble.as_ref().filter(|_| shard.stage == Stage::Reading)?;
     Some(format!("    {id}: {}", plain(trouble)))
@@ -153,7 +156,7 @@ impl Ending<'_> {
             (Commit::Failed(kind), true) => format!(", NOT committed ({kind}: see the log)"),
         };
         let stuck = shard.stuck.as_ref().filter(|_| shard.stage == Stage::Stopped).map_or_else(String::new, |stuck| {
-            format!("\n  it stands still at {}: {}", stuck.sequence_number, plain(&stuck.reason))
+            format!("\n  it stands still at {}: {}", stuck.position.sequence_number(), plain(&stuck.reason))
         });
         format!("{stage}, acknowledged up to {position}{commit}{stuck}")
     }

@@ -81,11 +81,7 @@ impl Listing<'_> {
 fn remarks(shard: &Shard, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
     let row = &shard.row;
     if let Some(stuck) = &row.stuck {
-        let position = match stuck.sub_sequence_number {
-            0 => plain(&stuck.sequence_number),
-            index => format!("{}.{index}", plain(&stuck.sequence_number)),
-        };
-        let reason = plain(&stuck.reason);
+        let (position, reason) = (&stuck.position, plain(&stuck.reason));
         writeln!(
             formatter,
             "  {ALARM}stands still{ALARM:#} at {position} since {} attempts: {reason}",
@@ -138,6 +134,7 @@ fn duration(duration: Duration) -> String {
 mod tests {
     use super::*;
     use crate::checkpoint::{Holder, Row, Stuck};
+    use crate::event::Position;
     use time::format_description::well_known::Rfc3339;
 
     fn time(text: &str) -> OffsetDateTime {
@@ -161,9 +158,10 @@ mod tests {
     #[test]
     fn a_person_sees_where_each_shard_is_and_what_is_wrong() {
         let stuck = Stuck {
-            sequence_number: "49663180427159280344751027653810273645901442797913634339".to_owned(),
-            sub_sequence_number: 2,
+            position: Position::new("49663180427159280344751027653810273645901442797913634339", 2).expect("a position"),
             attempts: 17,
+            delivered: None,
+            made_by: String::new(),
             reason: "the transform asks for it again: the table\nis locked".to_owned(),
         };
         let holder =

@@ -78,8 +78,8 @@ impl<'a> Object<'a> {
             last_arrival_at: row.last_arrival_at.and_then(rfc3339),
             behind_milliseconds: row.behind.map(|behind| u64::try_from(behind.as_millis()).unwrap_or(u64::MAX)),
             stuck: row.stuck.as_ref().map(|stuck| Stuck {
-                sequence_number: &stuck.sequence_number,
-                sub_sequence_number: stuck.sub_sequence_number,
+                sequence_number: stuck.position.sequence_number().as_str(),
+                sub_sequence_number: stuck.position.sub_sequence_number(),
                 attempts: stuck.attempts,
                 reason: &stuck.reason,
             }),

@@ -292,15 +292,17 @@ fn outcome(report: &Report, delivered: &[Taken], start: usize) -> Outcome {
     if stop.cause == Cause::TransformDown {
         return Outcome::Failed;
     }
-    let lowest = delivered.iter().position(|taken| taken.record.sequence_number == stop.replay_from);
+    let lowest =
+        delivered.iter().position(|taken| taken.record.sequence_number == stop.replay_from.sequence_number().as_str());
     lowest.map_or(Outcome::Failed, |index| Outcome::StoppedAt(start + index))
 }
 
 fn stuck(stop: &Stop) -> Stuck {
     Stuck {
-        sequence_number: stop.sequence_number.clone(),
-        sub_sequence_number: stop.sub_sequence_number,
+        position: stop.position.clone(),
         attempts: stop.attempts,
+        delivered: None,
+        made_by: String::new(),
         reason: format!("{}: {}", stop.cause, stop.reason),
     }
 }

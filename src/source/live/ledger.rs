@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 use crate::checkpoint::{Acknowledged, Stuck};
-use crate::event::SequenceNumber;
 
 /// The records of a shard that were read, from the first that is not done on.
 #[derive(Debug, Default)]
@@ -65,11 +64,7 @@ impl Ledger {
 
     /// The lowest record that a lane stands still at.
     pub(super) fn stuck(&self) -> Option<&Stuck> {
-        self.stuck.iter().flatten().min_by(|left, right| {
-            let number =
-                |stuck: &'_ Stuck| SequenceNumber::parse(&stuck.sequence_number).ok().map(|n| n.as_str().len());
-            (number(left), &left.sequence_number).cmp(&(number(right), &right.sequence_number))
-        })
+        self.stuck.iter().flatten().min_by_key(|stuck| &stuck.position)
     }
 
     /// The arrival of the oldest record that is not done, in milliseconds since the Unix epoch.
@@ -88,6 +83,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::event::Position;
 
     #[test]
     fn the_position_is_before_the_first_record_that_is_not_done() {
@@ -108,18 +104,19 @@ mod tests {
     fn a_shard_stands_still_at_the_lowest_record_of_its_lanes() {
         let at = |number: &str| {
             Some(Stuck {
-                sequence_number: number.to_owned(),
-                sub_sequence_number: 0,
+                position: Position::new(number, 0).expect("a position"),
                 attempts: 1,
+                delivered: None,
+                made_by: String::new(),
                 reason: String::new(),
             })
         };
         let mut ledger = Ledger::new(3);
         ledger.stands_still(0, at("10"));
         ledger.stands_still(2, at("9"));
-        assert_eq!(ledger.stuck().map(|stuck| stuck.sequence_number.as_str()), Some("9"));
+        assert_eq!(ledger.stuck().map(|stuck| stuck.position.sequence_number().as_str()), Some("9"));
         ledger.stands_still(2, None);
-        assert_eq!(ledger.stuck().map(|stuck| stuck.sequence_number.as_str()), Some("10"));
+        assert_eq!(ledger.stuck().map(|stuck| stuck.position.sequence_number().as_str()), Some("10"));
     }
 
     proptest! {

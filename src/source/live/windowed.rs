@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::lane::{Lane, LaneEnd};
 use super::page::now;
 use crate::backoff::Backoff;
-use crate::checkpoint::Stuck;
-use crate::event::Batch;
+use crate::checkpoint::{DeliveredOutputs, Stuck};
+use crate::event::{Batch, Position};
 use crate::processor::{Cause, Report, Stop, WindowError};
 use crate::transform::Ending;
 
@@ -56,10 +56,12 @@ impl Lane<'_> {
                 Err(error) => {
                     tracing::warn!(shard_id = shard.id, "{error}; it is tried again");
                     attempts += 1;
-                    self.stands_still(Some(Stuck {
-                        sequence_number: end.to_string(),
-                        sub_sequence_number: 0,
+                    // The end of the window stands in for the position of a record that is not there.
+                    self.stands_still(Position::new(&end.to_string(), 0).ok().map(|position| Stuck {
+                        position,
                         attempts,
+                        delivered: None,
+                        made_by: String::new(),
                         reason: error.to_string(),
                     }));
                     if self.pause(&mut backoff).await.is_err() {
@@ -96,10 +98,10 @@ pub(super) fn stop_at_first(batch: &Batch, attempt: u32, error: &WindowError) ->
     tracing::warn!(shard_id = batch.shard_id(), "{error}");
     Some(Stop {
         index: 0,
-        sequence_number: first.sequence_number.as_str().to_owned(),
-        sub_sequence_number: first.sub_sequence_number,
-        replay_from: batch.lowest_from(0).as_str().to_owned(),
+        position: Position::of(first),
+        replay_from: batch.lowest_from(0).into(),
         attempts: attempt,
+        delivered: DeliveredOutputs::NONE,
         cause: Cause::TransformDown,
         reason: error.to_string(),
     })

@@ -1,10 +1,10 @@
-//! How long the transform may ask for an event again.
+//! How often an event may come again, and until when.
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::attempts::Blocked;
+use super::blocked::Blocked;
 use crate::event::Event;
 
 /// From when on an event that the transform asks for again is dead-lettered instead.
@@ -23,28 +23,28 @@ impl RetryLimits {
     }
 }
 
-/// The same for one batch.
+/// The retry budget of one invocation.
 #[derive(Debug, Clone)]
-pub(super) struct Patience {
+pub(super) struct RetryBudget {
     limits: RetryLimits,
-    /// What the shard last stood still at, as this process remembers it.
-    blocked: Option<Blocked>,
+    /// The record that blocked the shard, as this process remembers it.
+    blocked: Option<Arc<Blocked>>,
     /// And as others do: not known at first. The guest is at work already while they are asked.
-    of_others: Arc<OnceLock<Option<Blocked>>>,
+    of_others: Arc<OnceLock<Option<Arc<Blocked>>>>,
     /// When the batch began, in milliseconds since the Unix epoch.
     began_at: u64,
 }
 
-impl Patience {
-    /// For a batch that begins now. `blocked` is what its shard last stood still at.
-    pub(super) fn new(limits: RetryLimits, blocked: Option<Blocked>) -> Self {
+impl RetryBudget {
+    /// Returns the budget of an invocation that begins now. `blocked` is the record that blocked its shard.
+    pub(super) fn new(limits: RetryLimits, blocked: Option<Arc<Blocked>>) -> Self {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let began_at = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
         Self { limits, blocked, of_others: Arc::default(), began_at }
     }
 
     /// What other processes know. It counts from the first verdict that is settled on, so it is said before.
-    pub(super) fn others_know(&self, blocked: Option<Blocked>) {
+    pub(super) fn others_know(&self, blocked: Option<Arc<Blocked>>) {
         // Said once; a second time would change nothing about what was settled.
         let _ = self.of_others.set(blocked);
     }
@@ -53,7 +53,7 @@ impl Patience {
     pub(super) fn attempts(&self, event: Event<'_>) -> u32 {
         let of_others = self.of_others.get().and_then(Option::as_ref);
         let before = self.blocked.iter().chain(of_others);
-        let attempts = before.map(|blocked| blocked.attempts_at(event.sequence_number.as_str())).max();
+        let attempts = before.map(|blocked| blocked.attempts_at(event)).max();
         attempts.unwrap_or(0).saturating_add(1)
     }
 
@@ -63,13 +63,31 @@ impl Patience {
         is_open || self.has_run_out(event).is_some()
     }
 
+    /// Returns why an event may not be tried again that was tried before, by attempts alone; none: it may.
+    ///
+    /// By age, all that waited behind a target that was down would run out at once when it is back.
+    pub(super) fn has_used_up_attempts(&self, event: Event<'_>) -> Option<String> {
+        let attempts = self.attempts(event);
+        self.at_most(attempts).filter(|_| attempts > 1)
+    }
+
+    /// Returns whether there is an event that may have used up its attempts.
+    pub(super) fn may_be_used_up(&self) -> bool {
+        let of_others = self.of_others.get().and_then(Option::as_ref);
+        let mut all = self.blocked.iter().chain(of_others);
+        all.any(|blocked| self.at_most(blocked.attempts.saturating_add(1)).is_some())
+    }
+
+    fn at_most(&self, attempts: u32) -> Option<String> {
+        let most = self.limits.attempts.filter(|most| attempts >= most.get())?;
+        Some(format!("attempt {attempts} of {most} (KINESIEVE_MAX_ATTEMPTS)"))
+    }
+
     /// Why the transform may not ask for an event again; none: it may.
     pub(super) fn has_run_out(&self, event: Event<'_>) -> Option<String> {
         let attempts = self.attempts(event);
-        if let Some(most) = self.limits.attempts
-            && attempts >= most.get()
-        {
-            return Some(format!("attempt {attempts} of {most} (KINESIEVE_MAX_ATTEMPTS)"));
+        if let Some(why) = self.at_most(attempts) {
+            return Some(why);
         }
         let age = Duration::from_millis(self.began_at.saturating_sub(event.arrived_at));
         match self.limits.age {
