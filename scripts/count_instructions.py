@@ -2,7 +2,8 @@
 """Counts the instructions that a record costs, from the event's bytes to its outcome, and holds them to a limit.
 
 Unlike times, they are the same on a busy machine. Two events of different lengths are run through the command line
-under callgrind; what the longer one takes more, divided by its further records, is the cost of one.
+under callgrind; what the longer one takes more, divided by its further records, is the cost of one. The same is asked of
+a target that takes nothing, where each further record may cost no more in a long event than in a short one.
 
 Usage: count_instructions.py --kinesieve FILE --transforms FOLDER [--check] [--profile FOLDER]
 """
@@ -23,6 +24,9 @@ SHORT, LONG = 1_000, 4_000
 # either mend what became slower, or say in the commit why it is worth it.
 EXPECTED = {"keep": 8_700, "reading_transform": 16_600}
 MARGIN = 1.1
+
+# Lengths of the events whose records all fail, each some times the one before.
+GROWTH = (1_000, 8_000, 40_000)
 
 
 def main():
@@ -46,27 +50,35 @@ def main():
             component = arguments.transforms / f"{name}.wasm"
             build = [arguments.kinesieve, "build", component, "--target", "x86_64", "--output", transform]
             subprocess.run(build, check=True, capture_output=True)
-            totals = [count(arguments, transform, records, scratch) for records in (SHORT, LONG)]
+            totals = [count(arguments, transform, records, scratch, "none") for records in (SHORT, LONG)]
             each = (totals[1] - totals[0]) / (LONG - SHORT)
             print(f"{name}: {each:,.0f} instructions a record ({expected:,} expected)")
             if each > expected * MARGIN:
                 too_many.append(name)
+        # A device that is always full refuses each write.
+        totals = [count(arguments, scratch / "keep.cwasm", records, scratch, "file:/dev/full") for records in GROWTH]
+        short, long = ((totals[at + 1] - totals[at]) / (GROWTH[at + 1] - GROWTH[at]) for at in (0, 1))
+        print(f"keep, and nothing is taken: {short:,.0f} instructions a record, {long:,.0f} in a long event")
+        if long > short * MARGIN:
+            too_many.append("a target that takes nothing")
     if too_many and arguments.check:
         raise SystemExit(f"a record costs more than a tenth more than expected with {', '.join(too_many)}")
 
 
-def count(arguments, transform, records, scratch):
+def count(arguments, transform, records, scratch, output):
     event = scratch / f"event-{records}.json"
     if not event.exists():
         event.write_text(json.dumps({"Records": [record(index) for index in range(records)]}, separators=(",", ":")))
-    profile = (arguments.profile or scratch) / f"callgrind.{transform.stem}.{records}"
+    profile = (arguments.profile or scratch) / f"callgrind.{transform.stem}.{records}.{output.partition(':')[0]}"
     command = [
         "valgrind", "--tool=callgrind", f"--callgrind-out-file={profile}", arguments.kinesieve, "run",
-        "--transform", transform, "--input", event, "--input-format", "lambda-event", "--output", "none", "--workers", "1", "--event-timeout", "1m",
+        "--transform", transform, "--input", event, "--input-format", "lambda-event", "--output", output, "--workers", "1", "--event-timeout", "1m",
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True)
     found = re.search(r"Collected : (\d+)", done.stderr)
-    if done.returncode != 0 or found is None:
+    # Where nothing is taken, the run says so by its status.
+    expected = 0 if output == "none" else 1
+    if done.returncode != expected or found is None:
         raise SystemExit(f"{' '.join(map(str, command))} ended with status {done.returncode}:\n{done.stderr}")
     return int(found.group(1))
 
