@@ -184,3 +184,58 @@ fn an_event_with_an_output_that_no_target_takes_is_dead_lettered_as_a_whole() {
     assert_eq!(output.texts(), ["emit 2 note=small#0", "emit 2 note=small#1"]);
     assert_eq!(letters.texts().len(), 1);
 }
+
+/// A target that finds out only when it is asked that it can never take an output, and holds back what is behind it.
+#[derive(Debug, Default)]
+struct Strict {
+    taken: Recorder,
+}
+
+impl Sink for Strict {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], until: Option<Instant>) -> Answering<'a> {
+        Box::pin(async move {
+            let mut answer = Answer::default();
+            for (place, output) in outputs.iter().enumerate() {
+                let is_behind = outputs[..place]
+                    .iter()
+                    .any(|before| is_large(before) && before.partition_key == output.partition_key);
+                let delivery = if is_behind {
+                    answer.held_back.push(place);
+                    Delivery::Failed { reason: "held back".to_owned() }
+                } else if is_large(output) {
+                    Delivery::Undeliverable { reason: "too large".to_owned() }
+                } else {
+                    self.taken.deliver(std::slice::from_ref(output), until).await.deliveries.remove(0)
+                };
+                answer.deliveries.push(delivery);
+            }
+            answer
+        })
+    }
+}
+
+/// What was held back goes out once the dead letter is written, in its order, and not before.
+#[test]
+fn what_was_held_back_goes_out_behind_the_dead_letter() {
+    let payloads = [
+        "emit 1 key=k note=a",
+        "emit 1 key=k note=huge",
+        "emit 1 key=k note=b",
+        "emit 1 key=other note=c",
+        "emit 1 key=k note=huge",
+        "emit 1 key=k note=d",
+    ];
+    let output = Arc::new(Strict::default());
+    let letters = Arc::new(Target::down());
+    let processor =
+        Scripted::new(Limits::default()).processor_of(output.clone(), output.clone(), Some(letters.clone()));
+    let stop = stop_of(&processor, &payloads).expect("a stop");
+    assert_eq!((stop.index, stop.cause), (1, Cause::DeadLetterFailed(Kind::Undeliverable)));
+    assert_eq!(output.taken.texts(), ["emit 1 key=k note=a#0", "emit 1 key=other note=c#0"]);
+    letters.mend();
+    assert_eq!(stop_of(&processor, &payloads), None);
+    assert_eq!(letters.texts().len(), 2);
+    let of_the_key: Vec<String> = output.taken.texts().into_iter().filter(|text| text.contains("key=k")).collect();
+    let expected = ["emit 1 key=k note=a#0", "emit 1 key=k note=a#0", "emit 1 key=k note=b#0", "emit 1 key=k note=d#0"];
+    assert_eq!(of_the_key, expected);
+}

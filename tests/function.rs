@@ -85,8 +85,8 @@ fn a_batch_is_delivered_dead_lettered_and_answered() {
     let counts = ["Records", "RecordsKept", "RecordsDropped", "RecordsEmitted", "RecordsDeadLettered"];
     assert_eq!(counts.map(|name| metrics[0][name].as_u64().expect(name)), [7, 2, 1, 1, 3]);
     let by_target = ["Outputs.main", "Outputs.side-door", "RecordsDeadLettered.trap"];
-    // Both targets are one file, so they are one lane.
-    assert_eq!(by_target.map(|name| metrics[0][name].as_u64()), [Some(4), None, Some(1)]);
+    // Both targets are one file, and each route is counted by its own name.
+    assert_eq!(by_target.map(|name| metrics[0][name].as_u64()), [Some(2), Some(2), Some(1)]);
     assert_eq!(
         (&metrics[1]["ReplayFrom"], &metrics[1]["RecordsUnacknowledged"]),
         (&sequence_number(1).into(), &2.into())

@@ -81,8 +81,12 @@ pub(super) struct LaneAnswer {
     pub(super) parcels: Vec<Parcel>,
     /// One for each parcel.
     pub(super) deliveries: Vec<Delivery>,
+    /// The places of those that can be delivered again once what is undeliverable is settled, in order.
+    pub(super) held_back: Vec<usize>,
     /// How many outputs had to go again.
     pub(super) retries: u64,
+    /// The lane's place among all.
+    lane: usize,
 }
 
 impl<'a> Lanes<'a> {
@@ -104,6 +108,9 @@ impl<'a> Lanes<'a> {
     pub(super) fn push(&mut self, parcel: Parcel) -> usize {
         let takes = parcel.bytes + OUTPUT_BYTES;
         if let Some(lane) = self.lane_of.get(parcel.destination as usize).and_then(|lane| self.lanes.get_mut(*lane)) {
+            if lane.parcels.is_empty() {
+                lane.copies.clear();
+            }
             lane.parcels.push(parcel);
             lane.bytes += takes;
         }
@@ -148,13 +155,26 @@ impl<'a> Lanes<'a> {
     /// Delivers what waits of events before an index, the sinks side by side, and returns what they said.
     pub(super) async fn deliver(&mut self, which: Which, end: usize, answer_by: Option<Instant>) -> Vec<LaneAnswer> {
         let batch = self.batch;
-        let lanes = self.lanes.iter_mut().filter(|lane| match which {
+        let lanes = self.lanes.iter_mut().enumerate().filter(|(_, lane)| match which {
             Which::All => true,
             Which::Prompt => lane.gathers.is_none(),
             Which::Full => lane.is_full(),
         });
-        let busy = lanes.filter(|lane| lane.parcels.first().is_some_and(|parcel| parcel.index < end));
-        join_all(busy.map(|lane| lane.deliver(batch, end, answer_by))).await
+        let busy = lanes.filter(|(_, lane)| lane.parcels.first().is_some_and(|parcel| parcel.index < end));
+        join_all(
+            busy.map(async |(place, lane)| LaneAnswer { lane: place, ..lane.deliver(batch, end, answer_by).await }),
+        )
+        .await
+    }
+
+    /// Takes outputs back that an answer says were held back: they come before what waits in their lane.
+    pub(super) fn put_back(&mut self, answer: &LaneAnswer, mut parcels: Vec<Parcel>) {
+        if let Some(lane) = self.lanes.get_mut(answer.lane) {
+            lane.bytes += parcels.iter().map(|parcel| parcel.bytes + OUTPUT_BYTES).sum::<usize>();
+            parcels.append(&mut lane.parcels);
+            lane.parcels = parcels;
+            lane.kept = 0;
+        }
     }
 
     /// Makes copies of what has to wait, so that what the transform gave can be let go of.
@@ -193,13 +213,10 @@ impl<'a> Lane<'a> {
                 Answer::of_all(outputs.len(), Delivery::Failed { reason })
             })
         };
-        if self.parcels.is_empty() {
-            self.copies.clear();
-        }
         let mut deliveries = answer.deliveries;
         let unanswered = || Delivery::Failed { reason: "the target gave no answer for it".to_owned() };
         deliveries.resize_with(parcels.len(), unanswered);
-        LaneAnswer { parcels, deliveries, retries: answer.retries }
+        LaneAnswer { parcels, deliveries, held_back: answer.held_back, retries: answer.retries, lane: 0 }
     }
 }
 

@@ -239,16 +239,24 @@ impl<'s, 'a> Settlement<'s, 'a> {
 
     fn take_in(&mut self, answers: Vec<LaneAnswer>) {
         let destinations = self.run.ends.outputs.all();
-        let mut taken = vec![Taken::default(); destinations.len()];
+        // None: nothing was meant for it.
+        let mut taken: Vec<Option<Taken>> = vec![None; destinations.len()];
         let mut failures: Vec<Failure> = Vec::new();
         let mut refused: Vec<(Parcel, String)> = Vec::new();
-        for LaneAnswer { parcels, deliveries, retries } in answers {
-            self.run.effort.retries += retries;
-            for (parcel, delivery) in parcels.into_iter().zip(deliveries) {
+        for mut answer in answers {
+            self.run.effort.retries += answer.retries;
+            let mut held_back = Vec::new();
+            let all = std::mem::take(&mut answer.parcels).into_iter().zip(std::mem::take(&mut answer.deliveries));
+            for (place, (parcel, delivery)) in all.enumerate() {
+                let taken = taken[parcel.destination as usize].get_or_insert_default();
                 match delivery {
+                    Delivery::Failed { .. }
+                        if self.run.ends.dead_letters.is_some() && answer.held_back.binary_search(&place).is_ok() =>
+                    {
+                        held_back.push(parcel);
+                    }
                     Delivery::Delivered => {
                         self.run.ledger.delivered(parcel.index);
-                        let taken = &mut taken[parcel.destination as usize];
                         taken.outputs += 1;
                         taken.bytes += parcel.bytes as u64;
                     }
@@ -258,12 +266,16 @@ impl<'s, 'a> Settlement<'s, 'a> {
                     Delivery::Failed { reason } => refused.push((parcel, reason)),
                 }
             }
+            if !held_back.is_empty() {
+                self.lanes.put_back(&answer, held_back);
+            }
         }
-        let took_anything = taken.iter().any(|taken| taken.outputs > 0);
+        self.run.took_anything |= taken.iter().flatten().any(|taken| taken.outputs > 0);
         for (destination, taken) in destinations.iter().zip(taken) {
-            self.run.effort.took(&destination.name, taken);
+            if let Some(taken) = taken {
+                self.run.effort.took(&destination.name, taken);
+            }
         }
-        self.run.took_anything |= took_anything;
         for (parcel, reason) in refused {
             match self.run.exhausted(self.batch.event(parcel.index)) {
                 Some(why) => {

@@ -86,6 +86,9 @@ pub enum Delivery {
 pub struct Answer {
     /// One result an output, in their order.
     pub deliveries: Vec<Delivery>,
+    /// The places, in order, of outputs that failed only because they were not sent: one that they may not overtake turned
+    /// out to be undeliverable. Once it is settled what becomes of that one, they can be handed over again.
+    pub held_back: Vec<usize>,
     /// How many outputs went again after the target refused them, each counted as often as it did.
     pub retries: u64,
     /// The service's code for the error that ended the delivery, if it is one that stays until somebody
@@ -109,7 +112,8 @@ pub type Warming<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 /// A place that outputs are delivered to.
 ///
 /// Limits, splitting and retries of a service stay inside its sink. An output is never delivered
-/// after a later one of the same partition key.
+/// after a later one of the same partition key, also where it turns out that it can never be delivered: those behind it
+/// are held back then.
 pub trait Sink: Send + Sync {
     /// Delivers outputs of one shard, in its order. What is not delivered by `until` is to be given up, so
     /// that what was delivered can be told; none: there is no hurry.

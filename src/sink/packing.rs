@@ -154,7 +154,15 @@ impl Packer {
         }
         let unanswered = || Delivery::Failed { reason: "the target gave no answer for it".to_owned() };
         let deliveries = deliveries.into_iter().map(|delivery| delivery.unwrap_or_else(unanswered)).collect();
-        Answer { deliveries, retries: answer.retries, lasting_error: answer.lasting_error }
+        let mut held_back: Vec<usize> = answer
+            .held_back
+            .iter()
+            .filter_map(|place| parcels.get(*place))
+            .flat_map(|parcel| &parcel.members)
+            .copied()
+            .collect();
+        held_back.sort_unstable();
+        Answer { deliveries, held_back, retries: answer.retries, lasting_error: answer.lasting_error }
     }
 }
 

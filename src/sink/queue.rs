@@ -178,7 +178,7 @@ impl<'a> Queue<'a> {
         };
         let failed = || Delivery::Failed { reason: reason.clone() };
         let deliveries = self.results.into_iter().map(|result| result.unwrap_or_else(failed)).collect();
-        Answer { deliveries, retries: self.retries, lasting_error: None }
+        Answer { deliveries, retries: self.retries, ..Answer::default() }
     }
 }
 
@@ -320,7 +320,7 @@ mod tests {
             undeliverable("it is no text"),
             undeliverable("it is too large"),
         ];
-        assert_eq!(queue.finish(""), Answer { deliveries: expected, retries: 2, lasting_error: None });
+        assert_eq!(queue.finish(""), Answer { deliveries: expected, retries: 2, ..Answer::default() });
     }
 
     #[test]
