@@ -130,6 +130,8 @@ pub enum Undecoded {
     Envelope,
     /// The payload: the data is its bytes, taken out of a KPL aggregate if there was one.
     Payload,
+    /// A KPL aggregate as a whole: the data is the record as it is in the stream.
+    Record,
 }
 
 impl DeadLetters {
@@ -181,6 +183,7 @@ impl DeadLetters {
                 Payload::Decoded(_) => None,
                 Payload::Undecodable { flaw: Flaw::Envelope, .. } => Some(Undecoded::Envelope),
                 Payload::Undecodable { flaw: Flaw::Payload | Flaw::Nothing, .. } => Some(Undecoded::Payload),
+                Payload::Undecodable { flaw: Flaw::Record, .. } => Some(Undecoded::Record),
             },
             data_base64: base64_simd::STANDARD.encode_to_string(event.payload.bytes()).into(),
         };

@@ -22,8 +22,12 @@ pub const MAGIC: [u8; 4] = [0xf3, 0x89, 0x9a, 0xc2];
 /// Bytes of the MD5 that an aggregate ends with.
 const DIGEST_BYTES: usize = 16;
 
-/// User records of one aggregate. An honest one of 1 MiB has fewer; each takes some memory, however short it is.
-const MOST_RECORDS: usize = 1 << 18;
+/// User records of one aggregate, and partition keys in its table. Each takes some 200 bytes of memory, however short
+/// it is.
+///
+/// The KPL makes aggregates of up to 1 MiB, where even user records without data, of 6 bytes each, are fewer. A record
+/// of Kinesis has at most 10 MiB: other producers can fill it with user records of 14 bytes of data.
+pub(super) const MOST_RECORDS: usize = 1 << 19;
 
 /// Where things lie in the payload of an aggregate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +47,7 @@ pub struct UserRecord {
     pub data: Range<usize>,
 }
 
-/// Why a payload that starts like an aggregate is none: it is an ordinary record then.
+/// Why a payload is not taken for an aggregate. But for [`NotAnAggregate::TooMany`], it is an ordinary record then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotAnAggregate {
     /// It does not start like one.
@@ -61,8 +65,8 @@ pub enum NotAnAggregate {
     /// There is no user record in it, so that nothing would be left of the record.
     #[error("it has no user record")]
     Empty,
-    /// More than there is memory for.
-    #[error("it has more than {MOST_RECORDS} user records")]
+    /// It is an aggregate, of more than there is memory for.
+    #[error("it has more than {MOST_RECORDS} user records or partition keys")]
     TooMany,
 }
 
@@ -87,7 +91,7 @@ impl Aggregate {
                 Field::Bytes { number: 3, at } => aggregate.records.push(user_record(payload, at)?),
                 Field::Bytes { .. } | Field::Number { .. } | Field::Other => {}
             }
-            if aggregate.records.len() > MOST_RECORDS {
+            if aggregate.records.len().max(aggregate.partition_keys.len()) > MOST_RECORDS {
                 return Err(NotAnAggregate::TooMany);
             }
         }
@@ -176,8 +180,10 @@ mod tests {
         assert_eq!(message(b"\x1a\x80"), "its message is broken: it ends within a number");
         assert_eq!(message(b"\x1b\x1c"), "its message is broken: it holds a group");
         assert_eq!(message(b"\x02\x00"), "its message is broken: a field has the number 0");
-        let many = b"\x1a\x04\x08\x00\x1a\x00".repeat(MOST_RECORDS + 1);
-        assert_eq!(message(&many), "it has more than 262144 user records");
+        for one in [&b"\x1a\x04\x08\x00\x1a\x00"[..], b"\x0a\x00"] {
+            let many = one.repeat(MOST_RECORDS + 1);
+            assert_eq!(message(&many), "it has more than 524288 user records or partition keys");
+        }
     }
 
     proptest! {

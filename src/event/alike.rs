@@ -20,8 +20,13 @@ pub(super) struct Alike {
     expected: usize,
     /// What could not be read without what follows it.
     rest: Vec<u8>,
+    /// How long that was when it was last tried.
+    tried: usize,
     place: Place,
     records: Option<(Layout, BatchBuilder)>,
+    /// How many bytes were looked at, again and again if need be.
+    #[cfg(test)]
+    looked_at: usize,
 }
 
 /// What comes next.
@@ -39,7 +44,15 @@ enum Place {
 impl Alike {
     /// Nothing of an event of so many bytes.
     pub(super) fn new(expected: usize) -> Self {
-        Self { expected: expected.min(MOST_BYTES), rest: Vec::new(), place: Place::Start, records: None }
+        Self {
+            expected: expected.min(MOST_BYTES),
+            rest: Vec::new(),
+            tried: 0,
+            place: Place::Start,
+            records: None,
+            #[cfg(test)]
+            looked_at: 0,
+        }
     }
 
     /// Reads what arrived, as far as it goes.
@@ -47,6 +60,13 @@ impl Alike {
         if !self.rest.is_empty() {
             // Most of it is read where it lies: only as much of it is copied as ends the record before it.
             let mut joined = std::mem::take(&mut self.rest);
+            if joined.len() + piece.len() < 2 * self.tried {
+                // A record of many pieces is looked at from its start: only when it may have become twice as long, or
+                // it would be with each of them.
+                joined.extend_from_slice(piece);
+                self.rest = joined;
+                return;
+            }
             let before = joined.len();
             let length = self.records.as_ref().map_or(0, |(layout, _)| layout.record_length());
             let more = piece.len().min((2 * length).max(4 * START_BYTES));
@@ -67,19 +87,35 @@ impl Alike {
     }
 
     /// The batch, if all of the event was read.
-    pub(super) fn end(self) -> Option<Batch> {
+    pub(super) fn end(mut self) -> Option<Batch> {
+        self.read_rest();
         let (_, batch) = self.records?;
         (self.place == Place::End && self.rest.is_empty()).then(|| batch.build())
     }
 
+    /// Reads what came since it was last tried.
+    fn read_rest(&mut self) {
+        if self.rest.len() > self.tried {
+            let mut rest = std::mem::take(&mut self.rest);
+            let done = self.read_whole(&rest);
+            rest.drain(..done);
+            self.keep(rest);
+        }
+    }
+
     fn keep(&mut self, rest: Vec<u8>) {
         if self.place != Place::Elsewhere {
+            self.tried = rest.len();
             self.rest = rest;
         }
     }
 
     /// Reads what is there as a whole, and says how many bytes that is.
     fn read_whole(&mut self, bytes: &[u8]) -> usize {
+        #[cfg(test)]
+        {
+            self.looked_at += bytes.len();
+        }
         let mut cursor = Cursor { body: bytes, at: 0 };
         let mut done = 0;
         while self.step(&mut cursor).is_some() {

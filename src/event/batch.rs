@@ -1,14 +1,22 @@
 //! The decoded records of one shard, in one arena.
 
+mod lowest;
 mod unpacking;
 
+use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::ops::Range;
+
+use lowest::Lowest;
 
 use super::sequence_number::{InvalidSequenceNumber, SequenceNumber};
 pub use unpacking::{Unpacked, Unpacking};
 
 /// The last millisecond of the year 9999: RFC 3339 can't write a later one.
 const LATEST_ARRIVAL: u64 = 253_402_300_799_999;
+
+const BROKEN_BASE64: &str =
+    "the data is not valid base64 (standard alphabet, padded); the payload is its text as it came";
 
 /// Records of one shard, in the order in which the stream holds them.
 ///
@@ -20,7 +28,11 @@ pub struct Batch {
     contents: Contents,
     payloads: Vec<u8>,
     texts: String,
-    slots: Vec<Slot>,
+    /// Records are taken away at the front, by who unpacks them.
+    slots: VecDeque<Slot>,
+    lowest: Lowest,
+    /// Whether an unpacking left it: then what is unpacked next is copied out of it, so that no record is copied twice.
+    is_rest: bool,
 }
 
 /// What a batch holds.
@@ -67,7 +79,7 @@ struct Slot {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Undecodable {
     flaw: Flaw,
-    reason: Box<str>,
+    reason: Cow<'static, str>,
 }
 
 /// What keeps a payload from the transform.
@@ -77,6 +89,8 @@ pub enum Flaw {
     Envelope,
     /// It is itself encoded otherwise than was said, or wrongly, or unpacks to too much.
     Payload,
+    /// It is a whole KPL aggregate, of which more user records than a few can't be read, or which has too many.
+    Record,
     /// None: it holds nothing for anybody, as a control message of CloudWatch Logs.
     Nothing,
 }
@@ -125,14 +139,19 @@ impl<'a> Payload<'a> {
 impl Batch {
     /// Starts an empty batch of a shard.
     pub fn builder(stream_arn: impl Into<String>, shard_id: impl Into<String>) -> BatchBuilder {
-        BatchBuilder {
-            batch: Batch {
-                shard: Shard { stream_arn: stream_arn.into(), id: shard_id.into() },
-                contents: Contents::default(),
-                payloads: Vec::new(),
-                texts: String::new(),
-                slots: Vec::new(),
-            },
+        let shard = Shard { stream_arn: stream_arn.into(), id: shard_id.into() };
+        BatchBuilder { batch: Batch::empty(shard, Contents::default()) }
+    }
+
+    fn empty(shard: Shard, contents: Contents) -> Self {
+        Self {
+            shard,
+            contents,
+            payloads: Vec::new(),
+            texts: String::new(),
+            slots: VecDeque::new(),
+            lowest: Lowest::default(),
+            is_rest: false,
         }
     }
 
@@ -174,24 +193,35 @@ impl Batch {
         self.view(&self.slots[index])
     }
 
-    /// The lowest sequence number from `index` on: where to replay from, so that all of these come
+    /// Returns the lowest sequence number from `index` on: where to replay from, so that all of these come
     /// again. In a batch as the service sends it, that is the one at `index`.
+    ///
+    /// The first call looks at all events, and each further one at two.
     ///
     /// # Panics
     /// When there is no event at `index`.
     pub fn lowest_from(&self, index: usize) -> SequenceNumber<'_> {
-        let rest = self.iter().skip(index + 1).map(|event| event.sequence_number);
-        rest.fold(self.event(index).sequence_number, Ord::min)
+        self.event(self.lowest.from(index, self)).sequence_number
     }
 
-    /// The index of the first event out of the record of the one at `index`: a record is acknowledged as a whole.
+    /// Returns the index of the first event out of the record of the one at `index`: a record is acknowledged as a
+    /// whole.
     ///
     /// # Panics
     /// When there is no event at `index`.
     pub fn start_of_record(&self, index: usize) -> usize {
-        let record = self.event(index).sequence_number;
-        let others = self.slots[..index].iter().rev().take_while(|slot| self.view(slot).sequence_number == record);
-        index - others.count()
+        let number = self.event(index).sequence_number;
+        let mut start = index;
+        loop {
+            // Events out of one record share its text, and texts lie in the order of the events.
+            let text = self.slots[start].sequence_number.start;
+            start = self.slots.partition_point(|slot| slot.sequence_number.start < text);
+            // The same record may have come twice.
+            match start.checked_sub(1) {
+                Some(before) if self.event(before).sequence_number == number => start = before,
+                _ => return start,
+            }
+        }
     }
 
     /// The events of a range by themselves, as a batch of the same shard.
@@ -200,7 +230,7 @@ impl Batch {
     /// When there are none at the end of the range.
     #[must_use]
     pub fn part(&self, range: Range<usize>) -> Batch {
-        self.with_only(&self.slots[range])
+        self.with_only(self.slots.range(range).cloned())
     }
 
     /// The events in shard order.
@@ -209,6 +239,8 @@ impl Batch {
     }
 
     fn view<'a>(&'a self, slot: &'a Slot) -> Event<'a> {
+        #[cfg(test)]
+        tests::VIEWS.with(|views| views.set(views.get() + 1));
         let bytes = &self.payloads[slot.payload.clone()];
         Event {
             payload: match &slot.undecodable {
@@ -271,9 +303,8 @@ impl BatchBuilder {
             Ok(()) => self.push_slot(record, None, start),
             Err(_) => {
                 self.batch.payloads.truncate(start);
-                let reason =
-                    "the data is not valid base64 (standard alphabet, padded); the payload is its text as it came";
-                self.push_undecodable(record, encoded.as_bytes(), reason)
+                let why = Undecodable { flaw: Flaw::Envelope, reason: Cow::Borrowed(BROKEN_BASE64) };
+                self.push(record, Some(Box::new(why)), |arena| arena.extend_from_slice(encoded.as_bytes()))
             }
         }
     }
@@ -300,7 +331,7 @@ impl BatchBuilder {
         raw: &[u8],
         reason: &str,
     ) -> Result<(), InvalidSequenceNumber> {
-        let why = Undecodable { flaw: Flaw::Envelope, reason: reason.into() };
+        let why = Undecodable { flaw: Flaw::Envelope, reason: reason.to_owned().into() };
         self.push(record, Some(Box::new(why)), |arena| arena.extend_from_slice(raw))
     }
 
@@ -360,7 +391,7 @@ impl BatchBuilder {
             arrived_at: record.arrived_at.min(LATEST_ARRIVAL),
             undecodable,
         };
-        self.batch.slots.push(slot);
+        self.batch.slots.push_back(slot);
         Ok(())
     }
 }
@@ -410,6 +441,45 @@ mod tests {
         let batch = builder.build();
         let lowest: Vec<&str> = (0..4).map(|index| batch.lowest_from(index).as_str()).collect();
         assert_eq!(lowest, ["5", "9", "9", "100"]);
+    }
+
+    thread_local! {
+        /// How many events this thread looked at.
+        pub(super) static VIEWS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+    }
+
+    /// A target that refuses everything has whoever settles a batch ask for each event.
+    #[test]
+    fn to_ask_for_each_event_where_to_replay_from_takes_a_few_looks_at_each() {
+        for count in [1_000, 10_000, 100_000, 1_000_000_usize] {
+            let in_order = |index: usize| index;
+            let two_of_each = |index: usize| index / 2;
+            let out_of_order = |index: usize| index ^ 1;
+            for number in [in_order, two_of_each, out_of_order] {
+                let mut builder = Batch::builder("arn", "shardId-000000000000");
+                for index in 0..count {
+                    builder.push_bytes(record(&(1_000_000 + number(index)).to_string()), b"").expect("pushed");
+                }
+                let batch = builder.build();
+                VIEWS.set(0);
+                for index in (0..count).step_by(7) {
+                    assert!(batch.lowest_from(index) <= batch.event(index).sequence_number);
+                    assert!(batch.start_of_record(index) <= index);
+                }
+                assert!(VIEWS.get() < 4 * count, "{} looks at {count} events", VIEWS.get());
+            }
+        }
+    }
+
+    #[test]
+    fn a_record_that_came_several_times_is_acknowledged_as_a_whole() {
+        let mut builder = Batch::builder("arn", "shardId-000000000000");
+        for number in ["5", "6", "6", "6", "7", "6"] {
+            builder.push_bytes(record(number), b"").expect("pushed");
+        }
+        let batch = builder.build();
+        let starts: Vec<usize> = (0..6).map(|index| batch.start_of_record(index)).collect();
+        assert_eq!(starts, [0, 1, 1, 1, 4, 5]);
     }
 
     #[test]

@@ -3,26 +3,13 @@
 //! Each log event becomes an event of its own: the JSON object that it is, with `logGroup`, `logStream` and `owner`
 //! behind its own fields. What it holds is passed on as it was written.
 
-use std::borrow::Cow;
+mod message;
 
-use serde::Deserialize;
+use serde_json::error::Category;
 use serde_json::value::RawValue;
 
-/// One message of a subscription.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Message<'a> {
-    #[serde(borrow)]
-    message_type: Cow<'a, str>,
-    #[serde(borrow)]
-    log_group: Option<&'a RawValue>,
-    #[serde(borrow)]
-    log_stream: Option<&'a RawValue>,
-    #[serde(borrow)]
-    owner: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    log_events: Vec<&'a RawValue>,
-}
+use super::decoding::Allowance;
+use message::{Message, MessageType};
 
 /// What a message holds.
 pub(super) enum Held<'a> {
@@ -39,36 +26,38 @@ pub(super) struct LogEvents<'a> {
     origin: String,
 }
 
-/// A message with more log events than this would take more memory than it is worth.
-const MOST_EVENTS: usize = 1 << 18;
-
-/// Reads a message.
+/// Reads a message. Its log events, with all that each of them gets, are taken from the allowance while they are read:
+/// of more than that, none is held.
 ///
 /// # Errors
-/// When it is none. The reason holds nothing of it.
-pub(super) fn read(text: &[u8]) -> Result<Held<'_>, String> {
+/// When it is none, or has too many log events. The reason holds nothing of it.
+pub(super) fn read<'a>(text: &'a [u8], allowance: &mut Allowance) -> Result<Held<'a>, String> {
     let refused = |reason: &str| format!("the payload is no message of CloudWatch Logs: {reason}");
-    let message: Message<'_> = serde_json::from_slice(text).map_err(|error| match error.classify() {
+    let mut excess = None;
+    let message = Message::parse(text, allowance, &mut excess);
+    if let Some(excess) = excess {
+        return Err(excess);
+    }
+    let message = message.map_err(|error| match error.classify() {
         // The parser quotes values.
-        serde_json::error::Category::Data => refused("a part of it is missing, or of another type"),
+        Category::Data => refused("a part of it is missing, or of another type"),
         _ => refused(&error.to_string()),
     })?;
-    match message.message_type.as_ref() {
-        "CONTROL_MESSAGE" => Ok(Held::Nothing("a control message of CloudWatch Logs")),
-        "DATA_MESSAGE" if message.log_events.is_empty() => {
+    match message.message_type {
+        MessageType::Control => Ok(Held::Nothing("a control message of CloudWatch Logs")),
+        MessageType::Data if message.log_events.is_empty() => {
             Ok(Held::Nothing("a message of CloudWatch Logs without log events"))
         }
-        "DATA_MESSAGE" if message.log_events.len() > MOST_EVENTS => {
-            Err(refused(&format!("it has more than {MOST_EVENTS} log events")))
-        }
-        "DATA_MESSAGE" => {
+        MessageType::Data => {
             let fields = [("logGroup", message.log_group), ("logStream", message.log_stream), ("owner", message.owner)];
             let fields =
                 fields.iter().filter_map(|(name, value)| Some(format!("\"{name}\":{}", value.as_ref()?.get())));
             let origin = fields.collect::<Vec<_>>().join(",");
+            let repeated = origin.len().saturating_mul(message.log_events.len());
+            allowance.take(repeated).map_err(|error| error.to_string())?;
             Ok(Held::Events(LogEvents { events: message.log_events, origin }))
         }
-        _ => Err(refused("its messageType is neither DATA_MESSAGE nor CONTROL_MESSAGE")),
+        MessageType::Other => Err(refused("its messageType is neither DATA_MESSAGE nor CONTROL_MESSAGE")),
     }
 }
 
@@ -79,6 +68,11 @@ pub(super) struct LogEvent<'a> {
 }
 
 impl LogEvents<'_> {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.events.len()
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = LogEvent<'_>> {
         self.events.iter().map(|event| LogEvent { text: event.get(), origin: &self.origin })
     }
@@ -88,11 +82,6 @@ impl LogEvent<'_> {
     /// As it came.
     pub(super) fn text(&self) -> &str {
         self.text
-    }
-
-    /// How long it becomes at most, in bytes.
-    pub(super) fn most_bytes(&self) -> usize {
-        self.text.len() + 1 + self.origin.len()
     }
 
     /// Appends it.
@@ -121,14 +110,13 @@ mod tests {
     use super::*;
 
     fn events(message: &str) -> Result<Vec<Result<String, &'static str>>, String> {
-        match read(message.as_bytes())? {
+        match read(message.as_bytes(), &mut Allowance::new(1 << 20))? {
             Held::Nothing(what) => Err(what.to_owned()),
             Held::Events(events) => Ok(events
                 .iter()
                 .map(|event| {
                     let mut text = Vec::new();
                     event.write(&mut text)?;
-                    assert!(text.len() <= event.most_bytes());
                     Ok(String::from_utf8(text).expect("text"))
                 })
                 .collect()),
@@ -182,7 +170,7 @@ mod tests {
             let mut message = br#"{"messageType":"DATA_MESSAGE","owner":"1","logGroup":"g","logStream":"s","logEvents":[{"id":"3","timestamp":15,"message":"m"}]}"#.to_vec();
             let place = place % message.len();
             message.splice(place..(place + cut).min(message.len()), bytes);
-            if let Ok(Held::Events(events)) = read(&message) {
+            if let Ok(Held::Events(events)) = read(&message, &mut Allowance::new(1 << 20)) {
                 for event in events.iter() {
                     let _ = event.write(&mut Vec::new());
                 }

@@ -49,6 +49,9 @@ pub(super) enum DecodeError {
     TooLarge(usize),
 }
 
+/// What an event takes besides its payload, in its batch and on its way through the processor, in bytes.
+pub(super) const EVENT_BYTES: usize = 200;
+
 /// How much one record may still unpack to.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Allowance {
@@ -65,6 +68,11 @@ impl Allowance {
     pub(super) fn take(&mut self, bytes: usize) -> Result<(), DecodeError> {
         self.left = self.left.checked_sub(bytes).ok_or(DecodeError::TooLarge(self.limit))?;
         Ok(())
+    }
+
+    /// Takes an event with so many bytes of payload: it takes memory however short it is.
+    pub(super) fn take_event(&mut self, payload: usize) -> Result<(), DecodeError> {
+        self.take(payload.saturating_add(EVENT_BYTES))
     }
 }
 

@@ -76,6 +76,28 @@ fn what_is_out_of_the_ordinary_is_left_to_the_general_parser() {
     }
 }
 
+/// Whether the bytes are one large record, or an event that is left to the general parser in the end: in small pieces, they
+/// are not looked at from the start with each of them.
+#[test]
+fn each_byte_is_looked_at_a_few_times_however_small_the_pieces() {
+    for length in [10_000, 100_000, 1_000_000] {
+        let large = record(1, r#""key""#, &"SGVs".repeat(length / 4), "1545084650.987", 0);
+        let odd = record(1, r#""k\u0065y""#, &"SGVs".repeat(length / 4), "1545084650.987", 0);
+        for (records, is_taken) in
+            [([large.clone(), plain(2)], true), ([plain(0), large], true), ([plain(0), odd], false)]
+        {
+            let body = event(&records);
+            for piece in [100, 1000, 8192] {
+                let mut alike = Alike::new(body.len());
+                body.as_bytes().chunks(piece).for_each(|piece| alike.read(piece));
+                alike.read_rest();
+                assert!(alike.looked_at < 8 * body.len(), "{} of {} in {piece}", alike.looked_at, body.len());
+                assert_eq!(alike.end().is_some(), is_taken);
+            }
+        }
+    }
+}
+
 /// The same, arriving in pieces that end at these places.
 fn parse_pieces(body: &[u8], ends: &[usize]) -> Option<Batch> {
     let mut ends: Vec<usize> = ends.iter().map(|end| end % (body.len() + 1)).collect();

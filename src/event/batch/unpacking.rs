@@ -2,21 +2,25 @@
 //!
 //! First a KPL aggregate is taken apart, then each payload is decoded. What is taken apart stays where it lies in the
 //! arena; what is decoded is appended to it. A record that is neither costs a look at its first bytes.
+//!
+//! Memory is bounded, whatever a record holds. What it unpacks to, each of its log events included, stays within
+//! [`Unpacking::limit`]. User records of an aggregate are bounded by their number. A batch is unpacked up to 32 MiB, and
+//! what is left of it when that is processed.
+
+mod parts;
+mod record;
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Batch, Contents, Flaw, Slot, Undecodable, append_text};
-use crate::event::aggregate::{Aggregate, MAGIC, NotAnAggregate, UserRecord};
-use crate::event::cloudwatch_logs::{self, Held};
-use crate::event::decoding::{Allowance, DecodeError, Decoder, Packing};
+use super::{Batch, Contents, Slot, append_text};
+use crate::event::aggregate::MAGIC;
+use crate::event::decoding::{EVENT_BYTES, Packing};
 use crate::settings::Decode;
+use record::Unpacker;
 
 /// How much a batch grows before it is processed as far as it got, in bytes: what comes behind is unpacked then.
 const PART_BYTES: usize = 32 << 20;
-
-/// What an event takes besides its payload, here and on its way through the processor, in bytes.
-const EVENT_BYTES: usize = 200;
 
 /// How records are taken apart and decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +44,8 @@ impl Default for Unpacking {
 pub struct Unpacked {
     /// The events.
     pub batch: Arc<Batch>,
-    /// Records behind them that were left as they are, so that memory stays bounded.
+    /// Records behind them that were left as they are, so that memory stays bounded. It costs least to unpack them if
+    /// nobody else holds them.
     pub rest: Option<Arc<Batch>>,
 }
 
@@ -55,18 +60,33 @@ impl Unpacking {
         let Some(first) = batch.slots.iter().position(|slot| self.is_packed(&batch, slot)) else {
             return Unpacked { batch, rest: None };
         };
-        let mut batch = Arc::unwrap_or_clone(batch);
-        let packed = batch.slots.split_off(first);
-        let mut unpacker =
-            Unpacker { how: self, decoder: Decoder::default(), batch, payload: Vec::new(), text: Vec::new() };
-        let bytes_before = unpacker.batch.payloads.len();
-        let mut rest = packed.into_iter();
-        while let Some(slot) = rest.next() {
+        let records = Batch { lowest: Default::default(), ..Arc::unwrap_or_clone(batch) };
+        if records.is_rest { self.unpack_rest(records) } else { self.unpack_in_place(records, first) }
+    }
+
+    /// Unpacks a batch whose first packed record is at `first`. What is not decoded stays where it lies.
+    fn unpack_in_place(self, mut records: Batch, first: usize) -> Unpacked {
+        let mut packed = records.slots.split_off(first).into_iter();
+        let mut unpacker = Unpacker::new(self, records);
+        let bytes_before = unpacker.batch().payloads.len();
+        while let Some(slot) = packed.next() {
             unpacker.unpack(slot);
-            let grown = unpacker.batch.payloads.len() - bytes_before + unpacker.batch.slots.len() * EVENT_BYTES;
-            if grown > PART_BYTES && rest.len() > 0 {
-                let rest = unpacker.batch.with_only(rest.as_slice());
+            if packed.len() > 0 && is_full(unpacker.batch(), bytes_before) {
+                let rest = Batch { is_rest: true, ..unpacker.batch().with_only(packed) };
                 return Unpacked { batch: unpacker.finish(), rest: Some(Arc::new(rest)) };
+            }
+        }
+        Unpacked { batch: unpacker.finish(), rest: None }
+    }
+
+    /// Unpacks what another unpacking left. Records are copied out of it, and what is left of it stays where it lies: of
+    /// many parts, none copies all that follow.
+    fn unpack_rest(self, mut records: Batch) -> Unpacked {
+        let mut unpacker = Unpacker::new(self, Batch::empty(records.shard.clone(), records.contents));
+        while let Some(slot) = records.slots.pop_front() {
+            unpacker.take(&records, slot);
+            if !records.slots.is_empty() && is_full(unpacker.batch(), 0) {
+                return Unpacked { batch: unpacker.finish(), rest: Some(Arc::new(records)) };
             }
         }
         Unpacked { batch: unpacker.finish(), rest: None }
@@ -91,184 +111,43 @@ impl Unpacking {
     }
 }
 
+/// Whether a batch that held so many bytes before has grown to as much as is processed at once.
+fn is_full(batch: &Batch, bytes_before: usize) -> bool {
+    batch.payloads.len() - bytes_before + batch.slots.len() * EVENT_BYTES > PART_BYTES
+}
+
 impl Batch {
-    /// A batch of some of its records.
-    pub(super) fn with_only(&self, slots: &[Slot]) -> Batch {
-        let mut batch = Batch {
-            shard: self.shard.clone(),
-            contents: self.contents,
-            payloads: Vec::new(),
-            texts: String::new(),
-            slots: Vec::with_capacity(slots.len()),
-        };
+    /// Returns a batch of some of its records.
+    pub(super) fn with_only(&self, slots: impl ExactSizeIterator<Item = Slot>) -> Batch {
+        let mut batch = Self::empty(self.shard.clone(), self.contents);
+        batch.slots.reserve(slots.len());
+        let mut number_before: Option<(Range<usize>, Range<usize>)> = None;
         for slot in slots {
-            let start = batch.payloads.len();
-            batch.payloads.extend_from_slice(&self.payloads[slot.payload.clone()]);
-            let slot = Slot {
-                payload: start..batch.payloads.len(),
-                partition_key: append_text(&mut batch.texts, &self.texts[slot.partition_key.clone()]),
-                sequence_number: append_text(&mut batch.texts, &self.texts[slot.sequence_number.clone()]),
-                ..slot.clone()
+            let there = slot.sequence_number.clone();
+            let here = match number_before {
+                // Events out of one record share its text.
+                Some((there_before, here_before)) if there_before == there => here_before,
+                _ => append_text(&mut batch.texts, &self.texts[there.clone()]),
             };
-            batch.slots.push(slot);
+            number_before = Some((there, here.clone()));
+            let slot = batch.copied(self, slot, here);
+            batch.slots.push_back(slot);
         }
         batch
     }
-}
 
-/// Takes records into a batch of events.
-struct Unpacker {
-    how: Unpacking,
-    decoder: Decoder,
-    batch: Batch,
-    /// The payload at hand: what it lies in grows meanwhile.
-    payload: Vec<u8>,
-    /// What it was decoded to, where that is taken apart further.
-    text: Vec<u8>,
-}
-
-impl Unpacker {
-    fn finish(mut self) -> Arc<Batch> {
-        self.batch.contents = Contents::Events;
-        Arc::new(self.batch)
-    }
-
-    fn unpack(&mut self, slot: Slot) {
-        if slot.undecodable.is_some() {
-            return self.batch.slots.push(slot);
-        }
-        let mut allowance = Allowance::new(self.how.limit);
-        let mut next = slot.sub_sequence_number;
-        match self.aggregate(&slot) {
-            None => self.decode(slot, &mut allowance, &mut next),
-            Some(aggregate) => {
-                let keys: Vec<Result<Range<usize>, &'static str>> =
-                    aggregate.partition_keys.iter().map(|at| self.partition_key(&slot, at)).collect();
-                let start = slot.payload.start;
-                for record in &aggregate.records {
-                    let UserRecord { data, .. } = record;
-                    let user = Slot { payload: start + data.start..start + data.end, ..slot.clone() };
-                    match key_of(record, &keys) {
-                        Ok(partition_key) => {
-                            self.decode(Slot { partition_key, ..user }, &mut allowance, &mut next);
-                        }
-                        Err(reason) => self.push_undecodable(user, Flaw::Payload, reason, &mut next),
-                    }
-                }
-            }
+    /// Copies payload and key of a slot of another batch, and returns the slot that they have here, with a text of this
+    /// batch for its sequence number.
+    fn copied(&mut self, from: &Batch, slot: Slot, sequence_number: Range<usize>) -> Slot {
+        let start = self.payloads.len();
+        self.payloads.extend_from_slice(&from.payloads[slot.payload.clone()]);
+        Slot {
+            payload: start..self.payloads.len(),
+            partition_key: append_text(&mut self.texts, &from.texts[slot.partition_key.clone()]),
+            sequence_number,
+            ..slot
         }
     }
-
-    /// What is in a record, if it is an aggregate.
-    fn aggregate(&self, slot: &Slot) -> Option<Aggregate> {
-        if !self.how.deaggregate || self.batch.contents != Contents::Records {
-            return None;
-        }
-        match Aggregate::find(&self.batch.payloads[slot.payload.clone()]) {
-            Ok(aggregate) => Some(aggregate),
-            Err(NotAnAggregate::NoMagic) => None,
-            Err(why) => {
-                let sequence_number = &self.batch.texts[slot.sequence_number.clone()];
-                tracing::debug!(
-                    shard_id = self.batch.shard.id,
-                    sequence_number,
-                    "it starts like a KPL aggregate, and is taken for an ordinary record: {why}",
-                );
-                None
-            }
-        }
-    }
-
-    fn partition_key(&mut self, slot: &Slot, at: &Range<usize>) -> Result<Range<usize>, &'static str> {
-        let start = slot.payload.start;
-        let key = std::str::from_utf8(&self.batch.payloads[start + at.start..start + at.end]);
-        let key = key.map_err(|_| "its partition key in the KPL aggregate is not UTF-8 text")?;
-        Ok(append_text(&mut self.batch.texts, key))
-    }
-
-    /// Takes in a payload that is in no aggregate any more. `next` is the sub-sequence number of the next event.
-    fn decode(&mut self, slot: Slot, allowance: &mut Allowance, next: &mut u64) {
-        let payload = &self.batch.payloads[slot.payload.clone()];
-        if !self.how.is_encoded(payload) {
-            return self.push(slot, next);
-        }
-        self.payload.clear();
-        self.payload.extend_from_slice(payload);
-        let found = Packing::of(&self.payload);
-        let (packing, wanted) = match self.how.decode {
-            Decode::None => return self.push(slot, next),
-            Decode::Auto => (found, ""),
-            Decode::Gzip => (found.filter(|found| *found == Packing::Gzip), "gzip"),
-            Decode::Zstd => (found.filter(|found| *found == Packing::Zstd), "zstd"),
-            Decode::CloudWatchLogs => return self.log_events(slot, found, allowance, next),
-        };
-        let Some(packing) = packing else {
-            return self.push_undecodable(slot, Flaw::Payload, &DecodeError::Not(wanted).to_string(), next);
-        };
-        let start = self.batch.payloads.len();
-        match self.decoder.decode(packing, &self.payload, allowance, &mut self.batch.payloads) {
-            Ok(()) => self.push(Slot { payload: start..self.batch.payloads.len(), ..slot }, next),
-            Err(error) => self.push_undecodable(slot, Flaw::Payload, &error.to_string(), next),
-        }
-    }
-
-    /// Takes in each log event of a message of CloudWatch Logs. They come compressed; Firehose and others may have
-    /// unpacked them on the way.
-    fn log_events(&mut self, slot: Slot, packing: Option<Packing>, allowance: &mut Allowance, next: &mut u64) {
-        self.text.clear();
-        let unpacked = match packing {
-            Some(packing) => self.decoder.decode(packing, &self.payload, allowance, &mut self.text),
-            None => {
-                std::mem::swap(&mut self.text, &mut self.payload);
-                Ok(())
-            }
-        };
-        if let Err(error) = unpacked {
-            return self.push_undecodable(slot, Flaw::Payload, &error.to_string(), next);
-        }
-        let text = std::mem::take(&mut self.text);
-        match cloudwatch_logs::read(&text) {
-            Err(reason) => self.push_undecodable(slot, Flaw::Payload, &reason, next),
-            Ok(Held::Nothing(what)) => self.push_undecodable(slot, Flaw::Nothing, what, next),
-            Ok(Held::Events(events)) => {
-                // All or nothing: a record is either taken apart or dead-lettered.
-                if let Err(error) = events.iter().try_for_each(|event| allowance.take(event.most_bytes())) {
-                    return self.push_undecodable(slot, Flaw::Payload, &error.to_string(), next);
-                }
-                for event in events.iter() {
-                    let start = self.batch.payloads.len();
-                    let written = event.write(&mut self.batch.payloads);
-                    if written.is_err() {
-                        self.batch.payloads.extend_from_slice(event.text().as_bytes());
-                    }
-                    let own = Slot { payload: start..self.batch.payloads.len(), ..slot.clone() };
-                    match written {
-                        Ok(()) => self.push(own, next),
-                        Err(reason) => self.push_undecodable(own, Flaw::Payload, reason, next),
-                    }
-                }
-            }
-        }
-        self.text = text;
-    }
-
-    fn push(&mut self, slot: Slot, next: &mut u64) {
-        self.batch.slots.push(Slot { sub_sequence_number: *next, ..slot });
-        *next += 1;
-    }
-
-    fn push_undecodable(&mut self, slot: Slot, flaw: Flaw, reason: &str, next: &mut u64) {
-        let undecodable = Some(Box::new(Undecodable { flaw, reason: reason.into() }));
-        self.push(Slot { undecodable, ..slot }, next);
-    }
-}
-
-/// The key of a user record, by its index in the table.
-fn key_of(record: &UserRecord, keys: &[Result<Range<usize>, &'static str>]) -> Result<Range<usize>, &'static str> {
-    let index = usize::try_from(record.partition_key).ok();
-    index.and_then(|index| keys.get(index).cloned()).unwrap_or(Err(
-        "its KPL aggregate has no partition key at the place that it names; it goes by the key of the whole record",
-    ))
 }
 
 #[cfg(test)]

@@ -90,12 +90,13 @@ impl Letter {
         // It goes on from where it came to: no event is taken apart or decoded a second time.
         let contents = match (envelope.kind, envelope.undecoded) {
             (Kind::Decode, Some(Undecoded::Payload)) => Contents::Payloads,
-            (Kind::Decode, Some(Undecoded::Envelope) | None) => Contents::Records,
+            (Kind::Decode, Some(Undecoded::Envelope | Undecoded::Record) | None) => Contents::Records,
             _ => Contents::Events,
         };
         let batch = Batch::builder(envelope.stream_arn.as_ref(), envelope.shard_id.as_ref());
         let mut batch = batch.holding(contents);
         let pushed = match contents {
+            Contents::Records if envelope.undecoded == Some(Undecoded::Record) => batch.push_bytes(record, &payload),
             // The payload is the text that could not be decoded.
             Contents::Records => match std::str::from_utf8(&payload) {
                 Ok(text) => batch.push_base64(record, text),

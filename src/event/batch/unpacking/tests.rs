@@ -1,8 +1,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::event::aggregate::AggregateWriter;
-use crate::event::batch::{Payload, Record};
+use crate::event::aggregate::{AggregateWriter, MOST_RECORDS};
+use crate::event::batch::unpacking::parts::MOST_UNREADABLE;
+use crate::event::batch::{Flaw, Payload, Record};
 use crate::event::decoding::tests::{gzipped, zstandard};
 
 fn batch_holding(contents: Contents, payloads: &[&[u8]]) -> Arc<Batch> {
@@ -88,14 +89,179 @@ fn a_user_record_without_its_key_is_undecodable_by_itself() {
     // The first names the third of two keys, the second has one that is no text.
     let message =
         b"\x0a\x01k\x0a\x01\xff\x1a\x07\x08\x02\x1a\x03one\x1a\x07\x08\x01\x1a\x03two\x1a\x07\x08\x00\x1a\x03six";
-    let digest = <md5::Md5 as md5::Digest>::digest(message);
-    let aggregate = [&MAGIC, &message[..], digest.as_slice()].concat();
-    let batch = Unpacking::default().unpack(batch(&[&aggregate])).batch;
+    let batch = Unpacking::default().unpack(batch(&[&sealed(message)])).batch;
     let reasons: Vec<String> = events(&batch).into_iter().map(|(_, _, text)| text).collect();
     assert!(reasons[0].contains("no partition key at the place"), "{reasons:?}");
     assert!(reasons[1].contains("not UTF-8"), "{reasons:?}");
     assert_eq!(reasons[2], "six");
     assert_eq!((batch.event(0).payload.bytes(), batch.event(0).partition_key), (&b"one"[..], "own"));
+}
+
+/// An aggregate of this protobuf message.
+fn sealed(message: &[u8]) -> Vec<u8> {
+    [&MAGIC, message, <md5::Md5 as md5::Digest>::digest(message).as_slice()].concat()
+}
+
+/// An aggregate of one key, and of as many user records with no data as there are indexes of keys.
+fn of_keys(indexes: impl IntoIterator<Item = u8>) -> Vec<u8> {
+    let mut message = b"\x0a\x01k".to_vec();
+    indexes.into_iter().for_each(|index| message.extend([0x1a, 4, 8, index, 0x1a, 0]));
+    sealed(&message)
+}
+
+/// What a batch takes of memory.
+fn bytes_of(batch: &Batch) -> usize {
+    let reasons: usize = batch
+        .iter()
+        .map(|event| match event.payload {
+            Payload::Decoded(_) => 0,
+            Payload::Undecodable { reason, .. } => size_of::<super::super::Undecodable>() + reason.len(),
+        })
+        .sum();
+    batch.payloads.capacity() + batch.texts.capacity() + batch.slots.capacity() * size_of::<Slot>() + reasons
+}
+
+/// The only event: its payload as it came, what is wrong with it, and why.
+fn only_flaw(batch: &Batch) -> (&[u8], Flaw, &str) {
+    assert_eq!((batch.len(), batch.event(0).sub_sequence_number, batch.event(0).partition_key), (1, 0, "own"));
+    match batch.event(0).payload {
+        Payload::Undecodable { raw, flaw, reason } => (raw, flaw, reason),
+        Payload::Decoded(_) => panic!("it is decoded"),
+    }
+}
+
+#[test]
+fn of_a_few_user_records_that_can_not_be_read_each_fails_by_itself() {
+    let few = of_keys((0..20).map(|index| u8::from(index < MOST_UNREADABLE)));
+    let batch = Unpacking::default().unpack(batch(&[&few])).batch;
+    let decoded = batch.iter().filter(|event| matches!(event.payload, Payload::Decoded(_))).count();
+    assert_eq!((batch.len(), decoded), (20, 12));
+}
+
+#[test]
+fn of_more_the_record_fails_as_one_and_nothing_else_of_it_is_left() {
+    for (good_before, bad, good_behind) in [(0, 9, 0), (5, 9, 3), (1000, 100_000, 1000)] {
+        let keys = [(good_before, 0), (bad, 1), (good_behind, 0)];
+        let aggregate = of_keys(keys.into_iter().flat_map(|(count, key)| std::iter::repeat_n(key, count)));
+        let packed = batch(&[b"before", &aggregate, b"behind"]);
+        let (payloads, texts) = (packed.payloads.len(), packed.texts.len());
+        let unpacked = Unpacking::default().unpack(packed).batch;
+        assert_eq!((unpacked.payloads.len(), unpacked.texts.len()), (payloads, texts));
+        let all = good_before + bad + good_behind;
+        let reason = format!(
+            "{bad} of its {all} parts can't be read, and the record is dead-lettered as one: part {good_before}: its KPL \
+             aggregate has no partition key at the place that it names; it goes by the key of the whole record",
+        );
+        let expected = [("100.0", "own", "before"), ("101.0", "own", &*reason), ("102.0", "own", "behind")];
+        assert_eq!(events(&unpacked), self::expected(&expected));
+        assert_eq!(only_flaw(&unpacked.part(1..2)), (&aggregate[..], Flaw::Record, &*reason));
+        // Run again, it is taken apart again.
+        let again = Unpacking::default().unpack(batch(&[unpacked.event(1).payload.bytes()])).batch;
+        assert_eq!(only_flaw(&again).2, reason);
+    }
+}
+
+#[test]
+fn whatever_keeps_parts_from_being_read_counts() {
+    let message = |events: &str| format!(r#"{{"messageType":"DATA_MESSAGE","logEvents":[{events}]}}"#);
+    let (good, bad) = (vec!["{}"; 20].join(","), vec!["7"; 9].join(","));
+    let data = gzipped(message(&format!("{good},{bad}")).as_bytes());
+    let logs = decoding(Decode::CloudWatchLogs);
+    let unpacked = logs.unpack(batch(&[&data])).batch;
+    let reason = "9 of its 29 parts can't be read, and the record is dead-lettered as one: part 20: the log event is no JSON object";
+    assert_eq!(only_flaw(&unpacked), (&data[..], Flaw::Payload, reason));
+    // Those of all messages in an aggregate.
+    let (four, five) = (message("7,7,7,7"), message("{},7,7,7,7,7"));
+    let in_one = aggregate(&[("k", four.as_bytes()), ("k", &gzipped(five.as_bytes()))]);
+    let (raw, flaw, reason) = only_flaw_of(logs, &in_one);
+    assert_eq!((raw, flaw), (in_one.clone(), Flaw::Record));
+    assert!(reason.starts_with("9 of its 10 parts can't be read"), "{reason}");
+    // Payloads of user records, and what goes beyond the bound.
+    let plain = aggregate(&[("k", b"plain".as_slice()); 9]);
+    assert!(only_flaw_of(decoding(Decode::Gzip), &plain).2.contains("part 0: the payload is no gzip"));
+    let bombs = aggregate(&[("k", gzipped(&[0; 1000]).as_slice()); 12]);
+    let limited = Unpacking { limit: 3000, ..decoding(Decode::Gzip) };
+    assert!(only_flaw_of(limited, &bombs).2.starts_with("9 of its 12 parts can't be read"));
+    // A letter of one of them goes on as itself.
+    let letter = logs.unpack(batch_holding(Contents::Payloads, &[&data])).batch;
+    assert_eq!(only_flaw(&letter).1, Flaw::Payload);
+}
+
+fn only_flaw_of(unpacking: Unpacking, payload: &[u8]) -> (Vec<u8>, Flaw, String) {
+    let batch = unpacking.unpack(batch(&[payload])).batch;
+    let (raw, flaw, reason) = only_flaw(&batch);
+    (raw.to_vec(), flaw, reason.to_owned())
+}
+
+/// What can be read of a record is bounded by what it may unpack to, its events themselves included.
+#[test]
+fn log_events_take_no_more_memory_than_a_record_may_unpack_to() {
+    let message = |head: &str, event: &str, count: usize| {
+        gzipped(
+            format!(r#"{{"messageType":"DATA_MESSAGE",{head}"logEvents":[{}]}}"#, vec![event; count].join(","))
+                .as_bytes(),
+        )
+    };
+    let group = format!(r#""logGroup":"{}","#, "g".repeat(512));
+    let unpacking = decoding(Decode::CloudWatchLogs);
+    for (head, event, count, is_taken) in [
+        // What `PutLogEvents` takes at once, with the longest name of a group.
+        (
+            &*group,
+            r#"{"id":"37101030596018372036854775807000000000000000000001","timestamp":1545084650987,"message":"m"}"#,
+            10_000,
+            true,
+        ),
+        ("", "{}", 65_536, true),
+        ("", "{}", 65_537, false),
+        (&*group, "{}", 60_000, false),
+        ("", "{}", 5_000_000, false),
+        ("", "7", 262_144, false),
+    ] {
+        let packed = batch(&[&message(head, event, count)]);
+        let unpacked = unpacking.unpack(packed).batch;
+        assert_eq!(unpacked.len(), if is_taken { count } else { 1 }, "{count} of {event}");
+        // An arena grows by doubling.
+        let most = if is_taken { 2 * unpacking.limit } else { 1 << 20 };
+        assert!(bytes_of(&unpacked) < most, "{count} of {event}: {} bytes", bytes_of(&unpacked));
+    }
+}
+
+/// Larger records than Kinesis has are none that a producer could have written.
+#[test]
+fn a_record_full_of_user_records_is_taken_apart_within_bounds() {
+    let most = 10 << 20;
+    let user = |data: usize| [&[0x1a, 4 + data as u8, 8, 0, 0x1a, data as u8][..], &vec![b'x'; data]].concat();
+    let full = |data: usize| sealed(&[&b"\x0a\x01k"[..], &user(data).repeat(most / (6 + data))].concat());
+    // 14 bytes of data each: about as many as are taken.
+    let unpacked = Unpacking::default().unpack(batch(&[&full(15)])).batch;
+    assert_eq!(unpacked.len(), most / 21);
+    assert!(bytes_of(&unpacked) < 3 * most + 2 * MOST_RECORDS * size_of::<Slot>());
+    let empty = full(0);
+    let unpacked = Unpacking::default().unpack(batch(&[&empty])).batch;
+    let (raw, flaw, reason) = only_flaw(&unpacked);
+    assert_eq!((raw, flaw), (&empty[..], Flaw::Record));
+    assert!(reason.ends_with("it has more than 524288 user records or partition keys"), "{reason}");
+    assert!(bytes_of(&unpacked) < 3 * most);
+    // The largest record of the KPL, of user records that hold nothing.
+    let aggregate = sealed(&[&b"\x0a\x01k"[..], &user(0).repeat((1 << 20) / 6)].concat());
+    assert_eq!(Unpacking::default().unpack(batch(&[&aggregate])).batch.len(), (1 << 20) / 6);
+}
+
+#[test]
+fn unpacking_looks_at_each_event_a_few_times_at_most() {
+    for count in [1_000, 10_000, 100_000] {
+        let aggregate = of_keys(std::iter::repeat_n(0, count));
+        let unpacked = Unpacking::default().unpack(batch(&[b"before", &aggregate, b"behind"])).batch;
+        assert_eq!(unpacked.len(), count + 2);
+        let starts: Vec<usize> =
+            [0, 1, count / 2, count, count + 1].map(|index| unpacked.start_of_record(index)).into();
+        assert_eq!(starts, [0, 1, 1, 1, count + 1]);
+        // Cut out, too, where their places do not begin at 0.
+        let part = unpacked.part(3..count + 2);
+        assert_eq!((part.start_of_record(count - 3), part.start_of_record(count - 2)), (0, count - 2));
+        assert_eq!(part.texts.len(), "k".len() * (count - 2) + "own".len() + 2 * "101".len());
+    }
 }
 
 #[test]
@@ -200,6 +366,28 @@ fn what_unpacks_to_much_is_unpacked_in_parts() {
     }
     assert_eq!(parts, [2, 3, 1]);
     assert_eq!(positions, ["100.0", "101.0", "102.0", "103.0", "104.0", "105.0"]);
+}
+
+/// Copied for each part, 190 bombs in an event of 6 MB would have it copied as often.
+#[test]
+fn of_many_parts_none_copies_all_that_follow() {
+    let bomb = gzipped(&vec![0; 33 << 20]);
+    let plain = vec![b'x'; 1 << 20];
+    let payloads: Vec<&[u8]> = (0..8).flat_map(|_| [&bomb[..], &plain]).collect();
+    let unpacking = Unpacking { limit: 64 << 20, ..decoding(Decode::Auto) };
+    let mut rest = Some(batch(&payloads));
+    let (mut arenas, mut lengths) = (Vec::new(), Vec::new());
+    while let Some(packed) = rest {
+        let unpacked = unpacking.unpack(packed);
+        lengths.push(unpacked.batch.payloads.len());
+        arenas.extend(unpacked.rest.as_ref().map(|rest| rest.payloads.as_ptr()));
+        rest = unpacked.rest;
+    }
+    arenas.dedup();
+    assert_eq!(arenas.len(), 1, "what is left is copied again");
+    assert_eq!(lengths.len(), 9);
+    // Behind the first, a part holds what it has, and nothing of those that follow.
+    assert!(lengths[1..].iter().all(|length| *length < 36 << 20), "{lengths:?}");
 }
 
 proptest! {

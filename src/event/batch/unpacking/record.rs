@@ -1,0 +1,201 @@
+//! One record after the other, taken apart into a batch of events.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::Unpacking;
+use super::parts::Parts;
+use crate::event::aggregate::{Aggregate, NotAnAggregate, UserRecord};
+use crate::event::batch::{Batch, Contents, Flaw, Slot, append_text};
+use crate::event::cloudwatch_logs::{self, Held};
+use crate::event::decoding::{Allowance, DecodeError, Decoder, Packing};
+use crate::settings::Decode;
+
+/// Takes records into a batch of events.
+pub(super) struct Unpacker {
+    how: Unpacking,
+    decoder: Decoder,
+    batch: Batch,
+    /// The payload at hand: what it lies in grows meanwhile.
+    payload: Vec<u8>,
+    /// What it was decoded to, where that is taken apart further.
+    text: Vec<u8>,
+}
+
+impl Unpacker {
+    /// Returns one that goes on with a batch.
+    pub(super) fn new(how: Unpacking, batch: Batch) -> Self {
+        Self { how, decoder: Decoder::default(), batch, payload: Vec::new(), text: Vec::new() }
+    }
+
+    /// Returns the batch so far.
+    pub(super) fn batch(&self) -> &Batch {
+        &self.batch
+    }
+
+    /// Returns the events.
+    pub(super) fn finish(mut self) -> Arc<Batch> {
+        self.batch.contents = Contents::Events;
+        Arc::new(self.batch)
+    }
+
+    /// Unpacks a record of another batch, which keeps it.
+    pub(super) fn take(&mut self, records: &Batch, slot: Slot) {
+        let sequence_number = append_text(&mut self.batch.texts, &records.texts[slot.sequence_number.clone()]);
+        let slot = self.batch.copied(records, slot, sequence_number);
+        self.unpack(slot);
+    }
+
+    /// Unpacks a record whose payload and texts lie in the batch.
+    pub(super) fn unpack(&mut self, record: Slot) {
+        if record.undecodable.is_some() {
+            return self.batch.slots.push_back(record);
+        }
+        let mut allowance = Allowance::new(self.how.limit);
+        match self.aggregate(&record) {
+            Ok(None) => {
+                let mut parts = Parts::of(record.clone(), Flaw::Payload, &self.batch);
+                self.decode(record, &mut allowance, &mut parts);
+                parts.end(&mut self.batch);
+            }
+            Ok(Some(aggregate)) => {
+                let mut parts = Parts::of(record.clone(), Flaw::Record, &self.batch);
+                self.user_records(&record, &aggregate, &mut allowance, &mut parts);
+                parts.end(&mut self.batch);
+            }
+            Err(why) => {
+                let mut parts = Parts::of(record.clone(), Flaw::Record, &self.batch);
+                let reason = format!("the KPL aggregate can't be taken apart: {why}");
+                parts.push_undecodable(&mut self.batch, record, Flaw::Record, reason);
+            }
+        }
+    }
+
+    /// Returns what is in a record, if it is an aggregate.
+    ///
+    /// # Errors
+    /// When it is one, with more in it than there is memory for.
+    fn aggregate(&self, record: &Slot) -> Result<Option<Aggregate>, NotAnAggregate> {
+        if !self.how.deaggregate || self.batch.contents != Contents::Records {
+            return Ok(None);
+        }
+        match Aggregate::find(&self.batch.payloads[record.payload.clone()]) {
+            Ok(aggregate) => Ok(Some(aggregate)),
+            Err(NotAnAggregate::NoMagic) => Ok(None),
+            Err(why @ NotAnAggregate::TooMany) => Err(why),
+            Err(why) => {
+                let sequence_number = &self.batch.texts[record.sequence_number.clone()];
+                tracing::debug!(
+                    shard_id = self.batch.shard.id,
+                    sequence_number,
+                    "it starts like a KPL aggregate, and is taken for an ordinary record: {why}",
+                );
+                Ok(None)
+            }
+        }
+    }
+
+    /// Takes in the user records of an aggregate.
+    fn user_records(&mut self, record: &Slot, aggregate: &Aggregate, allowance: &mut Allowance, parts: &mut Parts) {
+        self.batch.slots.reserve(aggregate.records.len());
+        let start = record.payload.start;
+        // Each is read when the first user record names it.
+        let mut keys: Vec<Option<Key>> = vec![None; aggregate.partition_keys.len()];
+        for user in &aggregate.records {
+            let key = self.key(start, aggregate, user, &mut keys);
+            let slot = Slot { payload: start + user.data.start..start + user.data.end, ..record.clone() };
+            match key {
+                Ok(partition_key) => self.decode(Slot { partition_key, ..slot }, allowance, parts),
+                Err(reason) => parts.push_undecodable(&mut self.batch, slot, Flaw::Payload, reason),
+            }
+        }
+    }
+
+    /// Returns the key of a user record, by its index in the table of an aggregate that starts there.
+    fn key(&mut self, start: usize, aggregate: &Aggregate, user: &UserRecord, keys: &mut [Option<Key>]) -> Key {
+        let index = usize::try_from(user.partition_key).ok();
+        let place = index.and_then(|index| Some((aggregate.partition_keys.get(index)?, keys.get_mut(index)?)));
+        let Some((at, key)) = place else {
+            return Err(
+                "its KPL aggregate has no partition key at the place that it names; it goes by the key of the whole record",
+            );
+        };
+        key.get_or_insert_with(|| {
+            let bytes = &self.batch.payloads[start + at.start..start + at.end];
+            let text =
+                std::str::from_utf8(bytes).map_err(|_| "its partition key in the KPL aggregate is not UTF-8 text")?;
+            Ok(append_text(&mut self.batch.texts, text))
+        })
+        .clone()
+    }
+
+    /// Takes in a payload that is in no aggregate any more.
+    fn decode(&mut self, slot: Slot, allowance: &mut Allowance, parts: &mut Parts) {
+        let payload = &self.batch.payloads[slot.payload.clone()];
+        if !self.how.is_encoded(payload) {
+            return parts.push(&mut self.batch, slot);
+        }
+        self.payload.clear();
+        self.payload.extend_from_slice(payload);
+        let found = Packing::of(&self.payload);
+        let (packing, wanted) = match self.how.decode {
+            Decode::None => return parts.push(&mut self.batch, slot),
+            Decode::Auto => (found, ""),
+            Decode::Gzip => (found.filter(|found| *found == Packing::Gzip), "gzip"),
+            Decode::Zstd => (found.filter(|found| *found == Packing::Zstd), "zstd"),
+            Decode::CloudWatchLogs => return self.message(slot, found, allowance, parts),
+        };
+        let Some(packing) = packing else {
+            let reason = DecodeError::Not(wanted).to_string();
+            return parts.push_undecodable(&mut self.batch, slot, Flaw::Payload, reason);
+        };
+        let start = self.batch.payloads.len();
+        match self.decoder.decode(packing, &self.payload, allowance, &mut self.batch.payloads) {
+            Ok(()) => {
+                let payload = start..self.batch.payloads.len();
+                parts.push(&mut self.batch, Slot { payload, ..slot });
+            }
+            Err(error) => parts.push_undecodable(&mut self.batch, slot, Flaw::Payload, error.to_string()),
+        }
+    }
+
+    /// Takes in each log event of a message of CloudWatch Logs. They come compressed; Firehose and others may have
+    /// unpacked them on the way.
+    fn message(&mut self, slot: Slot, packing: Option<Packing>, allowance: &mut Allowance, parts: &mut Parts) {
+        self.text.clear();
+        let unpacked = match packing {
+            Some(packing) => self.decoder.decode(packing, &self.payload, allowance, &mut self.text),
+            None => {
+                std::mem::swap(&mut self.text, &mut self.payload);
+                Ok(())
+            }
+        };
+        if let Err(error) = unpacked {
+            return parts.push_undecodable(&mut self.batch, slot, Flaw::Payload, error.to_string());
+        }
+        let text = std::mem::take(&mut self.text);
+        match cloudwatch_logs::read(&text, allowance) {
+            Err(reason) => parts.push_undecodable(&mut self.batch, slot, Flaw::Payload, reason),
+            Ok(Held::Nothing(what)) => parts.push_undecodable(&mut self.batch, slot, Flaw::Nothing, what),
+            Ok(Held::Events(events)) => {
+                self.batch.slots.reserve(events.len());
+                for event in events.iter() {
+                    let start = self.batch.payloads.len();
+                    let written = event.write(&mut self.batch.payloads);
+                    if written.is_err() {
+                        self.batch.payloads.extend_from_slice(event.text().as_bytes());
+                    }
+                    let own = Slot { payload: start..self.batch.payloads.len(), ..slot.clone() };
+                    match written {
+                        Ok(()) => parts.push(&mut self.batch, own),
+                        Err(reason) => parts.push_undecodable(&mut self.batch, own, Flaw::Payload, reason),
+                    }
+                }
+            }
+        }
+        self.text = text;
+    }
+}
+
+/// Where the text of a partition key lies in a batch, or why there is none.
+type Key = Result<Range<usize>, &'static str>;
