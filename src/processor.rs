@@ -8,7 +8,6 @@
 
 mod attempts;
 mod ends;
-mod guests;
 mod lanes;
 mod mirroring;
 mod observer;
@@ -20,7 +19,6 @@ mod settlement;
 mod unpacking;
 mod window;
 
-use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -33,19 +31,17 @@ pub use report::{Cause, Counts, Effort, Failure, Report, Stop, Taken};
 pub use window::{Folded, MOST_STATE_BYTES, Slice, State, WindowClosed, WindowError};
 
 use attempts::Attempts;
-use guests::Guests;
 use mirroring::Mirroring;
 use outputs::within;
 use pace::{Pacer, Pacing};
 use patience::Patience;
 use settlement::Settlement;
-use window::WindowGuests;
 
 use crate::checkpoint::Mirror;
 use crate::dead_letter::DeadLetters;
 use crate::event::{Batch, Event, Flaw, Payload, Unpacking};
 use crate::sink::{Delivery, HandOver, Output};
-use crate::transform::{Conductor, Grouping, Guest, Job, Verdict, WindowGuest, World};
+use crate::transform::{Conductor, Grouping, GuestTime, Guests, Job, LogBudget, Verdict, World};
 
 /// When a batch has to be over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,11 +52,18 @@ pub struct Deadline {
     pub answer_by: Instant,
 }
 
+impl Deadline {
+    /// The time of guests that could begin at this time.
+    fn guest_time(self, began_at: Instant) -> GuestTime {
+        GuestTime { began_at, interrupt_at: self.interrupt_at }
+    }
+}
+
 /// Takes batches through one transform to its targets.
 pub struct Processor {
     transform: String,
     unpacking: Unpacking,
-    workforce: Workforce,
+    guests: Guests,
     ends: Ends,
     retry_limits: RetryLimits,
     pacing: Pacing,
@@ -69,33 +72,14 @@ pub struct Processor {
     observer: Option<Arc<dyn Observer>>,
 }
 
-/// Who is at work, and at what.
-enum Workforce {
-    Records(Guests),
-    Windows(WindowGuests),
-}
-
 impl Processor {
     /// A processor for a started transform. Without a dead-letter target an event that can't be
     /// processed blocks its shard: it is never lost in silence.
-    pub fn new(guest: Guest, outputs: Outputs, dead_letters: Option<DeadLetters>) -> Self {
-        Self::of_workforce(Workforce::Records(Guests::new(guest)), outputs, dead_letters)
-    }
-
-    /// The same for a transform of windows, with one instance or more: each takes the batches of some shards.
-    pub fn of_windows(
-        guests: (WindowGuest, Vec<WindowGuest>),
-        outputs: Outputs,
-        dead_letters: Option<DeadLetters>,
-    ) -> Self {
-        Self::of_workforce(Workforce::Windows(WindowGuests::new(guests)), outputs, dead_letters)
-    }
-
-    fn of_workforce(workforce: Workforce, outputs: Outputs, dead_letters: Option<DeadLetters>) -> Self {
+    pub fn new(guests: impl Into<Guests>, outputs: Outputs, dead_letters: Option<DeadLetters>) -> Self {
         Self {
             transform: String::new(),
             unpacking: Unpacking::default(),
-            workforce,
+            guests: guests.into(),
             ends: Ends::new(outputs, dead_letters),
             retry_limits: RetryLimits::default(),
             pacing: Pacing::new(Pace::default()),
@@ -118,10 +102,7 @@ impl Processor {
 
     /// What the transform works on.
     pub fn world(&self) -> World {
-        match self.workforce {
-            Workforce::Records(_) => World::Records,
-            Workforce::Windows(_) => World::Windows,
-        }
+        self.guests.world()
     }
 
     /// The same, with records taken apart and decoded in another way than by default.
@@ -134,25 +115,6 @@ impl Processor {
     #[must_use]
     pub fn with_retry_limits(self, retry_limits: RetryLimits) -> Self {
         Self { retry_limits, ..self }
-    }
-
-    /// The same, with more instances of the transform: batches, and the events of a large one, are processed side by
-    /// side, those of a partition key by one instance.
-    #[must_use]
-    pub fn with_more_guests(mut self, guests: impl IntoIterator<Item = Guest>) -> Self {
-        if let Workforce::Records(all) = &mut self.workforce {
-            all.add(guests);
-        }
-        self
-    }
-
-    /// The same, but no batch takes more instances than this: where several come at once, each finds some.
-    #[must_use]
-    pub fn with_guests_for_a_batch(mut self, most: NonZeroUsize) -> Self {
-        if let Workforce::Records(all) = &mut self.workforce {
-            all.keep_some(most);
-        }
-        self
     }
 
     /// The same, but no faster.
@@ -210,7 +172,7 @@ impl Processor {
         mirror: Option<&Mirror>,
     ) -> Report {
         let started = Instant::now();
-        let Workforce::Records(workforce) = &self.workforce else {
+        let Guests::Records(pool) = &self.guests else {
             return self.refuse(&batch, ends, started).await;
         };
         let mut mirroring = Mirroring::new(mirror, &batch, deadline);
@@ -225,7 +187,7 @@ impl Processor {
         let is_prompt = ends.dead_letters.as_ref().is_none_or(|letters| letters.hand_over() == HandOver::Promptly);
         // A pace is kept by one.
         let mut pacer = self.pacing.of(batch.shard());
-        let guests = if pacer.is_some() { workforce.lend_one() } else { workforce.lend(batch.len() - skipped) };
+        let guests = pool.lend(if pacer.is_some() { 1 } else { batch.len() - skipped });
         let has_dead_letters = ends.dead_letters.is_some();
         let leader = |_| -> Box<dyn Conductor> {
             Box::new(Leader { patience: patience.clone(), pacer: pacer.take(), has_dead_letters })
@@ -235,7 +197,8 @@ impl Processor {
             first: skipped,
             conductors: (0..guests.len()).map(leader).collect(),
             grouping: if is_prompt { Grouping::Promptly } else { Grouping::ByContent },
-            interrupt_at: deadline.map(|deadline| deadline.interrupt_at),
+            time: deadline.map(|deadline| deadline.guest_time(Instant::now())),
+            log: LogBudget::of(&batch),
         });
         if self.retry_limits.depend_on_the_past() {
             // The guest is at work meanwhile.

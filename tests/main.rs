@@ -17,6 +17,7 @@ mod mapping;
 mod pace;
 mod patience;
 mod payloads;
+mod pool;
 mod precompiled;
 mod promise;
 mod put;

@@ -8,8 +8,6 @@
 //! dead-lettered, by the same rules. Until that is done nothing of the last batch is acknowledged, and the state to go
 //! on from is the one that came. Whoever replays may keep either state: they are the same.
 
-mod guests;
-
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -17,14 +15,13 @@ use super::outputs::{half_way, within};
 use super::patience::Patience;
 use super::report::{Cause, Counts, Failure, Report, Stop};
 use super::settlement::Settlement;
-use super::{Deadline, Ends, Leader, Processor, Workforce};
+use super::{Deadline, Ends, Leader, Processor};
 use crate::event::{Batch, Position, Record, Shard, Unpacked};
 use crate::sink::HandOver;
 use crate::transform::{
-    Chunk, Close, Closed, Ending, FoldJob, Grouping, StateRefused, Verdict, Window, WindowGuest, World,
+    Chunk, Close, Closed, Ending, Folding, Grouping, Guests, Job, Lease, LogBudget, Opening, StateRefused, Verdict,
+    Window, World,
 };
-
-pub(super) use guests::WindowGuests;
 
 /// The most bytes that a state may have, as the transform saves it. Lambda takes 1 MB of JSON, in which they are base64.
 pub const MOST_STATE_BYTES: usize = 700_000;
@@ -154,14 +151,13 @@ impl Processor {
         slice: Slice,
         deadline: Option<Deadline>,
     ) -> Result<Folded, WindowError> {
-        let Workforce::Windows(guests) = &self.workforce else { return Err(WindowError::OfRecords) };
-        let lent = guests.lend();
-        let guest = lent.guest();
+        let Guests::Windows(pool) = &self.guests else { return Err(WindowError::OfRecords) };
+        let guest = pool.lend();
         let Slice { window, shard, state: came, ending } = slice;
         if let Some(state) = &came
-            && state.form != guest.form()
+            && state.form != pool.form()
         {
-            return Err(WindowError::OtherForm { found: state.form.clone(), takes: guest.form().to_owned() });
+            return Err(WindowError::OtherForm { found: state.form.clone(), takes: pool.form().to_owned() });
         }
         let (through, bytes) = came.clone().map_or((None, None), |state| (state.through, state.bytes));
         // What an answer names where the window can't be closed.
@@ -170,7 +166,7 @@ impl Processor {
         let Unpacked { batch, mut rest } = self.unpack(batch).await;
         let lowest = (!batch.is_empty()).then(|| batch.lowest_from(0).as_str().to_owned());
         let part_ending = |rest: &Option<Arc<Batch>>| ending.filter(|_| rest.is_none());
-        let mut part = self.fold_part(guest, batch, window, (bytes, through), part_ending(&rest), deadline).await?;
+        let mut part = self.fold_part(&guest, batch, window, (bytes, through), part_ending(&rest), deadline).await?;
         while let Some(records) = rest {
             if part.report.stop.is_some() {
                 part.report.leave(&records);
@@ -179,13 +175,13 @@ impl Processor {
             let unpacked = self.unpack(records).await;
             rest = unpacked.rest;
             let before = (part.bytes, part.through);
-            let next = self.fold_part(guest, unpacked.batch, window, before, part_ending(&rest), deadline).await?;
+            let next = self.fold_part(&guest, unpacked.batch, window, before, part_ending(&rest), deadline).await?;
             part.report.go_on_with(next.report);
             part = Part { report: part.report, ..next };
         }
-        drop(lent);
+        drop(guest);
         let Part { mut report, bytes, through, conclusion } = part;
-        let form = guests.form().to_owned();
+        let form = pool.form().to_owned();
         let Some(conclusion) = conclusion else {
             if let Some(too_large) = bytes.as_ref().map(|bytes| bytes.len()).filter(|size| *size > MOST_STATE_BYTES) {
                 return Err(WindowError::TooLarge { bytes: too_large });
@@ -218,7 +214,7 @@ impl Processor {
     /// Folds the events of a batch as far as it goes.
     async fn fold_part(
         &self,
-        guest: &WindowGuest,
+        guest: &Lease<'_, Folding>,
         batch: Arc<Batch>,
         window: Window,
         (bytes, through): (Option<Arc<[u8]>>, Option<Position>),
@@ -234,19 +230,19 @@ impl Processor {
             tracing::info!(shard_id = batch.shard_id(), events = skipped, "already in the state of their window");
         }
         let is_prompt = dead_letters.is_none_or(|letters| letters.hand_over() == HandOver::Promptly);
-        let mut fold = guest.fold(FoldJob {
+        let job = Job {
             batch: Arc::clone(&batch),
             first: skipped,
-            window,
-            state: bytes,
-            conductor: Box::new(Leader {
+            conductors: vec![Box::new(Leader {
                 patience: patience.clone(),
                 pacer: self.pacing.of(batch.shard()),
                 has_dead_letters: dead_letters.is_some(),
-            }),
+            })],
             grouping: if is_prompt { Grouping::Promptly } else { Grouping::ByContent },
-            interrupt_at: deadline.map(|deadline| deadline.interrupt_at),
-        });
+            time: deadline.map(|deadline| deadline.guest_time(Instant::now())),
+            log: LogBudget::of(&batch),
+        };
+        let mut fold = guest.fold(job, Opening { window, state: bytes });
         let answer_by = deadline.map(|deadline| deadline.answer_by);
         let mut settlement = Settlement::new(&batch, &self.ends.outputs, dead_letters, patience, answer_by, skipped)
             .observed_by(self.observer.as_deref());
