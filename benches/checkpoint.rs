@@ -12,7 +12,7 @@ use kinesieve::processor::{Outputs, Processor};
 use kinesieve::settings::StreamIdForm;
 
 use crate::answering::answering;
-use crate::{event_of, guest, measure, nowhere, runtime};
+use crate::{event_of, guests, measure, nowhere, runtime};
 
 /// How long a batch may wait for the table: as long as it does by default.
 const TIMEOUT: Duration = Duration::from_millis(500);
@@ -27,7 +27,7 @@ pub fn checkpoint(criterion: &mut Criterion) {
         for (name, mirrors, skips) in
             [("without", false, false), ("written after", true, false), ("read before and written after", true, true)]
         {
-            let mut processor = Processor::new(guest("keep", &[]), Outputs::new(nowhere(&runtime), []), None);
+            let mut processor = Processor::new(guests("keep", &[], 1), Outputs::new(nowhere(&runtime), []), None);
             if mirrors {
                 processor = processor.with_mirror(mirror(&config, skips));
             }

@@ -13,7 +13,7 @@ use kinesieve::settings::Order;
 use kinesieve::sink::{Delivery, Kinesis, Output, Sink};
 
 use crate::answering::answering;
-use crate::{full_event, guest, measure, runtime};
+use crate::{full_event, guests, measure, runtime};
 
 pub const STREAM: &str = "arn:aws:kinesis:eu-west-1:123456789012:stream/out";
 
@@ -43,7 +43,7 @@ pub fn delivery(criterion: &mut Criterion) {
     }
     for (name, order) in [("key", Order::Key), ("none", Order::None)] {
         let stream: Arc<dyn Sink> = Arc::new(Kinesis::new(&config, &STREAM.parse().expect("an ARN"), order));
-        let processor = Processor::new(guest("keep", &[]), Outputs::new(stream, []), None);
+        let processor = Processor::new(guests("keep", &[], 1), Outputs::new(stream, []), None);
         measure(&mut group, &format!("whole handler, keep, order {name}"), batch.len(), || {
             let handled = runtime.block_on(handle(&processor, black_box(&event), None)).expect("an answer");
             assert!(handled.response().batch_item_failures.is_empty());

@@ -11,7 +11,7 @@ use kinesieve::source::live::{Board, Force, Halt, Live, Manners, Parts, Plan, Re
 use kinesieve::source::mapping::{BatchLimits, Rules};
 
 use crate::answering::answering;
-use crate::{guest, measure, nowhere, runtime};
+use crate::{guests, measure, nowhere, runtime};
 
 /// Of one run.
 const RECORDS: u64 = 400_000;
@@ -27,8 +27,7 @@ pub fn live(criterion: &mut Criterion) {
     group.sample_size(10);
     for shards in [1, 16] {
         let workers = std::thread::available_parallelism().map_or(1, usize::from).min(shards);
-        let processor = Processor::new(guest("keep", &[]), Outputs::new(nowhere(&runtime), []), None)
-            .with_more_guests((1..workers).map(|_| guest("keep", &[])));
+        let processor = Processor::new(guests("keep", &[], workers), Outputs::new(nowhere(&runtime), []), None);
         forget_peak();
         measure(&mut group, &format!("{shards} shards, keep"), RECORDS as usize, || {
             let (halt, board) = (Halt::default(), Board::default());

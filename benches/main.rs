@@ -10,6 +10,7 @@ mod live;
 mod payloads;
 
 use std::hint::black_box;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,7 +23,7 @@ use kinesieve::lambda::handle;
 use kinesieve::processor::{Outputs, Processor};
 use kinesieve::settings::{Compression, Order, Target};
 use kinesieve::sink::{self, Lines, Manner, Sink};
-use kinesieve::transform::{Grouping, Guest, Job, Limits, Transform, UpToRetry, Verdict};
+use kinesieve::transform::{Grouping, Job, Limits, LogBudget, RecordPool, Transform, UpToRetry, Verdict};
 
 /// An event of Lambda's largest size, 6 MB of JSON, of readings with 89 bytes of payload each.
 fn full_event() -> Vec<u8> {
@@ -101,7 +102,7 @@ fn parsing(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn guest(name: &str, settings: &[(&str, &str)]) -> Guest {
+fn guests(name: &str, settings: &[(&str, &str)], workers: usize) -> RecordPool {
     let folder = std::env::var_os("TEST_GUESTS").map_or_else(
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("transforms/target/wasm32-wasip2/release"),
         PathBuf::from,
@@ -109,7 +110,8 @@ fn guest(name: &str, settings: &[(&str, &str)]) -> Guest {
     let transform = Transform::load(&folder.join(name).with_extension("wasm")).expect("`make guests` builds it");
     let settings: Vec<(String, String)> =
         settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-    Guest::start(&transform, Limits::default(), &settings).expect("it starts")
+    let workers = NonZeroUsize::new(workers).expect("a worker");
+    RecordPool::start(&transform, Limits::default(), &settings, workers).expect("it starts")
 }
 
 /// Parse the JSON, drop below a threshold, remove a field, write it anew.
@@ -120,21 +122,22 @@ fn calls(criterion: &mut Criterion) {
     let runtime = runtime();
     let batch = Arc::new(parse_lambda_event(&full_event()).expect("an event"));
     let mut group = criterion.benchmark_group("guest");
-    for (name, guest) in [("keep", guest("keep", &[])), ("rewrite", guest("drop_and_redact", &REWRITE))] {
-        measure(&mut group, name, batch.len(), || runtime.block_on(run(&guest, &batch)));
+    for (name, guests) in [("keep", guests("keep", &[], 1)), ("rewrite", guests("drop_and_redact", &REWRITE, 1))] {
+        measure(&mut group, name, batch.len(), || runtime.block_on(run(&guests, &batch)));
     }
     group.finish();
 }
 
-async fn run(guest: &Guest, batch: &Arc<Batch>) {
+async fn run(guests: &RecordPool, batch: &Arc<Batch>) {
     let job = Job {
         batch: Arc::clone(batch),
         first: 0,
         conductors: vec![Box::new(UpToRetry)],
         grouping: Grouping::Promptly,
-        interrupt_at: None,
+        time: None,
+        log: LogBudget::of(batch),
     };
-    let mut run = Guest::run(&[guest], job);
+    let mut run = guests.lend(1).run(job);
     let mut verdicts = 0;
     while let Some(chunk) = run.next().await {
         let chunk = black_box(chunk);
@@ -150,21 +153,21 @@ fn handler(criterion: &mut Criterion) {
     let event = full_event();
     let records = parse_lambda_event(&event).expect("an event").len();
     let mut group = criterion.benchmark_group("handler");
-    let mut handling = |name: &str, guest: Guest, event: &[u8], records: usize| {
-        let processor = Processor::new(guest, Outputs::new(nowhere(&runtime), []), None);
+    let mut handling = |name: &str, guests: RecordPool, event: &[u8], records: usize| {
+        let processor = Processor::new(guests, Outputs::new(nowhere(&runtime), []), None);
         measure(&mut group, name, records, || {
             let handled = runtime.block_on(handle(&processor, black_box(event), None)).expect("an answer");
             assert!(black_box(handled.response()).batch_item_failures.is_empty());
         });
     };
-    handling("keep", guest("keep", &[]), &event, records);
-    handling("rewrite", guest("drop_and_redact", &REWRITE), &event, records);
+    handling("keep", guests("keep", &[], 1), &event, records);
+    handling("rewrite", guests("drop_and_redact", &REWRITE, 1), &event, records);
     // How the cost of a record grows with the batch, and with the record: a nanosecond a byte is 1 GB/s.
     for records in [1_000, 10_000] {
-        handling(&format!("keep, of {records} records"), guest("keep", &[]), &event_of(records), records);
+        handling(&format!("keep, of {records} records"), guests("keep", &[], 1), &event_of(records), records);
     }
     let large = event_with((0..4).map(|_| vec![b'x'; 1_000_000]));
-    handling("keep, of 1 MB, a byte", guest("keep", &[]), &large, 4 * 1_000_000);
+    handling("keep, of 1 MB, a byte", guests("keep", &[], 1), &large, 4 * 1_000_000);
     group.finish();
 }
 

@@ -14,7 +14,7 @@ use kinesieve::sink::{Kinesis, Output, Packing, Sink};
 
 use crate::answering::answering;
 use crate::delivery::{STREAM, taken};
-use crate::{event_with, full_event, guest, measure, nowhere, runtime};
+use crate::{event_with, full_event, guests, measure, nowhere, runtime};
 
 /// User records of an aggregate, as the KPL fills one within its default of 50 KB.
 const TOGETHER: usize = 450;
@@ -57,7 +57,7 @@ pub fn incoming(criterion: &mut Criterion) {
     ] {
         let unpacking = Unpacking { decode, ..Unpacking::default() };
         let processor =
-            Processor::new(guest("keep", &[]), Outputs::new(nowhere(&runtime), []), None).with_unpacking(unpacking);
+            Processor::new(guests("keep", &[], 1), Outputs::new(nowhere(&runtime), []), None).with_unpacking(unpacking);
         measure(&mut group, &format!("whole handler, keep, {name}"), events.plain.len(), || {
             let handled = runtime.block_on(handle(&processor, black_box(&event), None)).expect("an answer");
             assert_eq!(handled.report.counts.kept, events.plain.len() as u64);

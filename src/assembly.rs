@@ -16,7 +16,7 @@ use crate::settings::{CheckpointSettings, Order, Route, Settings, SettingsError,
 use crate::sink::{self, Lines, Manner, Packing, Sampled, Samples, Sink};
 use crate::source::live::OnFailure;
 use crate::source::mapping::Payload;
-use crate::transform::{Guest, Limits, LoadError, StartError, Transform, WindowGuest, World};
+use crate::transform::{Guests, Limits, LoadError, StartError, Transform};
 
 /// Why a processor could not be put together. Each message says what to change.
 #[derive(Debug, thiserror::Error)]
@@ -171,8 +171,9 @@ async fn assemble(
     let batches = wishes.extras.batches.unwrap_or(NonZeroUsize::MIN);
     let workers = settings.workers.unwrap_or(wishes.extras.workers).max(batches);
     let workers_for_a_batch = NonZeroUsize::new(workers.get() / batches).unwrap_or(NonZeroUsize::MIN);
-    let started = Started::start(&transform, limits, &transform_settings, workers)
-        .map_err(|source| AssemblyError::Start { path: settings.transform.display().to_string(), source })?;
+    let guests = Guests::start(&transform, limits, &transform_settings, workers)
+        .map_err(|source| AssemblyError::Start { path: settings.transform.display().to_string(), source })?
+        .with_most_for_a_batch(workers_for_a_batch);
 
     let manner = Manner { lines: Lines::Envelopes, order: settings.order, compression: settings.s3_compression };
     let packing = Packing {
@@ -208,12 +209,7 @@ async fn assemble(
         bytes_per_second: settings.max_bytes_per_shard_per_second.and_then(|size| NonZeroU64::new(size.as_u64())),
     };
     let outputs = Outputs::new(main, route_sinks);
-    let processor = match started {
-        Started::Records((guest, more_guests)) => Processor::new(guest, outputs, dead_letters)
-            .with_more_guests(more_guests)
-            .with_guests_for_a_batch(workers_for_a_batch),
-        Started::Windows(guests) => Processor::of_windows(guests, outputs, dead_letters),
-    };
+    let processor = Processor::new(guests, outputs, dead_letters);
     let unpacking = Unpacking {
         deaggregate: settings.deaggregate,
         decode: settings.decode,
@@ -225,26 +221,6 @@ async fn assemble(
         Some(observer) => processor.with_observer(observer),
         None => processor,
     })
-}
-
-/// Instances of a transform, the first and the others.
-enum Started {
-    Records((Guest, Vec<Guest>)),
-    Windows((WindowGuest, Vec<WindowGuest>)),
-}
-
-impl Started {
-    fn start(
-        transform: &Transform,
-        limits: Limits,
-        settings: &[(String, String)],
-        count: NonZeroUsize,
-    ) -> Result<Self, StartError> {
-        match transform.world() {
-            World::Records => Guest::start_several(transform, limits, settings, count).map(Started::Records),
-            World::Windows => WindowGuest::start_several(transform, limits, settings, count).map(Started::Windows),
-        }
-    }
 }
 
 /// Checks that nothing is asked for which windows can't bear.

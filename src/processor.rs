@@ -9,7 +9,6 @@
 mod blocked;
 mod checkpointing;
 mod ends;
-mod guests;
 mod lanes;
 mod leader;
 mod ledger;
@@ -25,7 +24,6 @@ mod time;
 mod unpacking;
 mod window;
 
-use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -41,25 +39,23 @@ pub use time::Deadline;
 pub use window::{Folded, MOST_STATE_BYTES, Slice, State, WindowClosed, WindowError};
 
 use blocked::BlockedRecords;
-use guests::Guests;
 use pace::Pacing;
 use run::BatchRun;
 use settlement::Settlement;
 use time::within;
 use unpacking::unpack;
-use window::WindowGuests;
 
 use crate::checkpoint::Mirror;
 use crate::dead_letter::DeadLetters;
 use crate::event::{Batch, Unpacking};
 use crate::sink::{Delivery, Output};
-use crate::transform::{Conductor, Grouping, Guest, Job, WindowGuest, World};
+use crate::transform::{Conductor, Grouping, Guests, Job, RecordPool, World};
 
 /// Takes batches through one transform to its targets.
 pub struct Processor {
     transform: String,
     unpacking: Unpacking,
-    workforce: Workforce,
+    guests: Guests,
     ends: Ends,
     retry_limits: RetryLimits,
     pacing: Pacing,
@@ -68,33 +64,14 @@ pub struct Processor {
     observer: Option<Arc<dyn Observer>>,
 }
 
-/// Who is at work, and at what.
-enum Workforce {
-    Records(Guests),
-    Windows(WindowGuests),
-}
-
 impl Processor {
     /// A processor for a started transform. Without a dead-letter target an event that can't be
     /// processed blocks its shard: it is never lost in silence.
-    pub fn new(guest: Guest, outputs: Outputs, dead_letters: Option<DeadLetters>) -> Self {
-        Self::of_workforce(Workforce::Records(Guests::new(guest)), outputs, dead_letters)
-    }
-
-    /// The same for a transform of windows, with one instance or more: each takes the batches of some shards.
-    pub fn of_windows(
-        guests: (WindowGuest, Vec<WindowGuest>),
-        outputs: Outputs,
-        dead_letters: Option<DeadLetters>,
-    ) -> Self {
-        Self::of_workforce(Workforce::Windows(WindowGuests::new(guests)), outputs, dead_letters)
-    }
-
-    fn of_workforce(workforce: Workforce, outputs: Outputs, dead_letters: Option<DeadLetters>) -> Self {
+    pub fn new(guests: impl Into<Guests>, outputs: Outputs, dead_letters: Option<DeadLetters>) -> Self {
         Self {
             transform: String::new(),
             unpacking: Unpacking::default(),
-            workforce,
+            guests: guests.into(),
             ends: Ends::new(outputs, dead_letters),
             retry_limits: RetryLimits::default(),
             pacing: Pacing::new(Pace::default()),
@@ -117,10 +94,7 @@ impl Processor {
 
     /// What the transform works on.
     pub fn world(&self) -> World {
-        match self.workforce {
-            Workforce::Records(_) => World::Records,
-            Workforce::Windows(_) => World::Windows,
-        }
+        self.guests.world()
     }
 
     /// The same, with records taken apart and decoded in another way than by default.
@@ -133,25 +107,6 @@ impl Processor {
     #[must_use]
     pub fn with_retry_limits(self, retry_limits: RetryLimits) -> Self {
         Self { retry_limits, ..self }
-    }
-
-    /// The same, with more instances of the transform: batches, and the events of a large one, are processed side by
-    /// side, those of a partition key by one instance.
-    #[must_use]
-    pub fn with_more_guests(mut self, guests: impl IntoIterator<Item = Guest>) -> Self {
-        if let Workforce::Records(all) = &mut self.workforce {
-            all.add(guests);
-        }
-        self
-    }
-
-    /// The same, but no batch takes more instances than this: where several come at once, each finds some.
-    #[must_use]
-    pub fn with_guests_for_a_batch(mut self, most: NonZeroUsize) -> Self {
-        if let Workforce::Records(all) = &mut self.workforce {
-            all.keep_some(most);
-        }
-        self
     }
 
     /// The same, but no faster.
@@ -220,7 +175,7 @@ impl Processor {
     ) -> Report {
         let started = Instant::now();
         let mut run = BatchRun::begin(self, ends, mirror, &batch, deadline);
-        let Workforce::Records(guests) = &self.workforce else {
+        let Guests::Records(pool) = &self.guests else {
             run.refuse(&batch, Cause::TransformDown, &WindowError::OfWindows.to_string());
             return run.finish(started).await;
         };
@@ -233,26 +188,28 @@ impl Processor {
             }
             let unpacked = unpack(self.unpacking, records).await;
             rest = unpacked.rest;
-            self.process_part(&mut run, guests, &unpacked.batch).await;
+            self.process_part(&mut run, pool, &unpacked.batch).await;
         }
         run.finish(started).await
     }
 
     /// Processes a part of a batch as far as it goes.
-    async fn process_part(&self, run: &mut BatchRun<'_>, guests: &Guests, part: &Arc<Batch>) {
+    async fn process_part(&self, run: &mut BatchRun<'_>, pool: &RecordPool, part: &Arc<Batch>) {
         // What is gathered has to depend on the batch alone.
         let is_prompt = run.ends.hands_over_dead_letters_promptly();
         let skipped = run.done_at_the_front(part);
         // A pace is kept by one.
         let mut pacer = self.pacing.of(part.shard());
-        let guests = if pacer.is_some() { guests.lend_one() } else { guests.lend(part.len() - skipped) };
+        let guests = pool.lend(if pacer.is_some() { 1 } else { part.len() - skipped });
         let leader = |_| -> Box<dyn Conductor> { Box::new(run.leader(pacer.take())) };
+        let conductors = (0..guests.len()).map(leader).collect();
         let mut verdicts = guests.run(Job {
             batch: Arc::clone(part),
             first: skipped,
-            conductors: (0..guests.len()).map(leader).collect(),
+            conductors,
             grouping: if is_prompt { Grouping::Promptly } else { Grouping::ByContent },
-            interrupt_at: run.time.interrupt_at(),
+            time: run.time.guest_time(),
+            log: run.log.clone(),
         });
         if self.retry_limits.depend_on_the_past() {
             // The guest is at work meanwhile.

@@ -19,6 +19,7 @@ mod mapping;
 mod pace;
 mod patience;
 mod payloads;
+mod pool;
 mod precompiled;
 mod promise;
 mod put;

@@ -151,6 +151,35 @@ fn a_guest_that_prints_without_end_does_not_fill_the_log() {
     assert!(log.contains("5000 lines that the transform wrote about this batch are left out"), "{log}");
 }
 
+/// However many instances there are, and however much longer lines become as they are written.
+#[test]
+fn what_guests_print_is_bounded_for_all_of_them_together() {
+    // A key each, so that both have their part.
+    let lines = "print stdout 300 line after line\n".repeat(300);
+    let (code, _, log) = run_lines("scripted", &lines, &["--output", "none", "--workers", "2"]);
+    assert_eq!((code, log.matches("line after line").count()), (Some(0), 1000));
+    let left_out: Vec<&str> = log.lines().filter(|line| line.contains("left out")).collect();
+    assert_eq!(left_out.len(), 1, "{left_out:?}");
+    assert!(left_out[0].contains("89000 lines that the transform wrote about this batch are left out"), "{left_out:?}");
+
+    let lines = format!("print stdout 100 {}\n", "\u{1}".repeat(4000)).repeat(20);
+    let (code, _, log) = run_lines("scripted", &lines, &["--output", "none"]);
+    assert_eq!(code, Some(0));
+    // With a position in each line.
+    assert!(log.len() < (1 << 20) + 1000 * 256, "the log has {} bytes", log.len());
+    assert!(log.contains("are left out"));
+}
+
+#[test]
+fn a_guest_forges_no_lines_of_the_log_and_moves_no_cursor() {
+    let message = "log info done\r ERROR forged \u{85}next\u{1b}[2J\u{9b}31m\u{202e}txt.exe\u{2028}end\n";
+    let (code, _, log) = run_lines("scripted", message, &["--output", "none"]);
+    assert_eq!(code, Some(0), "{log}");
+    let line = log.lines().find(|line| line.contains("done")).expect("the line");
+    let expected = r"done\r ERROR forged \u{85}next\u{1b}[2J\u{9b}31m\u{202e}txt.exe\u{2028}end";
+    assert!(line.contains(expected), "{line}");
+}
+
 #[test]
 fn nothing_behind_a_retry_is_called() {
     let (code, _, log) =
@@ -206,14 +235,15 @@ fn the_deadline_interrupts_a_guest_and_keeps_what_was_done() {
         let started = Instant::now();
         let deadline =
             Deadline { interrupt_at: started + Duration::from_secs(1), answer_by: started + Duration::from_secs(30) };
-        let batch = Arc::new(batch(&["keep", "keep", misdeed, "keep"]));
+        // Held up by the event before it, it had not all the time.
+        let batch = Arc::new(batch(&["keep", "sleep 300", misdeed, "keep"]));
         let report = block_on(processor.process(batch, Some(deadline)));
         assert!(started.elapsed() < Duration::from_secs(20), "{misdeed} took {:?}", started.elapsed());
         let stop = report.stop.expect("a stop");
         assert_eq!((stop.index, stop.cause), (2, Cause::Deadline), "{misdeed}");
         assert_eq!((report.counts.kept, report.counts.unacknowledged), (2, 2), "{misdeed}");
     }
-    assert_eq!(output.texts(), ["keep"; 4]);
+    assert_eq!(output.texts(), ["keep", "sleep 300", "keep", "sleep 300"]);
 }
 
 /// Interrupted as often as it comes, it would block its shard until it expires.
@@ -222,11 +252,15 @@ fn an_event_that_takes_all_the_time_there_is_is_dead_lettered() {
     let (output, dead_letters) = (Arc::<Recorder>::default(), Arc::<Recorder>::default());
     let limits = Limits { event_time: Duration::from_secs(60), ..Limits::default() };
     let processor = Scripted::new(limits).processor(&output, &output, Some(&dead_letters));
-    let started = Instant::now();
-    let deadline =
-        Deadline { interrupt_at: started + Duration::from_secs(1), answer_by: started + Duration::from_secs(30) };
-    let report = block_on(processor.process(Arc::new(batch(&["spin", "keep"])), Some(deadline)));
-    let stop = report.stop.expect("a stop");
+    let batch = Arc::new(batch(&["spin", "keep"]));
+    // On a busy machine even the first event may be held up; then it comes again.
+    let stops = std::iter::repeat_with(|| {
+        let started = Instant::now();
+        let deadline =
+            Deadline { interrupt_at: started + Duration::from_secs(1), answer_by: started + Duration::from_secs(30) };
+        block_on(processor.process(Arc::clone(&batch), Some(deadline))).stop.expect("a stop")
+    });
+    let stop = stops.take(10).find(|stop| stop.index > 0).expect("it is done with");
     assert_eq!((stop.index, stop.cause), (1, Cause::Deadline));
     let letter: Value = serde_json::from_str(&dead_letters.texts()[0]).expect("JSON");
     assert_eq!((&letter["kind"], &letter["sequenceNumber"]), (&"timeout".into(), &sequence_number(0).into()));

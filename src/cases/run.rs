@@ -1,11 +1,12 @@
 //! Cases through an instance of the transform, in the engine that production runs.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use super::outcome::Outcome;
 use super::suite::Suite;
 use crate::event::{Batch, Event, InvalidSequenceNumber, Record};
-use crate::transform::{Conductor, Grouping, Guest, Job, Limits, StartError, Transform, Verdict};
+use crate::transform::{Conductor, Grouping, Job, Limits, LogBudget, RecordPool, StartError, Transform, Verdict};
 
 /// What a guest sees as its stream.
 const STREAM_ARN: &str = "arn:aws:kinesis:us-east-1:000000000000:stream/test";
@@ -48,8 +49,9 @@ pub enum RunError {
 /// # Errors
 /// When the transform does not start, or starts where it was to refuse its settings.
 pub async fn run(suite: &Suite, transform: &Transform, limits: Limits) -> Result<Vec<Came>, RunError> {
-    let guest = match (Guest::start(transform, limits, &suite.settings), &suite.refused) {
-        (Ok(guest), None) => guest,
+    let started = RecordPool::start(transform, limits, &suite.settings, NonZeroUsize::MIN);
+    let guests = match (started, &suite.refused) {
+        (Ok(guests), None) => guests,
         (Ok(_), Some(_)) => return Err(RunError::NotRefused),
         (Err(StartError::Refused(came)), Some(expected)) => {
             return match expected {
@@ -61,8 +63,9 @@ pub async fn run(suite: &Suite, transform: &Transform, limits: Limits) -> Result
     };
     let batch = Arc::new(batch_of(suite)?);
     let conductors: Vec<Box<dyn Conductor>> = vec![Box::new(ThroughAll)];
-    let job = Job { batch, first: 0, conductors, grouping: Grouping::ByContent, interrupt_at: None };
-    let mut run = Guest::run(&[&guest], job);
+    let log = LogBudget::of(&batch);
+    let job = Job { batch, first: 0, conductors, grouping: Grouping::ByContent, time: None, log };
+    let mut run = guests.lend(1).run(job);
     let mut verdicts = Vec::with_capacity(suite.cases.len());
     while let Some(chunk) = run.next().await {
         verdicts.extend(chunk.verdicts);

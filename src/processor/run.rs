@@ -16,7 +16,7 @@ use super::time::TimeBudget;
 use super::{Deadline, Ends, Processor};
 use crate::checkpoint::Mirror;
 use crate::event::{Batch, Event, Position, Shard};
-use crate::transform::Emissions;
+use crate::transform::{Emissions, LogBudget};
 
 /// What one invocation has, from its first event to its report.
 pub(super) struct BatchRun<'a> {
@@ -27,6 +27,8 @@ pub(super) struct BatchRun<'a> {
     pub(super) retry: RetryBudget,
     pub(super) ledger: Ledger,
     pub(super) effort: Effort,
+    /// What guests may write to the log.
+    pub(super) log: LogBudget,
     /// Whether any target took anything.
     pub(super) took_anything: bool,
     shard: Shard,
@@ -101,6 +103,7 @@ impl<'a> BatchRun<'a> {
             retry,
             ledger: Ledger::default(),
             effort: Effort::default(),
+            log: LogBudget::of(batch),
             took_anything: false,
             shard: batch.shard().clone(),
             checkpointing: Checkpointing::new(mirror, batch.shard(), made_by),

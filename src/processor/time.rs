@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::transform::GuestTime;
+
 /// When a batch has to be over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deadline {
@@ -15,6 +17,8 @@ pub struct Deadline {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TimeBudget {
     deadline: Option<Deadline>,
+    /// When guests could begin with the first part.
+    guests_began_at: Option<Instant>,
     /// What of the time between interruption and answer belongs to the checkpoint table.
     for_checkpoint: Duration,
 }
@@ -26,12 +30,14 @@ impl TimeBudget {
         let for_checkpoint = deadline.map_or(Duration::ZERO, |Deadline { interrupt_at, answer_by }| {
             checkpoint_timeout.min(answer_by.saturating_duration_since(interrupt_at) / 3)
         });
-        Self { deadline, for_checkpoint }
+        Self { deadline, guests_began_at: None, for_checkpoint }
     }
 
-    /// Returns when guests are interrupted; none: never.
-    pub(super) fn interrupt_at(&self) -> Option<Instant> {
-        self.deadline.map(|deadline| deadline.interrupt_at)
+    /// Returns the time that guests have, from when they could begin with the first part: for all parts the same. None:
+    /// all that they want.
+    pub(super) fn guest_time(&mut self) -> Option<GuestTime> {
+        let began_at = *self.guests_began_at.get_or_insert_with(Instant::now);
+        self.deadline.map(|deadline| GuestTime { began_at, interrupt_at: deadline.interrupt_at })
     }
 
     /// Returns when targets have to be done, so that some time is left for the checkpoint table.

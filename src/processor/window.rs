@@ -8,8 +8,6 @@
 //! dead-lettered, by the same rules. Until that is done nothing of the last batch is acknowledged, and the state to go
 //! on from is the one that came. Whoever replays may keep either state: they are the same.
 
-mod guests;
-
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -18,13 +16,11 @@ use super::run::BatchRun;
 use super::settlement::Settlement;
 use super::time::{half_way, within};
 use super::unpacking::unpack;
-use super::{Deadline, Processor, Workforce};
+use super::{Deadline, Processor};
 use crate::event::{Batch, Position, Record, Shard};
 use crate::transform::{
-    Chunk, Close, Closed, Ending, FoldJob, Grouping, StateRefused, Verdict, Window, WindowGuest, World,
+    Chunk, Close, Closed, Ending, Folding, Grouping, Guests, Job, Lease, Opening, StateRefused, Verdict, Window, World,
 };
-
-pub(super) use guests::WindowGuests;
 
 /// The most bytes that a state may have, as the transform saves it. Lambda takes 1 MB of JSON, in which they are base64.
 pub const MOST_STATE_BYTES: usize = 700_000;
@@ -153,15 +149,14 @@ impl Processor {
         slice: Slice,
         deadline: Option<Deadline>,
     ) -> Result<Folded, WindowError> {
-        let Workforce::Windows(guests) = &self.workforce else { return Err(WindowError::OfRecords) };
+        let Guests::Windows(pool) = &self.guests else { return Err(WindowError::OfRecords) };
         let started = Instant::now();
-        let lent = guests.lend();
-        let guest = lent.guest();
+        let guest = pool.lend();
         let Slice { window, shard, state: came, ending } = slice;
         if let Some(state) = &came
-            && state.form != guest.form()
+            && state.form != pool.form()
         {
-            return Err(WindowError::OtherForm { found: state.form.clone(), takes: guest.form().to_owned() });
+            return Err(WindowError::OtherForm { found: state.form.clone(), takes: pool.form().to_owned() });
         }
         // What an answer names where the window can't be closed.
         let front = batch.iter().next().map(|event| (Position::of(event), batch.lowest_from(0).into()));
@@ -177,16 +172,16 @@ impl Processor {
             let unpacked = unpack(self.unpacking, records).await;
             rest = unpacked.rest;
             let ending = ending.filter(|_| rest.is_none());
-            part = self.fold_part(&mut run, guest, unpacked.batch, window, part, ending).await?;
+            part = self.fold_part(&mut run, &guest, unpacked.batch, window, part, ending).await?;
         }
-        drop(lent);
+        drop(guest);
         let Part { bytes, through, conclusion } = part;
         let Some(conclusion) = conclusion else {
             if let Some(too_large) = bytes.as_ref().map(|bytes| bytes.len()).filter(|size| *size > MOST_STATE_BYTES) {
                 return Err(WindowError::TooLarge { bytes: too_large });
             }
             let has_state = bytes.is_some() || through.is_some();
-            let state = has_state.then(|| State { form: guests.form().to_owned(), through, bytes });
+            let state = has_state.then(|| State { form: pool.form().to_owned(), through, bytes });
             return Ok(Folded { report: run.finish(started).await, state, closed: None });
         };
         let closing = closing_batch(&shard, window, through.as_ref(), bytes.as_deref());
@@ -214,7 +209,7 @@ impl Processor {
     async fn fold_part(
         &self,
         run: &mut BatchRun<'_>,
-        guest: &WindowGuest,
+        guest: &Lease<'_, Folding>,
         part: Arc<Batch>,
         window: Window,
         before: Part,
@@ -226,15 +221,15 @@ impl Processor {
             tracing::info!(shard_id = part.shard_id(), events = skipped, "already in the state of their window");
         }
         let is_prompt = run.ends.hands_over_dead_letters_promptly();
-        let mut fold = guest.fold(FoldJob {
+        let job = Job {
             batch: Arc::clone(&part),
             first: skipped,
-            window,
-            state: bytes,
-            conductor: Box::new(run.leader(self.pacing.of(part.shard()))),
+            conductors: vec![Box::new(run.leader(self.pacing.of(part.shard())))],
             grouping: if is_prompt { Grouping::Promptly } else { Grouping::ByContent },
-            interrupt_at: run.time.interrupt_at(),
-        });
+            time: run.time.guest_time(),
+            log: run.log.clone(),
+        };
+        let mut fold = guest.fold(job, Opening { window, state: bytes });
         let settle_by = run.time.settle_by();
         let mut settlement = Settlement::begin(run, &part, skipped);
         while !settlement.is_over() {

@@ -66,9 +66,14 @@ impl Shelf {
         start..self.texts.len()
     }
 
-    /// What it takes of memory: many empty outputs are not nothing.
+    /// What is in it, in bytes: many empty outputs are not nothing.
     pub(super) fn bytes(&self) -> usize {
         self.data.len() + self.texts.len() + self.slots.len() * size_of::<Slot>()
+    }
+
+    /// What it takes of memory: room that is left in its buffers, too.
+    pub(super) fn held(&self) -> usize {
+        self.data.capacity() + self.texts.capacity() + self.slots.capacity() * size_of::<Slot>()
     }
 
     fn emission(&self, slot: &Slot) -> Emission<'_> {

@@ -4,11 +4,10 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::Verdict;
 use super::bindings::Output;
 use super::emissions::{Emissions, Shelf};
-use super::guest::Grouping;
 use super::memory::Room;
+use super::verdict::Verdict;
 
 /// Verdicts are handed over in groups, so that the hand-over costs nothing a record, yet outputs are
 /// on their way while the guest works on later events. A group is full at so many events ...
@@ -17,6 +16,15 @@ const EVENTS: usize = 512;
 const BYTES: usize = 1 << 20;
 /// ... or, if it is wanted promptly, when its first event is so old.
 const AGE: Duration = Duration::from_millis(100);
+
+/// When verdicts are handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grouping {
+    /// As soon as that is worth it.
+    Promptly,
+    /// In groups that depend on the batch alone, never on time.
+    ByContent,
+}
 
 /// What a call gave.
 #[derive(Debug)]
@@ -95,9 +103,15 @@ impl Group {
         self.entries.push(entry);
     }
 
-    /// What it takes of memory.
-    pub(super) fn bytes(&self) -> usize {
+    /// What is in it, in bytes: all of an output, however little it holds.
+    fn bytes(&self) -> usize {
         self.bytes + self.shelf.bytes()
+    }
+
+    /// What it takes of memory: room that is left in its buffers, too.
+    pub(super) fn held(&self) -> usize {
+        let entries = self.entries.len() * size_of::<Entry>();
+        self.bytes - entries + self.entries.capacity() * size_of::<Entry>() + self.shelf.held()
     }
 
     pub(super) fn is_full(&self, now: Instant, grouping: Grouping) -> bool {
@@ -116,7 +130,7 @@ pub(super) fn is_full(events: usize, bytes: usize) -> bool {
     events >= EVENTS || bytes >= BYTES
 }
 
-/// What a verdict takes of memory.
+/// What a verdict takes of memory, its outputs with their keys and routes.
 pub(super) fn size(verdict: &Verdict) -> usize {
     let outputs = match verdict {
         Verdict::Emit(emissions) => emissions.bytes(),
@@ -135,5 +149,55 @@ fn size_of_text(verdict: &Verdict) -> usize {
         | Verdict::Drop
         | Verdict::Undecodable
         | Verdict::Interrupted => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn output(data: &str, partition_key: Option<&str>, route: Option<&str>) -> Output {
+        Output {
+            data: data.as_bytes().to_vec(),
+            partition_key: partition_key.map(str::to_owned),
+            route: route.map(str::to_owned),
+        }
+    }
+
+    fn group_of(outputs: &[Output]) -> Group {
+        let mut group = Group::new(Instant::now());
+        group.push(Given::Outputs(outputs.to_vec()));
+        group
+    }
+
+    /// What a group counts is what its verdicts count.
+    #[test]
+    fn an_output_counts_with_its_key_its_route_and_its_place() {
+        let nothing = group_of(&[]).bytes();
+        let empty = group_of(&[output("", None, None)]).bytes() - nothing;
+        assert!(empty >= 32, "{empty}");
+        let full = group_of(&[output("data", Some("key"), Some("route"))]).bytes() - nothing;
+        assert_eq!(full, empty + 4 + 3 + 5);
+
+        let group = group_of(&[output("data", Some("key"), Some("route")), output("", None, None)]);
+        let room = Arc::new(crate::transform::memory::Memory::new(1)).take(0);
+        let handed_over = group.hand_over(Duration::ZERO, room);
+        let entry = handed_over.entries.into_iter().next().expect("an entry");
+        let verdict = entry.into_verdict(&handed_over.shelf);
+        assert_eq!(size(&verdict) - size(&Verdict::Keep), full + empty);
+    }
+
+    #[test]
+    fn outputs_without_data_fill_a_group_and_the_memory() {
+        let outputs = vec![output("", None, None); 10_000];
+        let mut group = Group::new(Instant::now());
+        let mut events = 0;
+        while !group.is_full(group.since, Grouping::ByContent) {
+            group.push(Given::Outputs(outputs.clone()));
+            events += 1;
+        }
+        assert!(events < 10, "{events} events of 10000 outputs each are a group");
+        assert!(group.held() >= group.bytes());
+        assert!(group.held() >= BYTES);
     }
 }

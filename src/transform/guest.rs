@@ -1,188 +1,165 @@
-//! Guests, each on a thread of its own, fed batch by batch.
-//!
-//! Guests are called synchronously: asynchronous calls cost several times more, and WASI's
-//! synchronous functions must not block a thread of the asynchronous runtime.
+//! A guest at work on a batch: called event by event, started anew after it broke, with its clock and its log.
 
-use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
-use std::sync::mpsc as std_mpsc;
-use std::thread;
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc;
+use wasmtime::Store;
 
-use super::Verdict;
-use super::artifact::Transform;
-use super::contract::World;
-use super::instance::{Blueprint, StartError};
-use super::limits::Limits;
-use super::memory::Memory;
-use super::run::Run;
-use super::shares::Shares;
-use super::worker::{Assignment, Outlet, Worker};
+use super::guest_time::{GuestTime, time_until};
+use super::host::HostState;
+use super::instance::{Blueprint, Broke, CallTime, Exports, Instance, StartError};
+use super::log_budget::LogBudget;
+use super::ticker::{Ticker, Timekeeping};
+use super::verdict::{Fault, FaultKind, Verdict};
 use crate::event::{Batch, Event};
 
-/// What of outputs may be in memory that is not delivered, before the guests of a batch have to wait. A last group
-/// comes on top: memory stays bounded, however much a batch fans out.
-pub(super) const BYTES_AHEAD: usize = 8 << 20;
+/// What a call says that finds no instance.
+pub(super) const NO_INSTANCE: &str = "there is no instance of the transform";
 
-/// What one guest has of it at least: several groups, so that none waits for another to fill one.
-const LEAST_AHEAD: usize = 4 << 20;
-
-/// The guest's recursion is bounded by the engine (512 KiB of stack); host calls come on top.
-pub(super) const STACK: usize = 4 << 20;
-
-/// Who leads a guest through a batch.
-pub trait Conductor: Send {
-    /// How long to wait before this event may begin.
-    fn wait_before(&mut self, event: Event<'_>) -> Duration;
-
-    /// Whether the rest of the batch is of no use after this verdict. It is not asked of outputs.
-    fn is_last(&self, event: Event<'_>, verdict: &Verdict) -> bool;
+/// An instance while it lives, and all that it takes to make one.
+pub(super) struct InstanceSlot<E: Exports> {
+    blueprint: Arc<Blueprint<E>>,
+    ticker: Arc<Ticker>,
+    /// None after a fault, until the next call needs one. In a box, since it is taken away for each call.
+    instance: Option<Box<Instance<E>>>,
 }
 
-/// Goes through a batch up to the first event that has to come again.
-#[derive(Debug, Clone, Copy)]
-pub struct UpToRetry;
+/// A guest, while it has a batch.
+pub(super) struct Guest<'a, E: Exports> {
+    slot: &'a mut InstanceSlot<E>,
+    batch: Arc<Batch>,
+    time: Option<GuestTime>,
+    log: LogBudget,
+    clock: Timekeeping,
+}
 
-impl Conductor for UpToRetry {
-    fn wait_before(&mut self, _event: Event<'_>) -> Duration {
-        Duration::ZERO
+impl<E: Exports> InstanceSlot<E> {
+    pub(super) fn new(blueprint: Arc<Blueprint<E>>, ticker: Arc<Ticker>) -> Self {
+        Self { blueprint, ticker, instance: None }
     }
 
-    fn is_last(&self, _event: Event<'_>, verdict: &Verdict) -> bool {
-        matches!(verdict, Verdict::Retry(_))
+    /// Starts an instance, and returns the form of the state that it saves, if it saves any.
+    pub(super) fn start_instance(
+        &mut self,
+        time_left: Duration,
+        log: &LogBudget,
+    ) -> Result<Option<String>, StartError> {
+        let _timekeeping = self.ticker.keep_time();
+        let (start, written) = Instance::start(&self.blueprint, time_left);
+        log.write(&written, None);
+        let instance = self.instance.insert(Box::new(start?));
+        Ok(instance.state_form.clone())
+    }
+
+    /// Returns the guest for a batch.
+    pub(super) fn guest(&mut self, batch: Arc<Batch>, time: Option<GuestTime>, log: LogBudget) -> Guest<'_, E> {
+        let clock = self.ticker.keep_time();
+        Guest { slot: self, batch, time, log, clock }
     }
 }
 
-/// When verdicts are handed over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Grouping {
-    /// As soon as that is worth it.
-    Promptly,
-    /// In groups that depend on the batch alone, never on time.
-    ByContent,
-}
+impl<E: Exports> Guest<'_, E> {
+    pub(super) fn batch(&self) -> &Arc<Batch> {
+        &self.batch
+    }
 
-/// A batch to process.
-pub struct Job {
-    /// The events.
-    pub batch: Arc<Batch>,
-    /// The index of the first event to process.
-    pub first: usize,
-    /// Who leads through it: one for each guest that takes part. Their number is how many do.
-    pub conductors: Vec<Box<dyn Conductor>>,
-    /// How verdicts are grouped.
-    pub grouping: Grouping,
+    /// The time, at most a tick ago.
+    pub(super) fn now(&mut self) -> Instant {
+        self.clock.now()
+    }
+
+    /// The time as it is, after something that took some.
+    pub(super) fn look(&mut self) -> Instant {
+        self.clock.look()
+    }
+
     /// When guests are interrupted, whatever they do; none: never.
-    pub interrupt_at: Option<Instant>,
-}
+    pub(super) fn interrupt_at(&self) -> Option<Instant> {
+        self.time.map(|time| time.interrupt_at)
+    }
 
-/// A transform at work.
-#[derive(Debug)]
-pub struct Guest {
-    assignments: std_mpsc::Sender<Assignment>,
-}
+    /// Whether the time of guests is over.
+    pub(super) fn is_time_over(&self, now: Instant) -> bool {
+        self.time.is_some_and(|time| time.is_over(now))
+    }
 
-/// A guest whose start is under way.
-struct Starting {
-    guest: Guest,
-    outcome: std_mpsc::Receiver<Result<(), StartError>>,
-}
+    /// Starts an instance, unless there is one.
+    pub(super) fn be_alive(&mut self, until: Option<Instant>) -> Result<(), Verdict> {
+        if self.slot.instance.is_some() { Ok(()) } else { self.start_again(until) }
+    }
 
-impl Guest {
-    /// Starts an instance on a thread of its own and waits until it is configured.
+    #[cold]
+    fn start_again(&mut self, until: Option<Instant>) -> Result<(), Verdict> {
+        let now = self.look();
+        let started = self.slot.start_instance(time_until(until, now), &self.log);
+        let now = self.look();
+        // Whether it would have started is not known then.
+        if until.is_some_and(|until| now >= until) {
+            return Err(Verdict::Interrupted);
+        }
+        started.map(drop).map_err(|error| Verdict::Unavailable(error.to_string()))
+    }
+
+    /// One call, of an instance that is there. One that broke is thrown away.
+    pub(super) fn call<T>(
+        &mut self,
+        about: Option<Event<'_>>,
+        until: Option<Instant>,
+        call: impl FnOnce(&E, &mut Store<HostState>) -> wasmtime::Result<T>,
+    ) -> Result<T, Broke> {
+        let now = self.clock.now();
+        let Some(mut instance) = self.slot.instance.take() else { return Err(Broke::NoInstance) };
+        let time = CallTime { now, left: time_until(until, now) };
+        let (answer, written) = instance.call(&self.batch, self.slot.blueprint.limits, time, call);
+        if !written.is_empty() {
+            self.log.write(&written, about.map(|event| (&*self.batch, event)));
+        }
+        if answer.is_ok() {
+            self.slot.instance = Some(instance);
+        }
+        answer
+    }
+
+    /// One call about an event, whose turn came at this time, in the time that guests have.
     ///
     /// # Errors
-    /// When the guest refuses its settings or breaks while it starts.
-    pub fn start(transform: &Transform, limits: Limits, settings: &[(String, String)]) -> Result<Self, StartError> {
-        Starting::begin(transform, limits, settings)?.end()
+    /// The verdict on the event, where the call broke.
+    pub(super) fn call_about<T>(
+        &mut self,
+        event: Event<'_>,
+        turn: Instant,
+        call: impl FnOnce(&E, &mut Store<HostState>) -> wasmtime::Result<T>,
+    ) -> Result<T, Verdict> {
+        let answer = self.call(Some(event), self.interrupt_at(), call);
+        answer.map_err(|broke| self.verdict_of(broke, turn))
     }
 
-    /// Starts so many instances at once, each on a thread of its own: the first, and the others.
-    ///
-    /// # Errors
-    /// When the guest refuses its settings or breaks while it starts.
-    pub fn start_several(
-        transform: &Transform,
-        limits: Limits,
-        settings: &[(String, String)],
-        count: NonZeroUsize,
-    ) -> Result<(Self, Vec<Self>), StartError> {
-        let begin = |_| Starting::begin(transform, limits, settings);
-        let first = begin(0)?;
-        let others = (1..count.get()).map(begin).collect::<Result<Vec<_>, _>>()?;
-        Ok((first.end()?, others.into_iter().map(Starting::end).collect::<Result<_, _>>()?))
-    }
-
-    /// Begins with a batch, which these guests share; a guest works on batches one after the other.
-    ///
-    /// Guests without a conductor have no part in it, nor have those beyond the first [`super::MOST_GUESTS`].
-    pub fn run(guests: &[&Self], job: Job) -> Run {
-        let Job { batch, first, conductors, grouping, interrupt_at } = job;
-        let count = guests.len().min(conductors.len()).clamp(1, super::MOST_GUESTS);
-        let shares = Shares::by_key(&batch, first, count);
-        let cancelled = Arc::new(AtomicBool::new(false));
-        let last = Arc::new(AtomicUsize::new(usize::MAX));
-        let ahead = (BYTES_AHEAD / count).max(LEAST_AHEAD);
-        let mut lanes = Vec::with_capacity(count);
-        for (number, (guest, conductor)) in guests.iter().zip(conductors).take(count).enumerate() {
-            let (groups, lane) = mpsc::unbounded_channel();
-            lanes.push(lane);
-            // If the thread is gone, the sender is dropped here and the run ends before its first
-            // verdict: no event is acknowledged.
-            let _ = guest.assignments.send(Assignment {
-                batch: Arc::clone(&batch),
-                first,
-                shares: shares.clone(),
-                number,
-                conductor,
-                grouping,
-                interrupt_at,
-                outlet: Outlet { groups, memory: Arc::new(Memory::new(ahead)) },
-                cancelled: Arc::clone(&cancelled),
-                last: Arc::clone(&last),
-            });
+    /// The start of an instance between the turn and the call counts as the event's own time: what is interrupted is
+    /// thrown away, so on a replay there would be such a start again.
+    #[cold]
+    fn verdict_of(&self, broke: Broke, turn: Instant) -> Verdict {
+        match (broke, self.time) {
+            (Broke::Fault(fault), _) => Verdict::Fault(fault),
+            (Broke::Interrupted, Some(time)) if time.is_nearly_all_from(turn) => {
+                let had = time.interrupt_at.saturating_duration_since(turn);
+                Verdict::Fault(Fault {
+                    kind: FaultKind::Timeout,
+                    reason: format!(
+                        "took longer than all the time that there is for a batch, {had:?}: give the function a longer \
+                         timeout, or the transform less (KINESIEVE_EVENT_TIMEOUT)"
+                    ),
+                })
+            }
+            (Broke::Interrupted, _) => Verdict::Interrupted,
+            (Broke::NoInstance, _) => Verdict::Unavailable(NO_INSTANCE.to_owned()),
         }
-        Run::new(lanes, shares, grouping, cancelled, (first, batch.len()))
     }
 }
 
-impl Starting {
-    fn begin(transform: &Transform, limits: Limits, settings: &[(String, String)]) -> Result<Self, StartError> {
-        if transform.world() != World::Records {
-            return Err(StartError::OtherWorld(
-                "it is a transform of tumbling windows, and what comes here is in none: `kinesieve run \
-                 --tumbling-window 60s` plays windows over a file or a stream",
-            ));
-        }
-        let broken = |error: wasmtime::Error| StartError::Broken(format!("{error:#}"));
-        let blueprint = Blueprint::new(transform.linked(), limits, settings.into()).map_err(broken)?;
-        let mut worker = Worker::new(blueprint, transform.ticker());
-        let (assignments, queue) = std_mpsc::channel();
-        let (started, outcome) = std_mpsc::sync_channel(1);
-        thread::Builder::new()
-            .name("guest".into())
-            .stack_size(STACK)
-            .spawn(move || {
-                let start = worker.start_instance(Duration::MAX);
-                let is_alive = start.is_ok();
-                // Whoever waits for the start holds the other end; if it is gone, so are the batches.
-                let _ = started.send(start);
-                if is_alive {
-                    worker.work(&queue);
-                }
-            })
-            .map_err(|error| StartError::NoThread(error.to_string()))?;
-        Ok(Self { guest: Guest { assignments }, outcome })
-    }
-
-    /// Waits until it is configured.
-    fn end(self) -> Result<Guest, StartError> {
-        match self.outcome.recv() {
-            Ok(start) => start.map(|()| self.guest),
-            Err(_) => Err(StartError::Broken("its thread ended".to_owned())),
+impl<E: Exports> Drop for Guest<'_, E> {
+    fn drop(&mut self) {
+        if let Some(instance) = &mut self.slot.instance {
+            instance.rest();
         }
     }
 }

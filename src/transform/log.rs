@@ -1,8 +1,7 @@
 //! What a guest says: through the contract's `log`, or printed to standard output and error.
 //!
-//! Lines are collected while the guest runs and written to the structured log when it is done with
-//! the event, with the event's position. Their number and length are bounded, for an event and for a
-//! batch: a guest that prints without end fills neither the memory nor the log.
+//! Lines are collected while the guest runs, and written to the structured log when it is done with the event. Their
+//! number and length are bounded: a guest that prints without end does not fill the memory.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,16 +12,8 @@ use wasmtime::WasmBacktrace;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
-use crate::event::{Batch, Event};
-
-/// The most lines that are kept of one event ...
+/// The most lines that are kept of one event.
 const LINES_AN_EVENT: usize = 100;
-
-/// ... and of one batch ...
-const LINES_A_BATCH: usize = 1000;
-
-/// ... and the bytes of them.
-const BYTES_A_BATCH: usize = 1 << 20;
 
 /// The most bytes that are kept of one line.
 const LINE_BYTES: usize = 4096;
@@ -67,11 +58,18 @@ impl Written {
     pub(super) fn add_backtrace(&mut self, backtrace: &WasmBacktrace) {
         let text = backtrace.to_string();
         // The first line is a heading.
-        let frames = text.lines().skip(1).map(|line| line.trim_end().to_owned());
+        let frames = text.lines().skip(1).map(str::trim_end);
         let has_names = backtrace.frames().iter().any(|frame| frame.func_name().is_some());
-        let hint = "   its functions have no names: build it without stripping them".to_owned();
+        let hint = "   its functions have no names: build it without stripping them";
         let lines = frames.chain((!has_names).then_some(hint));
-        self.lines.extend(lines.map(|text| Line { level: Level::DEBUG, source: "backtrace", text }));
+        // The names are the component's own, and as long as it likes.
+        let line = |text: &str| Line { level: Level::DEBUG, source: "backtrace", text: cut(text.as_bytes()) };
+        self.lines.extend(lines.map(line));
+    }
+
+    /// Whether the guest wrote nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lines.is_empty() && self.left_out == 0
     }
 }
 
@@ -115,12 +113,7 @@ impl Lines {
             self.left_out += 1;
             return;
         }
-        let cut = &text[..text.len().min(LINE_BYTES)];
-        let mut text_kept = String::from_utf8_lossy(cut).into_owned();
-        if cut.len() < text.len() {
-            text_kept.push('…');
-        }
-        self.kept.push(Line { level, source, text: text_kept });
+        self.kept.push(Line { level, source, text: cut(text) });
     }
 
     /// Blank lines are layout, and layout is lost among the lines of other events.
@@ -143,6 +136,16 @@ impl Lines {
         let room = (LINE_BYTES + 1).saturating_sub(unfinished.len());
         unfinished.extend_from_slice(&rest[..rest.len().min(room)]);
     }
+}
+
+/// As much of a text as is kept of a line.
+fn cut(text: &[u8]) -> String {
+    let kept = &text[..text.len().min(LINE_BYTES)];
+    let mut line = String::from_utf8_lossy(kept).into_owned();
+    if kept.len() < text.len() {
+        line.push('…');
+    }
+    line
 }
 
 /// A stream that a guest prints to.
@@ -216,75 +219,6 @@ impl Pollable for Pipe {
         Self: 'future,
     {
         Box::pin(std::future::ready(()))
-    }
-}
-
-/// Passes on what the guest says, as far as the batch in hand allows.
-#[derive(Debug)]
-pub(super) struct GuestLines {
-    lines: usize,
-    bytes: usize,
-    left_out: usize,
-}
-
-impl Default for GuestLines {
-    fn default() -> Self {
-        Self { lines: LINES_A_BATCH, bytes: BYTES_A_BATCH, left_out: 0 }
-    }
-}
-
-impl GuestLines {
-    /// Writes lines to the structured log, with the position of the event that they are about.
-    pub(super) fn write(&mut self, written: &Written, about: Option<(&Batch, Event<'_>)>) {
-        self.left_out += written.left_out;
-        for line in &written.lines {
-            if self.lines == 0 || self.bytes < line.text.len() {
-                self.left_out += 1;
-                continue;
-            }
-            self.lines -= 1;
-            self.bytes -= line.text.len();
-            write_line(line, about);
-        }
-    }
-
-    /// Says how many lines were left out of the log, and starts afresh.
-    pub(super) fn end_batch(&mut self, batch: &Batch) {
-        if self.left_out > 0 {
-            tracing::warn!(
-                target: TARGET,
-                shard_id = batch.shard_id(),
-                "{} lines that the transform wrote about this batch are left out",
-                self.left_out,
-            );
-        }
-        *self = Self::default();
-    }
-}
-
-/// What the lines go by in the log, beside our own.
-const TARGET: &str = "kinesieve::guest";
-
-fn write_line(line: &Line, about: Option<(&Batch, Event<'_>)>) {
-    let shard_id = about.map(|(batch, _)| batch.shard_id());
-    let sequence_number = about.map(|(_, event)| event.sequence_number.as_str());
-    // Few records travel in aggregates.
-    let sub_sequence_number = about.map(|(_, event)| event.sub_sequence_number).filter(|number| *number > 0);
-    // A level has to be known when the program is compiled.
-    macro_rules! write_at {
-        ($level:expr) => {
-            tracing::event!(
-                target: TARGET, $level, source = line.source, shard_id, sequence_number, sub_sequence_number,
-                "{}", line.text
-            )
-        };
-    }
-    match line.level {
-        Level::ERROR => write_at!(Level::ERROR),
-        Level::WARN => write_at!(Level::WARN),
-        Level::INFO => write_at!(Level::INFO),
-        Level::DEBUG => write_at!(Level::DEBUG),
-        Level::TRACE => write_at!(Level::TRACE),
     }
 }
 

@@ -1,91 +1,71 @@
 //! The guest: a WebAssembly component that says what becomes of each event.
 //!
-//! [`Transform::load`] checks and compiles (or opens) a component, [`Guest::start`] puts an instance
-//! of it on a thread of its own, and [`Guest::run`] feeds a batch to one or several of them, event by
-//! event. What a guest does wrong costs the event in hand and no other: after a trap its instance is
-//! thrown away and a new one goes on.
+//! [`Transform::load`] checks and compiles (or opens) a component, [`Guests::start`] makes a pool of workers, each with an
+//! instance of it on a thread of its own, and a [`Lease`] of one or several of them takes a batch, event by event. What a
+//! guest does wrong costs the event in hand and no other: after a trap its instance is thrown away and a new one goes on.
+//!
+//! | file | is |
+//! | --- | --- |
+//! | `artifact`, `compile`, `precompiled`, `manifest`, `engine`, `target`, `contract`, `inspect` | a component: read, compiled, checked, described |
+//! | `guests` | the pool of whatever world the component is made for |
+//! | `records`, `window` | the worlds: what is exported, and what a guest does with a batch; a small program each |
+//! | `pool`, `worker` | threads, which of them take a batch, and the way of a batch through one of them |
+//! | `guest`, `instance`, `host`, `limits`, `fault` | an instance: started, called, bounded, and what broke in it |
+//! | `run`, `group`, `emissions`, `memory`, `shares`, `verdict` | what became of events: put in order, handed over, bounded |
+//! | `guest_time`, `ticker` | time: of an invocation, and the clock |
+//! | `log`, `log_budget` | what guests say |
 
 mod artifact;
 mod bindings;
 #[cfg(feature = "compiler")]
 mod compile;
+mod conductor;
 mod contract;
 mod emissions;
 mod engine;
+mod fault;
 mod group;
 mod guest;
+mod guest_time;
+mod guests;
 mod host;
 #[cfg(feature = "compiler")]
 mod inspect;
 mod instance;
 mod limits;
 mod log;
+mod log_budget;
 mod manifest;
 mod memory;
+mod pool;
 mod precompiled;
+mod records;
 mod run;
 mod shares;
+mod target;
 mod ticker;
+mod verdict;
 mod window;
 mod worker;
 
 pub use artifact::{LoadError, Transform, check_precompiled};
 #[cfg(feature = "compiler")]
 pub use compile::{BuildError, Built, precompile};
+pub use conductor::{Conductor, UpToRetry};
 pub use contract::{Age, ContractError, World};
 pub use emissions::{Emission, Emissions};
-pub use engine::Target;
-pub use guest::{Conductor, Grouping, Guest, Job, UpToRetry};
+pub use group::Grouping;
+pub use guest_time::GuestTime;
+pub use guests::{Guests, RecordPool, WindowPool};
 #[cfg(feature = "compiler")]
 pub use inspect::{ComponentDescription, Description, ImportDescription, Metadata, PrecompiledDescription, describe};
 pub use instance::StartError;
 pub use limits::Limits;
+pub use log_budget::LogBudget;
 pub use manifest::Manifest;
+pub use pool::{Job, Lease, Pool};
+pub use records::Records;
 pub use run::{Chunk, Run};
-pub use shares::MOST_GUESTS;
-pub use window::{Close, Closed, Ending, Fold, FoldJob, StateRefused, Window, WindowGuest};
-
-/// What became of one event in the guest.
-#[derive(Debug)]
-pub enum Verdict {
-    /// Deliver the event as it came.
-    Keep,
-    /// It is in the state of its window.
-    Folded,
-    /// The transform filtered the event out.
-    Drop,
-    /// Deliver these instead, in this order.
-    Emit(Emissions),
-    /// The transform wants the event, and all that follow, to come again.
-    Retry(String),
-    /// The transform says that the event can never be processed.
-    Reject(String),
-    /// The transform broke on this event.
-    Fault(Fault),
-    /// The event never reached the guest: its payload can't be decoded.
-    Undecodable,
-    /// The batch's deadline came before the event was done.
-    Interrupted,
-    /// There is no instance to process the event with, and a new one would not start.
-    Unavailable(String),
-}
-
-/// How a guest broke. The event that it broke on is never tried again on its own account.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// Which limit or rule it broke.
-    pub kind: FaultKind,
-    /// What happened, for a person.
-    pub reason: String,
-}
-
-/// The kinds of [`Fault`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FaultKind {
-    /// A WebAssembly trap, a panic or an exit.
-    Trap,
-    /// More time for one event than the limit.
-    Timeout,
-    /// More linear memory than the limit.
-    Memory,
-}
+pub use target::Target;
+pub use verdict::{Fault, FaultKind, Verdict};
+pub use window::{Close, Closed, Ending, Fold, Folding, Opening, StateRefused, Window};

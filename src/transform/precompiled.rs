@@ -10,7 +10,7 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 #[cfg(feature = "compiler")]
-use super::engine::Target;
+use super::target::Target;
 
 /// Makes the compiler write code for `target` instead of the machine at hand.
 #[cfg(feature = "compiler")]

@@ -1,18 +1,17 @@
-//! The verdicts of a batch as they come from its guests, put back into shard order.
+//! The verdicts of a batch as they come from its workers, put back into shard order.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use std::vec;
 
 use tokio::sync::mpsc;
 
-use super::Verdict;
 use super::emissions::Shelf;
-use super::group::{Entry, HandedOver, is_full, size};
-use super::guest::Grouping;
+use super::group::{Entry, Grouping, HandedOver, is_full, size};
 use super::memory::Room;
 use super::shares::Shares;
+use super::verdict::Verdict;
 
 /// Verdicts on consecutive events, in shard order.
 #[derive(Debug, Default)]
@@ -21,19 +20,21 @@ pub struct Chunk {
     pub first: usize,
     /// One verdict an event.
     pub verdicts: Vec<Verdict>,
-    /// Time that went into them on the threads of the guests: not what those waited for.
+    /// Time that went into them on the threads of the workers: not what those waited for.
     pub busy: Duration,
     /// Their share of what may be in memory.
     rooms: Vec<Room>,
 }
 
-/// The verdicts of one batch, as they come. Dropped, it tells the guests to stop.
+/// The verdicts of one batch, as they come. Dropped, it tells the workers to stop.
 #[derive(Debug)]
 pub struct Run {
     lanes: Vec<Lane>,
     shares: Shares,
     grouping: Grouping,
     cancelled: Arc<AtomicBool>,
+    /// The index of the last event that is of use, as far as any of the workers knows.
+    last: Arc<AtomicUsize>,
     /// The index of the event whose verdict comes next.
     next: usize,
     /// The index behind the last event.
@@ -43,7 +44,7 @@ pub struct Run {
     pending_bytes: usize,
 }
 
-/// What comes from one guest.
+/// What comes from one worker.
 #[derive(Debug)]
 struct Lane {
     groups: mpsc::UnboundedReceiver<HandedOver>,
@@ -58,7 +59,7 @@ struct Lane {
 /// What there is without waiting.
 enum Ready {
     Chunk(Chunk),
-    /// The next verdict is this guest's.
+    /// The next verdict is this worker's.
     WaitsFor(usize),
     /// There will be no more.
     Nothing,
@@ -74,12 +75,13 @@ impl Lane {
 }
 
 impl Run {
-    /// Of the events from `first` to before `end`, by as many guests as there are lanes.
+    /// Of the events from `first` to before `end`, by as many workers as there are lanes.
     pub(super) fn new(
         lanes: Vec<mpsc::UnboundedReceiver<HandedOver>>,
         shares: Shares,
         grouping: Grouping,
         cancelled: Arc<AtomicBool>,
+        last: Arc<AtomicUsize>,
         (first, end): (usize, usize),
     ) -> Self {
         let lane = |groups| Lane {
@@ -94,6 +96,7 @@ impl Run {
             shares,
             grouping,
             cancelled,
+            last,
             next: first,
             end,
             pending: Chunk { first, ..Chunk::default() },
@@ -101,7 +104,7 @@ impl Run {
         }
     }
 
-    /// The next verdicts, in order; none when the batch is done, or the guests stopped early.
+    /// The next verdicts, in order; none when the batch is done, or the workers stopped early.
     pub async fn next(&mut self) -> Option<Chunk> {
         loop {
             match self.ready() {
@@ -125,9 +128,11 @@ impl Run {
     }
 
     fn ready(&mut self) -> Ready {
-        while self.next < self.end {
-            let number = self.shares.guest_of(self.next);
-            let lane = &mut self.lanes[number];
+        // Behind the last event that is of use nothing has to be waited for, whatever another worker is busy with. The
+        // worker that had it said so before it handed its verdict over.
+        while self.next < self.end && self.next <= self.last.load(Ordering::Relaxed) {
+            let number = self.shares.worker_of(self.next);
+            let Some(lane) = self.lanes.get_mut(number) else { break };
             if lane.entries.len() == 0 {
                 match lane.groups.try_recv() {
                     Ok(group) => lane.put(group),
@@ -178,5 +183,91 @@ impl Chunk {
 impl Drop for Run {
     fn drop(&mut self) {
         self.cancelled.store(true, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+    use std::time::Instant;
+
+    use super::*;
+    use crate::event::{Batch, Record};
+    use crate::transform::group::Group;
+    use crate::transform::memory::Memory;
+
+    const EVENTS: usize = 40;
+
+    fn batch() -> Batch {
+        let mut batch = Batch::builder("arn", "shardId-000000000000");
+        for index in 0..EVENTS {
+            let (partition_key, sequence_number) = (format!("key-{index}"), index.to_string());
+            let record = Record {
+                partition_key: &partition_key,
+                sequence_number: &sequence_number,
+                sub_sequence_number: 0,
+                arrived_at: 0,
+            };
+            batch.push_bytes(record, b"").expect("pushed");
+        }
+        batch.build()
+    }
+
+    /// What there is without waiting.
+    fn poll(run: &mut Run) -> Poll<Option<Chunk>> {
+        pin!(run.next()).poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    fn hand_over(lane: &mpsc::UnboundedSender<HandedOver>, verdicts: Vec<Verdict>) {
+        let mut group = Group::new(Instant::now());
+        verdicts.into_iter().for_each(|verdict| group.push(verdict.into()));
+        let room = Arc::new(Memory::new(1 << 20)).take(0);
+        lane.send(group.hand_over(Duration::ZERO, room)).expect("somebody waits");
+    }
+
+    /// Two workers, of which the other one is busy for ever: whose turn is it after so many events of the first?
+    fn with_a_busy_worker(grouping: Grouping, last: Option<Verdict>) -> (usize, Poll<Option<Chunk>>, Run) {
+        let batch = batch();
+        let shares = Shares::by_key(&batch, 0, 2);
+        let at_work = shares.worker_of(0);
+        // All that the one at work has before it is the other one's turn.
+        let events = (0..EVENTS).take_while(|index| shares.worker_of(*index) == at_work).count();
+        assert!(events < EVENTS, "the other one has events, too");
+        let (groups, lanes): (Vec<_>, Vec<_>) = (0..2).map(|_| mpsc::unbounded_channel()).unzip();
+        let last_index = Arc::new(AtomicUsize::new(usize::MAX));
+        let mut verdicts: Vec<Verdict> = (0..events).map(|_| Verdict::Keep).collect();
+        if let Some(verdict) = last {
+            verdicts[events - 1] = verdict;
+            last_index.store(events - 1, Ordering::Relaxed);
+        }
+        hand_over(&groups[at_work], verdicts);
+        let mut run = Run::new(lanes, shares, grouping, Arc::default(), last_index, (0, EVENTS));
+        let polled = poll(&mut run);
+        // As long as this lives, more may come.
+        std::mem::forget(groups);
+        (events, polled, run)
+    }
+
+    #[test]
+    fn a_verdict_that_ends_the_batch_waits_for_nobody() {
+        for grouping in [Grouping::Promptly, Grouping::ByContent] {
+            let unavailable = || Verdict::Unavailable("gone".to_owned());
+            for last in [Verdict::Retry("later".to_owned()), Verdict::Interrupted, unavailable()] {
+                let (events, polled, mut run) = with_a_busy_worker(grouping, Some(last));
+                let Poll::Ready(Some(chunk)) = polled else { panic!("{grouping:?}: {polled:?}") };
+                assert_eq!((chunk.first, chunk.verdicts.len()), (0, events));
+                assert!(matches!(poll(&mut run), Poll::Ready(None)));
+            }
+        }
+    }
+
+    #[test]
+    fn a_group_by_content_waits_for_whose_turn_it_is() {
+        let (_, polled, _run) = with_a_busy_worker(Grouping::ByContent, None);
+        assert!(polled.is_pending(), "{polled:?}");
+        let (events, polled, _run) = with_a_busy_worker(Grouping::Promptly, None);
+        let Poll::Ready(Some(chunk)) = polled else { panic!("{polled:?}") };
+        assert_eq!(chunk.verdicts.len(), events);
     }
 }

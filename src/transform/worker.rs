@@ -1,4 +1,5 @@
-//! What happens on a guest's thread: its events, one after the other, and their verdicts handed over in groups.
+//! What happens on a worker's thread: batches, one after the other, event by event through its guest, and the verdicts
+//! handed over in groups.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -8,34 +9,50 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use super::group::{Given, Group, HandedOver};
-use super::guest::{Conductor, Grouping};
-use super::instance::{Blueprint, Called, Instance, StartError};
-use super::log::GuestLines;
+use super::conductor::Conductor;
+use super::group::{Given, Group, Grouping, HandedOver};
+use super::guest::{Guest, InstanceSlot};
+use super::guest_time::GuestTime;
+use super::instance::Exports;
+use super::log_budget::LogBudget;
 use super::memory::Memory;
 use super::shares::Shares;
-use super::ticker::{Ticker, Timekeeping};
-use super::{Fault, FaultKind, Verdict};
+use super::verdict::Verdict;
 use crate::event::{Batch, Event, Payload};
 
 /// How long the thread sleeps before it looks again whether it is still wanted.
 const NAP: Duration = Duration::from_millis(20);
 
-/// A guest's part of a batch.
-pub(super) struct Assignment {
+/// What the guests of a world do with a batch. One travels with each batch to each worker.
+pub(super) trait Program: Sized + Send + 'static {
+    /// What such a guest exports.
+    type Exports: Exports;
+
+    /// Processes an event whose turn came at this time.
+    fn process(&mut self, guest: &mut Guest<'_, Self::Exports>, index: usize, event: Event<'_>, turn: Instant)
+    -> Given;
+
+    /// Ends the batch. The last verdicts are to be handed over when the guest is done with all that they stand for.
+    fn end(self, guest: Guest<'_, Self::Exports>, hand_over: impl FnOnce());
+}
+
+/// A worker's part of a batch.
+pub(super) struct Assignment<P> {
     pub(super) batch: Arc<Batch>,
-    /// The index of the first event of the batch that is to be processed, by whichever guest.
+    /// The index of the first event of the batch that is to be processed, by whichever worker.
     pub(super) first: usize,
     pub(super) shares: Shares,
-    /// Which of the guests this one is.
+    /// Which of the workers this one is.
     pub(super) number: usize,
     pub(super) conductor: Box<dyn Conductor>,
     pub(super) grouping: Grouping,
-    pub(super) interrupt_at: Option<Instant>,
+    pub(super) time: Option<GuestTime>,
+    pub(super) log: LogBudget,
     pub(super) outlet: Outlet,
     pub(super) cancelled: Arc<AtomicBool>,
-    /// The index of the last event that is of use, as far as any of the guests knows.
+    /// The index of the last event that is of use, as far as any of the workers knows.
     pub(super) last: Arc<AtomicUsize>,
+    pub(super) program: P,
 }
 
 /// The way of verdicts to whoever waits for them.
@@ -47,14 +64,14 @@ pub(super) struct Outlet {
 
 impl Outlet {
     /// Hands over what is pending, once there is room for it, and begins anew; false: nobody wants it.
-    pub(super) fn hand_over(&self, pending: &mut Group) -> bool {
+    fn hand_over(&self, pending: &mut Group) -> bool {
         if pending.is_empty() {
             return true;
         }
         let now = Instant::now();
         let full = std::mem::replace(pending, Group::new(now));
         let busy = now.saturating_duration_since(full.since).saturating_sub(full.waited);
-        let room = self.memory.take(full.bytes());
+        let room = self.memory.take(full.held());
         let is_wanted = self.groups.send(full.hand_over(busy, room)).is_ok();
         // Waiting for room is no work of the next group.
         pending.since = Instant::now();
@@ -62,128 +79,80 @@ impl Outlet {
     }
 }
 
-/// What lives on the guest's thread.
-pub(super) struct Worker {
-    blueprint: Blueprint,
-    ticker: Arc<Ticker>,
-    /// None after a fault, until the next event needs one.
-    instance: Option<Box<Instance>>,
-    log: GuestLines,
+/// Works until nobody can give it anything any more.
+pub(super) fn work<P: Program>(mut slot: InstanceSlot<P::Exports>, queue: &std_mpsc::Receiver<Assignment<P>>) {
+    while let Ok(assignment) = queue.recv() {
+        run(&mut slot, assignment);
+    }
 }
 
-impl Worker {
-    pub(super) fn new(blueprint: Blueprint, ticker: Arc<Ticker>) -> Self {
-        Self { blueprint, ticker, instance: None, log: GuestLines::default() }
-    }
-
-    pub(super) fn start_instance(&mut self, time_left: Duration) -> Result<(), StartError> {
-        let _timekeeping = self.ticker.keep_time();
-        let (start, written) = Instance::start(&self.blueprint, time_left);
-        self.log.write(&written, None);
-        self.instance = Some(Box::new(start?));
-        Ok(())
-    }
-
-    /// Works until nobody can give it anything any more.
-    pub(super) fn work(&mut self, queue: &std_mpsc::Receiver<Assignment>) {
-        while let Ok(assignment) = queue.recv() {
-            self.run(assignment);
+fn run<P: Program>(slot: &mut InstanceSlot<P::Exports>, assignment: Assignment<P>) {
+    let Assignment {
+        batch,
+        first,
+        shares,
+        number,
+        mut conductor,
+        grouping,
+        time,
+        log,
+        outlet,
+        cancelled,
+        last,
+        mut program,
+    } = assignment;
+    let mut guest = slot.guest(Arc::clone(&batch), time, log);
+    let mut pending = Group::new(guest.now());
+    for index in first..batch.len() {
+        if shares.worker_of(index) != number {
+            continue;
         }
-    }
-
-    fn run(&mut self, mut assignment: Assignment) {
-        let mut time = self.ticker.keep_time();
-        let mut pending = Group::new(Instant::now());
-        for index in assignment.first..assignment.batch.len() {
-            if assignment.shares.guest_of(index) != assignment.number {
-                continue;
-            }
-            if assignment.cancelled.load(Ordering::Relaxed) || index > assignment.last.load(Ordering::Relaxed) {
+        if cancelled.load(Ordering::Relaxed) || index > last.load(Ordering::Relaxed) {
+            break;
+        }
+        let event = batch.event(index);
+        let wait = conductor.wait_before(event);
+        if !wait.is_zero() {
+            if grouping == Grouping::Promptly && !outlet.hand_over(&mut pending) {
                 break;
             }
-            let event = assignment.batch.event(index);
-            let wait = assignment.conductor.wait_before(event);
-            if !wait.is_zero() {
-                if assignment.grouping == Grouping::Promptly && !assignment.outlet.hand_over(&mut pending) {
-                    break;
-                }
-                pending.waited += sleep(wait, assignment.interrupt_at, &assignment.cancelled);
-                time.look();
-            }
-            let given = self.call(&assignment, index, event, &mut time);
-            let is_last = match &given {
-                Given::Outputs(_) => false,
-                Given::Other(verdict) => ends_batch(verdict) || assignment.conductor.is_last(event, verdict),
-            };
-            pending.push(given);
-            if is_last {
-                assignment.last.fetch_min(index, Ordering::Relaxed);
-                break;
-            }
-            if pending.is_full(time.now(), assignment.grouping) && !assignment.outlet.hand_over(&mut pending) {
-                break;
-            }
+            pending.waited += sleep(wait, guest.interrupt_at(), &cancelled);
+            guest.look();
         }
-        if let Some(instance) = &mut self.instance {
-            instance.rest();
-        }
-        self.log.end_batch(&assignment.batch);
-        // Before the last verdicts: whoever has them may begin with the next batch, and its conductor.
-        drop(assignment.conductor);
-        assignment.outlet.hand_over(&mut pending);
-    }
-
-    fn call(&mut self, assignment: &Assignment, index: usize, event: Event<'_>, time: &mut Timekeeping) -> Given {
-        if let Payload::Undecodable { .. } = event.payload {
-            return Verdict::Undecodable.into();
-        }
-        let mut now = time.now();
-        let is_over = |now: Instant| assignment.interrupt_at.is_some_and(|at| now >= at);
-        if is_over(now) {
-            return Verdict::Interrupted.into();
-        }
-        let was_alive = self.instance.is_some();
-        if !was_alive {
-            let start = self.start_instance(time_until(assignment.interrupt_at, now));
-            // A start takes its time, which is not the event's.
-            now = time.look();
-            if is_over(now) {
-                return Verdict::Interrupted.into();
-            }
-            if let Err(error) = start {
-                return Verdict::Unavailable(error.to_string()).into();
-            }
-        }
-        let Some(instance) = self.instance.take() else {
-            return Verdict::Unavailable("there is no instance of the transform".to_owned()).into();
+        let given = process(&mut program, &mut guest, index, event);
+        let is_last = match &given {
+            Given::Outputs(_) => false,
+            Given::Other(verdict) => verdict.ends_batch() || conductor.is_last(event, verdict),
         };
-        let time_left = time_until(assignment.interrupt_at, now);
-        let Called { given, survivor, written } =
-            instance.process(&assignment.batch, event, self.blueprint.limits, now, time_left);
-        self.instance = survivor;
-        self.log.write(&written, Some((&assignment.batch, event)));
-        match given {
-            // The first event had all the time that a batch has: it would be interrupted for ever.
-            Given::Other(Verdict::Interrupted) if index == assignment.first && was_alive => Verdict::Fault(Fault {
-                kind: FaultKind::Timeout,
-                reason: format!(
-                    "took longer than all the time that there is for a batch, {time_left:?}: give the function a \
-                     longer timeout, or the transform less (KINESIEVE_EVENT_TIMEOUT)"
-                ),
-            })
-            .into(),
-            given => given,
+        pending.push(given);
+        if is_last {
+            last.fetch_min(index, Ordering::Relaxed);
+            break;
+        }
+        if pending.is_full(guest.now(), grouping) && !outlet.hand_over(&mut pending) {
+            break;
         }
     }
+    // Before the last verdicts: whoever has them may begin with the next batch, and its conductor.
+    drop(conductor);
+    program.end(guest, move || {
+        outlet.hand_over(&mut pending);
+    });
 }
 
-/// Whether there can be no further verdict.
-pub(super) fn ends_batch(verdict: &Verdict) -> bool {
-    matches!(verdict, Verdict::Interrupted | Verdict::Unavailable(_))
+fn process<P: Program>(program: &mut P, guest: &mut Guest<'_, P::Exports>, index: usize, event: Event<'_>) -> Given {
+    if let Payload::Undecodable { .. } = event.payload {
+        return Verdict::Undecodable.into();
+    }
+    let turn = guest.now();
+    if guest.is_time_over(turn) {
+        return Verdict::Interrupted.into();
+    }
+    program.process(guest, index, event, turn)
 }
 
 /// Sleeps so long, unless there is no need to any more, and answers how long it did.
-pub(super) fn sleep(wait: Duration, interrupt_at: Option<Instant>, cancelled: &AtomicBool) -> Duration {
+fn sleep(wait: Duration, interrupt_at: Option<Instant>, cancelled: &AtomicBool) -> Duration {
     let started = Instant::now();
     let end = started + wait;
     let end = interrupt_at.map_or(end, |at| end.min(at));
@@ -193,8 +162,4 @@ pub(super) fn sleep(wait: Duration, interrupt_at: Option<Instant>, cancelled: &A
         now = Instant::now();
     }
     now - started
-}
-
-pub(super) fn time_until(end: Option<Instant>, now: Instant) -> Duration {
-    end.map_or(Duration::MAX, |end| end.saturating_duration_since(now))
 }

@@ -15,6 +15,7 @@ pub mod stub;
 pub mod targets;
 pub mod windows;
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::sync::{Arc, LazyLock};
@@ -22,7 +23,7 @@ use std::sync::{Arc, LazyLock};
 use kinesieve::dead_letter::DeadLetters;
 use kinesieve::processor::{Outputs, Processor};
 use kinesieve::sink::Sink;
-use kinesieve::transform::{Guest, Limits, Transform};
+use kinesieve::transform::{Limits, RecordPool, Transform};
 
 use runtime_api::RuntimeApi;
 
@@ -40,11 +41,17 @@ pub fn guest_file(name: &str) -> PathBuf {
 /// Processors around the scripted guest, whose payloads say what it does.
 pub struct Scripted {
     limits: Limits,
+    workers: usize,
 }
 
 impl Scripted {
     pub fn new(limits: Limits) -> Self {
-        Self { limits }
+        Self { limits, workers: 1 }
+    }
+
+    /// The same with so many instances.
+    pub fn with_workers(self, workers: usize) -> Self {
+        Self { workers, ..self }
     }
 
     /// Compiled once for all tests: it takes longer than most of them.
@@ -54,9 +61,10 @@ impl Scripted {
         &TRANSFORM
     }
 
-    /// An instance of it.
-    pub fn guest(&self) -> Guest {
-        Guest::start(Self::transform(), self.limits, &[]).expect("the guest starts")
+    /// Instances of it.
+    pub fn guests(&self) -> RecordPool {
+        let workers = NonZeroUsize::new(self.workers).expect("one at least");
+        RecordPool::start(Self::transform(), self.limits, &[], workers).expect("the guests start")
     }
 
     /// Outputs go to `output`, those of the route `side` to `side`.
@@ -87,7 +95,7 @@ impl Scripted {
         dead_letters: Option<Arc<dyn Sink>>,
     ) -> Processor {
         let dead_letters = dead_letters.map(|sink| DeadLetters::new(sink, Self::transform().digest()));
-        Processor::new(self.guest(), Outputs::new(output, [("side".to_owned(), side)]), dead_letters)
+        Processor::new(self.guests(), Outputs::new(output, [("side".to_owned(), side)]), dead_letters)
     }
 }
 

@@ -6,7 +6,7 @@ use kinesieve::dead_letter::DeadLetters;
 use kinesieve::lambda::{HandleError, Handled, handle};
 use kinesieve::processor::{Deadline, Outputs, Processor};
 use kinesieve::sink::Sink;
-use kinesieve::transform::{Limits, Transform, WindowGuest};
+use kinesieve::transform::{Limits, Transform, WindowPool};
 use serde_json::{Value, json};
 
 use super::events::{SHARD_ID, STREAM_ARN};
@@ -40,9 +40,9 @@ pub fn folding(
         LazyLock::new(|| Transform::load(&guest_file("folding")).expect("the folding guest"));
 
     let one = std::num::NonZeroUsize::MIN;
-    let guests = WindowGuest::start_several(&TRANSFORM, limits, settings, one).expect("the guest starts");
+    let guests = WindowPool::start(&TRANSFORM, limits, settings, one).expect("the guest starts");
     let dead_letters = dead_letters.map(|sink| DeadLetters::new(sink, TRANSFORM.digest()));
-    Processor::of_windows(guests, Outputs::new(output, []), dead_letters)
+    Processor::new(guests, Outputs::new(output, []), dead_letters)
 }
 
 /// What the function would answer to part of a window: the record to replay from, and the state to go on from.

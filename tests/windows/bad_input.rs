@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kinesieve::transform::{Guest, Limits, StartError, Transform, WindowGuest};
+use kinesieve::transform::{Limits, RecordPool, StartError, Transform, WindowPool};
 use serde_json::{Value, json};
 
 use super::{Stage, event};
@@ -87,11 +87,11 @@ fn a_batch_in_no_window_stops_at_its_first_event() {
 fn a_guest_of_the_other_world_does_not_start() {
     let load = |name| Transform::load(&guest_file(name)).expect("a transform");
     let (limits, one) = (Limits::default(), std::num::NonZeroUsize::MIN);
-    let records = WindowGuest::start_several(&load("keep"), limits, &[], one).err();
+    let records = WindowPool::start(&load("keep"), limits, &[], one).err();
     assert_eq!(records, Some(StartError::OtherWorld("it is a transform of records, not of tumbling windows")));
-    let windows = Guest::start(&load("folding"), limits, &[]).expect_err("refused").to_string();
+    let windows = RecordPool::start(&load("folding"), limits, &[], one).expect_err("refused").to_string();
     assert!(windows.contains("`kinesieve run --tumbling-window 60s` plays windows"), "{windows}");
     let refused = [("colour".to_owned(), "red".to_owned())];
-    let refused = WindowGuest::start_several(&load("folding"), limits, &refused, one).expect_err("refused");
+    let refused = WindowPool::start(&load("folding"), limits, &refused, one).expect_err("refused");
     assert_eq!(refused.to_string(), "the transform refuses its settings: unknown setting `colour`: there is `label`");
 }

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use super::finding::Finding;
 use crate::settings::Settings;
-use crate::transform::{Guest, Limits, Manifest, Target, Transform, WindowGuest, World, check_precompiled};
+use crate::transform::{Guests, Limits, Manifest, Target, Transform, check_precompiled};
 
 /// Whether the transform can be loaded and configured.
 pub(super) fn check(settings: &Settings, architecture: Target) -> Vec<Finding> {
@@ -44,13 +44,8 @@ fn start(settings: &Settings, what: &str) -> Vec<Finding> {
     };
     let started = Transform::load(&settings.transform).map_err(|error| error.to_string()).and_then(|transform| {
         let digest = transform.digest().to_owned();
-        let started = match transform.world() {
-            World::Records => Guest::start(&transform, limits, &transform_settings).map(drop),
-            World::Windows => {
-                WindowGuest::start_several(&transform, limits, &transform_settings, NonZeroUsize::MIN).map(drop)
-            }
-        };
-        started.map(|()| digest).map_err(|error| error.to_string())
+        let started = Guests::start(&transform, limits, &transform_settings, NonZeroUsize::MIN);
+        started.map(|_| digest).map_err(|error| error.to_string())
     });
     match started {
         Ok(digest) => vec![Finding::fine(format!("{what}: it starts with its settings ({digest})"))],

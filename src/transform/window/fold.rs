@@ -1,4 +1,4 @@
-//! The fold of one batch into a window, as it is seen from outside of the guest's thread.
+//! The fold of one batch into a window, as it is seen from outside of the worker's thread.
 
 use std::sync::Arc;
 use std::sync::mpsc as std_mpsc;
@@ -7,7 +7,8 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 use super::Ending;
-use crate::transform::{Chunk, Run, Verdict};
+use crate::transform::run::{Chunk, Run};
+use crate::transform::verdict::Verdict;
 
 /// A batch on its way into a window. Dropped, it tells the guest to stop, and nothing of it counts.
 #[derive(Debug)]
@@ -27,7 +28,7 @@ pub struct Close {
     pub by: Option<Instant>,
 }
 
-/// An order to the guest's thread, and the way of its answer.
+/// An order to the worker's thread, and the way of its answer.
 #[derive(Debug)]
 pub(super) struct Order {
     pub(super) close: Close,
@@ -67,7 +68,7 @@ impl Fold {
         self.run.next_ready()
     }
 
-    /// Ends it, and answers with the state of the events that are acknowledged; none: the guest's thread ended.
+    /// Ends it, and answers with the state of the events that are acknowledged; none: the worker's thread ended.
     ///
     /// # Errors
     /// When the transform refused the state that it was to go on from.

@@ -1,18 +1,19 @@
-//! The guest of tumbling windows: it folds events into a state, which is saved between batches.
+//! The guests of tumbling windows: they fold events into a state, which is saved between batches.
 //!
-//! [`WindowGuest::start`] puts an instance on a thread of its own, [`WindowGuest::fold`] goes on with a window from the
-//! state that was saved, event by event, and [`Fold::close`] answers with the state of exactly the events that were
-//! acknowledged. What a guest does wrong costs the event in hand: the state without it is made anew.
+//! [`Lease::fold`](super::Lease::fold) goes on with a window from the state that was saved, event by event, and
+//! [`Fold::close`] answers with the state of exactly the events that were acknowledged. What a guest does wrong costs the
+//! event in hand: the state without it is made anew.
 
 mod bindings;
+mod calls;
 mod fold;
-mod guest;
-mod instance;
-mod session;
-mod worker;
+mod folding;
+mod pool;
+
+use std::sync::Arc;
 
 pub use fold::{Close, Closed, Fold, StateRefused};
-pub use guest::{FoldJob, WindowGuest};
+pub use folding::Folding;
 
 /// A tumbling window: what arrived from its start on and before its end, in milliseconds since the Unix epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,4 +31,13 @@ pub enum Ending {
     Complete,
     /// Before its time, since its state became too large.
     Early,
+}
+
+/// What a batch is folded into.
+#[derive(Debug, Clone)]
+pub struct Opening {
+    /// The window that all of its events are in.
+    pub window: Window,
+    /// What was saved of it; none: it begins.
+    pub state: Option<Arc<[u8]>>,
 }

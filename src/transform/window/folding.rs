@@ -6,16 +6,19 @@
 //! exactly the events before.
 
 use std::sync::Arc;
+use std::sync::mpsc as std_mpsc;
 use std::time::{Duration, Instant};
 
-use super::Window;
-use super::fold::{Close, Closed, StateRefused};
-use super::instance::Broke;
-use super::worker::Worker;
-use crate::event::{Batch, Event, Payload};
+use super::bindings::WindowTransform;
+use super::fold::{Close, Closed, Order, StateRefused};
+use super::{Opening, Window};
+use crate::event::Event;
 use crate::transform::emissions::{Emissions, Shelf};
 use crate::transform::group::Given;
-use crate::transform::{Fault, FaultKind, Verdict};
+use crate::transform::guest::{self, NO_INSTANCE};
+use crate::transform::instance::Broke;
+use crate::transform::verdict::Verdict;
+use crate::transform::worker::Program;
 
 /// The state is saved when so many events had to be folded a second time: the next failure is not to cost that again.
 const REFOLDED: usize = 64;
@@ -27,12 +30,13 @@ const UNSAVED: Duration = Duration::from_millis(100);
 /// Saving may take no larger part of the time than one in so many.
 const SAVING: u32 = 10;
 
-/// A batch on its way into a window.
-pub(super) struct Session<'a> {
-    worker: &'a mut Worker,
-    batch: &'a Arc<Batch>,
+/// The guest of a window.
+type Guest<'a> = guest::Guest<'a, WindowTransform>;
+
+/// What a guest of windows does with a batch: it folds the events into the state of their window.
+#[derive(Debug)]
+pub struct Folding {
     window: Window,
-    interrupt_at: Option<Instant>,
     /// What the batch began with, ...
     origin: Saved,
     /// ... and what was saved last.
@@ -41,11 +45,13 @@ pub(super) struct Session<'a> {
     folded: Vec<usize>,
     /// Whether the instance has the state of just these.
     is_sound: bool,
-    /// When it was saved last, or opened.
-    saved_at: Instant,
+    /// When it was saved last, or the first event was begun.
+    saved_at: Option<Instant>,
     saving_took: Duration,
     /// Why the guest can't read its state, if it said so.
     refused: Option<String>,
+    /// One comes when it is known which events are acknowledged.
+    orders: std_mpsc::Receiver<Order>,
 }
 
 /// A state as bytes.
@@ -56,72 +62,59 @@ struct Saved {
     state: Option<Arc<[u8]>>,
 }
 
-impl<'a> Session<'a> {
-    /// A session that goes on from the state of the events before `first`.
-    pub(super) fn new(
-        worker: &'a mut Worker,
-        batch: &'a Arc<Batch>,
-        window: Window,
-        (first, state): (usize, Option<Arc<[u8]>>),
-        interrupt_at: Option<Instant>,
-    ) -> Self {
-        let origin = Saved { next: first, state };
-        Self {
-            worker,
-            batch,
-            window,
-            interrupt_at,
-            latest: origin.clone(),
-            origin,
-            folded: Vec::with_capacity(batch.len().saturating_sub(first)),
-            is_sound: false,
-            saved_at: Instant::now(),
-            saving_took: Duration::ZERO,
-            refused: None,
+impl Program for Folding {
+    type Exports = WindowTransform;
+
+    fn process(&mut self, guest: &mut Guest<'_>, index: usize, event: Event<'_>, turn: Instant) -> Given {
+        self.saved_at.get_or_insert(turn);
+        if let Err(verdict) = self.be_sound(guest) {
+            return verdict.into();
         }
+        let verdict = guest.accumulate(event, turn);
+        // Whatever the guest did to its state, it is not to count.
+        self.is_sound = matches!(verdict, Verdict::Folded);
+        if self.is_sound {
+            self.folded.push(index);
+            self.save_in_time(guest, index + 1);
+        }
+        verdict.into()
     }
 
-    /// Folds the next event.
-    pub(super) fn take_up(&mut self, index: usize, event: Event<'_>, now: Instant) -> Verdict {
-        if let Payload::Undecodable { .. } = event.payload {
-            return Verdict::Undecodable;
-        }
-        if self.interrupt_at.is_some_and(|at| now >= at) {
-            return Verdict::Interrupted;
-        }
-        let had_all_the_time = index == self.origin.next && self.worker.is_alive();
-        if let Err(verdict) = self.be_sound() {
-            return verdict;
-        }
-        let about = Some((&**self.batch, event));
-        let folded = self.worker.call(about, self.interrupt_at, |instance, budget| instance.accumulate(event, budget));
-        // Whatever the guest did to its state, it is not to count.
-        self.is_sound = matches!(folded, Ok(Verdict::Folded));
-        match folded {
-            Ok(Verdict::Folded) => {
-                self.folded.push(index);
-                self.save_in_time(index + 1);
-                Verdict::Folded
-            }
-            Ok(verdict) => verdict,
-            Err(Broke::Fault(fault)) => Verdict::Fault(fault),
-            // It would be interrupted for ever.
-            Err(Broke::Interrupted) if had_all_the_time => Verdict::Fault(Fault {
-                kind: FaultKind::Timeout,
-                reason: "took longer than all the time that there is for a batch: give the function a longer timeout, \
-                         or the transform less (KINESIEVE_EVENT_TIMEOUT)"
-                    .to_owned(),
-            }),
-            Err(Broke::Interrupted) => Verdict::Interrupted,
+    fn end(mut self, mut guest: Guest<'_>, hand_over: impl FnOnce()) {
+        // What is next is said by whoever has the last verdicts.
+        hand_over();
+        let Ok(Order { close, answer }) = self.orders.recv() else { return };
+        guest.look();
+        let closed = self.close(&mut guest, close);
+        drop(guest);
+        // Nobody waits any more: then the fold counts for nothing, as it should.
+        let _ = answer.send(closed);
+    }
+}
+
+impl Folding {
+    /// Goes on from the state of the events before `first`.
+    pub(super) fn new(opening: Opening, first: usize, orders: std_mpsc::Receiver<Order>) -> Self {
+        let origin = Saved { next: first, state: opening.state };
+        Self {
+            window: opening.window,
+            latest: origin.clone(),
+            origin,
+            folded: Vec::new(),
+            is_sound: false,
+            saved_at: None,
+            saving_took: Duration::ZERO,
+            refused: None,
+            orders,
         }
     }
 
     /// Answers with the state of the events before an index, or of as many as can be had, and closes the window where
     /// that is asked for.
-    pub(super) fn close(&mut self, close: Close) -> Result<Closed, StateRefused> {
+    fn close(&mut self, guest: &mut Guest<'_>, close: Close) -> Result<Closed, StateRefused> {
         let Close { end, ending, by } = close;
         let from = if self.latest.next <= end { self.latest.clone() } else { self.origin.clone() };
-        let state = self.state_at(end, &from, ending.is_some(), by);
+        let state = self.state_at(guest, end, &from, ending.is_some(), by);
         if let Some(reason) = self.refused.take() {
             return Err(StateRefused(reason));
         }
@@ -133,7 +126,7 @@ impl<'a> Session<'a> {
         };
         let conclusion = ending.map(|ending| {
             self.is_sound = false;
-            match self.worker.call(None, by, |instance, budget| instance.finish(ending, budget)) {
+            match guest.finish(ending, by) {
                 Ok(Given::Outputs(outputs)) => {
                     let mut shelf = Shelf::default();
                     let all = shelf.put(&outputs);
@@ -142,6 +135,7 @@ impl<'a> Session<'a> {
                 Ok(Given::Other(verdict)) => verdict,
                 Err(Broke::Fault(fault)) => Verdict::Fault(fault),
                 Err(Broke::Interrupted) => Verdict::Interrupted,
+                Err(Broke::NoInstance) => Verdict::Unavailable(NO_INSTANCE.to_owned()),
             }
         });
         Ok(Closed { end, state, why_not: None, conclusion })
@@ -150,6 +144,7 @@ impl<'a> Session<'a> {
     /// The state of the events before an index, which the instance has too, then, where it is to be closed.
     fn state_at(
         &mut self,
+        guest: &mut Guest<'_>,
         end: usize,
         from: &Saved,
         is_closed: bool,
@@ -163,46 +158,42 @@ impl<'a> Session<'a> {
         self.is_sound &= wanted == self.folded.len();
         self.folded.truncate(wanted);
         if !self.is_sound {
-            self.restore(from, by)?;
+            self.restore(guest, from, by)?;
         }
-        if is_changed { self.save(by).map(Some) } else { Ok(from.state.clone()) }
+        if is_changed { self.save(guest, by).map(Some) } else { Ok(from.state.clone()) }
     }
 
     /// Sees to it that the instance has the state of all that was folded.
-    fn be_sound(&mut self) -> Result<(), Verdict> {
+    fn be_sound(&mut self, guest: &mut Guest<'_>) -> Result<(), Verdict> {
         if self.is_sound {
             return Ok(());
         }
+        let until = guest.interrupt_at();
         let from = self.latest.clone();
-        let refolded = self.restore(&from, self.interrupt_at)?;
+        let refolded = self.restore(guest, &from, until)?;
         if refolded >= REFOLDED {
-            self.keep(self.interrupt_at)?;
+            self.keep(guest, until)?;
         }
         Ok(())
     }
 
     /// Opens the window with what was saved, folds the events since then again, and says how many those were.
-    fn restore(&mut self, from: &Saved, until: Option<Instant>) -> Result<usize, Verdict> {
-        if !self.worker.is_alive() {
-            let time_left = until.map_or(Duration::MAX, |at| at.saturating_duration_since(Instant::now()));
-            self.worker.start_instance(time_left).map_err(|error| Verdict::Unavailable(error.to_string()))?;
-        }
-        let (batch, window) = (self.batch, self.window);
-        let opened = self
-            .worker
-            .call(None, until, |instance, budget| instance.open(batch, window, from.state.as_deref(), budget));
+    fn restore(&mut self, guest: &mut Guest<'_>, from: &Saved, until: Option<Instant>) -> Result<usize, Verdict> {
+        guest.be_alive(until)?;
+        let opened = guest.open(self.window, from.state.as_deref(), until);
         if let Err(reason) = opened.map_err(|broke| unavailable("while it opened a window", broke))? {
             self.refused = Some(reason.clone());
             return Err(Verdict::Unavailable(StateRefused(reason).to_string()));
         }
+        let batch = Arc::clone(guest.batch());
         let behind = self.folded.partition_point(|index| *index < from.next);
         for index in &self.folded[behind..] {
-            if until.is_some_and(|until| Instant::now() >= until) {
+            let now = guest.now();
+            if until.is_some_and(|until| now >= until) {
                 return Err(Verdict::Interrupted);
             }
             let event = batch.event(*index);
-            let again =
-                self.worker.call(Some((batch, event)), until, |instance, budget| instance.accumulate(event, budget));
+            let again = guest.accumulate_again(event, until);
             match again.map_err(|broke| unavailable("at an event that it had folded", broke))? {
                 Verdict::Folded => {}
                 Verdict::Retry(reason) | Verdict::Reject(reason) => {
@@ -219,28 +210,31 @@ impl<'a> Session<'a> {
     }
 
     /// Saves the state after an event, if too much would be lost otherwise.
-    fn save_in_time(&mut self, next: usize) {
-        if self.saved_at.elapsed() >= UNSAVED.max(self.saving_took * SAVING) && next < self.batch.len() {
+    fn save_in_time(&mut self, guest: &mut Guest<'_>, next: usize) {
+        let now = guest.now();
+        let unsaved = self.saved_at.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+        if unsaved >= UNSAVED.max(self.saving_took * SAVING) && next < guest.batch().len() {
             // If it can't be saved now, that is seen when it has to be.
-            let _ = self.keep(self.interrupt_at);
+            let _ = self.keep(guest, guest.interrupt_at());
         }
     }
 
     /// Saves the state of all that was folded, to go back to.
-    fn keep(&mut self, until: Option<Instant>) -> Result<(), Verdict> {
-        let started = Instant::now();
-        let state = Some(self.save(until)?);
-        self.saving_took = started.elapsed();
-        self.saved_at = Instant::now();
+    fn keep(&mut self, guest: &mut Guest<'_>, until: Option<Instant>) -> Result<(), Verdict> {
+        let started = guest.look();
+        let state = Some(self.save(guest, until)?);
+        let saved_at = guest.look();
+        self.saving_took = saved_at.saturating_duration_since(started);
+        self.saved_at = Some(saved_at);
         let next = self.folded.last().map_or(self.origin.next, |last| last + 1);
         self.latest = Saved { next, state };
         Ok(())
     }
 
-    fn save(&mut self, until: Option<Instant>) -> Result<Arc<[u8]>, Verdict> {
-        let saved = self.worker.call(None, until, |instance, budget| instance.save(budget));
+    fn save(&mut self, guest: &mut Guest<'_>, until: Option<Instant>) -> Result<Arc<[u8]>, Verdict> {
+        let saved = guest.save(until);
         self.is_sound &= saved.is_ok();
-        saved.map(Arc::from).map_err(|broke| unavailable("while it saved its state", broke))
+        saved.map_err(|broke| unavailable("while it saved its state", broke))
     }
 }
 
@@ -249,5 +243,6 @@ fn unavailable(when: &str, broke: Broke) -> Verdict {
     match broke {
         Broke::Interrupted => Verdict::Interrupted,
         Broke::Fault(fault) => Verdict::Unavailable(format!("it broke {when}: {}", fault.reason)),
+        Broke::NoInstance => Verdict::Unavailable(NO_INSTANCE.to_owned()),
     }
 }

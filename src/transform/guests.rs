@@ -1,0 +1,74 @@
+//! Guests of whatever world a transform is made for.
+
+use std::num::NonZeroUsize;
+
+use super::artifact::Transform;
+use super::contract::World;
+use super::instance::StartError;
+use super::limits::Limits;
+use super::pool::Pool;
+use super::records::Records;
+use super::window::Folding;
+
+/// A pool of guests of records.
+pub type RecordPool = Pool<Records>;
+
+/// A pool of guests of windows.
+pub type WindowPool = Pool<Folding>;
+
+/// A pool of guests of the world that the transform is made for.
+#[derive(Debug)]
+pub enum Guests {
+    /// They work on records.
+    Records(RecordPool),
+    /// They work on tumbling windows.
+    Windows(WindowPool),
+}
+
+impl Guests {
+    /// Starts so many workers, each with an instance of its own, and waits until all are configured.
+    ///
+    /// # Errors
+    /// When the transform refuses its settings or breaks while it starts.
+    pub fn start(
+        transform: &Transform,
+        limits: Limits,
+        settings: &[(String, String)],
+        workers: NonZeroUsize,
+    ) -> Result<Self, StartError> {
+        match transform.world() {
+            World::Records => RecordPool::start(transform, limits, settings, workers).map(Guests::Records),
+            World::Windows => WindowPool::start(transform, limits, settings, workers).map(Guests::Windows),
+        }
+    }
+
+    /// The same, but no batch takes more workers than this: where several come at once, each finds some.
+    #[must_use]
+    pub fn with_most_for_a_batch(self, most: NonZeroUsize) -> Self {
+        match self {
+            Guests::Records(pool) => Guests::Records(pool.with_most_for_a_batch(most)),
+            // A batch of a window has one anyway.
+            windows @ Guests::Windows(_) => windows,
+        }
+    }
+
+    /// What they work on.
+    pub fn world(&self) -> World {
+        match self {
+            Guests::Records(_) => World::Records,
+            Guests::Windows(_) => World::Windows,
+        }
+    }
+}
+
+impl From<RecordPool> for Guests {
+    fn from(pool: RecordPool) -> Self {
+        Guests::Records(pool)
+    }
+}
+
+impl From<WindowPool> for Guests {
+    fn from(pool: WindowPool) -> Self {
+        Guests::Windows(pool)
+    }
+}

@@ -1,0 +1,69 @@
+//! The machines that a transform is precompiled for.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The machine that a precompiled transform is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// Lambda's `arm64`: Graviton2 and later.
+    Arm64,
+    /// Lambda's `x86_64`.
+    X86_64,
+    /// The machine at hand, with all that its processor can do.
+    Host,
+}
+
+impl Target {
+    /// The name on the command line and in a manifest.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Target::Arm64 => "arm64",
+            Target::X86_64 => "x86_64",
+            Target::Host => "host",
+        }
+    }
+
+    /// The name of the machine at hand: what a function of this build needs.
+    pub fn of_this_machine() -> &'static str {
+        match std::env::consts::ARCH {
+            "aarch64" => "arm64",
+            other => other,
+        }
+    }
+
+    /// The compiler's name for the machine, and the processor features that every Lambda host of
+    /// that architecture has. Naming a machine switches the detection of the one at hand off.
+    #[cfg(feature = "compiler")]
+    pub(super) fn machine(self) -> Option<(&'static str, &'static [&'static str])> {
+        match self {
+            Target::Host => None,
+            // Graviton2 (Neoverse N1) has the large system extensions of Armv8.1.
+            Target::Arm64 => Some(("aarch64-unknown-linux-gnu", &["has_lse"])),
+            // The x86-64-v2 level. Lambda does not promise AVX2 in every region.
+            Target::X86_64 => Some((
+                "x86_64-unknown-linux-gnu",
+                &["has_cmpxchg16b", "has_sse3", "has_ssse3", "has_sse41", "has_sse42", "has_popcnt"],
+            )),
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Target {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "arm64" | "aarch64" => Ok(Target::Arm64),
+            "x86_64" | "x86-64" | "amd64" => Ok(Target::X86_64),
+            "host" => Ok(Target::Host),
+            _ => Err(format!("{text:?} is no target: use arm64, x86_64 or host")),
+        }
+    }
+}
