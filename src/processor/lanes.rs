@@ -178,7 +178,7 @@ impl<'a> Lane<'a> {
             self.deliver(batch, &parcels[start..end], answer_by, &mut flushed).await;
             start = end;
         }
-        let held_back = || Delivery::Failed { reason: "outputs before it were not delivered".to_owned() };
+        let held_back = || Delivery::Failed { reason: "outputs before it were not delivered".into() };
         flushed.failed.extend(parcels[start..].iter().map(|parcel| (parcel.index, held_back())));
         flushed
     }
@@ -190,10 +190,10 @@ impl<'a> Lane<'a> {
         }
         let outputs: Vec<Output<'_>> = parcels.iter().map(|parcel| output(batch, parcel)).collect();
         let answer = within(answer_by, self.sink.deliver(&outputs, before(answer_by))).await.unwrap_or_else(|| {
-            let reason = "the target did not answer before the deadline".to_owned();
+            let reason = "the target did not answer before the deadline".into();
             Answer::of_all(outputs.len(), Delivery::Failed { reason })
         });
-        let unanswered = || Delivery::Failed { reason: "the target gave no answer for it".to_owned() };
+        let unanswered = || Delivery::Failed { reason: "the target gave no answer for it".into() };
         let deliveries = answer.deliveries.into_iter().chain(std::iter::repeat_with(unanswered));
         for ((parcel, output), delivery) in parcels.iter().zip(&outputs).zip(deliveries) {
             if delivery == Delivery::Delivered {

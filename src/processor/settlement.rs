@@ -254,8 +254,9 @@ impl<'a> Settlement<'a> {
                 match delivery {
                     // Not among these.
                     Delivery::Delivered => {}
-                    Delivery::Failed { reason } => self.cut(index, Cause::NotDelivered, reason),
+                    Delivery::Failed { reason } => self.cut(index, Cause::NotDelivered, reason.to_string()),
                     Delivery::Undeliverable { reason } => {
+                        let reason = reason.to_string();
                         undeliverable.push(Failure { index, kind: Kind::Undeliverable, reason });
                     }
                 }
@@ -305,7 +306,7 @@ impl<'a> Settlement<'a> {
                     continue;
                 }
                 Some(Delivery::Failed { reason } | Delivery::Undeliverable { reason }) => reason,
-                None => "the dead-letter target did not answer before the deadline".to_owned(),
+                None => "the dead-letter target did not answer before the deadline".into(),
             };
             let reason = format!("{}; the dead letter: {why_not}", failure.reason);
             self.cut(failure.index, Cause::DeadLetterFailed(failure.kind), reason);

@@ -1,6 +1,7 @@
 //! Where outputs go: one file a service, one trait.
 
 mod aws;
+mod computed;
 mod file;
 mod firehose;
 mod kinesis;
@@ -26,7 +27,7 @@ pub use s3::S3;
 pub use samples::{Sample, Sampled, Samples};
 pub use sqs::Sqs;
 
-use crate::aws::config;
+use crate::aws::{config, cut};
 use crate::event::{Event, SequenceNumber, Shard};
 use crate::settings::{Compression, Order, Target};
 
@@ -71,14 +72,22 @@ pub enum Delivery {
     Delivered,
     /// The target did not take it now; it may later. It may even have arrived.
     Failed {
-        /// Why, for a person.
-        reason: String,
+        /// Why, for a person. Outputs that failed together share it.
+        reason: Arc<str>,
     },
     /// The target can never take it: it is too large, say.
     Undeliverable {
         /// Why, for a person.
-        reason: String,
+        reason: Arc<str>,
     },
+}
+
+/// Bytes of a reason at most: a service may say as much as it likes.
+const REASON_BYTES: usize = 1 << 10;
+
+/// A reason, or its beginning where it is long.
+fn reason(text: String) -> Arc<str> {
+    cut(text, REASON_BYTES).into()
 }
 
 /// The answer of a sink.
@@ -189,3 +198,6 @@ pub async fn open(target: &Target, manner: Manner) -> io::Result<Arc<dyn Sink>> 
         Target::File(path) => Arc::new(file::File::open(path, manner.lines)?),
     })
 }
+
+#[cfg(test)]
+mod tests;

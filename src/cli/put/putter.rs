@@ -148,7 +148,7 @@ impl Putter<'_> {
         self.tally.retries += answer.retries;
         let mut stop = None;
         // An answer that is too short says nothing of the rest.
-        let said_nothing = Delivery::Failed { reason: "the stream gave no answer for it".to_owned() };
+        let said_nothing = Delivery::Failed { reason: "the stream gave no answer for it".into() };
         let deliveries = answer.deliveries.into_iter().chain(std::iter::repeat(said_nothing));
         for (record, delivery) in records.iter().zip(deliveries) {
             let (reason, is_for_good) = match delivery {
@@ -167,7 +167,7 @@ impl Putter<'_> {
             };
             stop.get_or_insert_with(|| Stop::NotPut {
                 line: record.line,
-                reason,
+                reason: reason.to_string(),
                 is_for_good,
                 put_behind: 0,
                 lasting_error: answer.lasting_error.clone(),
