@@ -1,23 +1,34 @@
 //! What the clients of all services have in common, whether they read or write. Endpoints and credentials
 //! are the SDK's own: variables, profiles and roles as everywhere.
 
+mod http;
 mod trace;
 
 use std::error::Error;
 use std::time::Duration;
 
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 
+pub(crate) use http::Streamed;
+pub use http::{Bounds, client};
 pub(crate) use trace::{TraceHeader, traced};
 
 use crate::settings::Arn;
 
 /// A service in the same region answers in milliseconds; these only end what hangs, early enough for
-/// another try.
+/// another try. How long a request takes that gets on depends on its size, and is not bounded.
 const CONNECT: Duration = Duration::from_secs(2);
-const ATTEMPT: Duration = Duration::from_secs(5);
-const READ: Duration = Duration::from_secs(30);
+const SILENCE: Duration = Duration::from_secs(5);
+/// A queue may be asked to wait 20 seconds for messages.
+const READING_SILENCE: Duration = Duration::from_secs(30);
+
+/// The longest answer of all is one of GetRecords: 10 MiB of data in base64, with 10,000 records around it.
+const ANSWER_BYTES: u64 = 32 << 20;
+
+/// Bytes of an error's text that are of use: a service may say as much as it likes.
+const CAUSES_BYTES: usize = 2 << 10;
 
 /// The configuration for the region of a resource, or the SDK's own region where its ARN has none.
 pub(crate) async fn config(arn: &Arn) -> SdkConfig {
@@ -26,8 +37,11 @@ pub(crate) async fn config(arn: &Arn) -> SdkConfig {
 
 /// The configuration for a region, or for the SDK's own.
 pub(crate) async fn config_in(region: Option<&str>) -> SdkConfig {
-    let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).build();
-    let mut loader = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts);
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).build())
+        .http_client(client(Bounds { silence: SILENCE, answer_bytes: ANSWER_BYTES }))
+        // It sees a body in memory leave at once.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
     if let Some(region) = region {
         loader = loader.region(Region::new(region.to_owned()));
     }
@@ -46,8 +60,8 @@ pub(crate) async fn reading_config(arn: &Arn) -> SdkConfig {
 
 /// The same for a region, or for the SDK's own.
 pub(crate) async fn reading_config_in(region: Option<&str>) -> SdkConfig {
-    let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(READ).build();
-    config_in(region).await.into_builder().timeout_config(timeouts).build()
+    let client = client(Bounds { silence: READING_SILENCE, answer_bytes: ANSWER_BYTES });
+    config_in(region).await.into_builder().http_client(client).build()
 }
 
 /// The address of a queue, which the API names it by. It follows from the ARN, so it takes no request,
@@ -76,7 +90,7 @@ pub(crate) fn bucket_and_prefix(place: &Arn) -> (&str, String) {
     (bucket, if prefix.is_empty() { String::new() } else { format!("{prefix}/") })
 }
 
-/// An error with all that led to it, each said once.
+/// An error with all that led to it, each said once; cut where it is long.
 pub(crate) fn causes(error: &(dyn Error + 'static)) -> String {
     let mut texts = vec![error.to_string()];
     let mut next = error.source();
@@ -85,7 +99,17 @@ pub(crate) fn causes(error: &(dyn Error + 'static)) -> String {
         next = cause.source();
     }
     texts.dedup();
-    texts.join(": ")
+    cut(texts.join(": "), CAUSES_BYTES)
+}
+
+/// A text, or its beginning where it has more bytes.
+pub(crate) fn cut(mut text: String, bytes: usize) -> String {
+    if text.len() > bytes {
+        text.truncate(text.floor_char_boundary(bytes));
+        text.push('…');
+        text.shrink_to_fit();
+    }
+    text
 }
 
 #[cfg(test)]

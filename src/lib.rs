@@ -25,7 +25,7 @@
 //! | [`transform`] | the guest: engine, artifact, instance, limits, host functions |
 //! | [`event`] | what came in: [`event::Batch`], [`event::SequenceNumber`], the envelope parsers; KPL aggregates, and payloads to decode |
 //! | `backoff` | how long to wait before a service is asked again |
-//! | `aws` | what the clients of all services have in common, of sinks and sources |
+//! | [`aws`] | what the clients of all services have in common, of sinks and sources |
 //! | [`telemetry`] | the structured log |
 //! | [`settings`] | every setting, once |
 //!
@@ -39,7 +39,7 @@
 //!   counts. Lambda's response and a local retry both derive from that one answer.
 
 pub mod assembly;
-mod aws;
+pub mod aws;
 mod backoff;
 pub mod cases;
 pub mod checkpoint;

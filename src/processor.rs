@@ -136,7 +136,7 @@ impl Processor {
     pub async fn put(&self, output: Output<'_>, until: Option<Instant>) -> Delivery {
         let outputs = [output];
         let delivered = within(until, self.ends.outputs.main().deliver(&outputs, until)).await.unwrap_or_default();
-        let unanswered = || Delivery::Failed { reason: "the target gave no answer for it".to_owned() };
+        let unanswered = || Delivery::Failed { reason: "the target gave no answer for it".into() };
         delivered.deliveries.into_iter().next().unwrap_or_else(unanswered)
     }
 

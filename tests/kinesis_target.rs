@@ -15,10 +15,10 @@ use crate::support::{Scripted, block_on, guest_file, kinesieve, stderr};
 
 const STREAM: &str = "arn:aws:kinesis:eu-west-1:123456789012:stream/out";
 /// No answer hangs here, and a busy machine is not to look as if one did.
-const ATTEMPT: Duration = Duration::from_secs(5);
+const SILENCE: Duration = Duration::from_secs(5);
 
 fn target(stub: &Stub, order: Order) -> Arc<Kinesis> {
-    Arc::new(Kinesis::new(&stub.config_with(ATTEMPT), &STREAM.parse().expect("an ARN"), order))
+    Arc::new(Kinesis::new(&stub.config_with(SILENCE), &STREAM.parse().expect("an ARN"), order))
 }
 
 #[test]

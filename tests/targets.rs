@@ -7,13 +7,15 @@ use std::time::{Duration, Instant};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+use kinesieve::aws::Bounds;
 use kinesieve::event::{SequenceNumber, Shard};
 use kinesieve::settings::{Compression, Order, Target};
 use kinesieve::sink::{self, Answer, Delivery, Lines, Manner, Output, Sink};
 
 use crate::support::block_on;
+use crate::support::client::ANSWER_BYTES;
 use crate::support::events::{SHARD_ID, STREAM_ARN, sequence_number};
-use crate::support::services::{Details, Faults, Service, Stub};
+use crate::support::services::{Details, Faults, Lie, Reading, Service, Stub};
 use crate::support::targets::{Arrived, Kind, arrived, of_line};
 
 /// A target somewhere, and what arrived there.
@@ -140,19 +142,21 @@ pub fn what_never_fits_is_undeliverable(place: &dyn Place) {
 struct AtStub {
     stub: Stub,
     kind: Kind,
-    attempt: Duration,
+    bounds: Bounds,
 }
+
+/// As much as any answer needs, and longer than one takes on a busy machine.
+const BOUNDS: Bounds = Bounds { silence: Duration::from_secs(20), answer_bytes: ANSWER_BYTES };
 
 impl AtStub {
     fn new(kind: Kind, faults: Faults) -> Self {
-        // Longer than any answer takes on a busy machine.
-        Self { stub: Stub::start(kind.service(), faults, 7), kind, attempt: Duration::from_secs(20) }
+        Self { stub: Stub::start(kind.service(), faults, 7), kind, bounds: BOUNDS }
     }
 }
 
 impl Place for AtStub {
     fn sink(&self, order: Order) -> Arc<dyn Sink> {
-        self.kind.sink(&self.stub.config_with(self.attempt), self.kind.arn(), order)
+        self.kind.sink(&self.stub.config_within(self.bounds), self.kind.arn(), order)
     }
 
     fn arrived(&self) -> Vec<Arrived> {
@@ -289,7 +293,8 @@ fn a_target_that_hangs_or_refuses_everything_is_given_up_in_time() {
     let refuses = Faults { refused_request: 1.0, ..Faults::default() };
     side_by_side(|kind| {
         for (faults, most_requests) in [(hangs, 20), (refuses, 100)] {
-            let place = AtStub { attempt: Duration::from_millis(250), ..AtStub::new(kind, faults) };
+            let bounds = Bounds { silence: Duration::from_millis(250), ..BOUNDS };
+            let place = AtStub { bounds, ..AtStub::new(kind, faults) };
             let started = Instant::now();
             let until = started + Duration::from_millis(700);
             let answer = deliver(&*place.sink(Order::Key), &numbered(3, 3), Some(until));
@@ -308,7 +313,7 @@ fn a_target_that_hangs_or_refuses_everything_is_given_up_in_time() {
 fn a_target_that_comes_back_gets_everything() {
     for kind in Kind::ALL {
         let stub = Stub::start_refusing_for(kind.service(), Faults::default(), 7, Duration::from_millis(300));
-        let place = AtStub { stub, kind, attempt: Duration::from_secs(20) };
+        let place = AtStub { stub, kind, bounds: BOUNDS };
         let samples = numbered(30, 10);
         let answer = deliver(&*place.sink(Order::Key), &samples, None);
         assert!(all_delivered(&answer), "{kind:?}: {answer:?}");
@@ -403,4 +408,71 @@ fn the_replay_of_a_batch_writes_the_same_objects() {
         assert!(all_delivered(&deliver(&*place.sink(Order::Key), &samples[..50], None)));
         assert_eq!(place.stub.objects().len(), 2);
     }
+}
+
+/// Delivers at a target with a fault that is gone once there was a second request. So it ends only if the first one did not
+/// count.
+fn goes_again(place: &AtStub) {
+    let samples = numbered(5, 5);
+    let answer = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let started = Instant::now();
+            while place.stub.requests().len() < 2 && started.elapsed() < Duration::from_secs(20) {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            place.stub.set_faults(Faults::default());
+        });
+        deliver(&*place.sink(Order::Key), &samples, None)
+    });
+    assert!(all_delivered(&answer) && answer.retries > 0, "{:?}: {answer:?}", place.kind);
+}
+
+#[test]
+fn what_is_not_said_plainly_is_not_delivered() {
+    side_by_side(|kind| {
+        for lie in Lie::SAID {
+            goes_again(&AtStub::new(kind, Faults { lie: Some(lie), ..Faults::default() }));
+        }
+    });
+}
+
+#[test]
+fn an_endless_answer_is_read_as_far_as_any_is_needed() {
+    side_by_side(|kind| {
+        for status in [200, 400, 403, 500] {
+            let stub = Stub::start(kind.service(), Faults { lie: Some(Lie::Endless(status)), ..Faults::default() }, 7);
+            let place = AtStub { stub, kind, bounds: Bounds { answer_bytes: 1 << 20, ..BOUNDS } };
+            goes_again(&place);
+            // What lies in the buffers of the operating system is written, and not read.
+            let (answered, requests) = (place.stub.answered(), place.stub.requests().len() as u64);
+            assert!(answered < requests * (16 << 20), "{kind:?}, {status}: {answered} bytes in {requests} answers");
+        }
+    });
+}
+
+/// An object of 12 MiB at 2.5 MiB a second takes three times as long as nothing may move.
+#[test]
+fn an_upload_goes_on_as_long_as_bytes_move() {
+    let faults = Faults { reading: Reading::Slowly(5 << 19), ..Faults::default() };
+    let bounds = Bounds { silence: Duration::from_millis(1500), ..BOUNDS };
+    let place = AtStub { bounds, ..AtStub::new(Kind::Bucket, faults) };
+    let samples: Vec<Sample> = (0..3).map(|index| sample(&index.to_string(), &vec![b'x'; 4 << 20])).collect();
+    let answer = deliver(&*place.sink(Order::Key), &samples, None);
+    assert!(all_delivered(&answer), "{answer:?}");
+    assert_eq!((answer.retries, place.stub.requests().len()), (0, 1));
+}
+
+#[test]
+fn an_upload_that_stands_still_is_given_up() {
+    let faults = Faults { reading: Reading::UpTo(1 << 20), ..Faults::default() };
+    let bounds = Bounds { silence: Duration::from_millis(250), ..BOUNDS };
+    let place = AtStub { bounds, ..AtStub::new(Kind::Bucket, faults) };
+    let samples = [sample("key", &vec![b'x'; 16 << 20])];
+    let sink = place.sink(Order::Key);
+    let answer = deliver(&*sink, &samples, Some(Instant::now() + Duration::from_secs(4)));
+    let Delivery::Failed { reason } = &answer.deliveries[0] else { panic!("{answer:?}") };
+    let says = ["nothing moved for", " bytes of the request were sent, and no answer came"];
+    assert!(says.iter().all(|text| reason.contains(text)), "{reason}");
+    place.stub.set_faults(Faults::default());
+    assert!(all_delivered(&deliver(&*sink, &samples, None)));
 }

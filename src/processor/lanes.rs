@@ -209,12 +209,12 @@ impl<'a> Lane<'a> {
             let outputs: Vec<Output<'_>> = parcels.iter().map(|parcel| output(batch, &self.copies, parcel)).collect();
             // What has no answer in time has failed for now; it may have arrived.
             within(answer_by, self.sink.deliver(&outputs, before(answer_by))).await.unwrap_or_else(|| {
-                let reason = "the target did not answer before the deadline".to_owned();
+                let reason = "the target did not answer before the deadline".into();
                 Answer::of_all(outputs.len(), Delivery::Failed { reason })
             })
         };
         let mut deliveries = answer.deliveries;
-        let unanswered = || Delivery::Failed { reason: "the target gave no answer for it".to_owned() };
+        let unanswered = || Delivery::Failed { reason: "the target gave no answer for it".into() };
         deliveries.resize_with(parcels.len(), unanswered);
         LaneAnswer { parcels, deliveries, held_back: answer.held_back, retries: answer.retries, lane: 0 }
     }

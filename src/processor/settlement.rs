@@ -5,6 +5,7 @@
 //! is behind. So a target that is down costs no dead letter a second time, and nothing behind an event that can't be
 //! dead-lettered goes out in vain.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::blocked::digest;
@@ -242,7 +243,7 @@ impl<'s, 'a> Settlement<'s, 'a> {
         // None: nothing was meant for it.
         let mut taken: Vec<Option<Taken>> = vec![None; destinations.len()];
         let mut failures: Vec<Failure> = Vec::new();
-        let mut refused: Vec<(Parcel, String)> = Vec::new();
+        let mut refused: Vec<(Parcel, Arc<str>)> = Vec::new();
         for mut answer in answers {
             self.run.effort.retries += answer.retries;
             let mut held_back = Vec::new();
@@ -261,6 +262,7 @@ impl<'s, 'a> Settlement<'s, 'a> {
                         taken.bytes += parcel.bytes as u64;
                     }
                     Delivery::Undeliverable { reason } => {
+                        let reason = reason.to_string();
                         failures.push(Failure { index: parcel.index, kind: Kind::Undeliverable, reason });
                     }
                     Delivery::Failed { reason } => refused.push((parcel, reason)),
@@ -284,7 +286,7 @@ impl<'s, 'a> Settlement<'s, 'a> {
                 }
                 None => {
                     self.run.ledger.not_delivered(parcel.index, parcel.ordinal, || digest_before(&parcel));
-                    self.run.ledger.stop_at(parcel.index, Cause::NotDelivered, reason);
+                    self.run.ledger.stop_at(parcel.index, Cause::NotDelivered, &*reason);
                 }
             }
         }
@@ -334,7 +336,7 @@ impl<'s, 'a> Settlement<'s, 'a> {
                     continue;
                 }
                 Some(Delivery::Failed { reason } | Delivery::Undeliverable { reason }) => reason,
-                None => "the dead-letter target did not answer before the deadline".to_owned(),
+                None => "the dead-letter target did not answer before the deadline".into(),
             };
             let Failure { index, kind, reason } = failure;
             if index < self.run.ledger.end() {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use super::{Answer, Answering, Delivery, Lines, Output, Sink, line};
+use super::{Answer, Answering, Delivery, Lines, Output, Sink, line, reason};
 
 /// Appends to a file.
 #[derive(Debug)]
@@ -34,11 +34,10 @@ impl File {
 
 impl Sink for File {
     fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Answering<'a> {
-        let text = line::encode(outputs, self.lines);
-        let count = outputs.len();
         let appender = Arc::clone(&self.appender);
         Box::pin(async move {
-            off_the_runtime(count, move || {
+            let text = line::encode(outputs, self.lines).await;
+            off_the_runtime(outputs.len(), move || {
                 // A panic while appending is impossible to cause from here; the lock only orders writers.
                 appender.lock().unwrap_or_else(PoisonError::into_inner).append(&text)
             })
@@ -70,8 +69,8 @@ pub(super) async fn off_the_runtime(
 ) -> Answer {
     let fate = match tokio::task::spawn_blocking(write).await {
         Ok(Ok(())) => Delivery::Delivered,
-        Ok(Err(reason)) => Delivery::Failed { reason },
-        Err(error) => Delivery::Failed { reason: format!("the write did not end: {error}") },
+        Ok(Err(why)) => Delivery::Failed { reason: reason(why) },
+        Err(error) => Delivery::Failed { reason: reason(format!("the write did not end: {error}")) },
     };
     Answer::of_all(count, fate)
 }

@@ -44,6 +44,10 @@ impl Sink for Firehose {
         Box::pin(deliver(self, outputs, self.order, until))
     }
 
+    fn refuses(&self, output: &Output<'_>) -> Option<String> {
+        self.weigh(output).err()
+    }
+
     /// A request without records is refused, by a service that it reached.
     fn warm(&self) -> Warming<'_> {
         let request = self.client.put_record_batch().delivery_stream_name(&self.name).set_records(Some(Vec::new()));
@@ -73,13 +77,12 @@ impl Service for Firehose {
         };
         let call = self.client.put_record_batch().delivery_stream_name(&self.name).set_records(Some(records));
         match call.send().await {
-            Ok(output) => Sent::Answered(output.request_responses().iter().map(said).collect()),
+            Ok(output) => aws::answered(outputs.len(), output.request_responses(), output.failed_put_count(), said),
             Err(error) => aws::failed(&error),
         }
     }
 }
 
 fn said(record: &PutRecordBatchResponseEntry) -> Said {
-    let Some(code) = record.error_code() else { return Said::Taken };
-    aws::said_no(code, record.error_message())
+    aws::said(record.error_code(), record.error_message(), ("record id", record.record_id()))
 }

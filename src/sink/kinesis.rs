@@ -48,6 +48,10 @@ impl Sink for Kinesis {
         Box::pin(deliver(self, outputs, self.order, until))
     }
 
+    fn refuses(&self, output: &Output<'_>) -> Option<String> {
+        self.weigh(output).err()
+    }
+
     /// A request without records is refused, by a service that it reached.
     fn warm(&self) -> Warming<'_> {
         let request = self.client.put_records().set_records(Some(Vec::new()));
@@ -96,13 +100,14 @@ impl Service for Kinesis {
             StreamName::Name(name) => request.stream_name(name),
         };
         match request.send().await {
-            Ok(output) => Sent::Answered(output.records().iter().map(said).collect()),
+            Ok(output) => {
+                aws::answered(outputs.len(), output.records(), output.failed_record_count().unwrap_or_default(), said)
+            }
             Err(error) => aws::failed(&error),
         }
     }
 }
 
 fn said(record: &PutRecordsResultEntry) -> Said {
-    let Some(code) = record.error_code() else { return Said::Taken };
-    aws::said_no(code, record.error_message())
+    aws::said(record.error_code(), record.error_message(), ("sequence number", record.sequence_number()))
 }

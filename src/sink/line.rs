@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
+use super::computed::Breather;
 use super::{Lines, Output};
 
 #[derive(Serialize)]
@@ -26,27 +27,56 @@ enum Data<'a> {
     Base64(Cow<'a, str>),
 }
 
-/// The outputs as lines, each with its end, or as one array.
-pub(super) fn encode(outputs: &[Output<'_>], lines: Lines) -> Vec<u8> {
-    // An envelope adds some 150 bytes to the data.
-    let expected = outputs.iter().map(|output| output.data.len() + 160).sum();
-    let mut text = Vec::with_capacity(expected);
-    for output in outputs {
-        match lines {
+/// Writes outputs as lines, each with its end, or as one array, piece by piece.
+#[derive(Debug)]
+pub(super) struct Writer {
+    lines: Lines,
+    is_first: bool,
+}
+
+impl Writer {
+    pub(super) fn new(lines: Lines) -> Self {
+        Self { lines, is_first: true }
+    }
+
+    /// The next output, behind those before.
+    pub(super) fn write(&mut self, text: &mut Vec<u8>, output: &Output<'_>) {
+        let is_first = std::mem::replace(&mut self.is_first, false);
+        match self.lines {
             Lines::Bare => text.extend_from_slice(output.data),
-            Lines::Envelopes => write_envelope(&mut text, output),
+            Lines::Envelopes => write_envelope(text, output),
             Lines::Elements => {
-                text.push(if text.is_empty() { b'[' } else { b',' });
-                text.extend_from_slice(output.data);
-                continue;
+                text.push(if is_first { b'[' } else { b',' });
+                return text.extend_from_slice(output.data);
             }
         }
         text.push(b'\n');
     }
-    if lines == Lines::Elements && !text.is_empty() {
-        text.push(b']');
+
+    /// What stands behind the last one.
+    pub(super) fn end(self, text: &mut Vec<u8>) {
+        if self.lines == Lines::Elements && !self.is_first {
+            text.push(b']');
+        }
     }
+}
+
+/// All of the outputs. Others go on meanwhile.
+pub(super) async fn encode(outputs: &[Output<'_>], lines: Lines) -> Vec<u8> {
+    let mut text = Vec::with_capacity(expected_bytes(outputs));
+    let mut writer = Writer::new(lines);
+    let mut breather = Breather::default();
+    for output in outputs {
+        writer.write(&mut text, output);
+        breather.after(output.data.len()).await;
+    }
+    writer.end(&mut text);
     text
+}
+
+/// What the lines will have, about: an envelope adds some 150 bytes to the data.
+pub(super) fn expected_bytes(outputs: &[Output<'_>]) -> usize {
+    outputs.iter().map(|output| output.data.len() + 160).sum()
 }
 
 fn write_envelope(text: &mut Vec<u8>, output: &Output<'_>) {
@@ -81,7 +111,9 @@ mod tests {
             sub_sequence_number: 2,
             ordinal: 0,
         };
-        String::from_utf8(encode(&[output], Lines::Envelopes)).expect("UTF-8")
+        let mut text = Vec::new();
+        Writer::new(Lines::Envelopes).write(&mut text, &output);
+        String::from_utf8(text).expect("UTF-8")
     }
 
     #[test]

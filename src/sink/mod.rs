@@ -1,6 +1,7 @@
 //! Where outputs go: one file a service, one trait.
 
 mod aws;
+mod computed;
 mod file;
 mod firehose;
 mod kinesis;
@@ -26,7 +27,7 @@ pub use s3::S3;
 pub use samples::{Sample, Sampled, Samples};
 pub use sqs::Sqs;
 
-use crate::aws::config;
+use crate::aws::{config, cut};
 use crate::event::{Event, SequenceNumber, Shard};
 use crate::settings::{Compression, Order, Target};
 
@@ -71,14 +72,22 @@ pub enum Delivery {
     Delivered,
     /// The target did not take it now; it may later. It may even have arrived.
     Failed {
-        /// Why, for a person.
-        reason: String,
+        /// Why, for a person. Outputs that failed together share it.
+        reason: Arc<str>,
     },
     /// The target can never take it: it is too large, say.
     Undeliverable {
         /// Why, for a person.
-        reason: String,
+        reason: Arc<str>,
     },
+}
+
+/// Bytes of a reason at most: a service may say as much as it likes.
+const REASON_BYTES: usize = 1 << 10;
+
+/// A reason, or its beginning where it is long.
+fn reason(text: String) -> Arc<str> {
+    cut(text, REASON_BYTES).into()
 }
 
 /// The answer of a sink.
@@ -137,6 +146,30 @@ pub trait Sink: Send + Sync {
     }
 }
 
+/// Delivers outputs, and those that are held back behind an undeliverable one as well: for whom it makes no difference what
+/// becomes of that one.
+pub async fn deliver_all(sink: &dyn Sink, outputs: &[Output<'_>], until: Option<Instant>) -> Answer {
+    let mut answer = sink.deliver(outputs, until).await;
+    while !answer.held_back.is_empty() {
+        let places = std::mem::take(&mut answer.held_back);
+        let again: Vec<Output<'_>> = places.iter().filter_map(|place| outputs.get(*place)).copied().collect();
+        let next = sink.deliver(&again, until).await;
+        answer.retries += next.retries;
+        answer.lasting_error = answer.lasting_error.or(next.lasting_error);
+        for (place, delivery) in places.iter().zip(next.deliveries) {
+            if let Some(delivery_of) = answer.deliveries.get_mut(*place) {
+                *delivery_of = delivery;
+            }
+        }
+        answer.held_back = next.held_back.iter().filter_map(|place| places.get(*place)).copied().collect();
+        if answer.held_back.len() >= places.len() {
+            // It holds back everything: there would be no end.
+            break;
+        }
+    }
+    answer
+}
+
 /// When outputs are handed to a sink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HandOver {
@@ -193,3 +226,6 @@ pub async fn open(target: &Target, manner: Manner) -> io::Result<Arc<dyn Sink>> 
         Target::File(path) => Arc::new(file::File::open(path, manner.lines)?),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@
 mod parcels;
 mod shards;
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,14 +15,22 @@ use std::time::Instant;
 use flate2::write::GzEncoder;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
-use super::{Answer, Answering, Delivery, HandOver, Lines, Manner, Output, Sink, Warming};
+use super::computed::{AT_ONCE_BYTES, Breather, computed};
+use super::{Answer, Answering, Delivery, HandOver, Lines, Manner, Output, Sink, Warming, reason};
 use crate::aws::config;
 use crate::settings::{Encode, Pack, Target};
-use parcels::{Parcel, Parcels};
-use shards::Shards;
+use parcels::{OwnedPieces, Parcel, Parcels, Piece};
+use shards::{ShardMap, Shards};
 
 /// Enough to fill parcels well where there are many keys, and no more in memory than that.
 const GATHERED_BYTES: usize = 4 << 20;
+
+/// A pack of one output with so many bytes is too large for no service, whatever it consists of: 1000 KiB is the least that
+/// one takes, and base64 makes a third more.
+const SMALL_BYTES: usize = 512 << 10;
+
+/// Stands for data of which nothing is known that could be wrong.
+const SOME_DATA: &[u8] = b"?";
 
 /// How outputs travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,17 +54,32 @@ impl Default for Packing {
     }
 }
 
-/// What several outputs become.
+/// What becomes of outputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wrapping {
+    /// What they are put into is the target's business, but they have to fit into it.
+    Elements(Form),
+    Parcels(Shape),
+}
+
+/// What a parcel is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Shape {
+    how: How,
+    encode: Encode,
+    pack_records: usize,
+    pack_bytes: usize,
+}
+
+/// Which outputs become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum How {
     /// Each is a parcel.
     Single,
     /// Those of a shard, or of a key, a KPL aggregate.
     Aggregate,
     /// Those of a key, or all, a pack.
     Pack { form: Form, by: By },
-    /// What they are put into is the target's business, but they have to fit into it.
-    Elements { form: Form },
 }
 
 /// What a pack looks like.
@@ -106,19 +130,22 @@ impl Packing {
             Pack::Lines => Some(Form::Lines),
             Pack::Array => Some(Form::Array),
         };
-        let (wrapping, encode) = match (target, form) {
-            (Target::Kinesis(_), _) if self.aggregate => (Wrapping::Aggregate, self.encode),
+        let how = match (target, form) {
+            (Target::Kinesis(_), _) if self.aggregate => How::Aggregate,
             // A message says its key, and a group of a FIFO queue is one.
-            (Target::Sqs(_), Some(form)) => (Wrapping::Pack { form, by: By::Key }, self.encode),
-            (Target::Firehose(_), Some(form)) => (Wrapping::Pack { form, by: By::Nothing }, self.encode),
-            (Target::S3(_), Some(form)) => (Wrapping::Elements { form }, Encode::None),
-            (Target::Kinesis(_) | Target::Sqs(_) | Target::Firehose(_), _) => (Wrapping::Single, self.encode),
-            (Target::S3(_) | Target::File(_) | Target::Stdout | Target::None, _) => return sink,
+            (Target::Sqs(_), Some(form)) => How::Pack { form, by: By::Key },
+            (Target::Firehose(_), Some(form)) => How::Pack { form, by: By::Nothing },
+            (Target::S3(_), Some(form)) => {
+                return Arc::new(Packer { inner: sink, shards, wrapping: Wrapping::Elements(form) });
+            }
+            (Target::Kinesis(_) | Target::Sqs(_) | Target::Firehose(_), _) if self.encode != Encode::None => {
+                How::Single
+            }
+            _ => return sink,
         };
-        if wrapping == Wrapping::Single && encode == Encode::None {
-            return sink;
-        }
-        Arc::new(Packer { inner: sink, shards, wrapping, encode, limits: self })
+        let Self { encode, pack_records, pack_bytes, .. } = self;
+        let shape = Shape { how, encode, pack_records, pack_bytes };
+        Arc::new(Packer { inner: sink, shards, wrapping: Wrapping::Parcels(shape) })
     }
 }
 
@@ -127,54 +154,119 @@ struct Packer {
     inner: Arc<dyn Sink>,
     shards: Option<Shards>,
     wrapping: Wrapping,
-    encode: Encode,
-    limits: Packing,
 }
 
 impl Packer {
-    async fn deliver_parcels(&self, outputs: &[Output<'_>], until: Option<Instant>) -> Answer {
+    async fn deliver_elements(&self, form: Form, outputs: &[Output<'_>], until: Option<Instant>) -> Answer {
+        let mut breather = Breather::default();
+        let mut deliveries: Vec<Option<Delivery>> = vec![None; outputs.len()];
+        let (mut places, mut elements) = (Vec::with_capacity(outputs.len()), Vec::with_capacity(outputs.len()));
+        for (index, output) in outputs.iter().enumerate() {
+            match form.element(output.data) {
+                Ok(data) => {
+                    places.push(index);
+                    elements.push(Output { data, ..*output });
+                }
+                Err(reason) => deliveries[index] = Some(Delivery::Undeliverable { reason: reason.into() }),
+            }
+            breather.after(output.data.len()).await;
+        }
+        let mut answer = self.inner.deliver(&elements, until).await;
+        for (index, delivery) in places.iter().zip(std::mem::take(&mut answer.deliveries)) {
+            deliveries[*index] = Some(delivery);
+        }
+        complete(deliveries, answer, |place| places.get(place).map_or(&[], std::slice::from_ref))
+    }
+
+    async fn deliver_parcels(&self, shape: Shape, outputs: &[Output<'_>], until: Option<Instant>) -> Answer {
         let shards = match &self.shards {
             Some(shards) => shards.map(until).await,
             None => None,
         };
-        let Parcels { parcels, refused } = Parcels::of(self, shards.as_deref(), outputs);
-        let wrapped: Vec<Output<'_>> = parcels
-            .iter()
-            .map(|Parcel { first, partition_key, data, .. }| Output { data, partition_key, ..outputs[*first] })
-            .collect();
-        let answer = self.inner.deliver(&wrapped, until).await;
+        let Parcels { parcels, refused } = match parcels(shape, shards, outputs).await {
+            Ok(parcels) => parcels,
+            Err(why) => return Answer::of_all(outputs.len(), Delivery::Failed { reason: reason(why) }),
+        };
         let mut deliveries: Vec<Option<Delivery>> = vec![None; outputs.len()];
         for (index, reason) in refused {
-            deliveries[index] = Some(Delivery::Undeliverable { reason });
+            deliveries[index] = Some(Delivery::Undeliverable { reason: reason.into() });
         }
-        for (parcel, delivery) in parcels.iter().zip(answer.deliveries) {
+        let wrapped: Vec<Output<'_>> = parcels
+            .iter()
+            .filter_map(|Parcel { members, key_of, data }| {
+                let partition_key = key_of.map_or("", |index| outputs[index].partition_key);
+                members.first().map(|&first| Output { data, partition_key, ..outputs[first] })
+            })
+            .collect();
+        let mut answer = self.inner.deliver(&wrapped, until).await;
+        for (parcel, delivery) in parcels.iter().zip(std::mem::take(&mut answer.deliveries)) {
             for index in &parcel.members {
                 deliveries[*index] = Some(delivery.clone());
             }
         }
-        let unanswered = || Delivery::Failed { reason: "the target gave no answer for it".to_owned() };
-        let deliveries = deliveries.into_iter().map(|delivery| delivery.unwrap_or_else(unanswered)).collect();
-        let mut held_back: Vec<usize> = answer
-            .held_back
-            .iter()
-            .filter_map(|place| parcels.get(*place))
-            .flat_map(|parcel| &parcel.members)
-            .copied()
-            .collect();
-        held_back.sort_unstable();
-        Answer { deliveries, held_back, retries: answer.retries, lasting_error: answer.lasting_error }
+        complete(deliveries, answer, |place| parcels.get(place).map_or(&[], |parcel| &parcel.members))
     }
+}
+
+/// The parcels of outputs. What takes a while is not done where services are waited for.
+async fn parcels(shape: Shape, shards: Option<Arc<ShardMap>>, outputs: &[Output<'_>]) -> Result<Parcels, String> {
+    let is_costly = shape.encode != Encode::None || !matches!(shape.how, How::Pack { form: Form::Lines, .. });
+    let bytes = outputs.iter().map(|output| output.data.len()).sum();
+    if !is_costly || bytes <= AT_ONCE_BYTES {
+        let pieces: Vec<Piece<'_>> = outputs.iter().map(Piece::of).collect();
+        return Ok(Parcels::of(shape, shards.as_deref(), &pieces));
+    }
+    let pieces = OwnedPieces::of(outputs);
+    computed(bytes, move || Parcels::of(shape, shards.as_deref(), &pieces.pieces())).await
+}
+
+/// An answer for all outputs, of which some may have none. `outputs_at` are the outputs at a place of what the target was
+/// given.
+fn complete<'m>(
+    deliveries: Vec<Option<Delivery>>,
+    answer: Answer,
+    outputs_at: impl Fn(usize) -> &'m [usize],
+) -> Answer {
+    let mut held_back: Vec<usize> = answer.held_back.iter().flat_map(|place| outputs_at(*place)).copied().collect();
+    held_back.sort_unstable();
+    let unanswered = || Delivery::Failed { reason: "the target gave no answer for it".into() };
+    let deliveries = deliveries.into_iter().map(|delivery| delivery.unwrap_or_else(unanswered)).collect();
+    Answer { deliveries, held_back, ..answer }
 }
 
 impl Sink for Packer {
     fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], until: Option<Instant>) -> Answering<'a> {
-        Box::pin(self.deliver_parcels(outputs, until))
+        match self.wrapping {
+            Wrapping::Elements(form) => Box::pin(self.deliver_elements(form, outputs, until)),
+            Wrapping::Parcels(shape) => Box::pin(self.deliver_parcels(shape, outputs, until)),
+        }
     }
 
     fn hand_over(&self) -> HandOver {
         match self.wrapping {
-            Wrapping::Aggregate | Wrapping::Pack { .. } => HandOver::Gathered { bytes: GATHERED_BYTES },
-            Wrapping::Single | Wrapping::Elements { .. } => self.inner.hand_over(),
+            Wrapping::Parcels(Shape { how: How::Aggregate | How::Pack { .. }, .. }) => {
+                HandOver::Gathered { bytes: GATHERED_BYTES }
+            }
+            Wrapping::Parcels(Shape { how: How::Single, .. }) | Wrapping::Elements(_) => self.inner.hand_over(),
+        }
+    }
+
+    /// What is compressed has a size that nobody knows yet: of it, only the key can be wrong.
+    fn refuses(&self, output: &Output<'_>) -> Option<String> {
+        let inner = |partition_key, data: &[u8]| self.inner.refuses(&Output { partition_key, data, ..*output });
+        let element = |form: Form| form.element(output.data).map_err(str::to_owned);
+        let key = output.partition_key;
+        match self.wrapping {
+            Wrapping::Elements(form) => element(form).map_or_else(Some, |element| inner(key, element)),
+            Wrapping::Parcels(Shape { how: How::Pack { form, by }, encode, .. }) => {
+                let key = if by == By::Key { key } else { "" };
+                element(form).map_or_else(Some, |element| match encode {
+                    Encode::None if element.len() >= SMALL_BYTES => inner(key, &form.pack_of_one(element)),
+                    _ => inner(key, SOME_DATA),
+                })
+            }
+            Wrapping::Parcels(Shape { encode: Encode::None, .. }) => inner(key, output.data),
+            Wrapping::Parcels(_) => inner(key, SOME_DATA),
         }
     }
 
@@ -184,18 +276,18 @@ impl Sink for Packer {
 }
 
 /// Data, compressed.
-fn encoded(encode: Encode, data: Vec<u8>) -> Vec<u8> {
+fn encoded(encode: Encode, data: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
     match encode {
         Encode::None => data,
         Encode::Gzip => {
             let mut encoder = GzEncoder::new(Vec::with_capacity(data.len() / 2), flate2::Compression::default());
             match encoder.write_all(&data).and_then(|()| encoder.finish()) {
-                Ok(packed) => packed,
+                Ok(packed) => packed.into(),
                 // Into memory, neither fails.
                 Err(_) => data,
             }
         }
-        Encode::Zstd => compress_to_vec(data.as_slice(), CompressionLevel::Fastest),
+        Encode::Zstd => compress_to_vec(&*data, CompressionLevel::Fastest).into(),
     }
 }
 

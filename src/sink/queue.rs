@@ -4,10 +4,15 @@
 //! and then the refused ones go again. By key, an output is never on its way while an earlier one of
 //! the same partition key is: so no two of a key share a request, and a refused one holds back its
 //! key, and no other.
+//!
+//! What may go next stands in one heap: of each key its first output that is not done, unless that is on its way. So
+//! a request costs what goes into it, and neither what waits behind it nor how often it was refused.
 
-use std::collections::{BTreeSet, HashSet};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::sync::Arc;
 
-use super::{Answer, Delivery, Output};
+use super::{Answer, Delivery, Output, reason};
 use crate::settings::Order;
 
 /// What a service takes.
@@ -34,64 +39,76 @@ pub(super) enum Said {
 
 /// The outputs of one delivery, until each has its result.
 #[derive(Debug)]
-pub(super) struct Queue<'a> {
-    outputs: &'a [Output<'a>],
-    /// What each output weighs in a request, in bytes.
-    weights: Vec<usize>,
+pub(super) struct Queue {
+    places: Vec<Place>,
     limits: RequestLimits,
-    order: Order,
-    /// Neither on their way nor done, by index.
-    waiting: BTreeSet<usize>,
-    /// To be sent by themselves.
-    alone: HashSet<usize>,
-    /// The keys of the outputs on their way.
-    busy: HashSet<&'a str>,
+    /// What may go next, by index: neither on its way, nor behind something of its key.
+    ready: BinaryHeap<Reverse<usize>>,
     results: Vec<Option<Delivery>>,
-    /// Whether an output was sent before, by index.
-    was_sent: Vec<bool>,
+    /// What is not sent any more, since something before it of its key can never be delivered.
+    held_back: Vec<usize>,
     retries: u64,
     last_refusal: Option<String>,
+    /// How many entries were looked at so far.
+    #[cfg(test)]
+    looked_at: u64,
 }
 
-impl<'a> Queue<'a> {
+/// What is known of one output.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    /// What it weighs in a request, in bytes.
+    weight: usize,
+    /// The next output that has to wait for this one, by index.
+    next_of_key: Option<usize>,
+    /// Whether it is to be sent by itself.
+    is_alone: bool,
+    /// Whether it was sent before.
+    was_sent: bool,
+}
+
+impl Queue {
     /// Takes up outputs; what can never be sent has its result at once. `weigh` says what an output weighs
     /// in a request, in bytes, or why the service can never take it.
-    pub(super) fn new(
-        outputs: &'a [Output<'a>],
+    pub(super) fn new<'a>(
+        outputs: &[Output<'a>],
         order: Order,
         limits: RequestLimits,
         weigh: impl Fn(&Output<'a>) -> Result<usize, String>,
     ) -> Self {
-        let mut queue = Self {
-            outputs,
-            weights: Vec::with_capacity(outputs.len()),
+        let mut places: Vec<Place> = Vec::with_capacity(outputs.len());
+        let mut results = vec![None; outputs.len()];
+        let mut ready = Vec::new();
+        let mut last_of_key: HashMap<&str, usize> = HashMap::new();
+        for (index, output) in outputs.iter().enumerate() {
+            let weight = weigh(output).unwrap_or_else(|why| {
+                results[index] = Some(Delivery::Undeliverable { reason: why.into() });
+                0
+            });
+            places.push(Place { weight, next_of_key: None, is_alone: weight > limits.alone_above, was_sent: false });
+            if results[index].is_some() {
+                continue;
+            }
+            let before = match order {
+                Order::Key => last_of_key.insert(output.partition_key, index),
+                Order::None => None,
+            };
+            match before {
+                Some(before) => places[before].next_of_key = Some(index),
+                None => ready.push(Reverse(index)),
+            }
+        }
+        Self {
+            places,
             limits,
-            order,
-            waiting: BTreeSet::new(),
-            alone: HashSet::new(),
-            busy: HashSet::new(),
-            results: vec![None; outputs.len()],
-            was_sent: vec![false; outputs.len()],
+            ready: ready.into(),
+            results,
+            held_back: Vec::new(),
             retries: 0,
             last_refusal: None,
-        };
-        for (index, output) in outputs.iter().enumerate() {
-            let weight = match weigh(output) {
-                Err(reason) => {
-                    queue.results[index] = Some(Delivery::Undeliverable { reason });
-                    0
-                }
-                Ok(weight) => {
-                    queue.waiting.insert(index);
-                    if weight > limits.alone_above {
-                        queue.alone.insert(index);
-                    }
-                    weight
-                }
-            };
-            queue.weights.push(weight);
+            #[cfg(test)]
+            looked_at: 0,
         }
-        queue
     }
 
     /// The outputs of the next request, by index and in order; none while all that is left has to wait
@@ -99,27 +116,20 @@ impl<'a> Queue<'a> {
     pub(super) fn next_request(&mut self) -> Option<Vec<usize>> {
         let mut request = Vec::new();
         let mut bytes = 0;
-        for &index in &self.waiting {
-            let output = &self.outputs[index];
-            if self.order == Order::Key && self.busy.contains(output.partition_key) {
-                continue;
-            }
-            let is_alone = self.alone.contains(&index);
-            let weight = self.weights[index];
-            let is_full = request.len() == self.limits.records || bytes + weight > self.limits.bytes;
-            if !request.is_empty() && (is_full || is_alone) {
+        while let Some(&Reverse(index)) = self.ready.peek() {
+            self.count_look();
+            let place = &mut self.places[index];
+            let is_full = request.len() == self.limits.records || bytes + place.weight > self.limits.bytes;
+            if !request.is_empty() && (is_full || place.is_alone) {
                 break;
             }
-            bytes += weight;
+            self.ready.pop();
+            bytes += place.weight;
+            self.retries += u64::from(std::mem::replace(&mut place.was_sent, true));
             request.push(index);
-            self.busy.insert(output.partition_key);
-            if is_alone {
+            if place.is_alone {
                 break;
             }
-        }
-        for index in &request {
-            self.waiting.remove(index);
-            self.retries += u64::from(std::mem::replace(&mut self.was_sent[*index], true));
         }
         (!request.is_empty()).then_some(request)
     }
@@ -130,15 +140,14 @@ impl<'a> Queue<'a> {
         let mut answers = answers.into_iter();
         let mut refused = 0;
         for &index in request {
-            self.busy.remove(self.outputs[index].partition_key);
             match answers.next() {
-                Some(Said::Taken) => self.results[index] = Some(Delivery::Delivered),
-                Some(Said::Never(reason)) => self.results[index] = Some(Delivery::Undeliverable { reason }),
+                Some(Said::Taken) => self.end(index, Delivery::Delivered),
+                Some(Said::Never(why)) => self.never(index, why),
                 other => {
                     refused += 1;
-                    self.waiting.insert(index);
+                    self.again(index);
                     self.last_refusal = Some(match other {
-                        Some(Said::Refused(reason)) => reason,
+                        Some(Said::Refused(why)) => why,
                         _ => "the service gave no answer for it".to_owned(),
                     });
                 }
@@ -148,37 +157,73 @@ impl<'a> Queue<'a> {
     }
 
     /// The service refused a request as a whole.
-    pub(super) fn refuse(&mut self, request: &[usize], reason: &str) {
-        self.settle(request, request.iter().map(|_| Said::Refused(reason.to_owned())));
+    pub(super) fn refuse(&mut self, request: &[usize], why: String) {
+        request.iter().for_each(|&index| self.again(index));
+        self.last_refusal = Some(why);
     }
 
     /// The service says that there is something wrong with a request. By itself, an output that is
     /// wrong can never be delivered; of several, each goes again by itself to find out.
-    pub(super) fn invalid(&mut self, request: &[usize], reason: &str) {
+    pub(super) fn invalid(&mut self, request: &[usize], why: String) {
         if let [index] = request {
-            self.busy.remove(self.outputs[*index].partition_key);
-            self.results[*index] = Some(Delivery::Undeliverable { reason: reason.to_owned() });
-            return;
+            return self.never(*index, why);
         }
-        self.refuse(request, reason);
-        self.alone.extend(request);
+        for &index in request {
+            self.places[index].is_alone = true;
+        }
+        self.refuse(request, why);
     }
 
-    /// Whether nothing waits any more. Requests may still be on their way.
-    pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+    /// An output has its result: the next one of its key may go.
+    fn end(&mut self, index: usize, result: Delivery) {
+        self.count_look();
+        self.results[index] = Some(result);
+        if let Some(next) = self.places[index].next_of_key.take() {
+            self.ready.push(Reverse(next));
+        }
+    }
+
+    /// An output can never be delivered. What is behind it of its key is held back: it must not arrive before it is settled
+    /// what becomes of this one.
+    fn never(&mut self, index: usize, why: String) {
+        self.results[index] = Some(Delivery::Undeliverable { reason: reason(why) });
+        let mut last = index;
+        while let Some(next) = self.places[last].next_of_key.take() {
+            self.count_look();
+            self.held_back.push(next);
+            last = next;
+        }
+    }
+
+    /// An output goes again, before all of its key that is behind it.
+    fn again(&mut self, index: usize) {
+        self.count_look();
+        self.ready.push(Reverse(index));
+    }
+
+    fn count_look(&mut self) {
+        #[cfg(test)]
+        {
+            self.looked_at += 1;
+        }
+    }
+
+    /// Whether nothing could be sent now. Requests may still be on their way, and others wait for them.
+    pub(super) fn is_idle(&self) -> bool {
+        self.ready.is_empty()
     }
 
     /// The results, in order. What has none was not delivered, for the reason that is given or the last
     /// one that the service gave.
-    pub(super) fn finish(self, gave_up: &str) -> Answer {
-        let reason = match self.last_refusal {
-            Some(refusal) => format!("{gave_up}: {refusal}"),
-            None => gave_up.to_owned(),
+    pub(super) fn finish(mut self, gave_up: &str) -> Answer {
+        let why: Arc<str> = match self.last_refusal {
+            Some(refusal) => reason(format!("{gave_up}: {refusal}")),
+            None => gave_up.into(),
         };
-        let failed = || Delivery::Failed { reason: reason.clone() };
+        let failed = || Delivery::Failed { reason: Arc::clone(&why) };
+        self.held_back.sort_unstable();
         let deliveries = self.results.into_iter().map(|result| result.unwrap_or_else(failed)).collect();
-        Answer { deliveries, retries: self.retries, ..Answer::default() }
+        Answer { deliveries, held_back: self.held_back, retries: self.retries, lasting_error: None }
     }
 }
 
@@ -292,7 +337,7 @@ mod tests {
                     Delivery::Undeliverable { .. } => prop_assert!(weigh(&outputs[index]).is_err()),
                     Delivery::Failed { reason } => {
                         prop_assert!(!taken.contains(&index));
-                        prop_assert_eq!(reason, "it took too long: later");
+                        prop_assert_eq!(&*reason, "it took too long: later");
                     }
                 }
             }
@@ -313,7 +358,7 @@ mod tests {
         assert_eq!(queue.settle(&[1], []), 1);
         assert_eq!(queue.next_request(), Some(vec![1]));
         queue.settle(&[1], [Said::Taken]);
-        let undeliverable = |reason: &str| Delivery::Undeliverable { reason: reason.to_owned() };
+        let undeliverable = |reason: &str| Delivery::Undeliverable { reason: reason.into() };
         let expected = vec![
             Delivery::Delivered,
             Delivery::Delivered,
@@ -323,6 +368,23 @@ mod tests {
         assert_eq!(queue.finish(""), Answer { deliveries: expected, retries: 2, ..Answer::default() });
     }
 
+    /// What is behind it of its key must not arrive before it is settled what becomes of it.
+    #[test]
+    fn behind_what_turns_out_to_be_undeliverable_its_key_is_held_back() {
+        let records: Vec<(String, Vec<u8>)> = ["a", "b", "a", "b", "a"].map(|key| (key.to_owned(), vec![0; 3])).into();
+        let shard = shard();
+        let outputs = outputs(&shard, &records);
+        let mut queue = Queue::new(&outputs, Order::Key, LIMITS, weigh);
+        assert_eq!(queue.next_request(), Some(vec![0, 1]));
+        queue.settle(&[0, 1], [Said::Never("too large for this stream".to_owned()), Said::Taken]);
+        assert_eq!(queue.next_request(), Some(vec![3]));
+        queue.settle(&[3], [Said::Taken]);
+        assert_eq!(queue.next_request(), None);
+        let answer = queue.finish("held back");
+        assert_eq!(answer.held_back, [2, 4]);
+        assert_eq!([1, 3].map(|place| &answer.deliveries[place]), [&Delivery::Delivered; 2]);
+    }
+
     #[test]
     fn a_request_that_is_wrong_is_taken_apart_to_find_out_why() {
         let records: Vec<(String, Vec<u8>)> = ["a", "b", "c"].map(|key| (key.to_owned(), vec![0; 3])).into();
@@ -330,17 +392,106 @@ mod tests {
         let outputs = outputs(&shard, &records);
         let mut queue = Queue::new(&outputs, Order::Key, LIMITS, weigh);
         let request = queue.next_request().expect("a request");
-        queue.invalid(&request, "something is wrong");
+        queue.invalid(&request, "something is wrong".to_owned());
         for index in 0..3 {
             let request = queue.next_request().expect("a request");
             assert_eq!(request, [index]);
             if index == 1 {
-                queue.invalid(&request, "it is wrong");
+                queue.invalid(&request, "it is wrong".to_owned());
             } else {
                 queue.settle(&request, [Said::Taken]);
             }
         }
-        let wrong = Delivery::Undeliverable { reason: "it is wrong".to_owned() };
+        let wrong = Delivery::Undeliverable { reason: "it is wrong".into() };
         assert_eq!(queue.finish("").deliveries, [Delivery::Delivered, wrong, Delivery::Delivered]);
+    }
+
+    /// What a service does with an output at each time that it gets it.
+    type Service = fn(index: usize, time: usize) -> Said;
+
+    /// How many entries a queue looks at until all of so many outputs are taken, and how often it sends one.
+    fn looks(count: usize, keys: usize, order: Order, said: Service) -> (u64, u64) {
+        let shard = shard();
+        let keys: Vec<String> = (0..keys).map(|key| format!("{key:x}")).collect();
+        let sequence_number = SequenceNumber::parse("1").expect("a number");
+        let output = |index: usize| Output {
+            data: b"",
+            partition_key: keys[index % keys.len()].as_str(),
+            route: None,
+            shard: &shard,
+            sequence_number,
+            sub_sequence_number: 0,
+            ordinal: 0,
+        };
+        let outputs: Vec<Output<'_>> = (0..count).map(output).collect();
+        let limits = RequestLimits { records: 500, bytes: 1000, alone_above: 40 };
+        let mut queue = Queue::new(&outputs, order, limits, |output| Ok(output.partition_key.len()));
+        let mut times = vec![0; count];
+        let mut sent = 0;
+        while let Some(request) = queue.next_request() {
+            sent += request.len() as u64;
+            let answers: Vec<Said> = request
+                .iter()
+                .map(|&index| {
+                    times[index] += 1;
+                    said(index, times[index])
+                })
+                .collect();
+            queue.settle(&request, answers);
+        }
+        let looks = queue.looked_at;
+        let deliveries = queue.finish("it was not sent").deliveries;
+        assert!(deliveries.iter().all(|delivery| *delivery == Delivery::Delivered));
+        (looks, sent)
+    }
+
+    /// Whatever a service refuses, and however many outputs wait for one: a request costs what is in it.
+    #[test]
+    fn the_work_grows_with_what_is_sent_and_with_nothing_else() {
+        let services: [(&str, Service); 3] = [
+            ("takes all", |_, _| Said::Taken),
+            ("refuses all three times", |_, time| if time > 3 { Said::Taken } else { Said::Refused(String::new()) }),
+            ("refuses some for long", |index, time| {
+                if time > 8 || index % 7 != 0 { Said::Taken } else { Said::Refused(String::new()) }
+            }),
+        ];
+        assert_eq!(looks(1, 1, Order::Key, |_, _| Said::Taken), (2, 1));
+        let check = |count, keys, order, (name, service)| {
+            let (looks, sent) = looks(count, keys, order, service);
+            // Each is looked at when it is taken up and when it is answered; and one more ends a request.
+            assert!(looks <= sent * 3, "{count} outputs of {keys} keys, {order:?}, {name}: {looks} for {sent}");
+        };
+        for count in [1_000, 10_000, 100_000] {
+            for service in services {
+                for (keys, order) in [(1, Order::Key), (count, Order::Key), (count / 10, Order::Key), (1, Order::None)]
+                {
+                    check(count, keys, order, service);
+                }
+            }
+        }
+        for (keys, order) in [(1, Order::Key), (100_000, Order::Key), (1, Order::None)] {
+            check(1_000_000, keys, order, services[2]);
+        }
+    }
+
+    #[test]
+    fn outputs_that_failed_together_share_their_reason_and_a_long_one_is_cut() {
+        let records: Vec<(String, Vec<u8>)> = ["a", "b", "c"].map(|key| (key.to_owned(), vec![0; 3])).into();
+        let shard = shard();
+        let outputs = outputs(&shard, &records);
+        let mut queue = Queue::new(&outputs, Order::Key, LIMITS, weigh);
+        let request = queue.next_request().expect("a request");
+        queue.refuse(&request, "no ".repeat(1_000_000));
+        let reasons: Vec<Arc<str>> = queue
+            .finish("it took too long")
+            .deliveries
+            .into_iter()
+            .map(|delivery| match delivery {
+                Delivery::Failed { reason } => reason,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert!(reasons.iter().all(|reason| Arc::ptr_eq(reason, &reasons[0])));
+        assert!(reasons[0].len() < 1100 && reasons[0].starts_with("it took too long: no no "), "{}", reasons[0].len());
     }
 }

@@ -65,12 +65,15 @@ pub(super) async fn deliver<S: Service>(
     let mut on_their_way = FuturesUnordered::new();
     let mut backoff = Backoff::default();
     let mut pause_ends = Instant::now();
-    let mut gives_up = until.unwrap_or_else(|| Instant::now() + PATIENCE);
+    let mut patience_ends = Instant::now() + PATIENCE;
     loop {
         // One look at the clock: were the pause to end between two, nothing would be on its way, nothing
         // would wait, and the rest would count as given up.
         let now = Instant::now();
-        while on_their_way.len() < S::AT_ONCE
+        // What is on its way is not cut off for that: it ends by itself, when it stalls.
+        let is_patient = until.is_some() || now < patience_ends;
+        while is_patient
+            && on_their_way.len() < S::AT_ONCE
             && now >= pause_ends
             && let Some(request) = queue.next_request()
         {
@@ -80,32 +83,26 @@ pub(super) async fn deliver<S: Service>(
                 (request, sent)
             });
         }
-        let is_paused = now < pause_ends && !queue.is_empty();
+        let is_paused = now < pause_ends && !queue.is_idle();
+        if on_their_way.is_empty() && !is_patient {
+            return queue.finish("the service took nothing for a minute");
+        }
         if on_their_way.is_empty() && !is_paused {
             return queue.finish("it was not sent");
         }
-        let wakes = if is_paused { pause_ends.min(gives_up) } else { gives_up };
-        let answered = async {
-            match on_their_way.next().await {
-                Some(answered) => answered,
-                // Nothing is on its way: only the pause has to end.
-                None => std::future::pending().await,
-            }
-        };
-        let Ok((request, sent)) = tokio::time::timeout_at(wakes, answered).await else {
-            if Instant::now() >= gives_up {
-                return queue.finish(match until {
-                    Some(_) => "it was not delivered before the deadline",
-                    None => "the service took nothing for a minute",
-                });
+        let gives_up = until.or(on_their_way.is_empty().then_some(patience_ends));
+        let wakes = [gives_up, is_paused.then_some(pause_ends)].into_iter().flatten().min();
+        let Some((request, sent)) = answered(&mut on_their_way, wakes).await else {
+            if until.is_some_and(|until| Instant::now() >= until) {
+                return queue.finish("it was not delivered before the deadline");
             }
             continue;
         };
         let pause = match sent {
             Sent::Answered(answers) => {
                 let refused = queue.settle(&request, answers);
-                if until.is_none() && refused < request.len() {
-                    gives_up = Instant::now() + PATIENCE;
+                if refused < request.len() {
+                    patience_ends = Instant::now() + PATIENCE;
                 }
                 if refused == 0 {
                     backoff.after_success();
@@ -117,19 +114,37 @@ pub(super) async fn deliver<S: Service>(
                 }
             }
             Sent::Refused(reason) => {
-                queue.refuse(&request, &reason);
+                queue.refuse(&request, reason);
                 backoff.after_failure(fastrand::f64())
             }
             // Taken apart, it may go at once.
             Sent::Invalid(reason) => {
-                queue.invalid(&request, &reason);
+                queue.invalid(&request, reason);
                 Duration::ZERO
             }
             Sent::Hopeless { code, reason } => {
-                queue.refuse(&request, &reason);
+                queue.refuse(&request, reason);
                 return Answer { lasting_error: code, ..queue.finish("the service refuses it") };
             }
         };
         pause_ends = pause_ends.max(Instant::now() + pause);
+    }
+}
+
+/// The next request that ends, and how; none: it is time to wake before.
+async fn answered<T>(
+    on_their_way: &mut FuturesUnordered<impl Future<Output = T>>,
+    wakes: Option<Instant>,
+) -> Option<T> {
+    let next = async {
+        match on_their_way.next().await {
+            Some(answered) => answered,
+            // Nothing is on its way: only the pause has to end.
+            None => std::future::pending().await,
+        }
+    };
+    match wakes {
+        Some(wakes) => tokio::time::timeout_at(wakes, next).await.ok(),
+        None => Some(next.await),
     }
 }

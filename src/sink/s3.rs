@@ -4,8 +4,10 @@
 //! position, and a batch that comes again writes its objects again, over the old ones. The last position
 //! is part of the name so that an object is never replaced by one that holds less.
 
+mod object;
+mod said;
+
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::time::Instant;
 
 use aws_config::SdkConfig;
@@ -13,15 +15,14 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
-use flate2::write::GzEncoder;
 
 use super::queue::{RequestLimits, Said};
 use super::requests::{Sent, Service, deliver};
-use super::{Answer, Answering, Delivery, HandOver, Lines, Output, Sink, Warming, aws, line};
+use super::{Answer, Answering, Delivery, HandOver, Lines, Output, Sink, Warming, aws, line, reason};
 use crate::aws::{TraceHeader, bucket_and_prefix, s3_config};
 use crate::settings::{Arn, Compression, Order};
 
-/// Large enough that requests cost little, small enough to be in memory twice, as outputs and as lines.
+/// Large enough that requests cost little, small enough to be in memory twice, as outputs and as an object.
 const OBJECT_BYTES: usize = 16 << 20;
 
 /// A bucket, and a prefix of keys in it.
@@ -62,14 +63,14 @@ impl S3 {
 
     async fn put(&self, outputs: &[Output<'_>], until: Option<Instant>) -> Answer {
         let (Some(first), Some(last)) = (outputs.first(), outputs.last()) else { return Answer::default() };
-        let lines = line::encode(outputs, self.lines);
         let body = match self.compression {
-            Compression::None => lines,
-            // It takes a while, in which other targets have theirs to do.
-            Compression::Gzip => match tokio::task::spawn_blocking(move || gzip(&lines)).await {
-                Ok(Ok(body)) => body,
-                Ok(Err(error)) => return not_compressed(outputs.len(), &error),
-                Err(error) => return not_compressed(outputs.len(), &error),
+            Compression::None => line::encode(outputs, self.lines).await,
+            Compression::Gzip => match object::gzipped(outputs, self.lines).await {
+                Ok(body) => body,
+                Err(why) => {
+                    let reason = reason(format!("the object could not be compressed: {why}"));
+                    return Answer::of_all(outputs.len(), Delivery::Failed { reason });
+                }
             },
         };
         let upload = Upload { target: self, key: self.key(first, last), body: body.into() };
@@ -125,7 +126,7 @@ impl Service for Upload<'_> {
             .key(&self.key)
             .content_type(content_type)
             .body(ByteStream::from(self.body.clone()));
-        match call.send().await {
+        match call.customize().interceptor(said::PutObjectAnswer).send().await {
             Ok(_) => Sent::Answered(vec![Said::Taken; outputs.len()]),
             Err(error) => match aws::failed(&error) {
                 // An object can't be taken apart: its parts would have the same key.
@@ -134,17 +135,6 @@ impl Service for Upload<'_> {
             },
         }
     }
-}
-
-/// The same bytes for the same lines: no time, no name.
-fn gzip(lines: &[u8]) -> std::io::Result<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(lines)?;
-    encoder.finish()
-}
-
-fn not_compressed(count: usize, error: &dyn std::error::Error) -> Answer {
-    Answer::of_all(count, Delivery::Failed { reason: format!("the object could not be compressed: {error}") })
 }
 
 #[cfg(test)]
@@ -184,11 +174,5 @@ mod tests {
         assert!(short < long);
         let without_prefix = key("bucket", Compression::Gzip, "1", "2");
         assert!(without_prefix.starts_with("in/shardId-") && without_prefix.ends_with(".ndjson.gz"));
-    }
-
-    #[test]
-    fn the_same_lines_compress_to_the_same_bytes() {
-        let lines = b"{\"a\":1}\n".repeat(100);
-        assert_eq!(gzip(&lines).expect("compressed"), gzip(&lines).expect("compressed"));
     }
 }

@@ -88,6 +88,10 @@ impl Sink for Sampled {
         self.sink.hand_over()
     }
 
+    fn refuses(&self, output: &Output<'_>) -> Option<String> {
+        self.sink.refuses(output)
+    }
+
     fn warm(&self) -> Warming<'_> {
         self.sink.warm()
     }

@@ -5,7 +5,6 @@
 //! belongs to the group of its partition key, and a replay is told by its deduplication id.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::time::Instant;
 
 use aws_config::SdkConfig;
@@ -15,6 +14,7 @@ use aws_sdk_sqs::operation::send_message_batch::SendMessageBatchOutput;
 use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
 use sha2::{Digest, Sha256};
 
+use super::computed::computed;
 use super::queue::{RequestLimits, Said};
 use super::requests::{Sent, Service, deliver};
 use super::{Answering, Output, Sink, Warming, aws};
@@ -27,6 +27,7 @@ const BYTES: usize = 1 << 20;
 /// Characters of a message group's id.
 const GROUP_CHARACTERS: usize = 128;
 
+const ATTRIBUTE_TYPE: &str = "String";
 const PARTITION_KEY: &str = "partitionKey";
 const ENCODING: &str = "encoding";
 
@@ -48,27 +49,15 @@ impl Sqs {
         let is_fifo = queue.resource.ends_with(".fifo");
         Self { client: Client::from_conf(config), url: queue_url(queue), is_fifo, order }
     }
-
-    fn entry(&self, place: usize, output: &Output<'_>) -> Result<SendMessageBatchRequestEntry, String> {
-        let message = Message::of(output);
-        let mut entry =
-            SendMessageBatchRequestEntry::builder().id(place.to_string()).message_body(message.body.as_ref());
-        for (name, value) in message.attributes {
-            let value = MessageAttributeValue::builder().data_type("String").string_value(value).build();
-            entry = entry.message_attributes(name, value.map_err(|error| error.to_string())?);
-        }
-        if self.is_fifo {
-            entry = entry
-                .message_group_id(group(output.partition_key).as_ref())
-                .message_deduplication_id(deduplication_id(output));
-        }
-        entry.build().map_err(|error| error.to_string())
-    }
 }
 
 impl Sink for Sqs {
     fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], until: Option<Instant>) -> Answering<'a> {
         Box::pin(deliver(self, outputs, self.order, until))
+    }
+
+    fn refuses(&self, output: &Output<'_>) -> Option<String> {
+        self.weigh(output).err()
     }
 
     /// A request without messages is refused, by a service that it reached.
@@ -88,7 +77,7 @@ impl Service for Sqs {
         if output.data.is_empty() {
             return Err("it is empty; SQS takes no empty message".to_owned());
         }
-        let bytes = Message::of(output).bytes();
+        let bytes = message_bytes(output);
         if bytes > BYTES {
             return Err(format!("it has {bytes} bytes as a message, attributes included; SQS takes {BYTES}"));
         }
@@ -96,9 +85,10 @@ impl Service for Sqs {
     }
 
     async fn send(&self, outputs: &[&Output<'_>]) -> Sent {
-        let entries: Result<Vec<_>, String> =
-            outputs.iter().enumerate().map(|(place, output)| self.entry(place, output)).collect();
-        let entries = match entries {
+        let messages: Vec<Message> = outputs.iter().map(|output| Message::of(output, self.is_fifo)).collect();
+        let bytes = messages.iter().map(|message| message.data.len()).sum();
+        let entries = computed(bytes, || messages.into_iter().enumerate().map(Message::entry).collect()).await;
+        let entries: Vec<_> = match entries.and_then(|entries: Result<_, String>| entries) {
             Ok(entries) => entries,
             Err(reason) => return Sent::Hopeless { code: None, reason },
         };
@@ -111,43 +101,95 @@ impl Service for Sqs {
 
 /// What was said of each message: the service answers by their ids, in no order.
 fn said(output: &SendMessageBatchOutput, count: usize) -> Vec<Said> {
-    let mut by_id: HashMap<&str, Said> =
-        output.successful().iter().map(|message| (message.id(), Said::Taken)).collect();
-    for failure in output.failed() {
-        by_id.insert(failure.id(), aws::said_no(failure.code(), failure.message()));
-    }
-    let unanswered = || Said::Refused("the service gave no answer for it".to_owned());
-    (0..count).map(|place| by_id.remove(place.to_string().as_str()).unwrap_or_else(unanswered)).collect()
-}
-
-/// An output as SQS takes it.
-struct Message<'a> {
-    body: Cow<'a, str>,
-    attributes: Vec<(&'static str, &'a str)>,
-}
-
-impl<'a> Message<'a> {
-    fn of(output: &Output<'a>) -> Self {
-        let mut attributes = Vec::with_capacity(2);
-        // A key that SQS can't carry is left out: it says where a message belongs, and is none of it.
-        if !output.partition_key.is_empty() && is_text(output.partition_key) {
-            attributes.push((PARTITION_KEY, output.partition_key));
-        }
-        let body = match std::str::from_utf8(output.data) {
-            Ok(text) if is_text(text) => Cow::Borrowed(text),
-            _ => {
-                attributes.push((ENCODING, "base64"));
-                Cow::Owned(base64_simd::STANDARD.encode_to_string(output.data))
+    let place = |id: &str| id.parse().ok().filter(|place: &usize| *place < count && place.to_string() == id);
+    let taken = output.successful().iter().map(|taken| (taken.id(), said_of(None, None, Some(taken.message_id()))));
+    let failed =
+        output.failed().iter().map(|failed| (failed.id(), said_of(Some(failed.code()), failed.message(), None)));
+    let mut said: Vec<Option<Said>> = vec![None; count];
+    let mut strangers = 0;
+    for (id, of_it) in taken.chain(failed) {
+        match place(id) {
+            None => strangers += 1,
+            Some(place) if said[place].is_none() => said[place] = Some(of_it),
+            Some(place) => {
+                said[place] = Some(Said::Refused("the service answered more than once for it".to_owned()));
             }
-        };
-        Self { body, attributes }
+        }
+    }
+    let unanswered = || match strangers {
+        0 => Said::Refused("the service gave no answer for it".to_owned()),
+        _ => Said::Refused("the service gave no answer for it, but for a message that was not sent".to_owned()),
+    };
+    said.into_iter().map(|said| said.unwrap_or_else(unanswered)).collect()
+}
+
+fn said_of(code: Option<&str>, message: Option<&str>, message_id: Option<&str>) -> Said {
+    aws::said(code, message, ("message id", message_id))
+}
+
+/// An output on its way to become a message, with all that this takes.
+struct Message {
+    data: Vec<u8>,
+    partition_key: String,
+    /// In a FIFO queue, where it came from, as its deduplication id says it.
+    position: Option<String>,
+}
+
+impl Message {
+    fn of(output: &Output<'_>, is_fifo: bool) -> Self {
+        Self {
+            data: output.data.to_vec(),
+            partition_key: output.partition_key.to_owned(),
+            position: is_fifo.then(|| position(output)),
+        }
     }
 
-    /// An attribute counts with its name, its type and its value.
-    fn bytes(&self) -> usize {
-        let attribute = |(name, value): &(&str, &str)| name.len() + "String".len() + value.len();
-        self.body.len() + self.attributes.iter().map(attribute).sum::<usize>()
+    /// As it is sent, by its place in the request.
+    fn entry(
+        (place, Self { data, partition_key, position }): (usize, Self),
+    ) -> Result<SendMessageBatchRequestEntry, String> {
+        let mut entry = SendMessageBatchRequestEntry::builder().id(place.to_string());
+        if let Some(position) = &position {
+            entry = entry
+                .message_group_id(group(&partition_key))
+                .message_deduplication_id(deduplication_id(position, &data));
+        }
+        let (body, is_encoded) = body(data);
+        entry = entry.message_body(body);
+        for (name, value) in attributes(&partition_key, is_encoded) {
+            let value = MessageAttributeValue::builder().data_type(ATTRIBUTE_TYPE).string_value(value).build();
+            entry = entry.message_attributes(name, value.map_err(|error| error.to_string())?);
+        }
+        entry.build().map_err(|error| error.to_string())
     }
+}
+
+/// What an output weighs as a message, in bytes. An attribute counts with its name, its type and its value.
+fn message_bytes(output: &Output<'_>) -> usize {
+    let is_encoded = !is_message_body(output.data);
+    let body = if is_encoded { base64_simd::STANDARD.encoded_length(output.data.len()) } else { output.data.len() };
+    let attribute = |(name, value): (&str, &str)| name.len() + ATTRIBUTE_TYPE.len() + value.len();
+    body + attributes(output.partition_key, is_encoded).map(attribute).sum::<usize>()
+}
+
+/// The body of a message, and whether it is base64.
+fn body(data: Vec<u8>) -> (String, bool) {
+    match String::from_utf8(data) {
+        Ok(text) if is_text(&text) => (text, false),
+        Ok(text) => (base64_simd::STANDARD.encode_to_string(text), true),
+        Err(error) => (base64_simd::STANDARD.encode_to_string(error.into_bytes()), true),
+    }
+}
+
+/// Names and values. A key that SQS can't carry is left out: it says where a message belongs, and is none of it.
+fn attributes(partition_key: &str, is_encoded: bool) -> impl Iterator<Item = (&'static str, &str)> {
+    let key = (!partition_key.is_empty() && is_text(partition_key)).then_some((PARTITION_KEY, partition_key));
+    key.into_iter().chain(is_encoded.then_some((ENCODING, "base64")))
+}
+
+/// Whether data is sent as it is.
+fn is_message_body(data: &[u8]) -> bool {
+    std::str::from_utf8(data).is_ok_and(is_text)
 }
 
 /// Whether SQS takes all of its characters: those of XML 1.0.
@@ -168,10 +210,9 @@ fn group(partition_key: &str) -> Cow<'_, str> {
     if is_group { partition_key.into() } else { hexadecimal(Sha256::digest(partition_key).as_slice()).into() }
 }
 
-/// Names an output by where it came from and what it is: what a replay brings again is told, and what a
-/// mended transform makes of the same event is another one.
-fn deduplication_id(output: &Output<'_>) -> String {
-    let position = format!(
+/// Where an output came from.
+fn position(output: &Output<'_>) -> String {
+    format!(
         "{}\n{}\n{}\n{}\n{}\n{}\n{}\n",
         output.shard.stream_arn,
         output.shard.id,
@@ -180,8 +221,13 @@ fn deduplication_id(output: &Output<'_>) -> String {
         output.ordinal,
         output.partition_key.len(),
         output.partition_key,
-    );
-    hexadecimal(Sha256::new().chain_update(position).chain_update(output.data).finalize().as_slice())
+    )
+}
+
+/// Names an output by where it came from and what it is: what a replay brings again is told, and what a
+/// mended transform makes of the same event is another one.
+fn deduplication_id(position: &str, data: &[u8]) -> String {
+    hexadecimal(Sha256::new().chain_update(position).chain_update(data).finalize().as_slice())
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
@@ -190,6 +236,8 @@ fn hexadecimal(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_sqs::types::{BatchResultErrorEntry, SendMessageBatchResultEntry};
+
     use super::*;
     use crate::event::{SequenceNumber, Shard};
 
@@ -211,11 +259,14 @@ mod tests {
             (b"bell \x07", "YmVsbCAH"),
             ("\u{ffff}".as_bytes(), "77+/"),
         ] {
-            let output = output(&shard, data, "key", 0);
-            let message = Message::of(&output);
-            assert_eq!(message.body, body);
-            let is_encoded = message.attributes.contains(&(ENCODING, "base64"));
+            let (text, is_encoded) = super::body(data.to_vec());
+            assert_eq!(text, body);
             assert_eq!(is_encoded, body.as_bytes() != data);
+            let attributes: Vec<_> = attributes("key", is_encoded).collect();
+            assert_eq!(attributes.contains(&(ENCODING, "base64")), is_encoded);
+            // What it is weighed as is what is sent.
+            let sent: usize = attributes.iter().map(|(name, value)| name.len() + "String".len() + value.len()).sum();
+            assert_eq!(message_bytes(&output(&shard, data, "key", 0)), text.len() + sent);
         }
     }
 
@@ -232,13 +283,47 @@ mod tests {
     #[test]
     fn a_deduplication_id_is_the_same_on_a_replay_and_on_nothing_else() {
         let shard = shard();
-        let id =
-            |data: &'static [u8], key: &'static str, ordinal| deduplication_id(&output(&shard, data, key, ordinal));
+        let id = |data: &'static [u8], key: &'static str, ordinal| {
+            deduplication_id(&position(&output(&shard, data, key, ordinal)), data)
+        };
         assert_eq!(id(b"a", "k", 0), id(b"a", "k", 0));
         let others = [id(b"a", "k", 0), id(b"b", "k", 0), id(b"a", "l", 0), id(b"a", "k", 1), id(b"", "k\na", 0)];
         for (index, other) in others.iter().enumerate() {
             assert!(!others[..index].contains(other), "{index}");
             assert_eq!(other.len(), 64);
         }
+    }
+
+    fn answer(taken: &[(&str, &str)], failed: &[(&str, &str)]) -> SendMessageBatchOutput {
+        let taken = taken.iter().map(|(id, message_id)| {
+            let entry = SendMessageBatchResultEntry::builder().id(*id).message_id(*message_id).md5_of_message_body("");
+            entry.build().expect("an entry")
+        });
+        let failed = failed.iter().map(|(id, code)| {
+            BatchResultErrorEntry::builder().id(*id).code(*code).sender_fault(false).build().expect("an entry")
+        });
+        let answer = SendMessageBatchOutput::builder().set_successful(Some(taken.collect()));
+        answer.set_failed(Some(failed.collect())).build().expect("an answer")
+    }
+
+    #[test]
+    fn what_is_not_said_once_of_a_message_is_a_refusal() {
+        let refused = |reason: &str| Said::Refused(reason.to_owned());
+        let more = || refused("the service answered more than once for it");
+        let nothing = || refused("the service gave no answer for it");
+        let others = || refused("the service gave no answer for it, but for a message that was not sent");
+        let said = |taken: &[(&str, &str)], failed: &[(&str, &str)]| super::said(&answer(taken, failed), 2);
+        assert_eq!(said(&[("1", "b"), ("0", "a")], &[]), [Said::Taken, Said::Taken]);
+        assert_eq!(said(&[("1", "b")], &[("0", "InternalFailure")]), [refused("InternalFailure"), Said::Taken]);
+        assert_eq!(said(&[("0", "a"), ("1", "b")], &[("0", "InvalidMessageContents")]), [more(), Said::Taken]);
+        assert_eq!(said(&[("0", "a"), ("1", "b"), ("0", "a"), ("0", "a")], &[]), [more(), Said::Taken]);
+        assert_eq!(said(&[], &[("0", "A"), ("1", "B"), ("0", "A")]), [more(), refused("B")]);
+        assert_eq!(said(&[], &[]), [nothing(), nothing()]);
+        for id in ["2", "00", "+0", "", "key"] {
+            assert_eq!(said(&[("1", "b"), (id, "a")], &[]), [others(), Said::Taken], "{id}");
+        }
+        let neither = refused("the service answered with neither an error nor a message id for it");
+        assert_eq!(said(&[("0", ""), ("1", "b")], &[]), [neither.clone(), Said::Taken]);
+        assert_eq!(said(&[("1", "b")], &[("0", "")]), [neither, Said::Taken]);
     }
 }

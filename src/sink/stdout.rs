@@ -19,10 +19,9 @@ impl Stdout {
 
 impl Sink for Stdout {
     fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Answering<'a> {
-        let text = line::encode(outputs, self.lines);
-        let count = outputs.len();
         Box::pin(async move {
-            file::off_the_runtime(count, move || {
+            let text = line::encode(outputs, self.lines).await;
+            file::off_the_runtime(outputs.len(), move || {
                 let mut stdout = io::stdout().lock();
                 stdout
                     .write_all(&text)

@@ -1,16 +1,28 @@
 //! A client's way to a service on this machine, and what every server of Kinesis is asked.
 
+use std::time::Duration;
+
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_kinesis::types::{ShardIteratorType, StreamStatus};
+use kinesieve::aws::{self, Bounds};
 
 use super::block_on;
 use super::process::wait_until;
 
-/// A client's configuration that leads to the endpoint.
+/// The longest answer that is read.
+pub const ANSWER_BYTES: u64 = 32 << 20;
+
+/// How long nothing may move: longer than anything takes on a busy machine.
+const SILENCE: Duration = Duration::from_secs(20);
+
+/// A client's configuration that leads to the endpoint, by the HTTP client that the targets have.
 pub fn config(endpoint: String) -> SdkConfig {
     SdkConfig::builder()
+        .http_client(aws::client(Bounds { silence: SILENCE, answer_bytes: ANSWER_BYTES }))
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-west-1"))
         .endpoint_url(endpoint)

@@ -60,10 +60,10 @@ impl Sink for Recorder {
             match plan.get_mut(sequence_number) {
                 Some(Fault::Fails { place, times }) if *place == here && *times > 0 => {
                     *times -= 1;
-                    Delivery::Failed { reason: "refused on purpose".to_owned() }
+                    Delivery::Failed { reason: "refused on purpose".into() }
                 }
                 Some(Fault::Undeliverable { place }) if *place == here => {
-                    Delivery::Undeliverable { reason: "too large on purpose".to_owned() }
+                    Delivery::Undeliverable { reason: "too large on purpose".into() }
                 }
                 _ => {
                     taken.push(Delivered {
@@ -133,7 +133,7 @@ impl Sink for Gatherer {
         self.gatherings.lock().expect("unpoisoned").push(texts.collect());
         Box::pin(async {
             tokio::time::sleep(self.pause).await;
-            let refused = || Delivery::Failed { reason: "refused on purpose".to_owned() };
+            let refused = || Delivery::Failed { reason: "refused on purpose".into() };
             Answer::of_all(outputs.len(), if self.refuses { refused() } else { Delivery::Delivered })
         })
     }

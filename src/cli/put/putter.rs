@@ -8,7 +8,7 @@ use super::record::{LineReader, Record};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::progress::Progress;
 use crate::event::Shard;
-use crate::sink::{Delivery, Output, Sink};
+use crate::sink::{Delivery, Output, Sink, deliver_all};
 
 /// A record of more than this goes by itself, after all before it: by default a stream refuses it, and then
 /// nothing behind it may be put already.
@@ -132,7 +132,7 @@ impl Putter<'_> {
                 ordinal: 0,
             })
             .collect();
-        let mut delivering = self.sink.deliver(&outputs, None);
+        let mut delivering = Box::pin(deliver_all(self.sink, &outputs, None));
         let answer = match tokio::time::timeout(NOTICEABLE, &mut delivering).await {
             Ok(answer) => answer,
             Err(_) => {
@@ -148,7 +148,7 @@ impl Putter<'_> {
         self.tally.retries += answer.retries;
         let mut stop = None;
         // An answer that is too short says nothing of the rest.
-        let said_nothing = Delivery::Failed { reason: "the stream gave no answer for it".to_owned() };
+        let said_nothing = Delivery::Failed { reason: "the stream gave no answer for it".into() };
         let deliveries = answer.deliveries.into_iter().chain(std::iter::repeat(said_nothing));
         for (record, delivery) in records.iter().zip(deliveries) {
             let (reason, is_for_good) = match delivery {
@@ -167,7 +167,7 @@ impl Putter<'_> {
             };
             stop.get_or_insert_with(|| Stop::NotPut {
                 line: record.line,
-                reason,
+                reason: reason.to_string(),
                 is_for_good,
                 put_behind: 0,
                 lasting_error: answer.lasting_error.clone(),

@@ -1,11 +1,12 @@
 //! Which outputs go into which parcel. No I/O.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde::de::IgnoredAny;
 
 use super::shards::ShardMap;
-use super::{By, Form, Packer, Wrapping, encoded};
+use super::{By, Form, How, Shape, encoded};
 use crate::event::AggregateWriter;
 use crate::sink::Output;
 
@@ -15,23 +16,38 @@ const AGGREGATE_BYTES: usize = 200 << 10;
 /// Characters of a partition key at most; what has another key goes alone, for the target to say so.
 const KEY_CHARACTERS: usize = 256;
 
+/// An output, as far as it matters here.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Piece<'a> {
+    pub(super) partition_key: &'a str,
+    pub(super) data: &'a [u8],
+}
+
+/// The same of many, with all that they hold.
+#[derive(Debug, Default)]
+pub(super) struct OwnedPieces {
+    partition_keys: String,
+    data: Vec<u8>,
+    /// Where the key and the data of each end.
+    ends: Vec<(usize, usize)>,
+}
+
 /// What a service gets as one.
 #[derive(Debug)]
-pub(super) struct Parcel<'a> {
-    /// The index of its first output: that of its position.
-    pub(super) first: usize,
-    /// All of its outputs, by index and in order.
+pub(super) struct Parcel {
+    /// All of its outputs, by index and in order. The first one gives it its position.
     pub(super) members: Vec<usize>,
-    pub(super) partition_key: &'a str,
+    /// The output by whose key it goes, by index; none: it has no key.
+    pub(super) key_of: Option<usize>,
     pub(super) data: Vec<u8>,
 }
 
 /// Outputs as parcels, and those that fit into none, with the reason.
-#[derive(Debug)]
-pub(super) struct Parcels<'a> {
+#[derive(Debug, Default)]
+pub(super) struct Parcels {
     /// In the order of their first outputs.
-    pub(super) parcels: Vec<Parcel<'a>>,
-    pub(super) refused: Vec<(usize, String)>,
+    pub(super) parcels: Vec<Parcel>,
+    pub(super) refused: Vec<(usize, &'static str)>,
 }
 
 /// What outputs have in common that may share a parcel.
@@ -41,13 +57,15 @@ enum Group<'a> {
     Key(&'a str),
     /// The keys lead to one shard.
     Shard(usize),
+    /// Nothing: it goes alone.
+    Alone,
 }
 
-/// A parcel that still takes outputs.
+/// A parcel in the making.
 struct Open<'a> {
     group: Group<'a>,
     members: Vec<usize>,
-    partition_key: &'a str,
+    key_of: Option<usize>,
     body: Body<'a>,
 }
 
@@ -58,135 +76,174 @@ enum Body<'a> {
         only: Vec<u8>,
     },
     Pack(Vec<u8>),
+    /// As it is sent: it takes nothing more.
+    Sealed(Vec<u8>),
 }
 
-impl<'a> Parcels<'a> {
+impl<'a> Piece<'a> {
+    pub(super) fn of(output: &Output<'a>) -> Self {
+        Self { partition_key: output.partition_key, data: output.data }
+    }
+}
+
+impl OwnedPieces {
+    pub(super) fn of(outputs: &[Output<'_>]) -> Self {
+        let mut pieces = Self {
+            partition_keys: String::with_capacity(outputs.iter().map(|output| output.partition_key.len()).sum()),
+            data: Vec::with_capacity(outputs.iter().map(|output| output.data.len()).sum()),
+            ends: Vec::with_capacity(outputs.len()),
+        };
+        for output in outputs {
+            pieces.partition_keys.push_str(output.partition_key);
+            pieces.data.extend_from_slice(output.data);
+            pieces.ends.push((pieces.partition_keys.len(), pieces.data.len()));
+        }
+        pieces
+    }
+
+    pub(super) fn pieces(&self) -> Vec<Piece<'_>> {
+        let mut start = (0, 0);
+        let piece = |&end: &(usize, usize)| {
+            let (key, data) = std::mem::replace(&mut start, end);
+            Piece { partition_key: &self.partition_keys[key..end.0], data: &self.data[data..end.1] }
+        };
+        self.ends.iter().map(piece).collect()
+    }
+}
+
+impl Parcels {
     /// `shards` are those of the stream, where that is what the outputs go into, and it said them.
-    pub(super) fn of(packer: &Packer, shards: Option<&ShardMap>, outputs: &[Output<'a>]) -> Self {
-        let mut all = Self { parcels: Vec::new(), refused: Vec::new() };
-        let mut open: Vec<Open<'a>> = Vec::new();
+    pub(super) fn of(shape: Shape, shards: Option<&ShardMap>, pieces: &[Piece<'_>]) -> Self {
+        let mut refused = Vec::new();
+        let mut open: Vec<Open<'_>> = Vec::new();
         // The last parcel of each group: an earlier one takes nothing more, so that order is kept.
-        let mut last: HashMap<Group<'a>, usize> = HashMap::new();
-        for (index, output) in outputs.iter().enumerate() {
-            let (form, by) = match packer.wrapping {
-                Wrapping::Single => {
-                    all.alone(index, output, encoded(packer.encode, output.data.to_vec()));
+        let mut last: HashMap<Group<'_>, usize> = HashMap::new();
+        for (index, piece) in pieces.iter().enumerate() {
+            let (form, by) = match shape.how {
+                How::Single => {
+                    open.push(Open::alone(index, encoded(shape.encode, piece.data.into())));
                     continue;
                 }
-                Wrapping::Elements { form } => {
-                    match form.element(output.data) {
-                        Ok(element) => all.alone(index, output, element.to_vec()),
-                        Err(reason) => all.refused.push((index, reason.to_owned())),
-                    }
+                How::Aggregate if !is_key(piece.partition_key) => {
+                    open.push(Open::alone(index, piece.data.into()));
                     continue;
                 }
-                Wrapping::Aggregate if !is_key(output.partition_key) => {
-                    all.alone(index, output, output.data.to_vec());
-                    continue;
-                }
-                Wrapping::Aggregate => (None, By::Key),
-                Wrapping::Pack { form, by } => (Some(form), by),
+                How::Aggregate => (None, By::Key),
+                How::Pack { form, by } => (Some(form), by),
             };
-            let shard = shards.and_then(|shards| shards.shard_of(output.partition_key));
+            let data = match form.map(|form| form.element(piece.data)) {
+                None => encoded(shape.encode, piece.data.into()),
+                Some(Ok(element)) => element.into(),
+                Some(Err(reason)) => {
+                    refused.push((index, reason));
+                    continue;
+                }
+            };
+            let shard = shards.and_then(|shards| shards.shard_of(piece.partition_key));
             let group = match (by, shard) {
                 (By::Nothing, _) => Group::All,
-                (By::Key, None) => Group::Key(output.partition_key),
+                (By::Key, None) => Group::Key(piece.partition_key),
                 (By::Key, Some(shard)) => Group::Shard(shard),
             };
-            let data = match form {
-                None => encoded(packer.encode, output.data.to_vec()),
-                Some(form) => match form.element(output.data) {
-                    Ok(element) => element.to_vec(),
-                    Err(reason) => {
-                        all.refused.push((index, reason.to_owned()));
-                        continue;
-                    }
-                },
-            };
             let before = last.get(&group).copied();
-            let place = match before.filter(|place| open[*place].takes(packer, output.partition_key, &data)) {
+            let place = match before.filter(|place| open[*place].takes(shape, piece.partition_key, &data)) {
                 Some(place) => place,
                 None => {
                     // All parcels of a group go by one key, so that none overtakes another.
-                    let partition_key = match (group, before) {
-                        (Group::All, _) => "",
-                        (_, Some(before)) => open[before].partition_key,
-                        (_, None) => output.partition_key,
+                    let key_of = match (group, before) {
+                        (Group::All | Group::Alone, _) => None,
+                        (_, Some(before)) => open[before].key_of,
+                        (_, None) => Some(index),
                     };
-                    open.push(Open::new(packer.wrapping, group, partition_key));
+                    if let Some(before) = before {
+                        open[before].seal(shape);
+                    }
+                    open.push(Open::new(shape.how, group, key_of));
                     last.insert(group, open.len() - 1);
                     open.len() - 1
                 }
             };
-            open[place].push(index, output.partition_key, data, form);
+            open[place].push(index, piece.partition_key, data, form);
         }
-        let mut count: HashMap<Group<'a>, usize> = HashMap::new();
+        let mut count: HashMap<Group<'_>, usize> = HashMap::new();
         open.iter().for_each(|open| *count.entry(open.group).or_default() += 1);
-        all.parcels.extend(open.into_iter().map(|open| {
+        let close = |open: Open<'_>| {
             let is_only = matches!(open.group, Group::Key(_)) || count.get(&open.group) == Some(&1);
-            open.close(packer, is_only)
-        }));
-        all
-    }
-
-    fn alone(&mut self, index: usize, output: &Output<'a>, data: Vec<u8>) {
-        let partition_key = output.partition_key;
-        self.parcels.push(Parcel { first: index, members: vec![index], partition_key, data });
+            open.close(shape, is_only)
+        };
+        Self { parcels: open.into_iter().map(close).collect(), refused }
     }
 }
 
 impl<'a> Open<'a> {
-    fn new(wrapping: Wrapping, group: Group<'a>, partition_key: &'a str) -> Self {
-        let body = match wrapping {
-            Wrapping::Aggregate => Body::Aggregate { writer: AggregateWriter::default(), only: Vec::new() },
-            _ => Body::Pack(Vec::new()),
+    fn new(how: How, group: Group<'a>, key_of: Option<usize>) -> Self {
+        let body = match how {
+            How::Aggregate => Body::Aggregate { writer: AggregateWriter::default(), only: Vec::new() },
+            How::Pack { .. } | How::Single => Body::Pack(Vec::new()),
         };
-        Self { group, members: Vec::new(), partition_key, body }
+        Self { group, members: Vec::new(), key_of, body }
     }
 
-    fn takes(&self, packer: &Packer, partition_key: &str, data: &[u8]) -> bool {
+    fn alone(index: usize, data: Cow<'_, [u8]>) -> Self {
+        let body = Body::Sealed(data.into_owned());
+        Self { group: Group::Alone, members: vec![index], key_of: Some(index), body }
+    }
+
+    fn takes(&self, shape: Shape, partition_key: &str, data: &[u8]) -> bool {
         match &self.body {
             Body::Aggregate { writer, .. } => writer.bytes_with(partition_key, data) <= AGGREGATE_BYTES,
             // A bracket or a comma before, and perhaps one behind.
             Body::Pack(pack) => {
-                self.members.len() < packer.limits.pack_records
-                    && pack.len() + data.len() + 2 <= packer.limits.pack_bytes
+                self.members.len() < shape.pack_records && pack.len() + data.len() + 2 <= shape.pack_bytes
             }
+            Body::Sealed(_) => false,
         }
     }
 
-    fn push(&mut self, index: usize, partition_key: &'a str, data: Vec<u8>, form: Option<Form>) {
+    fn push(&mut self, index: usize, partition_key: &'a str, data: Cow<'_, [u8]>, form: Option<Form>) {
         self.members.push(index);
-        match (&mut self.body, form) {
-            (Body::Pack(pack), Some(Form::Array)) => {
-                pack.push(if pack.is_empty() { b'[' } else { b',' });
-                pack.extend_from_slice(&data);
-            }
-            (Body::Pack(pack), _) => {
-                pack.extend_from_slice(&data);
-                pack.push(b'\n');
-            }
-            (Body::Aggregate { writer, only }, _) => {
+        match &mut self.body {
+            Body::Aggregate { writer, only } => {
                 writer.push(partition_key, &data);
-                *only = data;
+                *only = if self.members.len() == 1 { data.into_owned() } else { Vec::new() };
             }
+            Body::Pack(pack) => match form {
+                Some(Form::Array) => {
+                    pack.push(if pack.is_empty() { b'[' } else { b',' });
+                    pack.extend_from_slice(&data);
+                }
+                Some(Form::Lines) | None => {
+                    pack.extend_from_slice(&data);
+                    pack.push(b'\n');
+                }
+            },
+            Body::Sealed(_) => {}
         }
     }
 
-    fn close(self, packer: &Packer, is_only: bool) -> Parcel<'a> {
+    /// A pack takes nothing more: compressed, it needs no room for what it was.
+    fn seal(&mut self, shape: Shape) {
+        if let Body::Pack(pack) = &mut self.body {
+            self.body = Body::Sealed(sealed(shape, std::mem::take(pack)));
+        }
+    }
+
+    fn close(self, shape: Shape, is_only: bool) -> Parcel {
         let data = match self.body {
             Body::Aggregate { only, .. } if self.members.len() == 1 && is_only => only,
             Body::Aggregate { writer, .. } => writer.finish(),
-            Body::Pack(mut pack) => {
-                if let Wrapping::Pack { form: Form::Array, .. } = packer.wrapping {
-                    pack.push(b']');
-                }
-                encoded(packer.encode, pack)
-            }
+            Body::Pack(pack) => sealed(shape, pack),
+            Body::Sealed(data) => data,
         };
-        let first = self.members.first().copied().unwrap_or_default();
-        Parcel { first, members: self.members, partition_key: self.partition_key, data }
+        Parcel { members: self.members, key_of: self.key_of, data }
     }
+}
+
+fn sealed(shape: Shape, mut pack: Vec<u8>) -> Vec<u8> {
+    if let How::Pack { form: Form::Array, .. } = shape.how {
+        pack.push(b']');
+    }
+    encoded(shape.encode, pack.into()).into_owned()
 }
 
 fn is_key(partition_key: &str) -> bool {
@@ -195,7 +252,7 @@ fn is_key(partition_key: &str) -> bool {
 
 impl Form {
     /// What of an output's data goes into a pack.
-    fn element(self, data: &[u8]) -> Result<&[u8], &'static str> {
+    pub(super) fn element(self, data: &[u8]) -> Result<&[u8], &'static str> {
         match self {
             Form::Lines => {
                 let line = data.strip_suffix(b"\n").unwrap_or(data);
@@ -208,6 +265,14 @@ impl Form {
                 Ok(_) => Ok(data.trim_ascii()),
                 Err(_) => Err("it is no JSON, and is to be packed into a JSON array (KINESIEVE_PACK)"),
             },
+        }
+    }
+
+    /// A pack with one element, before it is compressed.
+    pub(super) fn pack_of_one(self, element: &[u8]) -> Vec<u8> {
+        match self {
+            Form::Lines => [element, b"\n"].concat(),
+            Form::Array => [b"[", element, b"]"].concat(),
         }
     }
 }

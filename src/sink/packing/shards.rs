@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use aws_config::SdkConfig;
 use aws_sdk_kinesis::Client;
-use aws_sdk_kinesis::error::DisplayErrorContext;
 use aws_sdk_kinesis::types::Shard;
 use md5::{Digest, Md5};
 
+use crate::aws::causes;
 use crate::settings::Arn;
 
 /// How long what the stream said holds.
@@ -20,6 +20,9 @@ const HOLDS: Duration = Duration::from_secs(60);
 
 /// How long the stream is waited for: without its answer, aggregates are only smaller.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Shards at most, open and closed: five times what an account may have by its first quota in the largest regions.
+const MOST_SHARDS: usize = 100_000;
 
 /// Which hashes of keys lead to which shard, sorted: the first and the last of each open one.
 #[derive(Debug, PartialEq, Eq)]
@@ -114,11 +117,16 @@ impl Shards {
                 // It stands for the stream as well.
                 Some(token) => self.client.list_shards().next_token(token),
             };
-            let page = request.send().await.map_err(|error| DisplayErrorContext(error).to_string())?;
-            shards.extend(page.shards.unwrap_or_default());
+            let page = request.send().await.map_err(|error| causes(&error))?;
+            let page_shards = page.shards.unwrap_or_default();
+            let is_empty = page_shards.is_empty();
+            shards.extend(page_shards);
             token = page.next_token;
             if token.is_none() {
                 return Ok(ShardMap::of(&shards));
+            }
+            if is_empty || shards.len() > MOST_SHARDS {
+                return Err(format!("the list of shards does not end: there are {} so far", shards.len()));
             }
         }
     }

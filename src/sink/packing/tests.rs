@@ -1,4 +1,5 @@
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use proptest::prelude::*;
 use serde_json::value::RawValue;
@@ -100,15 +101,15 @@ fn packs_are_lines_or_arrays_by_count_bytes_and_key() {
 fn what_becomes_of_a_pack_becomes_of_each_output_in_it() {
     let outputs = records(&[("a", "1"), ("b", "2"), ("a", "no\nline"), ("a", "4"), ("b", "5"), ("c", "6")]);
     let refused = |index| match index {
-        0 => Delivery::Failed { reason: "later".to_owned() },
+        0 => Delivery::Failed { reason: "later".into() },
         1 => Delivery::Delivered,
-        _ => Delivery::Undeliverable { reason: "never".to_owned() },
+        _ => Delivery::Undeliverable { reason: "never".into() },
     };
     let (_, deliveries) = deliver(LINES, SQS, &outputs, refused);
-    let failed = Delivery::Failed { reason: "later".to_owned() };
+    let failed = Delivery::Failed { reason: "later".into() };
     let Delivery::Undeliverable { reason } = &deliveries[2] else { panic!("{:?}", deliveries[2]) };
     assert!(reason.contains("holds a line end"), "{reason}");
-    let never = Delivery::Undeliverable { reason: "never".to_owned() };
+    let never = Delivery::Undeliverable { reason: "never".into() };
     let expected = [&failed, &Delivery::Delivered, &deliveries[2], &failed, &Delivery::Delivered, &never];
     assert_eq!(deliveries.iter().collect::<Vec<_>>(), expected);
     let (_, deliveries) =
@@ -234,17 +235,16 @@ proptest! {
                 data, partition_key, route: None, shard: &shard, sequence_number, sub_sequence_number: 0, ordinal: 0,
             })
             .collect();
-        let shelf = Arc::new(Shelf { given: Mutex::default(), refuses: takes });
-        let limits = Packing { aggregate: true, ..Packing::default() };
-        let packer =
-            Packer { inner: shelf, shards: None, wrapping: Wrapping::Aggregate, encode: Encode::None, limits };
-        let Parcels { parcels, refused } = Parcels::of(&packer, Some(&map), &views);
+        let shape = Shape { how: How::Aggregate, encode: Encode::None, pack_records: 1, pack_bytes: 1 };
+        let pieces: Vec<Piece<'_>> = views.iter().map(Piece::of).collect();
+        let Parcels { parcels, refused } = Parcels::of(shape, Some(&map), &pieces);
         prop_assert!(refused.is_empty());
         let mut order_keys: std::collections::HashMap<usize, &str> = std::collections::HashMap::new();
         let mut found: Vec<(String, Vec<u8>)> = Vec::new();
         for parcel in &parcels {
-            let place = map.shard_of(parcel.partition_key).expect("a shard");
-            prop_assert_eq!(*order_keys.entry(place).or_insert(parcel.partition_key), parcel.partition_key);
+            let partition_key = views[parcel.key_of.expect("a key")].partition_key;
+            let place = map.shard_of(partition_key).expect("a shard");
+            prop_assert_eq!(*order_keys.entry(place).or_insert(partition_key), partition_key);
             match Aggregate::find(&parcel.data) {
                 Ok(aggregate) => {
                     for record in aggregate.records {
@@ -254,7 +254,7 @@ proptest! {
                         found.push((key, parcel.data[record.data].to_vec()));
                     }
                 }
-                Err(_) => found.push((parcel.partition_key.to_owned(), parcel.data.clone())),
+                Err(_) => found.push((partition_key.to_owned(), parcel.data.clone())),
             }
         }
         let of = |all: &[(String, Vec<u8>)], key: &str| -> Vec<Vec<u8>> {
@@ -264,5 +264,133 @@ proptest! {
         for (key, _) in &outputs {
             prop_assert_eq!(of(&found, key), of(&outputs, key));
         }
+    }
+}
+
+/// Takes what is not too large, has a key and is not empty, as services do.
+struct Ruled;
+
+impl Ruled {
+    const MOST: usize = SMALL_BYTES + 1000;
+}
+
+impl Sink for Ruled {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Answering<'a> {
+        let delivery = |output| match self.refuses(output) {
+            Some(reason) => Delivery::Undeliverable { reason: reason.into() },
+            None => Delivery::Delivered,
+        };
+        let deliveries = outputs.iter().map(delivery).collect();
+        Box::pin(std::future::ready(Answer { deliveries, ..Answer::default() }))
+    }
+
+    fn refuses(&self, output: &Output<'_>) -> Option<String> {
+        let Output { data, partition_key, .. } = output;
+        (data.is_empty() || data.len() > Self::MOST || partition_key.len() > 256).then(|| "never".to_owned())
+    }
+}
+
+/// What is not compressed is known to fit or not before it is packed; of what is, the key is.
+#[test]
+fn what_never_fits_is_known_before_it_is_packed() {
+    let shard = Shard { stream_arn: String::new(), id: String::new() };
+    let sequence_number = SequenceNumber::parse("1").expect("a number");
+    let mut data: Vec<Vec<u8>> =
+        ["", "\n", "[1]\n", "no\nline", "{\"a\":1}", "{"].map(|text| text.as_bytes().to_vec()).into();
+    for bytes in [SMALL_BYTES, Ruled::MOST] {
+        data.extend((bytes - 3..bytes + 3).map(|bytes| vec![b'1'; bytes]));
+    }
+    for target in [KINESIS, FIREHOSE, SQS, S3] {
+        for (aggregate, pack) in [(false, Pack::None), (true, Pack::None), (false, Pack::Lines), (false, Pack::Array)] {
+            for encode in [Encode::None, Encode::Gzip] {
+                let packing = Packing { aggregate, pack, encode, ..Packing::default() };
+                let sink = packing.wrap(Arc::new(Ruled), &target.parse().expect("a target"));
+                for (data, key) in data.iter().flat_map(|data| [(data, "key".to_owned()), (data, "k".repeat(257))]) {
+                    let partition_key = key.as_str();
+                    let output = Output {
+                        data,
+                        partition_key,
+                        route: None,
+                        shard: &shard,
+                        sequence_number,
+                        sub_sequence_number: 0,
+                        ordinal: 0,
+                    };
+                    let said = sink.refuses(&output);
+                    let outputs = [output];
+                    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+                    let answer = runtime.block_on(sink.deliver(&outputs, None));
+                    let found = match &answer.deliveries[..] {
+                        [Delivery::Undeliverable { reason }] => Some(reason.to_string()),
+                        [_] => None,
+                        other => panic!("{other:?}"),
+                    };
+                    let what = format!("{target}, {packing:?}: {} bytes, key of {}", data.len(), key.len());
+                    assert_eq!(said, found, "{what}");
+                }
+            }
+        }
+    }
+}
+
+/// How often something else got its turn until a delivery ended, and on how many threads of their own its work was done.
+fn turns_and_threads(packing: Packing, target: &str, data: &[u8], count: usize) -> (u32, u32) {
+    let shard = Shard { stream_arn: String::new(), id: String::new() };
+    let sequence_number = SequenceNumber::parse("1").expect("a number");
+    let output = Output {
+        data,
+        partition_key: "key",
+        route: None,
+        shard: &shard,
+        sequence_number,
+        sub_sequence_number: 0,
+        ordinal: 0,
+    };
+    let outputs = vec![output; count];
+    let shelf = Arc::new(Shelf { given: Mutex::default(), refuses: takes });
+    let sink = packing.wrap(shelf, &target.parse().expect("a target"));
+    let threads = Arc::new(AtomicU32::new(0));
+    let started = Arc::clone(&threads);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .on_thread_start(move || {
+            started.fetch_add(1, Ordering::Relaxed);
+        })
+        .build()
+        .expect("a runtime");
+    let turns = AtomicU32::new(0);
+    let others = async {
+        loop {
+            turns.fetch_add(1, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+        }
+    };
+    let answer = runtime.block_on(async {
+        tokio::select! {
+            biased;
+            () = others => unreachable!("it has no end"),
+            answer = sink.deliver(&outputs, None) => answer,
+        }
+    });
+    assert!(answer.deliveries.iter().all(|delivery| *delivery == Delivery::Delivered));
+    (turns.into_inner(), threads.load(Ordering::Relaxed))
+}
+
+/// What takes a while, to compress, to hash or to read, holds up nothing else; what does not, is done at once.
+#[test]
+fn others_go_on_while_much_is_packed() {
+    let text = format!("{{\"text\":\"{}\"}}", "a b c ".repeat(1000));
+    let none = Packing::default();
+    for (packing, target) in [
+        (Packing { encode: Encode::Gzip, ..none }, KINESIS),
+        (Packing { encode: Encode::Zstd, ..none }, KINESIS),
+        (Packing { aggregate: true, ..none }, KINESIS),
+        (Packing { pack: Pack::Lines, encode: Encode::Gzip, ..none }, SQS),
+        (Packing { pack: Pack::Array, ..none }, FIREHOSE),
+        (Packing { pack: Pack::Array, ..none }, S3),
+    ] {
+        let (turns, threads) = turns_and_threads(packing, target, text.as_bytes(), 300);
+        assert!(threads > 0 || turns > 10, "{target}, {packing:?}: {turns} turns, {threads} threads");
+        let few = turns_and_threads(packing, target, text.as_bytes(), 3);
+        assert_eq!(few, (1, 0), "{target}, {packing:?}");
     }
 }

@@ -8,7 +8,7 @@ use aws_sdk_s3::types::Object;
 
 use super::lines::LetterLines;
 use super::{Found, Malformed, ReadError};
-use crate::aws::{bucket_and_prefix, reading_config, s3_config};
+use crate::aws::{Streamed, bucket_and_prefix, reading_config, s3_config};
 use crate::settings::Arn;
 
 /// The largest object that is taken, since it is read as a whole. A target of ours ends an object at 16 MiB of
@@ -118,7 +118,7 @@ impl S3Letters {
     /// Opens an object, unless it is too large.
     async fn get(&mut self, key: &str) -> Result<Option<Found>, ReadError> {
         let name = format!("s3://{}/{key}", self.bucket);
-        let request = self.client.get_object().bucket(&self.bucket).key(key);
+        let request = self.client.get_object().bucket(&self.bucket).key(key).customize().interceptor(Streamed);
         let answer = request.send().await.map_err(|error| ReadError::refused(&name, "s3:GetObject", &error))?;
         let bytes = answer.content_length().unwrap_or_default();
         if bytes > MAX_OBJECT_BYTES {

@@ -184,7 +184,7 @@ impl Subscription {
             reason: error.to_string(),
         })?;
         let request = self.stream.client.subscribe_to_shard().consumer_arn(&self.consumer_arn).shard_id(&self.shard_id);
-        match request.starting_position(position).send().await {
+        match request.starting_position(position).customize().interceptor(crate::aws::Streamed).send().await {
             Ok(events) => {
                 self.events = Some(events);
                 self.has_given = false;

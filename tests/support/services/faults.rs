@@ -19,6 +19,43 @@ pub struct Faults {
     pub hangs: f64,
     /// Every request is refused by this error, for good.
     pub always: Option<&'static str>,
+    /// What every answer says wrongly.
+    pub lie: Option<Lie>,
+    /// How every request is read.
+    pub reading: Reading,
+}
+
+/// An answer of success that says something else, about records that were taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lie {
+    /// One of the results is missing.
+    Fewer,
+    /// Nothing is said.
+    Empty,
+    /// A result says neither an error nor what a record is known by.
+    Neither,
+    /// A result says both.
+    Both,
+    /// Records are counted as failed, and none is named.
+    Unnamed,
+    /// The answer has this status, and never ends.
+    Endless(u16),
+}
+
+impl Lie {
+    /// Those that a service can tell within an answer.
+    pub const SAID: [Lie; 5] = [Lie::Fewer, Lie::Empty, Lie::Neither, Lie::Both, Lie::Unnamed];
+}
+
+/// How a service reads what comes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Reading {
+    #[default]
+    AtOnce,
+    /// So many bytes a second, steadily. What the operating system holds in between is kept small.
+    Slowly(usize),
+    /// No more than so many bytes, and then nothing.
+    UpTo(usize),
 }
 
 /// How late a slow answer is.

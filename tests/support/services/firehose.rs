@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::http::{Answer, Request};
-use super::json::{answer, body, bytes, entries, error_answer, operation, unknown_operation};
-use super::{Details, Front, Luck, Put, Store};
+use super::json::{answer, body, bytes, entries, error_answer, lie_of_results, operation, unknown_operation};
+use super::{Details, Front, Lie, Luck, Put, Store};
 
 const MOST_RECORDS: usize = 500;
 const MOST_BYTES: usize = 4 << 20;
@@ -57,6 +57,10 @@ impl Front for Firehose {
 
     fn error(&self, status: u16, code: &str, message: &str) -> Answer {
         error_answer(status, code, message)
+    }
+
+    fn lie(&self, lie: Lie, answer: Answer) -> Answer {
+        lie_of_results(lie, answer, "RequestResponses", "RecordId", "FailedPutCount")
     }
 
     fn passing_errors(&self) -> &'static [(u16, &'static str)] {

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::Lie;
 use super::http::{Answer, Request};
 
 /// The operation that a request asks for.
@@ -42,6 +43,24 @@ pub(super) fn answer(body: &Value) -> Answer {
 
 pub(super) fn error_answer(status: u16, code: &str, message: &str) -> Answer {
     Answer::new(status, "application/x-amz-json-1.1", json!({ "__type": code, "message": message }).to_string())
+}
+
+/// An answer with a result for each record, as a lie about it.
+pub(super) fn lie_of_results(lie: Lie, answer: Answer, results: &str, id: &str, failures: &str) -> Answer {
+    let mut body: Value = serde_json::from_slice(&answer.body).expect("JSON");
+    let list = body[results].as_array_mut().expect("results");
+    match lie {
+        Lie::Fewer => drop(list.pop()),
+        Lie::Empty => body = json!({}),
+        Lie::Neither => list.iter_mut().for_each(|result| *result = json!({})),
+        Lie::Both => list.iter_mut().for_each(|result| {
+            result["ErrorCode"] = "InternalFailure".into();
+            result[id] = "49".into();
+        }),
+        Lie::Unnamed => body[failures] = 1.into(),
+        Lie::Endless(_) => {}
+    }
+    self::answer(&body)
 }
 
 pub(super) fn unknown_operation(request: &Request) -> Answer {

@@ -3,8 +3,10 @@
 use serde_json::{Value, json};
 
 use super::http::{Answer, Request};
-use super::json::{answer, base64, body, bytes, entries, error_answer, operation, text, unknown_operation};
-use super::{Details, Front, Luck, Put, Store};
+use super::json::{
+    answer, base64, body, bytes, entries, error_answer, lie_of_results, operation, text, unknown_operation,
+};
+use super::{Details, Front, Lie, Luck, Put, Store};
 use crate::support::events::{arrived_at, sequence_number};
 
 /// A record of a stream that takes large ones.
@@ -47,6 +49,10 @@ impl Front for Kinesis {
 
     fn error(&self, status: u16, code: &str, message: &str) -> Answer {
         error_answer(status, code, message)
+    }
+
+    fn lie(&self, lie: Lie, answer: Answer) -> Answer {
+        lie_of_results(lie, answer, "Records", "SequenceNumber", "FailedRecordCount")
     }
 
     fn passing_errors(&self) -> &'static [(u16, &'static str)] {

@@ -8,23 +8,25 @@ mod firehose;
 mod http;
 mod json;
 mod kinesis;
+mod reading;
 mod s3;
 mod sqs;
 
 use std::collections::BTreeMap;
-use std::io::BufReader;
+use std::io::{BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use aws_config::timeout::TimeoutConfig;
+use kinesieve::aws::{self, Bounds};
 use socket2::{Domain, Socket, Type};
 
-pub use faults::Faults;
+pub use faults::{Faults, Lie, Reading};
 use faults::{Luck, Silence};
 use http::{Answer, Request, read_request};
+use reading::Paced;
 
 use super::client;
 
@@ -61,6 +63,8 @@ pub struct Stub {
     port: u16,
     state: Arc<Mutex<State>>,
     is_over: Arc<AtomicBool>,
+    /// Bytes of endless answers.
+    answered: Arc<AtomicU64>,
 }
 
 struct State {
@@ -93,6 +97,9 @@ trait Front: Sync {
 
     fn error(&self, status: u16, code: &str, message: &str) -> Answer;
 
+    /// What is said in the place of a right answer to a request that puts something.
+    fn lie(&self, lie: Lie, answer: Answer) -> Answer;
+
     /// The errors of a whole request that pass.
     fn passing_errors(&self) -> &'static [(u16, &'static str)];
 
@@ -111,6 +118,9 @@ impl Stub {
     pub fn start_refusing_for(service: Service, faults: Faults, seed: u64, refusing: Duration) -> Self {
         // Bound and not listening, the port is ours, and whoever connects is refused.
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        if faults.reading != Reading::AtOnce {
+            socket.set_recv_buffer_size(64 << 10).expect("a small buffer");
+        }
         socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).expect("a port");
         let port = socket.local_addr().expect("an address").as_socket().expect("an IP address").port();
         let front: &'static dyn Front = match service {
@@ -127,15 +137,17 @@ impl Stub {
         let shared = Arc::clone(&state);
         let is_over = Arc::new(AtomicBool::new(false));
         let over = Arc::clone(&is_over);
+        let answered = Arc::<AtomicU64>::default();
+        let counted = Arc::clone(&answered);
         let listen = move || {
             socket.listen(1024).expect("it listens");
             TcpListener::from(socket)
         };
         let accept = move |listener: TcpListener| {
             for stream in listener.incoming().flatten().take_while(|_| !over.load(Ordering::Relaxed)) {
-                let state = Arc::clone(&shared);
+                let (state, counted) = (Arc::clone(&shared), Arc::clone(&counted));
                 // A connection that breaks is the client's business.
-                std::thread::spawn(move || serve(stream, &state).ok());
+                std::thread::spawn(move || serve(stream, &state, &counted).ok());
             }
         };
         if refusing.is_zero() {
@@ -147,7 +159,7 @@ impl Stub {
                 accept(listen());
             });
         }
-        Self { port, state, is_over }
+        Self { port, state, is_over, answered }
     }
 
     pub fn endpoint(&self) -> String {
@@ -159,12 +171,19 @@ impl Stub {
         self.config_with(Duration::from_millis(250))
     }
 
-    /// The same, with another time that an attempt may take.
-    pub fn config_with(&self, attempt_timeout: Duration) -> SdkConfig {
-        client::config(self.endpoint())
-            .into_builder()
-            .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(attempt_timeout).build())
-            .build()
+    /// The same, with another time that nothing may move.
+    pub fn config_with(&self, silence: Duration) -> SdkConfig {
+        self.config_within(Bounds { silence, answer_bytes: client::ANSWER_BYTES })
+    }
+
+    /// The same, with other bounds.
+    pub fn config_within(&self, bounds: Bounds) -> SdkConfig {
+        client::config(self.endpoint()).into_builder().http_client(aws::client(bounds)).build()
+    }
+
+    /// How many bytes were written of answers that never end.
+    pub fn answered(&self) -> u64 {
+        self.answered.load(Ordering::Relaxed)
     }
 
     /// All that was put, in the order in which it was.
@@ -222,9 +241,10 @@ impl Drop for Stub {
     }
 }
 
-fn serve(stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
+fn serve(stream: TcpStream, state: &Mutex<State>, answered: &AtomicU64) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
-    let mut reader = BufReader::new(stream.try_clone()?);
+    let reading = state.lock().expect("unpoisoned").luck.faults.reading;
+    let mut reader = BufReader::new(Paced::new(stream.try_clone()?, reading));
     let mut writer = stream;
     while let Some(request) = read_request(&mut reader)? {
         // On its own, so that the lock is not held while an answer is late.
@@ -232,6 +252,10 @@ fn serve(stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
         match outcome {
             Ok((answer, delay)) => {
                 std::thread::sleep(delay);
+                let lie = state.lock().expect("unpoisoned").luck.faults.lie;
+                if let Some(Lie::Endless(status)) = lie {
+                    return write_endlessly(&mut writer, status, answered);
+                }
                 answer.write(&mut writer)?;
             }
             Err(Silence::Dropped) => return Ok(()),
@@ -239,6 +263,16 @@ fn serve(stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Until the client has enough.
+fn write_endlessly(writer: &mut impl Write, status: u16, answered: &AtomicU64) -> std::io::Result<()> {
+    writer.write_all(format!("HTTP/1.1 {status} X\r\ntransfer-encoding: chunked\r\n\r\n").as_bytes())?;
+    let chunk = [b"10000\r\n".as_slice(), &[b'x'; 0x10000], b"\r\n"].concat();
+    loop {
+        writer.write_all(&chunk)?;
+        answered.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+    }
 }
 
 impl State {
@@ -261,9 +295,13 @@ impl State {
             let (status, code) = self.luck.one_of(self.front.passing_errors());
             self.front.error(status, code, "on purpose")
         } else {
+            let lie = self.luck.faults.lie.filter(|_| matches!(puts, Ok(Some(_))));
             let applied = puts
                 .and_then(|puts| self.front.apply(request, puts.unwrap_or_default(), &mut self.store, &mut self.luck));
-            applied.unwrap_or_else(|refusal| refusal)
+            match (applied, lie) {
+                (Ok(answer), Some(lie)) => self.front.lie(lie, answer),
+                (Ok(answer) | Err(answer), _) => answer,
+            }
         };
         match fate.silence_after {
             Some(silence) => {

@@ -6,7 +6,7 @@ use std::ops::Bound;
 
 use super::http::{Answer, Request};
 use super::json::base64;
-use super::{Details, Front, Luck, Put, Store};
+use super::{Details, Front, Lie, Luck, Put, Store};
 
 const MOST_KEY_BYTES: usize = 1024;
 const MOST_LISTED: usize = 1000;
@@ -41,6 +41,17 @@ impl Front for S3 {
 
     fn error(&self, status: u16, code: &str, message: &str) -> Answer {
         error(status, code, message)
+    }
+
+    /// There is nothing to say but that something is wrong.
+    fn lie(&self, lie: Lie, answer: Answer) -> Answer {
+        match lie {
+            Lie::Fewer | Lie::Empty => Answer::new(200, "text/html", "<html>please log in</html>"),
+            Lie::Neither | Lie::Both | Lie::Unnamed => {
+                Answer { body: error(200, "InternalError", "on purpose").body, ..answer }
+            }
+            Lie::Endless(_) => answer,
+        }
     }
 
     fn passing_errors(&self) -> &'static [(u16, &'static str)] {

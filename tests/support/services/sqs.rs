@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::http::{Answer, Request};
 use super::json::{body, entries, operation, text, unknown_operation};
-use super::{Details, Front, Luck, Put, Store};
+use super::{Details, Front, Lie, Luck, Put, Store};
 
 pub(super) use reading::{Message, return_messages};
 
@@ -45,6 +45,27 @@ impl Front for Sqs {
 
     fn error(&self, status: u16, code: &str, message: &str) -> Answer {
         error(status, code, message)
+    }
+
+    fn lie(&self, lie: Lie, answer: Answer) -> Answer {
+        let body: Value = serde_json::from_slice(&answer.body).expect("JSON");
+        let taken = body["Successful"].as_array().cloned().unwrap_or_default();
+        let with = |name: &str, value: &str| {
+            let change = |entry: &Value| {
+                let mut entry = entry.clone();
+                entry[name] = value.into();
+                entry
+            };
+            taken.iter().map(change).collect::<Vec<Value>>()
+        };
+        match lie {
+            Lie::Fewer => batch_answer(&taken[1..], &[]),
+            Lie::Empty => batch_answer(&[], &[]),
+            Lie::Neither => batch_answer(&with("MessageId", ""), &[]),
+            Lie::Both => batch_answer(&taken, &with("Code", "InternalFailure")),
+            Lie::Unnamed => batch_answer(&with("Id", "another"), &[]),
+            Lie::Endless(_) => answer,
+        }
     }
 
     fn passing_errors(&self) -> &'static [(u16, &'static str)] {
