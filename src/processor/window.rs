@@ -18,6 +18,7 @@ use super::patience::Patience;
 use super::report::{Cause, Counts, Failure, Report, Stop};
 use super::settlement::Settlement;
 use super::{Deadline, Ends, Leader, Processor, Workforce};
+use crate::dead_letter::Cutting;
 use crate::event::{Batch, Position, Record, Shard, Unpacked};
 use crate::sink::HandOver;
 use crate::transform::{
@@ -305,7 +306,10 @@ impl Processor {
         let started = Instant::now();
         patience.others_know(None);
         let answer_by = deadline.map(|deadline| deadline.answer_by);
-        let dead_letters = self.ends.dead_letters.as_ref();
+        // The state of a window is in no stream.
+        let dead_letters =
+            self.ends.dead_letters.as_ref().map(|letters| letters.clone().with_cutting(Cutting::NowhereElse));
+        let dead_letters = dead_letters.as_ref();
         let mut settlement = Settlement::new(closing, &self.ends.outputs, dead_letters, patience, answer_by, 0);
         let mut chunk = Chunk::default();
         chunk.verdicts.push(conclusion);

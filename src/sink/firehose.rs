@@ -44,6 +44,10 @@ impl Sink for Firehose {
         Box::pin(deliver(self, outputs, self.order, until))
     }
 
+    fn refuses(&self, output: &Output<'_>) -> Option<String> {
+        self.weigh(output).err()
+    }
+
     /// A request without records is refused, by a service that it reached.
     fn warm(&self) -> Warming<'_> {
         let request = self.client.put_record_batch().delivery_stream_name(&self.name).set_records(Some(Vec::new()));

@@ -4,6 +4,7 @@
 //! position, and a batch that comes again writes its objects again, over the old ones. The last position
 //! is part of the name so that an object is never replaced by one that holds less.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::time::Instant;
@@ -47,21 +48,44 @@ impl S3 {
     /// The key of the object that holds these outputs, from the first position to the last.
     fn key(&self, first: &Output<'_>, last: &Output<'_>) -> String {
         let Self { prefix, .. } = self;
-        let mut key = format!("{prefix}{}/{}/", first.shard.stream_name(), first.shard.id);
+        let (stream, shard) = (key_segment(first.shard.stream_name()), key_segment(&first.shard.id));
+        let mut key = format!("{prefix}{stream}/{shard}/");
         for (output, separator) in [(first, "-"), (last, "")] {
             let (number, sub_number) = (output.sequence_number.as_str(), output.sub_sequence_number);
             // Sequence numbers have up to 56 digits.
             write!(key, "{number:0>56}.{sub_number:0>6}{separator}").expect("a String takes everything");
         }
-        key.push_str(if self.lines == Lines::Elements { ".json" } else { ".ndjson" });
-        if self.compression == Compression::Gzip {
-            key.push_str(".gz");
-        }
+        key.push_str(self.ending());
         key
+    }
+
+    /// Returns the key of an object of this name.
+    pub(crate) fn key_below_prefix(&self, name: &str) -> String {
+        format!("{}{name}{}", self.prefix, self.ending())
+    }
+
+    /// Returns the name of the bucket.
+    pub(crate) fn bucket(&self) -> &str {
+        &self.bucket
+    }
+
+    /// What the key of an object ends with.
+    fn ending(&self) -> &'static str {
+        match (self.lines, self.compression) {
+            (Lines::Elements, Compression::None) => ".json",
+            (Lines::Elements, Compression::Gzip) => ".json.gz",
+            (Lines::Envelopes | Lines::Bare, Compression::None) => ".ndjson",
+            (Lines::Envelopes | Lines::Bare, Compression::Gzip) => ".ndjson.gz",
+        }
     }
 
     async fn put(&self, outputs: &[Output<'_>], until: Option<Instant>) -> Answer {
         let (Some(first), Some(last)) = (outputs.first(), outputs.last()) else { return Answer::default() };
+        self.put_object(self.key(first, last), outputs, until).await
+    }
+
+    /// Puts an object of these outputs under this key, over what is there.
+    pub(crate) async fn put_object(&self, key: String, outputs: &[Output<'_>], until: Option<Instant>) -> Answer {
         let lines = line::encode(outputs, self.lines);
         let body = match self.compression {
             Compression::None => lines,
@@ -72,7 +96,7 @@ impl S3 {
                 Err(error) => return not_compressed(outputs.len(), &error),
             },
         };
-        let upload = Upload { target: self, key: self.key(first, last), body: body.into() };
+        let upload = Upload { target: self, key, body: body.into() };
         // One object: there is no order to keep in it.
         deliver(&upload, outputs, Order::None, until).await
     }
@@ -136,6 +160,27 @@ impl Service for Upload<'_> {
     }
 }
 
+/// Returns a text that others chose as one segment of a key: slashes and control characters are written as `%` with two
+/// hexadecimal digits for each byte, and so are the dots of `.` and `..`.
+pub(crate) fn key_segment(text: &str) -> Cow<'_, str> {
+    let is_relative = matches!(text, "." | "..");
+    let is_plain = |character: char| !is_relative && character != '/' && !character.is_control();
+    if text.chars().all(is_plain) {
+        return Cow::Borrowed(text);
+    }
+    let mut segment = String::with_capacity(text.len() * 3);
+    for character in text.chars() {
+        if is_plain(character) {
+            segment.push(character);
+        } else {
+            for byte in character.encode_utf8(&mut [0; 4]).bytes() {
+                write!(segment, "%{byte:02X}").expect("a String takes everything");
+            }
+        }
+    }
+    Cow::Owned(segment)
+}
+
 /// The same bytes for the same lines: no time, no name.
 fn gzip(lines: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -184,6 +229,19 @@ mod tests {
         assert!(short < long);
         let without_prefix = key("bucket", Compression::Gzip, "1", "2");
         assert!(without_prefix.starts_with("in/shardId-") && without_prefix.ends_with(".ndjson.gz"));
+    }
+
+    #[test]
+    fn no_stream_and_no_shard_leads_a_key_out_of_its_prefix() {
+        for (text, segment) in [
+            ("shardId-000000000006", "shardId-000000000006"),
+            ("..", "%2E%2E"),
+            (".", "%2E"),
+            ("../../x", "..%2F..%2Fx"),
+            ("a b\n\u{e9}\u{85}", "a b%0A\u{e9}%C2%85"),
+        ] {
+            assert_eq!(key_segment(text), segment);
+        }
     }
 
     #[test]

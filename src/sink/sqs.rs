@@ -71,6 +71,10 @@ impl Sink for Sqs {
         Box::pin(deliver(self, outputs, self.order, until))
     }
 
+    fn refuses(&self, output: &Output<'_>) -> Option<String> {
+        self.weigh(output).err()
+    }
+
     /// A request without messages is refused, by a service that it reached.
     fn warm(&self) -> Warming<'_> {
         let request = self.client.send_message_batch().queue_url(&self.url).set_entries(Some(Vec::new()));
