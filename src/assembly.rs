@@ -9,11 +9,11 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::checkpoint::{self, Manner as MirrorManner, Mirror};
-use crate::dead_letter::DeadLetters;
+use crate::dead_letter::{Cutting, DeadLetters};
 use crate::event::Unpacking;
 use crate::processor::{Observer, Outputs, Pace, Processor, RetryLimits};
-use crate::settings::{CheckpointSettings, Order, Route, Settings, SettingsError, TableName, Target};
-use crate::sink::{self, Lines, Manner, Packing, Sampled, Samples, Sink};
+use crate::settings::{Arn, CheckpointSettings, Compression, Order, Route, Settings, SettingsError, TableName, Target};
+use crate::sink::{self, Lines, Manner, Packing, S3, Sampled, Samples, Sink};
 use crate::source::live::OnFailure;
 use crate::source::mapping::Payload;
 use crate::transform::{Guests, Limits, LoadError, StartError, Transform};
@@ -199,7 +199,14 @@ async fn assemble(
         Some(target) => {
             let order = if target.keeps_order() { settings.order } else { Order::None };
             let sink = open(place(target), Manner { lines: Lines::Bare, order, ..manner }).await?;
-            Some(DeadLetters::new(sink, transform.digest()))
+            let cutting = if settings.dead_letter_cut { Cutting::Allowed } else { Cutting::Forbidden };
+            let dead_letters = DeadLetters::new(sink, transform.digest()).with_cutting(cutting);
+            Some(match &settings.dead_letter_large {
+                Some(large) if wishes.delivering == Delivering::Really => {
+                    dead_letters.with_large(Arc::new(open_large(large, settings.s3_compression).await?))
+                }
+                _ => dead_letters,
+            })
         }
         None => None,
     };
@@ -210,17 +217,21 @@ async fn assemble(
     };
     let outputs = Outputs::new(main, route_sinks);
     let processor = Processor::new(guests, outputs, dead_letters);
-    let unpacking = Unpacking {
-        deaggregate: settings.deaggregate,
-        decode: settings.decode,
-        limit: usize::try_from(settings.decode_limit.as_u64()).unwrap_or(usize::MAX),
-    };
     let processor = processor.of_transform(transform.digest());
-    let processor = processor.with_unpacking(unpacking).with_retry_limits(retry_limits).with_pace(pace);
+    let processor = processor.with_unpacking(unpacking(settings)).with_retry_limits(retry_limits).with_pace(pace);
     Ok(match wishes.extras.observer {
         Some(observer) => processor.with_observer(observer),
         None => processor,
     })
+}
+
+/// How records are taken apart and decoded.
+pub fn unpacking(settings: &Settings) -> Unpacking {
+    Unpacking {
+        deaggregate: settings.deaggregate,
+        decode: settings.decode,
+        limit: usize::try_from(settings.decode_limit.as_u64()).unwrap_or(usize::MAX),
+    }
 }
 
 /// Checks that nothing is asked for which windows can't bear.
@@ -276,6 +287,7 @@ pub fn about(
         "output": settings.output.as_ref().map(ToString::to_string),
         "routes": routes,
         "deadLetter": settings.dead_letter().map(ToString::to_string),
+        "deadLetterLarge": settings.dead_letter_large.as_ref().map(ToString::to_string),
         "checkpointTable": checkpoint.table.as_ref().map(TableName::as_str),
         "deaggregate": settings.deaggregate,
         "decode": settings.decode.as_str(),
@@ -335,4 +347,10 @@ impl<'a> Opened<'a> {
 
 async fn open(target: &Target, manner: Manner) -> Result<Arc<dyn Sink>, AssemblyError> {
     sink::open(target, manner).await.map_err(|source| AssemblyError::Target { target: target.clone(), source })
+}
+
+/// Opens where large dead letters go.
+async fn open_large(place: &Arn, compression: Compression) -> Result<S3, AssemblyError> {
+    let opened = sink::open_bucket(place, Lines::Bare, compression).await;
+    opened.map_err(|source| AssemblyError::Target { target: Target::S3(place.clone()), source })
 }

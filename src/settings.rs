@@ -23,6 +23,7 @@ use tracing::level_filters::LevelFilter;
 pub use arn::{Arn, InvalidArn};
 pub use checkpoint::{Capacity, CheckpointSettings, StreamIdForm, TableName};
 pub use stream::{InvalidStreamName, StreamName};
+pub(crate) use target::s3_prefix;
 pub use target::{InvalidTarget, Target, is_same_file};
 pub use values::{
     Compression, Decode, Encode, Metrics, Order, Pack, Route, normal_route,
@@ -101,6 +102,16 @@ pub struct Settings {
     /// stops its shard until it is processed or expires
     #[arg(long, env = "KINESIEVE_DEAD_LETTER", value_name = "TARGET")]
     pub dead_letter: Option<Target>,
+
+    /// Where dead letters go whole that are too large for their target, which then has a pointer to each: an S3 bucket
+    /// with a prefix of its own (`arn:aws:s3:::BUCKET/PREFIX`)
+    #[arg(long, env = "KINESIEVE_DEAD_LETTER_LARGE", value_name = "PREFIX", value_parser = target::s3_prefix)]
+    pub dead_letter_large: Option<Arn>,
+
+    /// Cut the data of a dead letter that is too large for its target, and has no other place: true or false. The stream
+    /// has the record until its retention ends. With false such a record stops its shard
+    #[arg(long, env = "KINESIEVE_DEAD_LETTER_CUT", value_name = "BOOL", default_value = "true", value_parser = values::yes_or_no, action = clap::ArgAction::Set)]
+    pub dead_letter_cut: bool,
 
     /// The order in which outputs of one partition key reach a stream or queue: key keeps it, none gives it
     /// up for speed
@@ -253,8 +264,8 @@ impl Settings {
     ///
     /// # Errors
     /// When outputs and dead letters would be mixed in one file, since their lines are of two formats, or
-    /// under one prefix of S3, where they would replace each other; when events are to be dead-lettered and
-    /// there is no target for them.
+    /// under one prefix of S3, where they would replace each other; when large dead letters would be among either; when
+    /// events are to be dead-lettered and there is no target for them.
     pub fn check(&self, routes: &BTreeMap<&str, &Target>) -> Result<(), SettingsError> {
         let gives_up = [
             ("KINESIEVE_MAX_ATTEMPTS", self.max_attempts.is_some()),
@@ -266,6 +277,7 @@ impl Settings {
             )));
         }
         self.check_packing(routes)?;
+        self.check_large(routes)?;
         let Some(dead_letter @ (Target::File(_) | Target::S3(_))) = self.dead_letter() else { return Ok(()) };
         let mut outputs = self.output.iter().chain(routes.values().copied());
         if outputs.any(|target| target.is_same_place(dead_letter)) {
@@ -275,6 +287,26 @@ impl Settings {
             )));
         }
         Ok(())
+    }
+
+    /// Large dead letters are for a target that takes the others, and are by themselves.
+    fn check_large(&self, routes: &BTreeMap<&str, &Target>) -> Result<(), SettingsError> {
+        let Some(large) = self.dead_letter_large.clone().map(Target::S3) else { return Ok(()) };
+        let Some(dead_letter) = self.dead_letter() else {
+            return Err(SettingsError::Contradiction(
+                "KINESIEVE_DEAD_LETTER_LARGE is for dead letters that are too large for their target, and there is no \
+                 target for them: set KINESIEVE_DEAD_LETTER as well"
+                    .to_owned(),
+            ));
+        };
+        let mut others = self.output.iter().chain(routes.values().copied()).chain([dead_letter]);
+        match others.find(|target| target.overlaps(&large)) {
+            None => Ok(()),
+            Some(target) => Err(SettingsError::Contradiction(format!(
+                "KINESIEVE_DEAD_LETTER_LARGE names {large}, and {target} is the same prefix or one of the two holds the \
+                 other: give large dead letters a prefix of their own"
+            ))),
+        }
     }
 
     /// What asks for targets of a kind has one.

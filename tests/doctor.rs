@@ -52,6 +52,7 @@ fn where_all_is_there_nothing_is_missing_and_nothing_is_put_anywhere() {
     let arguments = [
         ["--output", &output],
         ["--dead-letter", &queue],
+        ["--dead-letter-large", "arn:aws:s3:::doctor-bucket/large"],
         ["--route", "a=arn:aws:s3:::doctor-bucket/prefix"],
         ["--route", &format!("b={firehose}")],
         ["--checkpoint-table", &positions.name],
@@ -66,6 +67,8 @@ fn where_all_is_there_nothing_is_missing_and_nothing_is_put_anywhere() {
         &format!("kinesis:PutRecords on {output}"),
         &format!("sqs:SendMessage on {queue}"),
         "s3:PutObject on arn:aws:s3:::doctor-bucket/prefix/*",
+        "s3:PutObject on arn:aws:s3:::doctor-bucket/large/*",
+        &format!("dead letters of up to 1.0 MiB: what {queue} does not take goes to arn:aws:s3:::doctor-bucket/large"),
         "firehose:PutRecordBatch on",
         &format!("dynamodb:UpdateItem on arn:aws:dynamodb:eu-west-1:{ACCOUNT}:table/{}", positions.name),
         "dynamodb:GetItem on",
@@ -94,6 +97,23 @@ fn what_is_not_there_is_named() {
     let made = ["--output", "none", "--checkpoint-table", "nobodys-table", "--checkpoint-create", "true"];
     let (found, _) = findings(&mut doctor(&moto, STREAM_ARN, &made));
     assert!(of_verdict(&found, "ok").join("\n").contains("not there yet, the function makes it"));
+}
+
+#[test]
+fn dead_letters_that_do_not_fit_are_told_beforehand() {
+    let moto = Moto::shared();
+    let queue = moto.create_queue("doctor-small");
+    let advice = |arguments: &[&str]| {
+        let arguments = [&["--output", "none", "--dead-letter", &queue], arguments].concat();
+        let (found, _) = findings(&mut doctor(&moto, STREAM_ARN, &arguments));
+        let letters =
+            |finding: &&Value| finding["what"].as_str().is_some_and(|what| what.starts_with("dead letters of"));
+        let letters = found.iter().find(letters).expect("something of dead letters");
+        assert_eq!(letters["verdict"], "care");
+        letters["reason"].as_str().expect("advice").to_owned()
+    };
+    assert!(advice(&[]).contains("only the stream has the rest"), "{}", advice(&[]));
+    assert!(advice(&["--dead-letter-cut", "false"]).contains("stops its shard"));
 }
 
 #[test]

@@ -49,14 +49,14 @@ fn is_large(output: &Output<'_>) -> bool {
 impl Sink for Target {
     fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], until: Option<Instant>) -> Answering<'a> {
         if self.is_down.load(Ordering::Relaxed) {
-            let down = Delivery::Failed { reason: "access denied".to_owned() };
+            let down = Delivery::Failed { reason: "access denied".into() };
             return Box::pin(std::future::ready(Answer::of_all(outputs.len(), down)));
         }
         Box::pin(async move {
             let mut answer = Answer::default();
             for output in outputs {
                 let delivery = if is_large(output) {
-                    Delivery::Undeliverable { reason: "too large".to_owned() }
+                    Delivery::Undeliverable { reason: "too large".into() }
                 } else {
                     self.taken.deliver(std::slice::from_ref(output), until).await.deliveries.remove(0)
                 };
@@ -201,9 +201,9 @@ impl Sink for Strict {
                     .any(|before| is_large(before) && before.partition_key == output.partition_key);
                 let delivery = if is_behind {
                     answer.held_back.push(place);
-                    Delivery::Failed { reason: "held back".to_owned() }
+                    Delivery::Failed { reason: "held back".into() }
                 } else if is_large(output) {
-                    Delivery::Undeliverable { reason: "too large".to_owned() }
+                    Delivery::Undeliverable { reason: "too large".into() }
                 } else {
                     self.taken.deliver(std::slice::from_ref(output), until).await.deliveries.remove(0)
                 };

@@ -52,7 +52,7 @@ impl Sink for Slow {
         let mut taken = self.taken.lock().expect("unpoisoned");
         let deliveries = outputs.iter().map(|output| {
             if *left == 0 {
-                return Delivery::Failed { reason: "time was up".to_owned() };
+                return Delivery::Failed { reason: "time was up".into() };
             }
             *left -= 1;
             let position = format!("{}.{}", output.sequence_number, output.sub_sequence_number);

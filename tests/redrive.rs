@@ -1,5 +1,6 @@
 //! `kinesieve redrive`: what could not be processed is run again, from every place that dead letters go to.
 
+mod large;
 mod refusals;
 mod services;
 

@@ -3,6 +3,7 @@
 mod finding;
 mod fit;
 mod probe;
+mod room;
 mod stream;
 mod table;
 mod targets;
@@ -101,12 +102,18 @@ pub(super) fn doctor(arguments: &DoctorArguments) -> anyhow::Result<u8> {
             // Each of the rest would take its time to say the same.
             return Ok(());
         }
-        report.say(&stream::check(&arguments.stream).await)?;
+        let stream = stream::check(&arguments.stream).await;
+        report.say(&stream.findings)?;
         let output = ("output".to_owned(), settings.output.as_ref().unwrap_or(&Target::Stdout));
         let of_routes = routes.iter().map(|(name, target)| (format!("route {name}"), *target));
         let dead_letter = settings.dead_letter().map(|target| ("dead letters".to_owned(), target));
-        for (role, target) in std::iter::once(output).chain(of_routes).chain(dead_letter) {
+        let large = settings.dead_letter_large.clone().map(Target::S3);
+        let large = large.as_ref().map(|target| ("large dead letters".to_owned(), target));
+        for (role, target) in std::iter::once(output).chain(of_routes).chain(dead_letter).chain(large) {
             report.say(&targets::check(&role, target).await)?;
+        }
+        if let Some(finding) = room::check(settings, stream.largest_record).await {
+            report.say(&[finding])?;
         }
         if let Some(name) = &arguments.checkpoint.table {
             let reads = arguments.checkpoint.skip_acknowledged || settings.max_attempts.is_some();

@@ -16,8 +16,8 @@ use self::teller::Teller;
 use super::progress::Progress;
 use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, colours_wanted, say};
 use crate::processor::Processor;
-use crate::settings::{Route, Settings, SettingsError, Target, check_variables};
-use crate::source::dead_letters::{DeadLetterSource, Place, ReadError};
+use crate::settings::{Arn, Route, Settings, SettingsError, Target, check_variables, s3_prefix};
+use crate::source::dead_letters::{DeadLetterSource, LetterOpener, Place, ReadError};
 use crate::{assembly, telemetry};
 
 /// Run dead-lettered events again, once the transform is mended
@@ -29,18 +29,24 @@ use crate::{assembly, telemetry};
 /// A message of an SQS queue is deleted once its event is acknowledged: delivered, dropped by the transform,
 /// or put into --dead-letter; all others stay in the queue. From files, objects and streams nothing is ever
 /// deleted: redriving them twice delivers twice.
+///
+/// The data of a letter that was too large for its target is fetched: from below --large, where the letter has a pointer,
+/// and from the stream that the record came from, as long as that has it, where the data was cut.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Every setting can also be given as the environment variable that stands behind it; a flag wins.
 
 Permissions: s3:ListBucket and s3:GetObject; sqs:ReceiveMessage, sqs:DeleteMessage and
-sqs:ChangeMessageVisibility; kinesis:ListShards, kinesis:GetShardIterator and kinesis:GetRecords.
+sqs:ChangeMessageVisibility; kinesis:ListShards, kinesis:GetShardIterator and kinesis:GetRecords. For letters that
+were too large for their target also s3:GetObject below --large, or, where they were cut, kinesis:GetShardIterator
+and kinesis:GetRecords on the stream that the record came from.
 
 Exit codes:
   0  all letters that were not filtered out are acknowledged
   1  it could not start, or the dead letters can't be read
   2  wrong usage
-  3  an event is not acknowledged, since it still fails for example, or a letter is malformed
+  3  an event is not acknowledged, since it still fails for example, or its data is no longer there, or a letter is
+     malformed
 
 Examples:
   kinesieve redrive --from dead.ndjson --transform mended.wasm --output file:out.ndjson --dry-run
@@ -55,7 +61,12 @@ pub(super) struct RedriveArguments {
     #[arg(long, value_name = "PLACE")]
     from: Place,
 
-    /// Say what would become of each letter, deliver nothing and delete nothing. The transform runs; what a
+    /// The prefix below which large letters lie whole (`arn:aws:s3:::BUCKET/PREFIX`), as KINESIEVE_DEAD_LETTER_LARGE named
+    /// it when they were written; by default --dead-letter-large. A letter's pointer is followed to nowhere else
+    #[arg(long, value_name = "PREFIX", value_parser = s3_prefix)]
+    large: Option<Arn>,
+
+    /// Say what would become of each letter, in which form its data is, deliver nothing and delete nothing. The transform runs; what a
     /// target would refuse does not show
     #[arg(long)]
     dry_run: bool,
@@ -79,7 +90,7 @@ enum Mode {
 }
 
 pub(super) fn redrive(arguments: &RedriveArguments) -> anyhow::Result<u8> {
-    let settings = &arguments.settings;
+    let settings = &settings_of(arguments);
     let routes = check_variables(std::env::vars_os())?;
     let mode = if arguments.dry_run { Mode::DryRun } else { Mode::Really };
     check_targets(arguments, &routes)?;
@@ -108,7 +119,9 @@ pub(super) fn redrive(arguments: &RedriveArguments) -> anyhow::Result<u8> {
     telemetry::log_text_without_events(settings.log, progress.clone(), colours_wanted());
 
     let teller = Teller { mode, json: arguments.json, progress: &progress };
-    let mut run = Run { processor, filter: &arguments.filter, mode, teller, tally: Tally::default() };
+    let large = arguments.large.clone().or_else(|| arguments.settings.dead_letter_large.clone());
+    let opener = LetterOpener::new(assembly::unpacking(settings), large);
+    let mut run = Run { processor, opener, filter: &arguments.filter, mode, teller, tally: Tally::default() };
     let started = Instant::now();
     let outcome = runtime.block_on(async {
         let outcome = run.all(&mut source).await;
@@ -129,9 +142,21 @@ pub(super) fn redrive(arguments: &RedriveArguments) -> anyhow::Result<u8> {
     Ok(if run.tally.is_all_acknowledged() { ALL_ACKNOWLEDGED } else { NOT_ACKNOWLEDGED })
 }
 
+/// The settings, with what is different here: a letter that comes from a queue is deleted from it, and may be all that
+/// there is of its event, so that nothing is cut; and where there are no new letters, large ones are only read.
+fn settings_of(arguments: &RedriveArguments) -> Settings {
+    let mut settings = arguments.settings.clone();
+    settings.dead_letter_cut = false;
+    if settings.dead_letter().is_none() {
+        settings.dead_letter_large = None;
+    }
+    settings
+}
+
 /// A redrive at work.
 struct Run<'a> {
     processor: Processor,
+    opener: LetterOpener,
     filter: &'a Filter,
     mode: Mode,
     teller: Teller<'a>,
@@ -145,7 +170,10 @@ impl Run<'_> {
             let outcome = match &found.letter {
                 Err(malformed) => Outcome::Malformed(malformed.to_string()),
                 Ok(letter) if !self.filter.takes(letter) => Outcome::Skipped,
-                Ok(letter) => Outcome::of(self.processor.process(letter.batch(), None).await),
+                Ok(letter) => match self.opener.open(letter).await {
+                    Ok(batch) => Outcome::of(self.processor.process(batch, None).await),
+                    Err(unopened) => unopened.into(),
+                },
             };
             self.tally.add(&outcome);
             self.teller.tell(&found, &outcome);
@@ -163,10 +191,12 @@ impl Run<'_> {
 /// apart. Nor may outputs and what is said of the letters mix on standard output, or the only copy of a message
 /// go there by default.
 fn check_targets(arguments: &RedriveArguments, routes: &[Route]) -> Result<(), SettingsError> {
-    let settings = &arguments.settings;
+    let settings = &settings_of(arguments);
     let from = &arguments.from;
     let of_routes = settings.routes(routes)?;
-    let mut targets = settings.output.iter().chain(settings.dead_letter()).chain(of_routes.into_values());
+    let large = settings.dead_letter_large.clone().map(Target::S3);
+    let targets = settings.output.iter().chain(settings.dead_letter()).chain(of_routes.into_values());
+    let mut targets = targets.chain(&large);
     if let Some(target) = targets.find(|target| from.overlaps(target)) {
         return Err(SettingsError::Contradiction(format!(
             "{target} and the dead letters of --from {from} would mix: name another place to write to"

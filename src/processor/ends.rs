@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::outputs::Outputs;
-use crate::dead_letter::DeadLetters;
+use crate::dead_letter::{Cutting, DeadLetters};
 use crate::sink::{HandOver, Sink};
 
 /// Where outputs and dead letters go.
@@ -21,6 +21,12 @@ impl Ends {
     /// Returns whether a dead letter goes out as soon as it is there; also where there are none.
     pub(super) fn hands_over_dead_letters_promptly(&self) -> bool {
         self.dead_letters.as_ref().is_none_or(|letters| letters.hand_over() == HandOver::Promptly)
+    }
+
+    /// Returns the same for what is in no stream, as the state of a window is: a letter that cuts it would lose the rest.
+    pub(super) fn for_what_is_in_no_stream(&self) -> Self {
+        let dead_letters = self.dead_letters.clone().map(|letters| letters.with_cutting(Cutting::NowhereElse));
+        Self { outputs: self.outputs.clone(), dead_letters }
     }
 
     /// The same routes, with another end for outputs that have none, and for events that can't be processed.

@@ -275,7 +275,8 @@ impl Processor {
     /// Delivers what came of a window, or dead-letters its state: an event of its own, in the time of the batch.
     async fn conclude(&self, closing: &Batch, conclusion: Verdict, of: &BatchRun<'_>) -> Report {
         let started = Instant::now();
-        let mut run = BatchRun::within(self, &self.ends, closing, of.time);
+        let ends = self.ends.for_what_is_in_no_stream();
+        let mut run = BatchRun::within(self, &ends, closing, of.time);
         let mut settlement = Settlement::begin(&mut run, closing, 0);
         let mut chunk = Chunk::default();
         chunk.verdicts.push(conclusion);

@@ -63,6 +63,13 @@ impl Target {
         }
     }
 
+    /// Whether both are prefixes of one bucket, of which one holds the other, or is the same.
+    pub fn overlaps(&self, other: &Target) -> bool {
+        let (Target::S3(own), Target::S3(other)) = (self, other) else { return false };
+        let ((own_bucket, own_prefix), (bucket, prefix)) = (bucket_and_prefix(own), bucket_and_prefix(other));
+        own_bucket == bucket && (own_prefix.starts_with(&prefix) || prefix.starts_with(&own_prefix))
+    }
+
     /// Whether whoever reads there is promised an order: a FIFO queue's group. From a stream, dead letters are
     /// picked one by one, and their order tells nobody anything.
     pub fn keeps_order(&self) -> bool {
@@ -72,6 +79,24 @@ impl Target {
     /// Whether it is the file at `path`, however either is spelt.
     pub fn is_file(&self, path: &Path) -> bool {
         matches!(self, Target::File(own) if is_same_file(own, path))
+    }
+}
+
+/// The bucket, and the prefix with its slash, as keys below it start; empty, where there is none.
+fn bucket_and_prefix(place: &Arn) -> (&str, String) {
+    let (bucket, prefix) = place.resource.split_once('/').unwrap_or((&place.resource, ""));
+    let prefix = prefix.trim_matches('/');
+    (bucket, if prefix.is_empty() { String::new() } else { format!("{prefix}/") })
+}
+
+/// Takes the ARN of an S3 bucket, with a prefix or without.
+///
+/// # Errors
+/// When it is something else.
+pub(crate) fn s3_prefix(text: &str) -> Result<Arn, String> {
+    match text.parse() {
+        Ok(Target::S3(arn)) => Ok(arn),
+        _ => Err(format!("{text:?} is no prefix of a bucket: use arn:aws:s3:::BUCKET/PREFIX")),
     }
 }
 
@@ -200,6 +225,22 @@ mod tests {
         assert!(is_same_file(&plain, &link));
         assert!(!is_same_file(&plain, &folder.path().join("other")));
         assert!(!Target::Stdout.is_file(Path::new("stdout")));
+    }
+
+    #[test]
+    fn prefixes_overlap_where_one_holds_the_other() {
+        let overlap = |left: &str, right: &str| {
+            let target = |text: &str| format!("arn:aws:s3:::{text}").parse::<Target>().expect(text);
+            assert_eq!(target(left).overlaps(&target(right)), target(right).overlaps(&target(left)));
+            target(left).overlaps(&target(right))
+        };
+        for (left, right) in [("b-1/a", "b-1/a/"), ("b-1/a", "b-1//a"), ("b-1/a/b", "b-1/a"), ("b-1", "b-1/a")] {
+            assert!(overlap(left, right), "{left} {right}");
+        }
+        for (left, right) in [("b-1/a", "b-2/a"), ("b-1/a", "b-1/ab"), ("b-1/a/c", "b-1/a/b")] {
+            assert!(!overlap(left, right), "{left} {right}");
+        }
+        assert!(!Target::Stdout.overlaps(&Target::Stdout));
     }
 
     #[test]

@@ -222,6 +222,35 @@ mod tests {
     }
 
     #[test]
+    fn large_dead_letters_have_a_prefix_of_their_own() {
+        let complaint = |changes: &[(&str, &str)]| {
+            let all = [&LEAST, changes, &[("KINESIEVE_DEAD_LETTER_LARGE", "arn:aws:s3:::bucket/large")]].concat();
+            let (settings, routes) = read(&all).expect("settings");
+            let routes = settings.common.routes(&routes).expect("routes");
+            settings.common.check(&routes).err().map(|error| error.to_string())
+        };
+        let queue = ("KINESIEVE_DEAD_LETTER", "arn:aws:sqs:eu-west-1:123456789012:dead");
+        assert_eq!(complaint(&[queue]), None);
+        assert!(complaint(&[]).is_some_and(|said| said.ends_with("set KINESIEVE_DEAD_LETTER as well")));
+        for (name, place) in [
+            ("KINESIEVE_ROUTE_A", "arn:aws:s3:::bucket/large/"),
+            ("KINESIEVE_ROUTE_A", "arn:aws:s3:::bucket"),
+            ("KINESIEVE_ROUTE_A", "arn:aws:s3:::bucket/large/a"),
+        ] {
+            let said = complaint(&[queue, (name, place)]).expect(place);
+            assert!(said.contains(place) && said.ends_with("a prefix of their own"), "{said}");
+        }
+        assert!(complaint(&[("KINESIEVE_DEAD_LETTER", "arn:aws:s3:::bucket/large/dead")]).is_some());
+        assert_eq!(complaint(&[("KINESIEVE_DEAD_LETTER", "arn:aws:s3:::bucket/dead")]), None);
+        let said = message(&[("KINESIEVE_DEAD_LETTER_LARGE", "stdout")]);
+        assert_eq!(
+            said,
+            "KINESIEVE_DEAD_LETTER_LARGE: \"stdout\" is no prefix of a bucket: use arn:aws:s3:::BUCKET/PREFIX"
+        );
+        assert!(message(&[("KINESIEVE_DEAD_LETTER_CUT", "no")]).ends_with("\"no\" is neither: use true or false"));
+    }
+
+    #[test]
     fn a_missing_setting_is_named_with_what_it_is_for() {
         let error = read(&LEAST[1..]).expect_err("no transform").to_string();
         assert!(error.starts_with("KINESIEVE_TRANSFORM is required: The transform"), "{error}");

@@ -24,12 +24,13 @@ pub use firehose::Firehose;
 pub use kinesis::Kinesis;
 pub use packing::Packing;
 pub use s3::S3;
+pub(crate) use s3::key_segment;
 pub use samples::{Sample, Sampled, Samples};
 pub use sqs::Sqs;
 
 use crate::aws::{config, cut};
 use crate::event::{Event, SequenceNumber, Shard};
-use crate::settings::{Compression, Order, Target};
+use crate::settings::{Arn, Compression, Order, Target};
 
 /// One record to deliver, as a view into the batch or into what the transform gave.
 #[derive(Debug, Clone, Copy)]
@@ -214,17 +215,23 @@ pub async fn open(target: &Target, manner: Manner) -> io::Result<Arc<dyn Sink>> 
         Target::Kinesis(arn) => Arc::new(Kinesis::new(&config(arn).await, arn, manner.order)),
         Target::Firehose(arn) => Arc::new(Firehose::new(&config(arn).await, arn, manner.order)),
         Target::Sqs(arn) => Arc::new(Sqs::new(&config(arn).await, arn, manner.order)),
-        Target::S3(arn) => {
-            let config = config(arn).await;
-            if config.region().is_none() {
-                return Err(io::Error::other("a bucket's ARN does not say its region: set AWS_REGION"));
-            }
-            Arc::new(S3::new(&config, arn, manner.lines, manner.compression))
-        }
+        Target::S3(arn) => Arc::new(open_bucket(arn, manner.lines, manner.compression).await?),
         Target::Stdout => Arc::new(stdout::Stdout::new(manner.lines)),
         Target::None => Arc::new(none::Nowhere),
         Target::File(path) => Arc::new(file::File::open(path, manner.lines)?),
     })
+}
+
+/// Opens a bucket. It is not asked for anything yet.
+///
+/// # Errors
+/// When nobody says in which region it is.
+pub(crate) async fn open_bucket(place: &Arn, lines: Lines, compression: Compression) -> io::Result<S3> {
+    let config = config(place).await;
+    if config.region().is_none() {
+        return Err(io::Error::other("a bucket's ARN does not say its region: set AWS_REGION"));
+    }
+    Ok(S3::new(&config, place, lines, compression))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 mod object;
 mod said;
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::time::Instant;
 
@@ -48,21 +49,44 @@ impl S3 {
     /// The key of the object that holds these outputs, from the first position to the last.
     fn key(&self, first: &Output<'_>, last: &Output<'_>) -> String {
         let Self { prefix, .. } = self;
-        let mut key = format!("{prefix}{}/{}/", first.shard.stream_name(), first.shard.id);
+        let (stream, shard) = (key_segment(first.shard.stream_name()), key_segment(&first.shard.id));
+        let mut key = format!("{prefix}{stream}/{shard}/");
         for (output, separator) in [(first, "-"), (last, "")] {
             let (number, sub_number) = (output.sequence_number.as_str(), output.sub_sequence_number);
             // Sequence numbers have up to 56 digits.
             write!(key, "{number:0>56}.{sub_number:0>6}{separator}").expect("a String takes everything");
         }
-        key.push_str(if self.lines == Lines::Elements { ".json" } else { ".ndjson" });
-        if self.compression == Compression::Gzip {
-            key.push_str(".gz");
-        }
+        key.push_str(self.ending());
         key
+    }
+
+    /// Returns the key of an object of this name.
+    pub(crate) fn key_below_prefix(&self, name: &str) -> String {
+        format!("{}{name}{}", self.prefix, self.ending())
+    }
+
+    /// Returns the name of the bucket.
+    pub(crate) fn bucket(&self) -> &str {
+        &self.bucket
+    }
+
+    /// What the key of an object ends with.
+    fn ending(&self) -> &'static str {
+        match (self.lines, self.compression) {
+            (Lines::Elements, Compression::None) => ".json",
+            (Lines::Elements, Compression::Gzip) => ".json.gz",
+            (Lines::Envelopes | Lines::Bare, Compression::None) => ".ndjson",
+            (Lines::Envelopes | Lines::Bare, Compression::Gzip) => ".ndjson.gz",
+        }
     }
 
     async fn put(&self, outputs: &[Output<'_>], until: Option<Instant>) -> Answer {
         let (Some(first), Some(last)) = (outputs.first(), outputs.last()) else { return Answer::default() };
+        self.put_object(self.key(first, last), outputs, until).await
+    }
+
+    /// Puts an object of these outputs under this key, over what is there.
+    pub(crate) async fn put_object(&self, key: String, outputs: &[Output<'_>], until: Option<Instant>) -> Answer {
         let body = match self.compression {
             Compression::None => line::encode(outputs, self.lines).await,
             Compression::Gzip => match object::gzipped(outputs, self.lines).await {
@@ -73,7 +97,7 @@ impl S3 {
                 }
             },
         };
-        let upload = Upload { target: self, key: self.key(first, last), body: body.into() };
+        let upload = Upload { target: self, key, body: body.into() };
         // One object: there is no order to keep in it.
         deliver(&upload, outputs, Order::None, until).await
     }
@@ -135,6 +159,27 @@ impl Service for Upload<'_> {
             },
         }
     }
+}
+
+/// Returns a text that others chose as one segment of a key: slashes and control characters are written as `%` with two
+/// hexadecimal digits for each byte, and so are the dots of `.` and `..`.
+pub(crate) fn key_segment(text: &str) -> Cow<'_, str> {
+    let is_relative = matches!(text, "." | "..");
+    let is_plain = |character: char| !is_relative && character != '/' && !character.is_control();
+    if text.chars().all(is_plain) {
+        return Cow::Borrowed(text);
+    }
+    let mut segment = String::with_capacity(text.len() * 3);
+    for character in text.chars() {
+        if is_plain(character) {
+            segment.push(character);
+        } else {
+            for byte in character.encode_utf8(&mut [0; 4]).bytes() {
+                write!(segment, "%{byte:02X}").expect("a String takes everything");
+            }
+        }
+    }
+    Cow::Owned(segment)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use crate::dead_letter::Kind;
 use crate::processor::{Cause, Report};
+use crate::source::dead_letters::Unopened;
 
 /// What became of one dead letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +23,20 @@ pub(super) enum Outcome {
     Skipped,
     /// It is no dead letter.
     Malformed(String),
+    /// Its data is in an object that can't be had.
+    NotFetched { reason: String },
+    /// Its data was cut, and the rest can't be had.
+    Cut { reason: String },
+}
+
+impl From<Unopened> for Outcome {
+    fn from(unopened: Unopened) -> Self {
+        match unopened {
+            Unopened::Malformed(malformed) => Outcome::Malformed(malformed.to_string()),
+            Unopened::NotFetched(reason) => Outcome::NotFetched { reason },
+            Unopened::Cut(reason) => Outcome::Cut { reason },
+        }
+    }
 }
 
 impl Outcome {
@@ -55,7 +70,9 @@ impl Outcome {
             | Outcome::AskedAgain { .. }
             | Outcome::NotDelivered { .. }
             | Outcome::Skipped
-            | Outcome::Malformed(_) => false,
+            | Outcome::Malformed(_)
+            | Outcome::NotFetched { .. }
+            | Outcome::Cut { .. } => false,
         }
     }
 
@@ -79,7 +96,9 @@ impl Outcome {
             | Outcome::Failed { reason, .. }
             | Outcome::AskedAgain { reason }
             | Outcome::NotDelivered { reason }
-            | Outcome::Malformed(reason) => Some(reason),
+            | Outcome::Malformed(reason)
+            | Outcome::NotFetched { reason }
+            | Outcome::Cut { reason } => Some(reason),
             Outcome::Delivered { .. } | Outcome::Dropped | Outcome::Skipped => None,
         }
     }

@@ -23,6 +23,8 @@ pub(super) struct Tally {
     not_delivered: u64,
     skipped: u64,
     malformed: u64,
+    not_fetched: u64,
+    cut: u64,
     /// Acknowledged, and off the queue if they came in one.
     done: u64,
 }
@@ -42,6 +44,8 @@ impl Tally {
             Outcome::NotDelivered { .. } => self.not_delivered += 1,
             Outcome::Skipped => self.skipped += 1,
             Outcome::Malformed(_) => self.malformed += 1,
+            Outcome::NotFetched { .. } => self.not_fetched += 1,
+            Outcome::Cut { .. } => self.cut += 1,
         }
     }
 
@@ -61,7 +65,7 @@ impl Tally {
     }
 
     fn unacknowledged(&self) -> u64 {
-        sum(&self.failed) + self.asked_again + self.not_delivered + self.malformed
+        sum(&self.failed) + self.asked_again + self.not_delivered + self.malformed + self.not_fetched + self.cut
     }
 }
 
@@ -94,6 +98,12 @@ impl fmt::Display for Summary<'_> {
         writeln!(formatter, "  not delivered        {}", tally.not_delivered)?;
         writeln!(formatter, "  skipped              {}", tally.skipped)?;
         writeln!(formatter, "  malformed            {}", tally.malformed)?;
+        // Of large letters alone, which are rare.
+        for (name, count) in [("not fetched", tally.not_fetched), ("cut", tally.cut)] {
+            if count > 0 {
+                writeln!(formatter, "  {name:<21}{count}")?;
+            }
+        }
         let delivered = if self.mode == Mode::DryRun { "would be delivered" } else { "delivered" };
         let megabytes = tally.output_bytes as f64 / 1e6;
         write!(formatter, "{} {delivered}, {megabytes:.1} MB", counted(tally.outputs, "output"))?;
@@ -172,6 +182,33 @@ mod tests {
           malformed            1
         4 outputs delivered, 0.1 MB
         6 messages deleted from the queue, 5 left in it
+        ");
+    }
+
+    #[test]
+    fn letters_whose_data_is_elsewhere_are_told_where_there_are_any() {
+        let mut tally = Tally::default();
+        let reason = "gone".to_owned();
+        tally.add(&Outcome::NotFetched { reason: reason.clone() });
+        tally.add(&Outcome::Cut { reason });
+        assert!(!tally.is_all_acknowledged());
+        let from = "arn:aws:sqs:eu-west-1:123456789012:dead".parse().expect("a place");
+        let elapsed = Duration::from_millis(250);
+        let summary = Summary { tally: &tally, from: &from, mode: Mode::Really, left_out: None, elapsed };
+        insta::assert_snapshot!(summary, @r"
+        2 dead letters in 0.25 s
+          delivered            0
+          dropped              0
+          dead-lettered again  0
+          failed again         0
+          asked for again      0
+          not delivered        0
+          skipped              0
+          malformed            0
+          not fetched          1
+          cut                  1
+        0 outputs delivered, 0.0 MB
+        0 messages deleted from the queue, 2 left in it
         ");
     }
 

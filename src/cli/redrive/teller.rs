@@ -11,7 +11,7 @@ use crate::cli::foreign::plain;
 use crate::cli::progress::Progress;
 use crate::cli::summary::counted;
 use crate::dead_letter::Kind;
-use crate::source::dead_letters::{Found, Letter};
+use crate::source::dead_letters::{Data, Found, Letter};
 
 /// Says what became of each letter.
 pub(super) struct Teller<'a> {
@@ -70,10 +70,18 @@ impl fmt::Display for Text<'_> {
         }
         match &self.found.letter {
             Ok(Letter { kind, reason, .. }) if self.outcome.is_failure_of(*kind, reason) => {
-                formatter.write_str(" (as before)")
+                formatter.write_str(" (as before)")?;
             }
-            Ok(Letter { kind, reason, .. }) => write!(formatter, " (was: {}: {})", kind.as_str(), plain(reason)),
-            Err(_) => Ok(()),
+            Ok(Letter { kind, reason, .. }) => write!(formatter, " (was: {}: {})", kind.as_str(), plain(reason))?,
+            Err(_) => {}
+        }
+        match self.found.letter.as_ref().map(Letter::data) {
+            Ok(Data::Compressed(_)) => formatter.write_str(" (compressed)"),
+            Ok(Data::At { address, data }) => {
+                write!(formatter, " (large: {} bytes at {})", data.bytes, plain(address))
+            }
+            Ok(Data::Cut { front, data }) => write!(formatter, " (cut: {front} of {} bytes)", data.bytes),
+            Ok(Data::Whole) | Err(_) => Ok(()),
         }
     }
 }
@@ -94,6 +102,8 @@ fn verb(outcome: &Outcome, mode: Mode) -> &'static str {
         (Outcome::NotDelivered { .. }, Mode::DryRun) => "would not be delivered",
         (Outcome::Skipped, _) => "skipped",
         (Outcome::Malformed(_), _) => "malformed",
+        (Outcome::NotFetched { .. }, _) => "not fetched",
+        (Outcome::Cut { .. }, _) => "cut",
     }
 }
 
@@ -106,6 +116,12 @@ struct Object<'a> {
     #[serde(flatten)]
     position: Option<Position<'a>>,
     outcome: &'static str,
+    /// In which form the data is in the letter, where it is not there as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    form: Option<&'static str>,
+    /// Where a large letter is whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data_at: Option<&'a str>,
     /// How many were delivered.
     #[serde(skip_serializing_if = "Option::is_none")]
     outputs: Option<u64>,
@@ -151,6 +167,13 @@ impl<'a> Object<'a> {
                 Outcome::NotDelivered { .. } => "notDelivered",
                 Outcome::Skipped => "skipped",
                 Outcome::Malformed(_) => "malformed",
+                Outcome::NotFetched { .. } => "notFetched",
+                Outcome::Cut { .. } => "cut",
+            },
+            form: letter.and_then(|letter| letter.data().form()),
+            data_at: match letter.map(Letter::data) {
+                Some(Data::At { address, .. }) => Some(address.as_str()),
+                _ => None,
             },
             outputs: match outcome {
                 Outcome::Delivered { outputs, .. } => Some(*outputs),

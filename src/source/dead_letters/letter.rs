@@ -6,11 +6,15 @@ use serde_json::error::Category;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::dead_letter::{Envelope, Kind, Undecoded};
+use crate::dead_letter::{Envelope, Fingerprint, Kind, Text, Undecoded};
 use crate::event::{Batch, Contents, Event, Record};
 
 /// As much of a foreign text as a message can bear.
 const EXCERPT_CHARACTERS: usize = 200;
+
+/// Characters of a shard's id (Kinesis Data Streams, `ShardId`), and of an ARN (`StreamARN`).
+const SHARD_ID_CHARACTERS: usize = 128;
+const ARN_CHARACTERS: usize = 2048;
 
 /// An event that could not be processed.
 #[derive(Debug, Clone)]
@@ -19,7 +23,47 @@ pub struct Letter {
     pub kind: Kind,
     /// Why, for a person.
     pub reason: String,
+    data: Data,
+    undecoded: Option<Undecoded>,
+    /// Whether the partition key is only the front of a longer one.
+    is_key_cut: bool,
+    /// The event, without its payload where that is not in the letter as it is.
     batch: Arc<Batch>,
+}
+
+/// Where the data of a letter is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Data {
+    /// In the letter, as it is.
+    Whole,
+    /// In the letter, compressed by gzip.
+    Compressed(Vec<u8>),
+    /// In an object.
+    At {
+        /// The object, as the letter names it: `s3://BUCKET/KEY`.
+        address: String,
+        /// What is there.
+        data: Fingerprint,
+    },
+    /// In the stream, if it is still there; the letter has the front of it.
+    Cut {
+        /// How many bytes the letter has.
+        front: usize,
+        /// What is in the stream.
+        data: Fingerprint,
+    },
+}
+
+impl Data {
+    /// Returns the name of its form for a program; none: it is the one that letters have as a rule.
+    pub fn form(&self) -> Option<&'static str> {
+        match self {
+            Data::Whole => None,
+            Data::Compressed(_) => Some("compressed"),
+            Data::At { .. } => Some("large"),
+            Data::Cut { .. } => Some("cut"),
+        }
+    }
 }
 
 /// What is no dead letter, with what is wrong. No message quotes a payload.
@@ -39,6 +83,12 @@ pub enum Malformed {
     /// What it lies in can't be taken apart.
     #[error("{0}")]
     Unreadable(String),
+}
+
+impl Malformed {
+    fn field(field: &'static str) -> impl Fn(String) -> Self {
+        move |reason| Malformed::Field { field, reason }
+    }
 }
 
 impl Letter {
@@ -61,14 +111,14 @@ impl Letter {
         })
     }
 
-    /// The event, in a batch by itself.
-    pub fn batch(&self) -> Arc<Batch> {
-        Arc::clone(&self.batch)
-    }
-
-    /// The event.
+    /// The event; its payload is empty where the letter's data is not [`Data::Whole`].
     pub fn event(&self) -> Event<'_> {
         self.batch.event(0)
+    }
+
+    /// The stream that the event came from.
+    pub fn stream_arn(&self) -> &str {
+        self.batch.stream_arn()
     }
 
     /// The shard that the event came from.
@@ -76,37 +126,152 @@ impl Letter {
         self.batch.shard_id()
     }
 
+    /// Where the data is.
+    pub fn data(&self) -> &Data {
+        &self.data
+    }
+
+    /// Whether the partition key is only the front of the event's.
+    pub(super) fn is_key_cut(&self) -> bool {
+        self.is_key_cut
+    }
+
+    /// The event in a batch by itself, where the letter has its data as it is.
+    pub(super) fn batch(&self) -> Arc<Batch> {
+        Arc::clone(&self.batch)
+    }
+
+    /// The event in a batch by itself, with data that was found elsewhere, and the key that was found there if the letter
+    /// has only the front of it. `field` is where the data was said to be.
+    pub(super) fn with_data(
+        &self,
+        data: &[u8],
+        partition_key: &str,
+        field: &'static str,
+    ) -> Result<Arc<Batch>, Malformed> {
+        let event = self.event();
+        let record = Record {
+            partition_key: if self.is_key_cut { partition_key } else { event.partition_key },
+            sequence_number: event.sequence_number.as_str(),
+            sub_sequence_number: event.sub_sequence_number,
+            arrived_at: event.arrived_at,
+        };
+        batch_of((self.stream_arn(), self.shard_id()), self.undecoded, record, data, field)
+    }
+
     fn from_envelope(envelope: &Envelope<'_>) -> Result<Self, Malformed> {
-        let wrong = |field| move |reason: String| Malformed::Field { field, reason };
+        check_stream_arn(&envelope.stream_arn).map_err(Malformed::field("streamArn"))?;
+        check_shard_id(&envelope.shard_id).map_err(Malformed::field("shardId"))?;
         let record = Record {
             partition_key: &envelope.partition_key,
             sequence_number: &envelope.sequence_number,
             sub_sequence_number: envelope.sub_sequence_number,
-            arrived_at: to_millis(&envelope.arrived_at).map_err(wrong("arrivedAt"))?,
+            arrived_at: to_millis(&envelope.arrived_at).map_err(Malformed::field("arrivedAt"))?,
         };
-        let payload = base64_simd::STANDARD
-            .decode_to_vec(envelope.data_base64.as_bytes())
-            .map_err(|_| wrong("dataBase64")("it is not valid base64 (standard alphabet, padded)".to_owned()))?;
         // It goes on from where it came to: no event is taken apart or decoded a second time.
-        let contents = match (envelope.kind, envelope.undecoded) {
-            (Kind::Decode, Some(Undecoded::Payload)) => Contents::Payloads,
-            (Kind::Decode, Some(Undecoded::Envelope | Undecoded::Record) | None) => Contents::Records,
-            _ => Contents::Events,
+        let undecoded = match envelope.kind {
+            Kind::Decode => Some(envelope.undecoded.unwrap_or(Undecoded::Envelope)),
+            _ => None,
         };
-        let batch = Batch::builder(envelope.stream_arn.as_ref(), envelope.shard_id.as_ref());
-        let mut batch = batch.holding(contents);
-        let pushed = match contents {
-            Contents::Records if envelope.undecoded == Some(Undecoded::Record) => batch.push_bytes(record, &payload),
-            // The payload is the text that could not be decoded.
-            Contents::Records => match std::str::from_utf8(&payload) {
-                Ok(text) => batch.push_base64(record, text),
-                Err(_) => return Err(wrong("dataBase64")("of the kind decode, it holds no text".to_owned())),
-            },
-            Contents::Payloads | Contents::Events => batch.push_bytes(record, &payload),
+        let shard = (envelope.stream_arn.as_ref(), envelope.shard_id.as_ref());
+        let (data, batch) = match data_of(envelope)? {
+            (Data::Whole, payload) => (Data::Whole, batch_of(shard, undecoded, record, &payload, "dataBase64")?),
+            (data, _) => (data, batch_of(shard, None, record, b"", "dataBase64")?),
         };
-        pushed.map_err(|error| wrong("sequenceNumber")(error.to_string()))?;
-        Ok(Self { kind: envelope.kind, reason: envelope.reason.clone().into_owned(), batch: Arc::new(batch.build()) })
+        Ok(Self {
+            kind: envelope.kind,
+            reason: envelope.reason.clone().into_owned(),
+            data,
+            undecoded,
+            is_key_cut: envelope.partition_key_cut,
+            batch,
+        })
     }
+}
+
+/// Where the data of a letter is, and the data if it is there as it is.
+fn data_of(envelope: &Envelope<'_>) -> Result<(Data, Vec<u8>), Malformed> {
+    let decoded = |field: &'static str, text: &Text<'_>| {
+        let decoded = base64_simd::STANDARD.decode_to_vec(text.0.as_bytes());
+        decoded.map_err(|_| Malformed::field(field)("it is not valid base64 (standard alphabet, padded)".to_owned()))
+    };
+    match envelope {
+        Envelope { data_cut: true, data_base64: front, .. } => {
+            let front = front.as_ref().map_or(Ok(Vec::new()), |front| decoded("dataBase64", front))?;
+            Ok((Data::Cut { front: front.len(), data: fingerprint_of(envelope)? }, Vec::new()))
+        }
+        Envelope { data_base64: Some(text), .. } => Ok((Data::Whole, decoded("dataBase64", text)?)),
+        Envelope { data_gzip_base64: Some(text), .. } => {
+            Ok((Data::Compressed(decoded("dataGzipBase64", text)?), Vec::new()))
+        }
+        Envelope { data_at: Some(address), .. } => {
+            let data = fingerprint_of(envelope)?;
+            Ok((Data::At { address: address.0.clone().into_owned(), data }, Vec::new()))
+        }
+        _ => Err(Malformed::NotALetter(
+            "it has none of the fields `dataBase64`, `dataGzipBase64` and `dataAt`".to_owned(),
+        )),
+    }
+}
+
+/// What the data is that is not in the letter.
+fn fingerprint_of(envelope: &Envelope<'_>) -> Result<Fingerprint, Malformed> {
+    let bytes = envelope.data_bytes.ok_or_else(|| Malformed::NotALetter("missing field `dataBytes`".to_owned()))?;
+    let sha256 = envelope.data_sha256.as_ref().map(|text| text.0.as_ref()).unwrap_or_default();
+    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    if sha256.len() != 64 || !sha256.bytes().all(is_digit) {
+        let reason = "it is no SHA-256, which has 64 hexadecimal digits in lower case".to_owned();
+        return Err(Malformed::field("dataSha256")(reason));
+    }
+    Ok(Fingerprint { bytes, sha256: sha256.to_owned() })
+}
+
+fn batch_of(
+    (stream_arn, shard_id): (&str, &str),
+    undecoded: Option<Undecoded>,
+    record: Record<'_>,
+    payload: &[u8],
+    field: &'static str,
+) -> Result<Arc<Batch>, Malformed> {
+    let mut batch = Batch::builder(stream_arn, shard_id).holding(match undecoded {
+        None => Contents::Events,
+        Some(Undecoded::Payload) => Contents::Payloads,
+        Some(Undecoded::Envelope | Undecoded::Record) => Contents::Records,
+    });
+    let pushed = match undecoded {
+        // The payload is the text that could not be decoded.
+        Some(Undecoded::Envelope) => match std::str::from_utf8(payload) {
+            Ok(text) => batch.push_base64(record, text),
+            Err(_) => return Err(Malformed::field(field)("of the kind decode, it holds no text".to_owned())),
+        },
+        None | Some(Undecoded::Payload | Undecoded::Record) => batch.push_bytes(record, payload),
+    };
+    pushed.map_err(|error| Malformed::field("sequenceNumber")(error.to_string()))?;
+    Ok(Arc::new(batch.build()))
+}
+
+/// Stream and shard become parts of keys where outputs go to a bucket, and what is not as AWS has it never came from
+/// there.
+fn check_shard_id(text: &str) -> Result<(), String> {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+    let has_shape = (1..=SHARD_ID_CHARACTERS).contains(&text.len()) && text.bytes().all(is_allowed);
+    if has_shape && text != "." && !text.contains("..") {
+        return Ok(());
+    }
+    Err(format!(
+        "{:?} is no shard's id: 1 to 128 letters, digits, `_`, `-` and `.`, as shardId-000000000000",
+        excerpt(text)
+    ))
+}
+
+/// Runs over a file name their own stream, by the file: what its name may hold, this may.
+fn check_stream_arn(text: &str) -> Result<(), String> {
+    let is_named = text.rsplit('/').next().is_some_and(|name| !name.is_empty());
+    let is_relative = text.split('/').any(|part| matches!(part, "." | ".."));
+    if text.chars().count() <= ARN_CHARACTERS && !text.chars().any(char::is_control) && is_named && !is_relative {
+        return Ok(());
+    }
+    Err(format!("{:?} is no stream's ARN: arn:PARTITION:kinesis:REGION:ACCOUNT:stream/NAME", excerpt(text)))
 }
 
 /// RFC 3339 to milliseconds since the Unix epoch.
@@ -200,6 +365,28 @@ mod tests {
         without.as_object_mut().map(|fields| fields.remove("shardId"));
         let said = Letter::parse(without.to_string().as_bytes()).expect_err("no shard").to_string();
         assert!(said.contains("missing field `shardId`"), "{said}");
+    }
+
+    /// They become parts of keys, where outputs go to a bucket.
+    #[test]
+    fn a_stream_or_a_shard_that_would_lead_elsewhere_is_refused() {
+        let stream = |name: &str| format!("arn:aws:kinesis:eu-west-1:123456789012:stream/{name}");
+        for shard_id in ["../../x", "..", ".", "a/b", "shardId-0\n", "", "shard id", &"x".repeat(129), "a..b"] {
+            let said = parse(&[("shardId", shard_id.into())]).expect_err(shard_id);
+            assert!(said.contains("whose shardId is wrong: "), "{said}");
+        }
+        for name in ["..", "a/../b", "", "a\u{1b}[31m", "a\u{85}", "../..", &"x".repeat(2048)] {
+            let said = parse(&[("streamArn", stream(name).into())]).expect_err(name);
+            assert!(said.contains("whose streamArn is wrong: "), "{said}");
+        }
+        // As streams and shards have it, and a run over a file.
+        for (stream_arn, shard_id) in [
+            (stream("a.b_c-d"), "shardId-000000000006"),
+            ("arn:aws:kinesis:local:000000000000:stream/my file (1)".to_owned(), "shardId-000000000000"),
+            ("arn:aws:firehose:eu-west-1:123456789012:deliverystream/in".to_owned(), "a.b_c-d"),
+        ] {
+            parse(&[("streamArn", stream_arn.into()), ("shardId", shard_id.into())]).expect(shard_id);
+        }
     }
 
     #[test]

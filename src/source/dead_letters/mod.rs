@@ -2,17 +2,23 @@
 //!
 //! Reading takes nothing away: only a queue's message is deleted, once its event is acknowledged.
 
+mod body;
 mod file;
 mod kinesis;
 mod letter;
 mod lines;
+mod object_key;
+mod objects;
+mod open;
 mod place;
+mod records;
 mod refusal;
 mod s3;
 mod sqs;
 
 pub(crate) use letter::to_millis;
-pub use letter::{Letter, Malformed};
+pub use letter::{Data, Letter, Malformed};
+pub use open::{LetterOpener, Unopened};
 pub use place::{InvalidPlace, Place};
 pub use refusal::ReadError;
 

@@ -37,16 +37,24 @@ impl ReadError {
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
-        let code = error.code().unwrap_or_default();
-        let mut reason = match (code, error.message()) {
-            ("", _) => causes(error),
-            (code, None) => code.to_owned(),
-            (code, Some(message)) => format!("{code}: {message}"),
-        };
-        if let Some(remedy) = remedy(code, action) {
-            reason = format!("{reason}: {remedy}");
-        }
-        Self::Refused { place: place.to_owned(), action, reason }
+        Self::Refused { place: place.to_owned(), action, reason: reason(action, error) }
+    }
+}
+
+/// Why a service does not do what takes this action, and what to change, where that is known.
+pub(super) fn reason<E>(action: &str, error: &SdkError<E, HttpResponse>) -> String
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let code = error.code().unwrap_or_default();
+    let said = match (code, error.message()) {
+        ("", _) => causes(error),
+        (code, None) => code.to_owned(),
+        (code, Some(message)) => format!("{code}: {message}"),
+    };
+    match remedy(code, action) {
+        Some(remedy) => format!("{said}: {remedy}"),
+        None => said,
     }
 }
 

@@ -6,14 +6,15 @@ use std::io::{self, Cursor};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::types::Object;
 
+use super::body::{self, BodyError};
 use super::lines::LetterLines;
-use super::{Found, Malformed, ReadError};
+use super::{Found, Malformed, ReadError, object_key};
 use crate::aws::{Streamed, bucket_and_prefix, reading_config, s3_config};
 use crate::settings::Arn;
 
 /// The largest object that is taken, since it is read as a whole. A target of ours ends an object at 16 MiB of
 /// data; a Firehose delivery stream does at 128 MiB.
-const MAX_OBJECT_BYTES: i64 = 512 << 20;
+const MAX_OBJECT_BYTES: usize = 512 << 20;
 
 /// Reads the letters below a prefix.
 #[derive(Debug)]
@@ -115,20 +116,34 @@ impl S3Letters {
         Ok(())
     }
 
-    /// Opens an object, unless it is too large.
+    /// Opens an object, unless it is one that is not read.
     async fn get(&mut self, key: &str) -> Result<Option<Found>, ReadError> {
         let name = format!("s3://{}/{key}", self.bucket);
+        let not_read = |reason| {
+            let letter = Err(Malformed::Unreadable(reason));
+            Ok(Some(Found { place: name.clone(), letter, message: None }))
+        };
+        // Whoever may put objects chooses their names.
+        if let Err(why) = object_key::check(key, &self.prefix) {
+            return not_read(format!("its key is not read: {why}"));
+        }
+        let too_large = |bytes: String| {
+            format!("it has {bytes} bytes, and {MAX_OBJECT_BYTES} can be read: fetch it, and name the file")
+        };
         let request = self.client.get_object().bucket(&self.bucket).key(key).customize().interceptor(Streamed);
         let answer = request.send().await.map_err(|error| ReadError::refused(&name, "s3:GetObject", &error))?;
         let bytes = answer.content_length().unwrap_or_default();
-        if bytes > MAX_OBJECT_BYTES {
-            let reason =
-                format!("it has {bytes} bytes, and {MAX_OBJECT_BYTES} can be read: fetch it, and name the file");
-            return Ok(Some(Found { place: name, letter: Err(Malformed::Unreadable(reason)), message: None }));
+        if usize::try_from(bytes).is_ok_and(|bytes| bytes > MAX_OBJECT_BYTES) {
+            return not_read(too_large(bytes.to_string()));
         }
-        let content = answer.body.collect().await.map_err(|error| self.unreadable(error.into()))?.into_bytes();
+        let content = match body::read(answer.body, MAX_OBJECT_BYTES).await {
+            Ok(content) => content,
+            Err(BodyError::TooLong(_)) => return not_read(too_large("more".to_owned())),
+            Err(BodyError::Broken(error)) => return Err(self.unreadable(error.into())),
+        };
         self.bytes_read += content.len() as u64;
-        self.object = Some(LetterLines::open(name, Cursor::new(content)).map_err(|source| self.unreadable(source))?);
+        self.object =
+            Some(LetterLines::open(name.clone(), Cursor::new(content)).map_err(|source| self.unreadable(source))?);
         Ok(None)
     }
 

@@ -1,0 +1,50 @@
+//! Where letters lie whole that are too large for the dead-letter target.
+
+use std::pin::Pin;
+use std::time::Instant;
+
+use crate::event::Event;
+use crate::sink::{Delivery, Output, S3, key_segment};
+
+/// A result to come.
+pub type Storing<'a> = Pin<Box<dyn Future<Output = Delivery> + Send + 'a>>;
+
+/// A place for letters that are too large for the dead-letter target, each under a name of its own.
+pub trait LargeLetters: Send + Sync {
+    /// Writes a letter under this name, over what is there. What is not written by `until` is to be given up.
+    fn store<'a>(&'a self, name: &'a str, letter: Output<'a>, until: Option<Instant>) -> Storing<'a>;
+
+    /// Returns where the letter of this name is, as others name it: `s3://BUCKET/KEY`.
+    fn address(&self, name: &str) -> String;
+}
+
+impl LargeLetters for S3 {
+    fn store<'a>(&'a self, name: &'a str, letter: Output<'a>, until: Option<Instant>) -> Storing<'a> {
+        Box::pin(async move {
+            let answer = self.put_object(self.key_below_prefix(name), &[letter], until).await;
+            let unanswered = || Delivery::Failed { reason: "the bucket gave no answer for it".into() };
+            answer.deliveries.into_iter().next().unwrap_or_else(unanswered)
+        })
+    }
+
+    fn address(&self, name: &str) -> String {
+        format!("s3://{}/{}", self.bucket(), self.key_below_prefix(name))
+    }
+}
+
+/// Characters of the data's SHA-256 in a name.
+const DIGEST_CHARACTERS: usize = 16;
+
+/// Returns the name of an event's letter: `STREAM/SHARD/POSITION-DIGEST`. A replay writes the same object again. The
+/// digest tells apart what has one position, as an event and the state of the window that ends with it.
+pub(super) fn name(letter: &Output<'_>, event: Event<'_>, sha256: &str) -> String {
+    let shard = letter.shard;
+    format!(
+        "{}/{}/{:0>56}.{:0>6}-{}",
+        key_segment(shard.stream_name()),
+        key_segment(&shard.id),
+        event.sequence_number.as_str(),
+        event.sub_sequence_number,
+        &sha256[..DIGEST_CHARACTERS.min(sha256.len())],
+    )
+}
