@@ -11,6 +11,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 
 pub(crate) use trace::{TraceHeader, traced};
 
+use crate::redaction::redacted;
 use crate::settings::Arn;
 
 /// A service in the same region answers in milliseconds; these only end what hangs, early enough for
@@ -76,7 +77,7 @@ pub(crate) fn bucket_and_prefix(place: &Arn) -> (&str, String) {
     (bucket, if prefix.is_empty() { String::new() } else { format!("{prefix}/") })
 }
 
-/// An error with all that led to it, each said once.
+/// An error with all that led to it, each said once, without the credentials of addresses.
 pub(crate) fn causes(error: &(dyn Error + 'static)) -> String {
     let mut texts = vec![error.to_string()];
     let mut next = error.source();
@@ -85,7 +86,8 @@ pub(crate) fn causes(error: &(dyn Error + 'static)) -> String {
         next = cause.source();
     }
     texts.dedup();
-    texts.join(": ")
+    // Clients quote the address of an endpoint or a proxy that they can't use.
+    redacted(&texts.join(": ")).into_owned()
 }
 
 #[cfg(test)]

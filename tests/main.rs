@@ -9,6 +9,7 @@ mod emulators;
 mod events;
 mod faults;
 mod function;
+mod hostile;
 mod inspect;
 mod kinesis_target;
 mod kit;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::foreign::one_line;
 use crate::processor::{Counts, Stop};
 
 /// What came of a run.
@@ -53,7 +54,9 @@ impl fmt::Display for Summary<'_> {
             Some(stop) => write!(
                 formatter,
                 "\nstopped at sequence number {}: {}: {}\nevents from there on are not acknowledged",
-                stop.sequence_number, stop.cause, stop.reason
+                stop.sequence_number,
+                stop.cause,
+                one_line(&stop.reason)
             ),
         }
     }

@@ -10,8 +10,12 @@ mod bindings;
 #[cfg(feature = "compiler")]
 mod compile;
 mod contract;
+#[cfg(feature = "compiler")]
+mod elf;
 mod emissions;
 mod engine;
+#[cfg(feature = "compiler")]
+mod extent;
 mod group;
 mod guest;
 mod host;
