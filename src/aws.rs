@@ -15,6 +15,7 @@ pub(crate) use http::Streamed;
 pub use http::{Bounds, client};
 pub(crate) use trace::{TraceHeader, traced};
 
+use crate::redaction::redacted;
 use crate::settings::Arn;
 
 /// A service in the same region answers in milliseconds; these only end what hangs, early enough for
@@ -90,7 +91,7 @@ pub(crate) fn bucket_and_prefix(place: &Arn) -> (&str, String) {
     (bucket, if prefix.is_empty() { String::new() } else { format!("{prefix}/") })
 }
 
-/// An error with all that led to it, each said once; cut where it is long.
+/// An error with all that led to it, each said once, without the credentials of addresses; cut where it is long.
 pub(crate) fn causes(error: &(dyn Error + 'static)) -> String {
     let mut texts = vec![error.to_string()];
     let mut next = error.source();
@@ -99,7 +100,8 @@ pub(crate) fn causes(error: &(dyn Error + 'static)) -> String {
         next = cause.source();
     }
     texts.dedup();
-    cut(texts.join(": "), CAUSES_BYTES)
+    // Clients quote the address of an endpoint or a proxy that they can't use.
+    cut(redacted(&texts.join(": ")).into_owned(), CAUSES_BYTES)
 }
 
 /// A text, or its beginning where it has more bytes.

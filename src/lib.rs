@@ -28,6 +28,9 @@
 //! | [`aws`] | what the clients of all services have in common, of sinks and sources |
 //! | [`telemetry`] | the structured log |
 //! | [`settings`] | every setting, once |
+//! | `redaction` | credentials taken out of what is logged or shown |
+//! | `foreign` | foreign text, made safe for a terminal and a log |
+//! | `files` | files that are read whole, up to a limit |
 //!
 //! # Three narrow cuts
 //!
@@ -46,10 +49,13 @@ pub mod checkpoint;
 pub mod cli;
 pub mod dead_letter;
 pub mod event;
+mod files;
+mod foreign;
 pub mod lambda;
 pub mod processor;
 #[cfg(feature = "compiler")]
 mod project;
+mod redaction;
 pub mod settings;
 pub mod sink;
 pub mod source;

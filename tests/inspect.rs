@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use sha2::{Digest, Sha256};
+
 use crate::support::{guest_file, kinesieve, stderr, stdout};
 
 /// The exit code, and what is said on standard output and error.
@@ -107,6 +109,42 @@ fn a_precompiled_transform_says_for_which_machine() {
             "{text}"
         );
     }
+}
+
+/// Code is never loaded to look at it: a damaged file, whose manifest was made for it, would take the process with it.
+#[test]
+fn a_damaged_precompiled_transform_is_described_without_being_loaded() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("t.cwasm");
+    let mut build = kinesieve(&["build", "--target", "host", "--output"]);
+    assert!(build.arg(&file).arg(guest_file("keep")).status().expect("it runs").success());
+    let whole = std::fs::read(&file).expect("read");
+    let table_of_sections = usize::from_le_bytes(*whole[40..].first_chunk().expect("a header"));
+    let manifest_file = folder.path().join("t.cwasm.json");
+    let manifest = std::fs::read_to_string(&manifest_file).expect("a manifest");
+    let mut manifest: serde_json::Value = serde_json::from_str(&manifest).expect("JSON");
+    let mut described = |bytes: &[u8]| {
+        std::fs::write(&file, bytes).expect("written");
+        let digest: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        manifest["sha256"] = digest.into();
+        std::fs::write(&manifest_file, manifest.to_string()).expect("written");
+        let (code, text, errors) = inspect(&file, &[]);
+        assert!(
+            text.starts_with("is          a precompiled component\n") && errors.is_empty(),
+            "{code:?} {text}{errors}"
+        );
+        (code, text)
+    };
+    // All that the engine reads when it loads a file, but not what says what the file is.
+    let mut damaged = whole.clone();
+    damaged[0x1000..table_of_sections - 0x400].iter_mut().step_by(3).for_each(|byte| *byte ^= 0x5a);
+    let (code, text) = described(&damaged);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("its code was not loaded"), "{text}");
+    let cut_off = &whole[..table_of_sections + 100];
+    let (code, text) = described(cut_off);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("runs here   NO: it is damaged: it is cut off"), "{text}");
 }
 
 #[test]

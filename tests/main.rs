@@ -10,6 +10,7 @@ mod events;
 mod failing_targets;
 mod faults;
 mod function;
+mod hostile;
 mod inspect;
 mod kinesis_target;
 mod kit;

@@ -7,7 +7,7 @@ use bytesize::ByteSize;
 use clap::Args;
 
 use super::ALL_ACKNOWLEDGED;
-use super::foreign::plain;
+use super::foreign::{one_line, plain};
 use super::progress::Progress;
 use crate::project::Project;
 use crate::settings::SettingsError;
@@ -82,7 +82,7 @@ fn checked(component: &Path) -> Result<String, LoadError> {
     // What does not fit is refused with its reason when it is precompiled.
     let imports: Vec<String> = description.imports.iter().map(|import| plain(&import.name)).collect();
     let imports = if imports.is_empty() { "nothing".to_owned() } else { imports.join(", ") };
-    Ok(format!("{}: {}, imports {imports}\n", component.display(), size(description.bytes)))
+    Ok(format!("{}: {}, imports {imports}\n", shown(component), size(description.bytes)))
 }
 
 fn precompiled(component: &Path, target: Target, output: &Path) -> anyhow::Result<String> {
@@ -92,12 +92,17 @@ fn precompiled(component: &Path, target: Target, output: &Path) -> anyhow::Resul
     let built = built?;
     Ok(format!(
         "{} for {}: {}, from {} of WebAssembly\n{}: its manifest; keep the two together\n",
-        output.display(),
+        shown(output),
         built.manifest.target,
         size(built.precompiled_bytes),
         size(built.source_bytes),
-        Manifest::path_of(output).display(),
+        shown(&Manifest::path_of(output)),
     ))
+}
+
+/// The name of a file, which whoever made it chose.
+fn shown(path: &Path) -> String {
+    one_line(&path.display().to_string())
 }
 
 fn size(bytes: usize) -> impl std::fmt::Display {

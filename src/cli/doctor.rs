@@ -15,7 +15,7 @@ use aws_sdk_sts::Client as Sts;
 use bytesize::ByteSize;
 use clap::Args;
 
-use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED};
+use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, print_json};
 use crate::aws::{self, causes};
 use crate::settings::{Arn, CheckpointSettings, FunctionOnly, Settings, Target, check_variables};
 use crate::transform::Target as Machine;
@@ -153,14 +153,13 @@ impl Report {
     fn say(&mut self, findings: &[Finding]) -> io::Result<()> {
         for finding in findings {
             self.is_something_missing |= matches!(finding.verdict, Verdict::Missing { .. });
-            let mut stdout = anstream::stdout().lock();
             if self.json {
-                serde_json::to_writer(&mut stdout, &finding.object())?;
-                stdout.write_all(b"\n")?;
+                print_json(&(serde_json::to_string(&finding.object())? + "\n"))?;
             } else {
+                let mut stdout = anstream::stdout().lock();
                 writeln!(stdout, "{finding}")?;
+                stdout.flush()?;
             }
-            stdout.flush()?;
         }
         Ok(())
     }

@@ -1,36 +1,19 @@
-//! Foreign text in what a person reads.
+//! Foreign text in what a person reads: safe for a terminal, and without credentials.
 
-use std::fmt::Write;
+use crate::foreign;
+use crate::redaction::redacted;
 
-/// As much of a foreign text as a line can bear.
-const EXCERPT_CHARACTERS: usize = 200;
-
-/// A foreign text on one line, with nothing that a terminal would obey.
+/// Returns the beginning of a foreign text, on one line: as much as a line can bear that says more besides.
 pub(super) fn plain(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len().min(EXCERPT_CHARACTERS));
-    for (index, character) in text.chars().enumerate() {
-        if index == EXCERPT_CHARACTERS {
-            plain.push('…');
-            break;
-        }
-        if character.is_control() {
-            // A String takes everything.
-            let _ = write!(plain, "{}", character.escape_default());
-        } else {
-            plain.push(character);
-        }
-    }
-    plain
+    foreign::excerpt(&redacted(text))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Returns a foreign text on one line, whole.
+pub(super) fn one_line(text: &str) -> String {
+    foreign::one_line(&redacted(text)).into_owned()
+}
 
-    #[test]
-    fn a_foreign_text_is_one_line_of_bounded_length() {
-        assert_eq!(plain("out of range: é"), "out of range: é");
-        assert_eq!(plain("\u{1b}[31mred\nline\u{9b}"), "\\u{1b}[31mred\\nline\\u{9b}");
-        assert_eq!(plain(&"x".repeat(1000)).chars().count(), EXCERPT_CHARACTERS + 1);
-    }
+/// Returns a text that is laid out in lines, with nothing else in it that a terminal would obey.
+pub(super) fn lines(text: &str) -> String {
+    foreign::lines(&redacted(text)).into_owned()
 }

@@ -7,13 +7,14 @@ use std::path::PathBuf;
 use bytesize::ByteSize;
 use clap::Args;
 
-use super::foreign::plain;
-use super::{ALL_ACKNOWLEDGED, FAILED};
+use super::foreign::{one_line, plain};
+use super::{ALL_ACKNOWLEDGED, FAILED, print_json};
 use crate::transform::{ComponentDescription, Description, PrecompiledDescription, describe};
 
 /// Say what a transform is: its contract, what it imports, who built it, whether it runs here
 ///
-/// Nothing of it is run. A core module, a component for another version of the contract and one that imports what
+/// Nothing of it is run, and no machine code is loaded: whether a precompiled one runs here is told from its headers and its
+/// manifest. A core module, a component for another version of the contract and one that imports what
 /// transforms are not given are named as such, with what to change in their build.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -35,19 +36,20 @@ pub(super) struct InspectArguments {
     json: bool,
 }
 
+/// The most producers that are named.
+const MOST_PRODUCERS: usize = 20;
+
 pub(super) fn inspect(arguments: &InspectArguments) -> anyhow::Result<u8> {
     let description = describe(&arguments.file)?;
-    let mut text = if arguments.json {
-        serde_json::to_string_pretty(&description)?
+    // A reader that is gone changes nothing about what the file is.
+    let _ = if arguments.json {
+        print_json(&(serde_json::to_string_pretty(&description)? + "\n"))
     } else {
         match &description {
-            Description::Component(component) => Component(component).to_string(),
-            Description::Precompiled(precompiled) => Precompiled(precompiled).to_string(),
+            Description::Component(component) => writeln!(io::stdout(), "{}", Component(component)),
+            Description::Precompiled(precompiled) => writeln!(io::stdout(), "{}", Precompiled(precompiled)),
         }
     };
-    text.push('\n');
-    // A reader that is gone changes nothing about what the file is.
-    let _ = io::stdout().write_all(text.as_bytes());
     Ok(if description.unfit().is_none() { ALL_ACKNOWLEDGED } else { FAILED })
 }
 
@@ -57,7 +59,7 @@ fn row(formatter: &mut fmt::Formatter<'_>, name: &str, value: impl fmt::Display)
 }
 
 fn verdict(unfit: Option<&str>) -> String {
-    unfit.map_or_else(|| "yes".to_owned(), |reason| format!("NO: {reason}"))
+    unfit.map_or_else(|| "yes".to_owned(), |reason| format!("NO: {}", one_line(reason)))
 }
 
 fn size(bytes: usize) -> impl fmt::Display {
@@ -91,8 +93,12 @@ impl fmt::Display for Component<'_> {
             }
         }
         if !metadata.producers.is_empty() {
-            let producers: Vec<String> = metadata.producers.iter().map(|producer| plain(producer)).collect();
-            row(formatter, "built with", producers.join(", "))?;
+            let producers = metadata.producers.iter().take(MOST_PRODUCERS).map(|producer| plain(producer));
+            let mut producers = producers.collect::<Vec<String>>().join(", ");
+            if metadata.producers.len() > MOST_PRODUCERS {
+                write!(producers, " and {} more", metadata.producers.len() - MOST_PRODUCERS)?;
+            }
+            row(formatter, "built with", producers)?;
         }
         row(formatter, "size", Sizes(component))?;
         row(formatter, "digest", format_args!("sha256:{}", component.sha256))?;
@@ -146,10 +152,16 @@ impl fmt::Display for Precompiled<'_> {
         let Self(precompiled) = self;
         let manifest = &precompiled.manifest;
         row(formatter, "is", "a precompiled component")?;
-        row(formatter, "runs here", verdict(precompiled.unfit.as_deref()))?;
+        let verdict = match precompiled.unfit.as_deref() {
+            None => "yes, as its headers and its manifest say: its code was not loaded".to_owned(),
+            reason => verdict(reason),
+        };
+        row(formatter, "runs here", verdict)?;
         row(formatter, "made for", format_args!("{} and {}", plain(&manifest.target), plain(&manifest.engine)))?;
         row(formatter, "built by", plain(&manifest.built_by))?;
-        row(formatter, "size", ByteSize::b(precompiled.bytes).display().iec())?;
+        let code = precompiled.code_bytes.map(|bytes| format!(", {} of it code", ByteSize::b(bytes).display().iec()));
+        let bytes = ByteSize::b(precompiled.bytes).display().iec();
+        row(formatter, "size", format_args!("{bytes}{}", code.unwrap_or_default()))?;
         row(formatter, "digest", format_args!("sha256:{}, as its manifest says", precompiled.sha256))?;
         write!(formatter, "component   sha256:{}", plain(&manifest.source_sha256))
     }

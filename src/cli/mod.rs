@@ -81,16 +81,34 @@ pub fn main() -> ExitCode {
     match outcome {
         Ok(code) => code.into(),
         Err(error) => {
-            // Our errors say all of it themselves; a chain would say it twice.
-            say(&format_args!("kinesieve: {error}"));
+            say_error(&error);
             FAILED.into()
         }
     }
 }
 
-/// Writes to standard error. A reader that is gone changes nothing about what was done.
+/// Says why nothing comes of a command, on one line. An error may quote files, services and transforms.
+fn say_error(error: &anyhow::Error) {
+    // Our errors say all of it themselves; a chain would say it twice.
+    say(&format_args!("kinesieve: {}", foreign::one_line(&error.to_string())));
+}
+
+/// Writes to standard error. A reader that is gone changes nothing about what was done. The lines of the message stay as
+/// they are, so what is foreign in it has to be one line already.
 fn say(message: &dyn Display) {
-    let _ = writeln!(io::stderr(), "{message}");
+    let _ = writeln!(io::stderr(), "{}", foreign::lines(&message.to_string()));
+}
+
+/// Writes lines of JSON to standard output: to a terminal with what it would obey written as JSON escapes it, to all else
+/// as they are.
+fn print_json(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    if stdout.is_terminal() {
+        stdout.write_all(crate::foreign::json(text).as_bytes())?;
+    } else {
+        stdout.write_all(text.as_bytes())?;
+    }
+    stdout.flush()
 }
 
 fn colours_wanted() -> bool {
@@ -101,5 +119,28 @@ fn parse() -> Result<Arguments, clap::Error> {
     use clap::{CommandFactory, FromArgMatches};
 
     let command = Arguments::command().mut_subcommands(crate::settings::ignore_empty_variables);
-    Arguments::from_arg_matches(&command.try_get_matches()?)
+    command.try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches)).map_err(on_one_line)
+}
+
+/// Makes an error quote arguments on one line each: names of files are among them, which a shell put there.
+fn on_one_line(mut error: clap::Error) -> clap::Error {
+    use clap::error::ContextValue;
+
+    let plain: Vec<_> = error
+        .context()
+        .filter_map(|(kind, value)| {
+            let plain = match value {
+                ContextValue::String(text) => ContextValue::String(foreign::one_line(text)),
+                ContextValue::Strings(texts) => {
+                    ContextValue::Strings(texts.iter().map(|text| foreign::one_line(text)).collect())
+                }
+                _ => return None,
+            };
+            Some((kind, plain))
+        })
+        .collect();
+    for (kind, value) in plain {
+        error.insert(kind, value);
+    }
+    error
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::ALL_ACKNOWLEDGED;
+use super::foreign::one_line;
 use crate::project::{Language, make};
 
 /// Make a folder for a transform: it builds at once, with an example, its test cases and the contract
@@ -26,7 +27,7 @@ pub(super) struct NewArguments {
 pub(super) fn new(arguments: &NewArguments) -> anyhow::Result<u8> {
     let NewArguments { folder, language } = arguments;
     make(folder, *language)?;
-    let place = folder.display();
+    let place = one_line(&folder.display().to_string());
     let mut text = format!("{place}: a transform, ready to be built. README.md in it says more.\n");
     for (tool, remedy) in language.missing_tools() {
         text += &format!("To build it, {tool} is missing here: {remedy}\n");

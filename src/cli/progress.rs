@@ -7,6 +7,8 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tracing_subscriber::fmt::MakeWriter;
 
+use super::foreign;
+
 /// How often the bar moves while nothing else moves it.
 const TICK: Duration = Duration::from_millis(200);
 
@@ -61,7 +63,7 @@ impl Progress {
 
     /// Puts these lines in the place of those that are there.
     pub(super) fn show(&self, lines: String) {
-        self.bar.set_message(lines);
+        self.bar.set_message(foreign::lines(&lines));
     }
 
     /// Says what is going on where that may take seconds and has no measure: compiling, say.
@@ -69,7 +71,7 @@ impl Progress {
         if !io::stderr().is_terminal() {
             return Self::hidden();
         }
-        let bar = ProgressBar::new_spinner().with_message(what);
+        let bar = ProgressBar::new_spinner().with_message(foreign::one_line(&what));
         bar.enable_steady_tick(TICK);
         Self { bar }
     }
@@ -79,9 +81,9 @@ impl Progress {
         self.bar.set_message(format!("{records} records"));
     }
 
-    /// Writes a line to standard error. A reader that is gone changes nothing about what was done.
+    /// Writes lines to standard error: what is foreign in them has to be one line already. A reader that is gone changes nothing about what was done.
     pub(super) fn say(&self, line: &dyn Display) {
-        let _ = writeln!(self.make_writer(), "{line}");
+        let _ = writeln!(self.make_writer(), "{}", foreign::lines(&line.to_string()));
     }
 
     pub(super) fn finish(&self) {

@@ -11,7 +11,7 @@ use clap::Args;
 use futures_util::future::join_all;
 use time::OffsetDateTime;
 
-use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED};
+use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, print_json};
 use crate::checkpoint::{self, Row, Table};
 use crate::settings::{Arn, TableName, check_variables};
 use crate::source::{Lag, LagMeter};
@@ -120,10 +120,8 @@ fn say(shards: &[Shard], arguments: &StatusArguments) -> io::Result<()> {
         write!(stdout, "{listing}")?;
         return stdout.flush();
     }
-    let mut stdout = io::stdout().lock();
     for shard in shards {
-        serde_json::to_writer(&mut stdout, &object::Object::of(shard))?;
-        stdout.write_all(b"\n")?;
+        print_json(&(serde_json::to_string(&object::Object::of(shard))? + "\n"))?;
     }
-    stdout.flush()
+    Ok(())
 }

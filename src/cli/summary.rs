@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::foreign::one_line;
 use crate::processor::{Counts, Stop};
 
 /// What came of a run.
@@ -55,7 +56,7 @@ impl fmt::Display for Summary<'_> {
                 "\nstopped at sequence number {}: {}: {}\nevents from there on are not acknowledged",
                 stop.position.sequence_number(),
                 stop.cause,
-                stop.reason
+                one_line(&stop.reason)
             ),
         }
     }

@@ -11,13 +11,17 @@ use clap::Args;
 use self::report::Report;
 use super::guest_lines::GuestLines;
 use super::progress::Progress;
-use super::{ALL_ACKNOWLEDGED, FAILED, say};
+use super::{ALL_ACKNOWLEDGED, FAILED, print_json, say, say_error};
 use crate::cases::{self, Suite};
+use crate::files::read_text_bounded;
 use crate::project::{Project, sources};
 use crate::transform::{Limits, Transform};
 
 /// A case failed.
 const CASE_FAILED: u8 = 3;
+
+/// The most bytes of a file of cases: the largest record that a stream takes, in base64, in two of its cases.
+const MOST_CASE_BYTES: u64 = 64 << 20;
 
 /// How often a watch looks for changes.
 const LOOK: Duration = Duration::from_millis(300);
@@ -87,7 +91,7 @@ pub(super) fn test(arguments: &TestArguments) -> anyhow::Result<u8> {
     loop {
         let before = sources(arguments.folder());
         if let Err(error) = test_once(arguments, &lines) {
-            say(&format_args!("kinesieve: {error}"));
+            say_error(&error);
         }
         say(&"waiting for a change (Ctrl-C ends it)");
         while sources(arguments.folder()) == before {
@@ -142,7 +146,8 @@ fn test_once(arguments: &TestArguments, lines: &GuestLines) -> anyhow::Result<u8
     // Read first: it is the cheaper of two ways to fail.
     let mut suites = Vec::new();
     for path in arguments.files()? {
-        let text = std::fs::read_to_string(&path).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
+        let text = read_text_bounded(&path, MOST_CASE_BYTES);
+        let text = text.map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
         suites.push(Suite::parse(&path, text)?);
     }
     let component = match &arguments.transform {
@@ -166,9 +171,12 @@ fn test_once(arguments: &TestArguments, lines: &GuestLines) -> anyhow::Result<u8
         }
         report.add(suite, came, lines.take(), arguments.update);
     }
-    let text = if arguments.json { report.json()? } else { report.text(colours_on_stdout()) };
     // A reader that is gone changes nothing about what was found.
-    let _ = io::stdout().write_all(text.as_bytes());
+    let _ = if arguments.json {
+        print_json(&report.json()?)
+    } else {
+        io::stdout().write_all(report.text(colours_on_stdout()).as_bytes())
+    };
     Ok(match report.failed() {
         0 => ALL_ACKNOWLEDGED,
         _ if report.could_not_run() => FAILED,

@@ -5,6 +5,8 @@ use std::time::Duration;
 use lambda_runtime_api_client::body::Body;
 use lambda_runtime_api_client::{Client, build_request};
 
+use crate::redaction::redacted;
+
 /// The program ends with an error all the same; this only makes the reason visible earlier.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -14,6 +16,7 @@ pub async fn report_init_error(error_type: &str, message: &str) {
     if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_none() {
         return;
     }
+    let message = redacted(message);
     let body = serde_json::json!({ "errorType": error_type, "errorMessage": message, "stackTrace": [] });
     let request = build_request()
         .method("POST")

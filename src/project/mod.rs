@@ -11,12 +11,19 @@ use std::process::{Command, ExitStatus};
 use serde::Deserialize;
 
 pub(crate) use self::new::{Language, make};
+use crate::files::{read_bounded, read_text_bounded};
 
 /// The file that makes a folder a project.
 pub(crate) const PROJECT_FILE: &str = "kinesieve.json";
 
 /// What transforms implement.
 const CONTRACT: &str = include_str!("../../wit/transform.wit");
+
+/// The most bytes of that file: a few commands and names.
+const MOST_PROJECT_BYTES: u64 = 1 << 20;
+
+/// The most bytes of a module that is made a component: as many as a component may have.
+const MOST_MODULE_BYTES: u64 = 64 << 20;
 
 /// Folders that hold what was built or installed, in one language or another.
 const NOT_SOURCES: [&str; 4] = ["target", "node_modules", "build", "__pycache__"];
@@ -82,7 +89,7 @@ impl Project {
     /// Opens the project in a folder.
     pub(crate) fn open(folder: &Path) -> Result<Self, ProjectError> {
         let path = folder.join(PROJECT_FILE);
-        let text = match std::fs::read_to_string(&path) {
+        let text = match read_text_bounded(&path, MOST_PROJECT_BYTES) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(ProjectError::NoProject { path }),
             Err(source) => return Err(ProjectError::Unreadable { path, source }),
@@ -160,7 +167,7 @@ fn variable(word: &str) -> Option<(&str, &str)> {
 
 fn make_component(module: &Path, component: &Path) -> Result<(), ProjectError> {
     let unreadable = |source| ProjectError::Unreadable { path: module.to_owned(), source };
-    let bytes = std::fs::read(module).map_err(unreadable)?;
+    let bytes = read_bounded(module, MOST_MODULE_BYTES).map_err(unreadable)?;
     let bytes = component::of_module(bytes).map_err(|why| ProjectError::NoModule { module: module.to_owned(), why })?;
     let unwritable = |source| ProjectError::Unwritable { path: component.to_owned(), source };
     std::fs::write(component, bytes).map_err(unwritable)

@@ -1,26 +1,38 @@
 //! The target `stdout`: a line an output on standard output.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::time::Instant;
 
 use super::{Answering, Lines, Output, Sink, file, line};
+use crate::foreign;
 
 /// Writes to standard output.
 #[derive(Debug)]
 pub(super) struct Stdout {
     lines: Lines,
+    /// Whether a terminal shows what is written: it would obey what stands in the outputs.
+    is_terminal: bool,
 }
 
 impl Stdout {
     pub(super) fn new(lines: Lines) -> Self {
-        Self { lines }
+        Self { lines, is_terminal: io::stdout().is_terminal() }
+    }
+
+    /// The outputs as lines of JSON: the same values wherever they go, with more of it escaped for a terminal.
+    async fn encode(&self, outputs: &[Output<'_>]) -> Vec<u8> {
+        let text = line::encode(outputs, self.lines).await;
+        match std::str::from_utf8(&text) {
+            Ok(json) if self.is_terminal => foreign::json(json).into_owned().into_bytes(),
+            _ => text,
+        }
     }
 }
 
 impl Sink for Stdout {
     fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Answering<'a> {
         Box::pin(async move {
-            let text = line::encode(outputs, self.lines).await;
+            let text = self.encode(outputs).await;
             file::off_the_runtime(outputs.len(), move || {
                 let mut stdout = io::stdout().lock();
                 stdout

@@ -2,6 +2,8 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+#[cfg(feature = "compiler")]
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,13 +11,19 @@ use wasmtime::component::{Component, InstancePre};
 use wasmtime::{Engine, Precompiled};
 
 use super::contract::{self, ContractError, World};
-use super::engine::{Purpose, Target, engine};
+#[cfg(feature = "compiler")]
+use super::engine::Threads;
+use super::engine::{Calls, Purpose, Target, engine};
+#[cfg(feature = "compiler")]
+use super::extent::{Extent, Unfit};
 use super::host::{self, HostState};
 #[cfg(feature = "compiler")]
 use super::manifest::sha256_hex;
 use super::manifest::{Manifest, sha256_hex_of_file};
 use super::precompiled;
 use super::ticker::Ticker;
+#[cfg(feature = "compiler")]
+use crate::files::read_bounded;
 
 /// Why a transform could not be loaded. Each message names the file and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +61,16 @@ pub enum LoadError {
         /// The file.
         path: PathBuf,
         /// What the compiler says, with the remedy where it is known.
+        reason: String,
+    },
+    /// There is too much in the component for it to be compiled.
+    #[error(
+        "transform {path}: {reason}. Leave out what it does not use, unused libraries for instance;          docs/writing-a-transform.md has the limits"
+    )]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// What there is too much of, how much, and the limit.
         reason: String,
     },
     /// This build has no compiler.
@@ -166,9 +184,8 @@ impl Transform {
 
     #[cfg(feature = "compiler")]
     fn compile(path: &Path) -> Result<Self, LoadError> {
-        let source = read(path)?;
-        contract::check_binary(&source).map_err(|source| LoadError::Contract { path: path.to_owned(), source })?;
-        let engine = engine(Purpose::CompileAndRun).map_err(no_engine)?;
+        let (source, extent) = read_checked(path)?;
+        let engine = engine(Purpose::CompileAndRun(threads(&extent))).map_err(no_engine)?;
         let component = Component::from_binary(&engine, &source).map_err(|error| invalid(path, &error))?;
         Self::checked(path, engine, component, &sha256_hex(&source))
     }
@@ -181,7 +198,8 @@ impl Transform {
     fn open_precompiled(path: &Path) -> Result<Self, LoadError> {
         let manifest = checked_manifest(path)?;
         let machine = Target::of_this_machine();
-        let engine = engine(Purpose::RunPrecompiled).map_err(no_engine)?;
+        let calls = if manifest.inlined { Calls::Inlined } else { Calls::Kept };
+        let engine = engine(Purpose::RunPrecompiled(calls)).map_err(no_engine)?;
         let component = precompiled::load(&engine, path).map_err(|error| LoadError::OtherSettings {
             path: path.to_owned(),
             made_for: format!("{} and {}", manifest.target, manifest.engine),
@@ -231,16 +249,37 @@ pub(super) fn no_engine(error: wasmtime::Error) -> LoadError {
 }
 
 fn read_manifest(path: &Path) -> Result<Manifest, LoadError> {
-    let manifest_path = Manifest::path_of(path);
-    let read = std::fs::read(&manifest_path)
-        .map_err(|error| error.to_string())
-        .and_then(|bytes| serde_json::from_slice(&bytes).map_err(|error| error.to_string()));
-    read.map_err(|reason| LoadError::NoManifest { path: path.to_owned(), manifest: manifest_path, reason })
+    Manifest::of(path).map_err(|reason| LoadError::NoManifest {
+        path: path.to_owned(),
+        manifest: Manifest::path_of(path),
+        reason,
+    })
 }
 
+/// Returns the bytes of a component, whatever is in it.
 #[cfg(feature = "compiler")]
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
-    std::fs::read(path).map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })
+    let limit = super::extent::MOST_BYTES;
+    read_bounded(path, limit).map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })
+}
+
+/// Returns the bytes of a component that can be compiled as far as can be told beforehand, and what is in it.
+#[cfg(feature = "compiler")]
+pub(super) fn read_checked(path: &Path) -> Result<(Vec<u8>, Extent), LoadError> {
+    let source = read(path)?;
+    contract::check_binary(&source).map_err(|source| LoadError::Contract { path: path.to_owned(), source })?;
+    let extent = Extent::of(&source).map_err(|unfit| match unfit {
+        Unfit::Excess(excess) => LoadError::TooLarge { path: path.to_owned(), reason: excess.to_string() },
+        Unfit::Invalid(error) => invalid_bytes(path, &error),
+    })?;
+    Ok((source, extent))
+}
+
+/// Which threads compile a component.
+#[cfg(feature = "compiler")]
+pub(super) fn threads(extent: &Extent) -> Threads {
+    let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    if extent.is_compiled_by(processors) { Threads::All } else { Threads::One }
 }
 
 /// What a file is, told from its first bytes.

@@ -3,14 +3,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::artifact::{Kind, LoadError, invalid, no_engine, read};
-use super::contract;
-use super::engine::{Purpose, Target, engine};
-use super::manifest::{Manifest, sha256_hex};
+use super::artifact::{Kind, LoadError, invalid, no_engine, read_checked, threads};
+use super::engine::{Calls, Purpose, Target, engine};
+use super::manifest::{ENGINE, Manifest, sha256_hex};
 use crate::settings;
-
-/// What this build's engine is called in a manifest: it takes no other release's code.
-const ENGINE: &str = "wasmtime 48";
 
 /// Why a component was not precompiled.
 #[derive(Debug, thiserror::Error)]
@@ -62,10 +58,10 @@ pub fn precompile(component: &Path, target: Target, output: &Path) -> Result<Bui
     if settings::is_same_file(component, output) {
         return Err(BuildError::OutputIsComponent { path: output.to_owned() });
     }
-    let source = read(component)?;
-    // Before the long work: compiling takes ten seconds for a JavaScript or Python guest.
-    contract::check_binary(&source).map_err(|source| LoadError::Contract { path: component.to_owned(), source })?;
-    let engine = engine(Purpose::Precompile(target)).map_err(no_engine)?;
+    // Checked before the long work: compiling takes ten seconds for a JavaScript or Python guest.
+    let (source, extent) = read_checked(component)?;
+    let calls = if extent.is_inlined() { Calls::Inlined } else { Calls::Kept };
+    let engine = engine(Purpose::Precompile(target, calls, threads(&extent))).map_err(no_engine)?;
     let code = engine.precompile_component(&source).map_err(|error| invalid(component, &error))?;
     let made_for = match target {
         Target::Host => Target::of_this_machine(),
@@ -77,6 +73,7 @@ pub fn precompile(component: &Path, target: Target, output: &Path) -> Result<Bui
         target: made_for.to_owned(),
         engine: ENGINE.to_owned(),
         built_by: concat!("kinesieve ", env!("CARGO_PKG_VERSION")).to_owned(),
+        inlined: calls == Calls::Inlined,
     };
     let mut manifest_text = serde_json::to_vec_pretty(&manifest)
         .map_err(io::Error::from)

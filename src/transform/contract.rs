@@ -58,6 +58,9 @@ const GRANTED: [&str; 8] = [
     "wasi:sockets/",
 ];
 
+/// The most names that a message lists.
+const MOST_NAMED: usize = 20;
+
 /// Why a component is no transform.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ContractError {
@@ -217,7 +220,13 @@ impl Surface {
                 return Err(ContractError::OtherVersion { found: found.clone(), runs, age: Age::of(found, runs) });
             }
         }
-        let found = if self.exports.is_empty() { "nothing".to_owned() } else { self.exports.join(", ") };
+        let found = match self.exports.len() {
+            0 => "nothing".to_owned(),
+            count if count > MOST_NAMED => {
+                format!("{} and {} more", self.exports[..MOST_NAMED].join(", "), count - MOST_NAMED)
+            }
+            _ => self.exports.join(", "),
+        };
         Err(ContractError::NotATransform { found })
     }
 
@@ -233,7 +242,11 @@ impl Surface {
                 remedies.push_str(remedy);
             }
         }
-        Err(ContractError::NotGranted { imports: refused.join(", "), remedies })
+        let mut imports = refused[..refused.len().min(MOST_NAMED)].join(", ");
+        if refused.len() > MOST_NAMED {
+            imports.push_str(&format!(" and {} more", refused.len() - MOST_NAMED));
+        }
+        Err(ContractError::NotGranted { imports, remedies })
     }
 }
 

@@ -5,9 +5,12 @@ use std::path::Path;
 use serde::Serialize;
 use wasmparser::{ComponentName, KnownCustom, Parser, Payload};
 
-use super::artifact::{Kind, LoadError, Transform, check_precompiled, invalid_bytes, read};
+use super::artifact::{Kind, LoadError, check_precompiled, invalid_bytes, read};
 use super::contract::{Surface, World, is_granted, remedy};
-use super::manifest::{Manifest, sha256_hex, sha256_hex_of_file};
+use super::elf::Headers;
+use super::engine::Target;
+use super::extent::{Extent, Unfit};
+use super::manifest::{ENGINE, Manifest, sha256_hex};
 
 /// The longest text of a component's metadata that is shown: whoever built it may have written anything.
 const METADATA_BYTES: usize = 4096;
@@ -91,9 +94,12 @@ pub struct PrecompiledDescription {
     pub bytes: u64,
     /// Its digest, as the file is.
     pub sha256: String,
+    /// The size of its machine code; none: its headers are damaged.
+    pub code_bytes: Option<u64>,
     /// What stands beside it.
     pub manifest: Manifest,
-    /// Why this build can't run it on this machine; none: it can.
+    /// Why this build can't run it on this machine, as far as its headers and its manifest tell; none: it can. Features of
+    /// the processor that it was made for show only when it is loaded.
     pub unfit: Option<String>,
 }
 
@@ -118,18 +124,50 @@ pub fn describe(path: &Path) -> Result<Description, LoadError> {
     }
 }
 
+/// Read as data: code can't be looked at by loading it, since a damaged file may crash whoever does.
 fn precompiled(path: &Path) -> Result<PrecompiledDescription, LoadError> {
     let unreadable = |source| LoadError::Unreadable { path: path.to_owned(), source };
     // It is the other kind only if the file changes while it is looked at.
     let Some(manifest) = check_precompiled(path)? else {
         return Err(unreadable(std::io::Error::other("it changes while it is read")));
     };
+    let headers = Headers::of(path);
     Ok(PrecompiledDescription {
         bytes: std::fs::metadata(path).map_err(unreadable)?.len(),
-        sha256: sha256_hex_of_file(path).map_err(unreadable)?,
+        // The manifest's, or it would not have passed.
+        sha256: manifest.sha256.clone(),
+        code_bytes: headers.as_ref().ok().map(|headers| headers.code_bytes),
+        unfit: unfit_to_load(&headers, &manifest),
         manifest,
-        unfit: Transform::load(path).err().map(|error| error.to_string()),
     })
+}
+
+/// Why this build can't run a precompiled file on this machine, as far as its headers and its manifest tell.
+fn unfit_to_load(headers: &std::io::Result<Headers>, manifest: &Manifest) -> Option<String> {
+    let headers = match headers {
+        Ok(headers) => headers,
+        Err(error) => return Some(format!("it is damaged: {error}")),
+    };
+    let here = Target::of_this_machine();
+    let made_for = headers.machine.unwrap_or("another machine");
+    let engine = format!("wasmtime {}", headers.engine_version);
+    if made_for != here {
+        Some(format!(
+            "it is precompiled for {made_for}, and this is {here}: `kinesieve build COMPONENT.wasm --target {here}`"
+        ))
+    } else if engine != ENGINE {
+        Some(format!(
+            "{engine} made it ({}), and this build has {ENGINE}: build it with the `kinesieve` of this version",
+            manifest.built_by
+        ))
+    } else if manifest.target != made_for || manifest.engine != engine {
+        Some(format!(
+            "its manifest speaks of {} and {}, and it is for {made_for} and {engine}: build both again",
+            manifest.target, manifest.engine
+        ))
+    } else {
+        None
+    }
 }
 
 fn component(path: &Path) -> Result<ComponentDescription, LoadError> {
@@ -139,7 +177,11 @@ fn component(path: &Path) -> Result<ComponentDescription, LoadError> {
     let surface = Surface::of_binary(&source).unwrap_or_default();
     let contract = surface.contract_version().map(str::to_owned);
     let world = surface.world().map(World::as_str);
-    let unfit = surface.check().err().map(|error| error.to_string());
+    let unfit = surface.check().err().map(|error| error.to_string()).or_else(|| match Extent::of(&source) {
+        Ok(_) => None,
+        Err(Unfit::Excess(excess)) => Some(excess.to_string()),
+        Err(Unfit::Invalid(error)) => Some(error.to_string()),
+    });
     let imports = surface.imports.into_iter().map(|name| {
         let granted = is_granted(&name);
         ImportDescription { granted, remedy: remedy(&name).filter(|_| !granted), name }

@@ -1,11 +1,18 @@
 //! What is written beside a precompiled transform, so that it can be trusted and told apart.
 
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+use crate::files::{read_bounded, too_large};
+
+/// What this build's engine is called in a manifest: it takes no other release's code.
+#[cfg(feature = "compiler")]
+pub(super) const ENGINE: &str = "wasmtime 48";
 
 /// The file `X.cwasm.json` beside a precompiled transform `X.cwasm`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +29,21 @@ pub struct Manifest {
     pub engine: String,
     /// The program that made it, with its version.
     pub built_by: String,
+    /// Whether calls are inlined in it, which the engine that loads it has to know. They are not where that would take
+    /// gigabytes of memory to compile. Before there was the difference, they always were.
+    #[serde(default = "always")]
+    pub inlined: bool,
 }
+
+fn always() -> bool {
+    true
+}
+
+/// The most bytes of a manifest: it has some 300.
+const MOST_BYTES: u64 = 64 << 10;
+
+/// The most bytes of a precompiled file. What is made of the largest component that is compiled has a quarter of it.
+const MOST_PRECOMPILED_BYTES: u64 = 2 << 30;
 
 impl Manifest {
     /// Where the manifest of a precompiled file lies.
@@ -30,6 +51,15 @@ impl Manifest {
         let mut name = OsString::from(precompiled);
         name.push(".json");
         name.into()
+    }
+
+    /// Reads the manifest of a precompiled file.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn of(precompiled: &Path) -> Result<Self, String> {
+        let bytes = read_bounded(&Self::path_of(precompiled), MOST_BYTES).map_err(|error| error.to_string())?;
+        serde_json::from_slice(&bytes).map_err(|error| error.to_string())
     }
 }
 
@@ -42,9 +72,16 @@ pub(super) fn sha256_hex(bytes: &[u8]) -> String {
 /// SHA-256 of a file in hexadecimal, without holding the file in memory: precompiled JavaScript is
 /// tens of megabytes.
 pub(super) fn sha256_hex_of_file(path: &Path) -> io::Result<String> {
+    let file = std::fs::File::open(path)?;
+    let size = file.metadata()?.len();
+    if size > MOST_PRECOMPILED_BYTES {
+        return Err(too_large(&format!("it has {}", ByteSize::b(size).display().iec()), MOST_PRECOMPILED_BYTES));
+    }
     let mut hasher = Sha256::new();
-    let mut reader = io::BufReader::with_capacity(1 << 20, std::fs::File::open(path)?);
-    io::copy(&mut reader, &mut hasher)?;
+    let mut reader = io::BufReader::with_capacity(1 << 20, file.take(MOST_PRECOMPILED_BYTES + 1));
+    if io::copy(&mut reader, &mut hasher)? > MOST_PRECOMPILED_BYTES {
+        return Err(too_large("it goes on", MOST_PRECOMPILED_BYTES));
+    }
     Ok(hex(&hasher.finalize()))
 }
 

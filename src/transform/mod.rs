@@ -21,8 +21,12 @@ mod bindings;
 mod compile;
 mod conductor;
 mod contract;
+#[cfg(feature = "compiler")]
+mod elf;
 mod emissions;
 mod engine;
+#[cfg(feature = "compiler")]
+mod extent;
 mod fault;
 mod group;
 mod guest;

@@ -1,6 +1,7 @@
 //! What the tests have in common: guests, events, sinks that fail on purpose, and services on this machine.
 
 pub mod client;
+pub mod components;
 pub mod emulator;
 pub mod event_source_mapping;
 pub mod events;
@@ -13,6 +14,7 @@ pub mod services;
 pub mod sinks;
 pub mod stub;
 pub mod targets;
+pub mod terminal;
 pub mod windows;
 
 use std::num::NonZeroUsize;

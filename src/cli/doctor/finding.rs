@@ -5,7 +5,8 @@ use std::fmt;
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
-use crate::cli::foreign::plain;
+use crate::cli::foreign::{one_line, plain};
+use crate::foreign::json;
 
 /// What a check found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,14 +94,14 @@ impl fmt::Display for Finding {
         let what = plain(&self.what);
         match &self.verdict {
             Verdict::Fine => write!(formatter, "{OK}ok{OK:#}       {what}"),
-            Verdict::Care { advice } => write!(formatter, "{CARE}care{CARE:#}     {what}: {advice}"),
+            Verdict::Care { advice } => write!(formatter, "{CARE}care{CARE:#}     {what}: {}", one_line(advice)),
             Verdict::Unknown { reason } => {
                 write!(formatter, "{UNKNOWN}unknown{UNKNOWN:#}  {what}: {}", plain(reason))
             }
             Verdict::Missing { reason, grant } => {
                 write!(formatter, "{MISSING}missing{MISSING:#}  {what}: {}", plain(reason))?;
                 match grant.as_ref().and_then(|grant| serde_json::to_string(grant).ok()) {
-                    Some(statement) => write!(formatter, "\n         grant: {statement}"),
+                    Some(statement) => write!(formatter, "\n         grant: {}", json(&statement)),
                     None => Ok(()),
                 }
             }

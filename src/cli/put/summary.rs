@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::putter::{Stop, Tally};
 use super::remedy::remedy;
+use crate::cli::foreign::one_line;
 use crate::cli::summary::counted;
 use crate::settings::StreamName;
 
@@ -38,7 +39,7 @@ impl fmt::Display for Summary<'_> {
         write!(formatter, "  retries  {retries}")?;
         match self.stop {
             None if records == 0 && self.from_line > 1 => {
-                write!(formatter, "\n{} has no lines from line {} on", self.input, self.from_line)
+                write!(formatter, "\n{} has no lines from line {} on", one_line(self.input), self.from_line)
             }
             None => Ok(()),
             Some(stop) => self.say_stop(formatter, stop),
@@ -53,15 +54,16 @@ impl Summary<'_> {
         match stop {
             Stop::NoRecord { line, reason } => write!(
                 formatter,
-                "\nline {line} of {} is no record: {reason}\n{before}; go on with --from-line {line} once it is mended, or \
+                "\nline {line} of {} is no record: {}\n{before}; go on with --from-line {line} once it is mended, or \
                  behind it with --from-line {}",
-                self.input,
+                one_line(self.input),
+                one_line(reason),
                 line + 1,
             ),
             Stop::NotPut { line, reason, is_for_good, put_behind, lasting_error } => {
-                write!(formatter, "\nline {line} of {} was not put: {reason}", self.input)?;
+                write!(formatter, "\nline {line} of {} was not put: {}", one_line(self.input), one_line(reason))?;
                 if let Some(remedy) = lasting_error.as_ref().and_then(|code| remedy(code, self.stream, self.region)) {
-                    write!(formatter, "\n{remedy}")?;
+                    write!(formatter, "\n{}", one_line(&remedy))?;
                 }
                 write!(formatter, "\n{before}; go on with --from-line {line}")?;
                 if *is_for_good {
@@ -79,7 +81,7 @@ impl Summary<'_> {
                 Ok(())
             }
             Stop::Broken { reason } => {
-                write!(formatter, "\n{reason}")?;
+                write!(formatter, "\n{}", one_line(reason))?;
                 if self.tally.up_to_line > 0 {
                     write!(formatter, "\nall up to line {} is put; go on with --from-line {next}", next - 1)?;
                 }

@@ -1,13 +1,13 @@
 //! Says what became of each letter: a line of text, or of JSON.
 
 use std::fmt;
-use std::io::{self, Write};
 
 use serde::Serialize;
 
 use super::Mode;
 use super::outcome::Outcome;
 use crate::cli::foreign::plain;
+use crate::cli::print_json;
 use crate::cli::progress::Progress;
 use crate::cli::summary::counted;
 use crate::dead_letter::Kind;
@@ -31,10 +31,8 @@ impl Teller<'_> {
         }
         let object = Object::of(found, outcome);
         // A reader that is gone changes nothing about what was done.
-        if let Ok(mut line) = serde_json::to_vec(&object) {
-            line.push(b'\n');
-            let mut stdout = io::stdout().lock();
-            let _ = stdout.write_all(&line).and_then(|()| stdout.flush());
+        if let Ok(line) = serde_json::to_string(&object) {
+            let _ = print_json(&(line + "\n"));
         }
     }
 }

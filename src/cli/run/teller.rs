@@ -1,7 +1,6 @@
 //! Says how a run over streams goes: a live view on a terminal, plain lines or JSON elsewhere.
 
 use std::collections::VecDeque;
-use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,6 +9,7 @@ use serde_json::{Value, json};
 use super::view::{Ending, View};
 use crate::cli::foreign::plain;
 use crate::cli::interrupt::Interrupt;
+use crate::cli::print_json;
 use crate::cli::progress::Progress;
 use crate::processor::Counts;
 use crate::sink::Samples;
@@ -153,7 +153,7 @@ fn sample_line(partition_key: &str, text: &str) -> String {
 
 fn write_line(object: &Value) {
     // A reader that is gone changes nothing about what was done.
-    let _ = writeln!(io::stdout(), "{object}");
+    let _ = print_json(&format!("{object}\n"));
 }
 
 fn per_second(count: u64, elapsed: Duration) -> f64 {

@@ -7,8 +7,9 @@ use serde::Serialize;
 use similar::{ChangeTag, TextDiff};
 
 use crate::cases::{Came, Case, RunError, Suite};
-use crate::cli::foreign::plain;
+use crate::cli::foreign::{one_line, plain};
 use crate::cli::guest_lines::GuestLine;
+use crate::foreign::json;
 
 /// What came of all suites.
 #[derive(Debug, Default, Serialize)]
@@ -150,12 +151,13 @@ impl CaseReport {
 
 impl SuiteReport {
     fn write(&self, text: &mut String, red: Style, green: Style, dim: Style) {
-        let _ = writeln!(text, "{}", self.file);
+        let file = one_line(&self.file);
+        let _ = writeln!(text, "{file}");
         for line in &self.log {
             let _ = writeln!(text, "          {dim}{line}{dim:#}");
         }
         if let Some(error) = &self.error {
-            let _ = writeln!(text, "  {red}FAIL{red:#}    {}", plain(error));
+            let _ = writeln!(text, "  {red}FAIL{red:#}    {}", one_line(error));
         } else if self.cases.is_empty() {
             let _ = writeln!(text, "  {green}ok{green:#}      the settings are refused");
         }
@@ -165,14 +167,14 @@ impl SuiteReport {
                 CaseResult::Passed => writeln!(text, "  {green}ok{green:#}      {name}"),
                 CaseResult::Updated => writeln!(text, "  {green}updated{green:#} {name}"),
                 CaseResult::Failed => {
-                    writeln!(text, "  {red}FAIL{red:#}    {name} ({}:{})", self.file, case.line)
+                    writeln!(text, "  {red}FAIL{red:#}    {name} ({file}:{})", case.line)
                 }
             };
             if let Some(came) = &case.came {
                 match &case.expected {
                     Some(expected) => write_difference(text, expected, came, red, green),
                     None => {
-                        let came = came.replace('\n', "\n            ");
+                        let came = json(came).replace('\n', "\n            ");
                         let _ = writeln!(
                             text,
                             "          it expects nothing yet (`kinesieve test --update` fills it in); this came:\n            {came}"
@@ -189,7 +191,8 @@ impl SuiteReport {
 
 fn write_difference(text: &mut String, expected: &str, came: &str, red: Style, green: Style) {
     let _ = writeln!(text, "          {red}- expected{red:#}, {green}+ came{green:#}");
-    let difference = TextDiff::from_lines(expected, came);
+    let (expected, came) = (json(expected), json(came));
+    let difference = TextDiff::from_lines(expected.as_ref(), came.as_ref());
     for change in difference.iter_all_changes() {
         let line = change.value().trim_end_matches('\n');
         let _ = match change.tag() {

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use serde_json::value::RawValue;
 
 use crate::cases::pretty;
+use crate::foreign::is_unsafe;
 
 /// The most lines of a payload that are shown.
 const MOST_LINES: usize = 200;
@@ -52,13 +53,13 @@ fn dumped(bytes: &[u8]) -> String {
     line
 }
 
-/// A line with its control characters escaped; tabs are two spaces.
+/// A line with what a terminal would obey escaped; tabs are two spaces.
 pub(super) fn printable(line: &str) -> String {
     let mut printable = String::with_capacity(line.len());
     for character in line.chars() {
         match character {
             '\t' => printable.push_str("  "),
-            _ if character.is_control() => printable.extend(character.escape_default()),
+            _ if is_unsafe(character) => printable.extend(character.escape_default()),
             _ => printable.push(character),
         }
     }
