@@ -12,7 +12,9 @@ use crate::checkpoint::{self, Manner as MirrorManner, Mirror};
 use crate::dead_letter::{Cutting, DeadLetters};
 use crate::event::Unpacking;
 use crate::processor::{Observer, Outputs, Pace, Processor, RetryLimits};
-use crate::settings::{Arn, CheckpointSettings, Compression, Order, Route, Settings, SettingsError, TableName, Target};
+use crate::settings::{
+    Arn, Capacity, CheckpointSettings, Compression, Order, Route, Settings, SettingsError, TableName, Target,
+};
 use crate::sink::{self, Lines, Manner, Packing, S3, Sampled, Samples, Sink};
 use crate::source::live::OnFailure;
 use crate::source::mapping::Payload;
@@ -297,21 +299,30 @@ pub fn about(
     }))
 }
 
-/// How long a start waits for a table that it made: DynamoDB takes some seconds, and Lambda gives a start ten.
-const TABLE_PATIENCE: Duration = Duration::from_secs(8);
+/// How long a table that is made is waited for: DynamoDB takes some seconds.
+pub const TABLE_PATIENCE: Duration = Duration::from_secs(8);
 
 /// Puts the mirror of positions together, if one is asked for, and makes its table, if that is. `written_by` is the
-/// function's name. Whatever is wrong with the table is logged, and stops no start: the mirror is no condition.
+/// function's name; `patience` is how long the table is waited for. Whatever is wrong with it is logged, and stops no
+/// start: the mirror is no condition.
 ///
 /// # Errors
 /// When the settings contradict each other.
-pub async fn mirror(settings: &CheckpointSettings, written_by: &str) -> Result<Option<Mirror>, SettingsError> {
+pub async fn mirror(
+    settings: &CheckpointSettings,
+    written_by: &str,
+    patience: Duration,
+) -> Result<Option<Mirror>, SettingsError> {
     settings.check()?;
     let Some(name) = &settings.table else { return Ok(None) };
     if settings.create {
-        let patient = checkpoint::open(name, TABLE_PATIENCE).await;
-        if let Err(error) = checkpoint::create_if_missing(&patient, settings.capacity, TABLE_PATIENCE).await {
-            tracing::warn!(table = name.as_str(), "the checkpoint table: {error}");
+        // It goes on where it is not waited for: a start that is slow each time comes to its table, too.
+        let making = tokio::spawn(make_table(name.clone(), settings.capacity));
+        if tokio::time::timeout(patience, making).await.is_err() {
+            tracing::warn!(
+                table = name.as_str(),
+                "the checkpoint table is not ready, and the start goes on: positions are mirrored once it is"
+            );
         }
     }
     let manner = MirrorManner {
@@ -323,6 +334,14 @@ pub async fn mirror(settings: &CheckpointSettings, written_by: &str) -> Result<O
         written_by: written_by.to_owned(),
     };
     Ok(Some(Mirror::new(checkpoint::open(name, settings.timeout).await, manner)))
+}
+
+/// Makes the table of positions if it is missing.
+async fn make_table(name: TableName, capacity: Capacity) {
+    let table = checkpoint::open(&name, TABLE_PATIENCE).await;
+    if let Err(error) = checkpoint::create_if_missing(&table, capacity, TABLE_PATIENCE).await {
+        tracing::warn!(table = name.as_str(), "the checkpoint table: {error}");
+    }
 }
 
 /// The targets of outputs that are open.

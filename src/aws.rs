@@ -17,6 +17,7 @@ pub(crate) use trace::{TraceHeader, traced};
 
 use crate::redaction::redacted;
 use crate::settings::Arn;
+pub(crate) use crate::settings::bucket_and_prefix;
 
 /// A service in the same region answers in milliseconds; these only end what hangs, early enough for
 /// another try. How long a request takes that gets on depends on its size, and is not bounded.
@@ -82,13 +83,6 @@ pub(crate) fn s3_config(config: &SdkConfig) -> aws_sdk_s3::config::Builder {
     // Where an endpoint is given, the bucket's name in front of its host leads nowhere.
     let has_endpoint = config.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
     aws_sdk_s3::config::Builder::from(config).force_path_style(has_endpoint)
-}
-
-/// The bucket of an ARN, and the prefix of keys in it: empty, or with its slash.
-pub(crate) fn bucket_and_prefix(place: &Arn) -> (&str, String) {
-    let (bucket, prefix) = place.resource.split_once('/').unwrap_or((&place.resource, ""));
-    let prefix = prefix.trim_matches('/');
-    (bucket, if prefix.is_empty() { String::new() } else { format!("{prefix}/") })
 }
 
 /// An error with all that led to it, each said once, without the credentials of addresses; cut where it is long.

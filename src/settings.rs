@@ -23,8 +23,8 @@ use tracing::level_filters::LevelFilter;
 pub use arn::{Arn, InvalidArn};
 pub use checkpoint::{Capacity, CheckpointSettings, StreamIdForm, TableName};
 pub use stream::{InvalidStreamName, StreamName};
-pub(crate) use target::s3_prefix;
 pub use target::{InvalidTarget, Target, is_same_file};
+pub(crate) use target::{bucket_and_prefix, s3_prefix};
 pub use values::{
     Compression, Decode, Encode, Metrics, Order, Pack, Route, normal_route,
     transform_settings as parse_transform_settings,
@@ -279,7 +279,8 @@ impl Settings {
         self.check_packing(routes)?;
         self.check_large(routes)?;
         let Some(dead_letter @ (Target::File(_) | Target::S3(_))) = self.dead_letter() else { return Ok(()) };
-        let mut outputs = self.output.iter().chain(routes.values().copied());
+        let output = self.output.as_ref().unwrap_or(&Target::Stdout);
+        let mut outputs = std::iter::once(output).chain(routes.values().copied());
         if outputs.any(|target| target.is_same_place(dead_letter)) {
             let remedy = if let Target::S3(_) = dead_letter { "a prefix" } else { "a file" };
             return Err(SettingsError::Contradiction(format!(
@@ -334,10 +335,17 @@ impl Settings {
     /// Checks that nothing is written to the file that is read: it would never end.
     ///
     /// # Errors
-    /// When a target is the input.
+    /// When a target is the input, which is standard input for `-`.
     pub fn check_input(&self, input: &Path, routes_from_variables: &[Route]) -> Result<(), SettingsError> {
+        let input = match (input == Path::new("-"), Path::new("/dev/stdin")) {
+            (false, _) => input,
+            // Led in from a file, it is that one.
+            (true, stdin) if stdin.is_file() => stdin,
+            (true, _) => return Ok(()),
+        };
         let routes = self.routes(routes_from_variables)?;
-        let mut targets = self.output.iter().chain(self.dead_letter()).chain(routes.into_values());
+        let output = self.output.as_ref().unwrap_or(&Target::Stdout);
+        let mut targets = std::iter::once(output).chain(self.dead_letter()).chain(routes.into_values());
         match targets.find(|target| target.is_file(input)) {
             None => Ok(()),
             Some(target) => {

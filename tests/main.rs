@@ -26,6 +26,7 @@ mod promise;
 mod put;
 mod redrive;
 mod runtime_api;
+mod same_place;
 mod sandbox;
 mod services;
 mod show;

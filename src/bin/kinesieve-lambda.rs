@@ -1,17 +1,15 @@
 //! The Lambda function's `main`: settings, warm state, run.
 
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::Instant;
 
 use kinesieve::assembly::{self, Extras};
-use kinesieve::lambda::{Function, concurrency, environment, report_init_error, serve};
+use kinesieve::lambda::{Function, StartBudget, concurrency, environment, report_init_error, serve};
 use kinesieve::settings::{FunctionOnly, FunctionSettings, Target};
 use kinesieve::telemetry;
 
-/// How long a start waits for connections: Lambda gives it ten seconds in all.
-const WARMING: Duration = Duration::from_secs(2);
-
 fn main() -> ExitCode {
+    let budget = StartBudget::of_process_that_began(Instant::now());
     end_with_a_panic();
     keep_what_is_freed();
     // One thread is enough for one invocation at a time, whose work is done by the guests' threads.
@@ -27,7 +25,7 @@ fn main() -> ExitCode {
         }
     };
     runtime.block_on(async {
-        let function = match start().await {
+        let function = match start(budget).await {
             Ok(started) => started,
             Err(error) => {
                 let message = error.to_string();
@@ -67,7 +65,7 @@ fn keep_what_is_freed() {
     drop(std::hint::black_box(Vec::<u8>::with_capacity(MOST)));
 }
 
-async fn start() -> anyhow::Result<Function> {
+async fn start(budget: StartBudget) -> anyhow::Result<Function> {
     let (settings, routes) = FunctionSettings::from_variables(std::env::vars_os())?;
     telemetry::log_json(settings.common.log);
     let environment = environment()?;
@@ -86,13 +84,18 @@ async fn start() -> anyhow::Result<Function> {
     let extras = Extras { workers, batches: Some(concurrency()), ..Extras::default() };
     let mut processor = assembly::processor_with(&settings.common, &routes, &Target::Stdout, extras).await?;
     assembly::check_windows(&processor, &settings.checkpoint)?;
-    if let Some(mirror) = assembly::mirror(&settings.checkpoint, &environment.function_name).await? {
+    let FunctionOnly { deadline_reserve, warm_connections, metrics } = settings.only;
+    let connect = async {
+        if warm_connections {
+            processor.warm(budget.for_connections()).await;
+        }
+    };
+    // Side by side, since they share what is left of the start.
+    let mirror = assembly::mirror(&settings.checkpoint, &environment.function_name, budget.for_table());
+    let (mirror, ()) = tokio::join!(mirror, connect);
+    if let Some(mirror) = mirror? {
         processor = processor.with_mirror(mirror);
     }
     let about = assembly::about(&settings.common, &settings.checkpoint, &routes, &processor)?;
-    let FunctionOnly { deadline_reserve, warm_connections, metrics } = settings.only;
-    if warm_connections {
-        processor.warm(WARMING).await;
-    }
     Ok(Function { processor, deadline_reserve, metrics, pack: settings.common.pack, about, environment })
 }

@@ -2,9 +2,11 @@
 
 mod flags;
 mod metrics;
+mod rate;
 mod show;
 mod stream;
 mod teller;
+mod totals;
 mod view;
 mod windows;
 

@@ -32,8 +32,10 @@ impl fmt::Display for Summary<'_> {
             writeln!(formatter, "  folded    {}", counts.folded)?;
         }
         writeln!(formatter, "  emitted   {}", counts.emitted)?;
-        if counts.control > 0 {
-            writeln!(formatter, "  control   {}", counts.control)?;
+        for (word, count) in [("control", counts.control), ("skipped", counts.skipped)] {
+            if count > 0 {
+                writeln!(formatter, "  {word:<9} {count}")?;
+            }
         }
         write!(formatter, "  rejected  {}", counts.all_dead_lettered())?;
         if !counts.dead_lettered.is_empty() {
@@ -73,6 +75,27 @@ mod tests {
     use crate::dead_letter::Kind;
     use crate::event::Position;
     use crate::processor::Cause;
+
+    /// Whatever a record came to has a line, so that the lines add up to all of them.
+    #[test]
+    fn what_became_of_records_adds_up() {
+        let counts = Counts {
+            records: 0xff,
+            kept: 1,
+            dropped: 1 << 1,
+            folded: 1 << 2,
+            emitted: 1 << 3,
+            dead_lettered: [(Kind::Rejected, 1 << 4)].into(),
+            control: 1 << 5,
+            skipped: 1 << 6,
+            unacknowledged: 1 << 7,
+            ..Counts::default()
+        };
+        let summary = Summary { counts: &counts, stop: None, elapsed: Duration::from_millis(250) }.to_string();
+        let lines = summary.lines().filter_map(|line| line.strip_prefix("  "));
+        let count = |line: &str| line.split_whitespace().nth(1).and_then(|count| count.parse::<u64>().ok());
+        assert_eq!(lines.map(count).sum::<Option<u64>>(), Some(counts.records), "{summary}");
+    }
 
     #[test]
     fn says_what_became_of_every_record() {

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use lambda_runtime_api_client::body::Body;
-use lambda_runtime_api_client::{Client, build_request};
+use lambda_runtime_api_client::Client;
+
+use super::failed::Failed;
 
 use crate::redaction::redacted;
 
@@ -12,17 +13,11 @@ const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Reports to the runtime API why the function can't start, so that the reason stands in the result
 /// of whoever invokes it, and not only in the log. Where there is no runtime API, nothing happens.
-pub async fn report_init_error(error_type: &str, message: &str) {
+pub async fn report_init_error(error_type: &'static str, message: &str) {
     if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_none() {
         return;
     }
-    let message = redacted(message);
-    let body = serde_json::json!({ "errorType": error_type, "errorMessage": message, "stackTrace": [] });
-    let request = build_request()
-        .method("POST")
-        .uri("/2018-06-01/runtime/init/error")
-        .header("lambda-runtime-function-error-type", error_type)
-        .body(Body::from(body.to_string()));
+    let request = Failed::new(error_type, &redacted(message)).request("/2018-06-01/runtime/init/error", None);
     let (Ok(client), Ok(request)) = (Client::builder().build(), request) else { return };
     // Whatever comes of it: the message is in the log, and the exit code says the rest.
     let _ = tokio::time::timeout(TIMEOUT, client.call(request)).await;

@@ -14,6 +14,9 @@ use super::handler::Handled;
 /// The namespace of our metrics: others rely on it.
 const NAMESPACE: &str = "Kinesieve";
 
+/// The most metrics that one directive of a line may define.
+const MOST_METRICS: usize = 100;
+
 /// Writes the line. There is nowhere to say that standard error is closed.
 pub(super) fn write(function_name: &str, request_id: &str, handled: &Handled) {
     let mut line = line(function_name, request_id, handled, SystemTime::now()).to_string();
@@ -36,15 +39,10 @@ fn line(function_name: &str, request_id: &str, handled: &Handled, now: SystemTim
         line.insert("ReplayFrom".to_owned(), stop.replay_from.sequence_number().as_str().into());
         line.insert("Attempts".to_owned(), stop.attempts.into());
     }
-    let definition = json!({
-        "Timestamp": now_millis,
-        "CloudWatchMetrics": [{
-            "Namespace": NAMESPACE,
-            "Dimensions": [["FunctionName"]],
-            "Metrics": metrics.definitions,
-        }],
-    });
-    line.insert("_aws".to_owned(), definition);
+    let directive =
+        |metrics: &[Value]| json!({ "Namespace": NAMESPACE, "Dimensions": [["FunctionName"]], "Metrics": metrics });
+    let directives: Vec<Value> = metrics.definitions.chunks(MOST_METRICS).map(directive).collect();
+    line.insert("_aws".to_owned(), json!({ "Timestamp": now_millis, "CloudWatchMetrics": directives }));
     Value::Object(line)
 }
 
@@ -110,12 +108,7 @@ impl Metrics {
     }
 
     fn add(&mut self, name: &str, unit: &str, value: impl Into<Value>) {
-        /// What CloudWatch takes in one line.
-        const MOST: usize = 100;
-
-        if self.definitions.len() < MOST {
-            self.definitions.push(json!({ "Name": name, "Unit": unit }));
-        }
+        self.definitions.push(json!({ "Name": name, "Unit": unit }));
         self.values.insert(name.to_owned(), value.into());
     }
 }
@@ -135,7 +128,67 @@ mod tests {
     use crate::checkpoint::{Noted, TroubleKind};
     use crate::dead_letter::Kind;
     use crate::event::Shard;
+    use crate::lambda::Carried;
     use crate::processor::{Counts, Effort, Report, Taken};
+
+    fn handled(counts: Counts, effort: Effort) -> Handled {
+        Handled {
+            report: Report { stop: None, counts, first_dead_letter: None, checkpoint: None, effort },
+            shard: Shard { stream_arn: "arn".to_owned(), id: "shardId-000000000006".to_owned() },
+            last_arrival: None,
+            elapsed: Duration::ZERO,
+            carried: None,
+            closed: None,
+        }
+    }
+
+    fn defined(line: &Value) -> Vec<String> {
+        let directives = line["_aws"]["CloudWatchMetrics"].as_array().expect("directives");
+        let metrics = directives.iter().flat_map(|directive| directive["Metrics"].as_array().expect("metrics"));
+        metrics.map(|metric| metric["Name"].as_str().expect("a name").to_owned()).collect()
+    }
+
+    /// Whatever an event came to is a metric, so that the others add up to all of them.
+    #[test]
+    fn what_became_of_records_adds_up() {
+        let counts = Counts {
+            records: 0b111_1111_1111,
+            kept: 1,
+            dropped: 1 << 1,
+            folded: 1 << 2,
+            emitted: 1 << 3,
+            dead_lettered: [(Kind::Rejected, 1 << 4), (Kind::Decode, 1 << 5), (Kind::Trap, 1 << 6)].into(),
+            control: 1 << 7,
+            skipped: 1 << 8,
+            unacknowledged: (1 << 9) + (1 << 10),
+            ..Counts::default()
+        };
+        assert_eq!(counts.acknowledged() + counts.unacknowledged, counts.records);
+        let folded = Handled { carried: Some(Carried::default()), ..handled(counts.clone(), Effort::default()) };
+        let line = line("f", "id", &folded, UNIX_EPOCH);
+        let fates = defined(&line).into_iter().filter(|name| name.starts_with("Records") && !name.contains('.'));
+        let sum: u64 = fates.filter(|name| name != "Records").map(|name| line[&name].as_u64().expect("a count")).sum();
+        assert_eq!(sum, counts.records);
+    }
+
+    #[test]
+    fn each_of_many_targets_has_its_metrics() {
+        let target = |number: u64| (format!("route-{number}"), Taken { outputs: number, bytes: 10 * number });
+        let effort = Effort { taken: (0..150).map(target).collect(), ..Effort::default() };
+        let line = line("f", "id", &handled(Counts::default(), effort), UNIX_EPOCH);
+        let directives = line["_aws"]["CloudWatchMetrics"].as_array().expect("directives");
+        let each = |directive: &Value| directive["Metrics"].as_array().expect("metrics").len() <= MOST_METRICS;
+        assert!(directives.iter().all(each));
+        let names = defined(&line);
+        for number in 0..150 {
+            for (name, value) in
+                [(format!("Outputs.route-{number}"), number), (format!("OutputBytes.route-{number}"), 10 * number)]
+            {
+                assert!(names.contains(&name), "{name}");
+                assert_eq!(line[&name], value, "{name}");
+            }
+        }
+    }
 
     #[test]
     fn a_line_is_what_cloudwatch_reads() {

@@ -1,6 +1,7 @@
 //! Lambda's adapter: raw invocation bytes in, response JSON out.
 
 mod direct;
+mod failed;
 mod firehose;
 mod handler;
 mod init_error;
@@ -8,6 +9,7 @@ mod metrics;
 mod runtime;
 mod shape;
 mod shutdown;
+mod start_budget;
 mod window;
 
 use std::num::NonZeroUsize;
@@ -24,10 +26,12 @@ pub use firehose::FirehoseResponse;
 pub use handler::{HandleError, Handled, deadline, handle};
 pub use init_error::report_init_error;
 pub use runtime::RuntimeError;
+pub use start_budget::StartBudget;
 pub use window::{Carried, StateError};
 
+use failed::Failed;
 use handler::handle_batch;
-use runtime::{Failed, Invocation, RuntimeApi};
+use runtime::{Invocation, RuntimeApi};
 use shape::Shape;
 
 use crate::aws::traced;
@@ -181,7 +185,7 @@ impl Function {
             Arrived::Batch(batch) => (handle_batch(&self.processor, batch, deadline, started).await, Bytes::new()),
             Arrived::Body(body) => (handle(&self.processor, &body, deadline).await, body),
         };
-        let (error_type, error_message) = match handled {
+        let (error_type, message) = match handled {
             Ok(handled) => {
                 self.count(request_id, &handled);
                 let response = handled.response();
@@ -200,8 +204,9 @@ impl Function {
             },
             Err(error) => (WINDOW_FAILED, error.to_string()),
         };
-        tracing::error!(request_id, "the invocation failed: {error_message}");
-        Err(Failed { error_type, error_message })
+        let failed = Failed::new(error_type, &message);
+        tracing::error!(request_id, "the invocation failed: {}", failed.message());
+        Err(failed)
     }
 
     fn count(&self, request_id: &str, handled: &Handled) {

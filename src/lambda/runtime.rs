@@ -12,11 +12,12 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Frame, Incoming};
 use hyper::header::{HeaderMap, HeaderValue};
-use hyper::{Request, Response};
+use hyper::{Request, Response, StatusCode};
 use lambda_runtime_api_client::body::Body;
 use lambda_runtime_api_client::{BoxError, Client, build_request};
 use serde::Serialize;
 
+use super::failed::Failed;
 use crate::event::{Arrived, Arriving};
 
 /// Why the runtime API can't be used any more.
@@ -31,6 +32,9 @@ pub enum RuntimeError {
         /// What is wrong with it.
         found: String,
     },
+    /// The environment can't go on, as the API says with this status: "Runtime should exit promptly".
+    #[error("the Lambda runtime API answers status 500 to an answer: this environment can't go on")]
+    EnvironmentBroken,
 }
 
 /// Events from this size on are read on another thread than the one that receives them, where there is a processor for
@@ -62,14 +66,6 @@ pub(super) struct InvocationId {
     pub(super) request: String,
     /// Of one of several at once, where the API says it.
     invocation: Option<HeaderValue>,
-}
-
-/// Why an invocation failed, for whoever invoked it.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Failed {
-    pub(super) error_type: &'static str,
-    pub(super) error_message: String,
 }
 
 impl RuntimeApi {
@@ -107,25 +103,27 @@ impl RuntimeApi {
 
     /// Answers an invocation.
     pub(super) async fn answer(&self, id: &InvocationId, answer: &impl Serialize) -> Result<(), RuntimeError> {
-        self.post(id, "response", answer).await
+        let mut request =
+            build_request().method("POST").uri(id.path("response")).header("content-type", "application/json");
+        if let Some(invocation) = &id.invocation {
+            request = request.header("lambda-runtime-invocation-id", invocation);
+        }
+        let body = serde_json::to_vec(answer).map_err(|error| RuntimeError::Unreachable(error.into()))?;
+        self.post(id, request.body(Body::from(body))).await
     }
 
     /// Says that an invocation failed.
     pub(super) async fn fail(&self, id: &InvocationId, failed: &Failed) -> Result<(), RuntimeError> {
-        self.post(id, "error", failed).await
+        self.post(id, failed.request(&id.path("error"), id.invocation.as_ref())).await
     }
 
     /// An answer that is refused is no end: Lambda takes the invocation for failed, and sends it again.
-    async fn post(&self, id: &InvocationId, what: &str, body: &impl Serialize) -> Result<(), RuntimeError> {
-        let body = serde_json::to_vec(body).map_err(|error| RuntimeError::Unreachable(error.into()))?;
-        let mut request = build_request()
-            .method("POST")
-            .uri(format!("/2018-06-01/runtime/invocation/{}/{what}", id.request))
-            .header("content-type", "application/json");
-        if let Some(invocation) = &id.invocation {
-            request = request.header("lambda-runtime-invocation-id", invocation);
-        }
-        let answer = self.call(request.body(Body::from(body))).await.map_err(RuntimeError::Unreachable)?;
+    async fn post(
+        &self,
+        id: &InvocationId,
+        request: Result<Request<Body>, impl Into<BoxError>>,
+    ) -> Result<(), RuntimeError> {
+        let answer = self.call(request).await.map_err(RuntimeError::Unreachable)?;
         let status = answer.status();
         // To its end, so that the connection serves the next request, too.
         let said = answer.collect().await.map_err(|error| RuntimeError::Unreachable(error.into()))?.to_bytes();
@@ -133,11 +131,18 @@ impl RuntimeApi {
             let said = String::from_utf8_lossy(&said[..said.len().min(512)]);
             tracing::error!(request_id = id.request, "Lambda refuses the answer with status {status}: {said}");
         }
-        Ok(())
+        if status == StatusCode::INTERNAL_SERVER_ERROR { Err(RuntimeError::EnvironmentBroken) } else { Ok(()) }
     }
 
     async fn call(&self, request: Result<Request<Body>, impl Into<BoxError>>) -> Result<Response<Incoming>, BoxError> {
         self.client.call(request.map_err(Into::into)?).await
+    }
+}
+
+impl InvocationId {
+    /// Returns the path at which something is said of the invocation.
+    fn path(&self, what: &str) -> String {
+        format!("/2018-06-01/runtime/invocation/{}/{what}", self.request)
     }
 }
 

@@ -16,15 +16,20 @@ use super::Function;
 /// Most of the 500 ms that Lambda gives.
 const PATIENCE: Duration = Duration::from_millis(400);
 
+/// How long its registration is waited for: the API is on this machine, and nothing depends on it.
+const REGISTRATION: Duration = Duration::from_secs(1);
+
 /// The extension's name, which Lambda wants to be unique in a function.
 const NAME: &str = "kinesieve-shutdown";
 
 /// From now on, the end of the environment is not the end of what was held back.
 pub(super) async fn flush_at_the_end(function: Arc<Function>) {
-    let (terminated, extension) = match (signal(SignalKind::terminate()), register().await) {
-        (Ok(terminated), Ok(extension)) => (terminated, extension),
+    let registered = tokio::time::timeout(REGISTRATION, register()).await;
+    let (terminated, extension) = match (signal(SignalKind::terminate()), registered) {
+        (Ok(terminated), Ok(Ok(extension))) => (terminated, extension),
         (Err(error), _) => return refused(&error),
-        (_, Err(error)) => return refused(&*error),
+        (_, Ok(Err(error))) => return refused(&*error),
+        (_, Err(_)) => return refused(&format!("no answer within {REGISTRATION:?}")),
     };
     let mut terminated = terminated;
     tokio::spawn(async move {

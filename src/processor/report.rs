@@ -191,6 +191,26 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Returns how many events are acknowledged, whatever became of them.
+    pub fn acknowledged(&self) -> u64 {
+        // All fields, so that whoever adds one has to say whether it belongs here.
+        let Self {
+            records: _,
+            bytes: _,
+            kept,
+            dropped,
+            folded,
+            emitted,
+            dead_lettered: _,
+            control,
+            skipped,
+            unacknowledged: _,
+            outputs: _,
+            output_bytes: _,
+        } = self;
+        kept + dropped + folded + emitted + self.all_dead_lettered() + control + skipped
+    }
+
     /// All dead letters, whatever the reason.
     pub fn all_dead_lettered(&self) -> u64 {
         self.dead_lettered.values().sum()

@@ -1,6 +1,7 @@
 //! The name of a place that outputs go to, as it is written in the settings.
 
 use std::fmt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -21,7 +22,8 @@ pub enum Target {
     Firehose(Arn),
     /// The ARN of an SQS queue.
     Sqs(Arn),
-    /// The ARN of an S3 bucket, with a prefix of keys behind a slash, or without.
+    /// The ARN of an S3 bucket, with a prefix of keys behind a slash, or without. Slashes around the prefix, which
+    /// keys have none of, are left out.
     S3(Arn),
 }
 
@@ -52,12 +54,18 @@ pub enum InvalidTarget {
 }
 
 impl Target {
-    /// Whether both are one place, however either is spelt.
+    /// Whether what is written to one of them lands where what is written to the other does, however either is spelt.
     pub fn is_same_place(&self, other: &Target) -> bool {
         match (self, other) {
-            (Target::File(path), _) => other.is_file(path),
-            (Target::S3(own), Target::S3(arn)) => {
-                own.resource.trim_end_matches('/') == arn.resource.trim_end_matches('/')
+            (Target::File(path), other) | (other, Target::File(path)) => other.is_file(path),
+            (Target::S3(own), Target::S3(other)) => bucket_and_prefix(own) == bucket_and_prefix(other),
+            // The service is asked by the name alone, in the account of whoever asks.
+            (Target::Firehose(own), Target::Firehose(other)) => {
+                (&own.region, &own.resource) == (&other.region, &other.resource)
+            }
+            // By a region's own endpoint, which has one partition.
+            (Target::Sqs(own), Target::Sqs(other)) => {
+                (&own.region, &own.account, &own.resource) == (&other.region, &other.account, &other.resource)
             }
             _ => self == other,
         }
@@ -76,14 +84,19 @@ impl Target {
         matches!(self, Target::Sqs(queue) if queue.resource.ends_with(".fifo"))
     }
 
-    /// Whether it is the file at `path`, however either is spelt.
+    /// Whether it is the file at `path`, however either is spelt; standard output is the one that it was led into.
     pub fn is_file(&self, path: &Path) -> bool {
-        matches!(self, Target::File(own) if is_same_file(own, path))
+        match self {
+            Target::File(own) => is_same_file(own, path),
+            Target::Stdout => is_stdout(path),
+            _ => false,
+        }
     }
 }
 
-/// The bucket, and the prefix with its slash, as keys below it start; empty, where there is none.
-fn bucket_and_prefix(place: &Arn) -> (&str, String) {
+/// Returns the bucket of an ARN of S3, and the prefix of keys in it: empty, or with its slash. Slashes around the prefix
+/// make no difference.
+pub(crate) fn bucket_and_prefix(place: &Arn) -> (&str, String) {
     let (bucket, prefix) = place.resource.split_once('/').unwrap_or((&place.resource, ""));
     let prefix = prefix.trim_matches('/');
     (bucket, if prefix.is_empty() { String::new() } else { format!("{prefix}/") })
@@ -102,18 +115,50 @@ pub(crate) fn s3_prefix(text: &str) -> Result<Arn, String> {
 
 /// Whether two paths lead to one file, which need not be there yet.
 pub fn is_same_file(left: &Path, right: &Path) -> bool {
-    resolved(left) == resolved(right)
+    FileId::of(left) == FileId::of(right)
 }
 
-fn resolved(path: &Path) -> PathBuf {
-    if let Ok(resolved) = path.canonicalize() {
-        return resolved;
+/// Whether standard output was led into the file at this path. A terminal or a pipe is none.
+fn is_stdout(path: &Path) -> bool {
+    path.is_file() && is_same_file(path, Path::new("/dev/stdout"))
+}
+
+/// Which file a path leads to.
+#[derive(Debug, PartialEq, Eq)]
+enum FileId {
+    /// A regular file that is there, by its device and its number on it: links of both kinds lead to it.
+    Regular(u64, u64),
+    /// What else is there, or the file that whoever writes to the path would make.
+    Other(PathBuf),
+}
+
+impl FileId {
+    fn of(path: &Path) -> Self {
+        /// As many as Linux follows.
+        const MOST_LINKS: usize = 40;
+
+        if let Some(file) = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file) {
+            return FileId::Regular(file.dev(), file.ino());
+        }
+        if let Ok(resolved) = path.canonicalize() {
+            return FileId::Other(resolved);
+        }
+        // A link to a file that is not there yet: it is made where the link leads.
+        let mut path = path.to_owned();
+        for _ in 0..MOST_LINKS {
+            let Ok(target) = std::fs::read_link(&path) else { break };
+            path = folder(&path).join(target);
+        }
+        match (folder(&path).canonicalize(), path.file_name()) {
+            (Ok(folder), Some(name)) => FileId::Other(folder.join(name)),
+            _ => FileId::Other(path),
+        }
     }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    match (folder.canonicalize(), path.file_name()) {
-        (Ok(folder), Some(name)) => folder.join(name),
-        _ => path.to_owned(),
-    }
+}
+
+/// The folder that a path is in.
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 impl FromStr for Target {
@@ -168,7 +213,8 @@ fn resource(text: &str) -> Result<Target, &'static str> {
 
 /// `arn:aws:s3:::BUCKET` or `arn:aws:s3:::BUCKET/PREFIX`.
 fn bucket(arn: Arn) -> Result<Target, &'static str> {
-    let (name, prefix) = arn.resource.split_once('/').unwrap_or((&arn.resource, ""));
+    let (name, prefix) = bucket_and_prefix(&arn);
+    let prefix = prefix.trim_end_matches('/');
     if !arn.region.is_empty() || !arn.account.is_empty() {
         return Err("it is not a bucket's, which has neither region nor account (arn:aws:s3:::BUCKET/PREFIX)");
     }
@@ -178,7 +224,8 @@ fn bucket(arn: Arn) -> Result<Target, &'static str> {
     if prefix.len() > PREFIX_BYTES {
         return Err("its prefix has more than 700 bytes");
     }
-    Ok(Target::S3(arn))
+    let resource = if prefix.is_empty() { name.to_owned() } else { format!("{name}/{prefix}") };
+    Ok(Target::S3(Arn { resource, ..arn }))
 }
 
 impl fmt::Display for Target {
@@ -220,11 +267,63 @@ mod tests {
         assert!(Target::File(plain.clone()).is_file(&detour));
         std::fs::write(&plain, "").expect("written");
         assert!(Target::File(plain.clone()).is_file(&detour));
-        let link = folder.path().join("link");
+        let (link, hard_link) = (folder.path().join("link"), folder.path().join("hard"));
         std::os::unix::fs::symlink(&plain, &link).expect("linked");
-        assert!(is_same_file(&plain, &link));
+        std::fs::hard_link(&plain, &hard_link).expect("linked");
+        assert!(is_same_file(&plain, &link) && is_same_file(&hard_link, &link));
         assert!(!is_same_file(&plain, &folder.path().join("other")));
-        assert!(!Target::Stdout.is_file(Path::new("stdout")));
+        assert!(!Target::Stdout.is_file(Path::new("stdout")) && !Target::None.is_file(&plain));
+    }
+
+    /// Whoever writes through a link makes the file that it leads to.
+    #[test]
+    fn a_file_that_is_not_there_yet_is_the_one_that_its_links_lead_to() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir(at("sub")).expect("made");
+        for (link, target) in [("link", "to-come"), ("sub/link", "../link"), ("loop", "loop"), ("other", "sub/to-come")]
+        {
+            std::os::unix::fs::symlink(target, at(link)).expect("linked");
+        }
+        for same in ["link", "sub/link", "sub/../to-come", "sub/../sub/link"] {
+            assert!(is_same_file(&at("to-come"), &at(same)), "{same}");
+        }
+        for other in ["loop", "other", "sub/to-come", "sub"] {
+            assert!(!is_same_file(&at("to-come"), &at(other)), "{other}");
+        }
+        assert!(is_same_file(&at("loop"), &at("sub/../loop")));
+    }
+
+    #[test]
+    fn a_place_is_the_same_however_it_is_spelt() {
+        let is_same = |left: &str, right: &str| {
+            let (left, right): (Target, Target) = (left.parse().expect(left), right.parse().expect(right));
+            assert_eq!(left.is_same_place(&right), right.is_same_place(&left), "{left} {right}");
+            left.is_same_place(&right)
+        };
+        let bucket = "arn:aws:s3:::bucket/p";
+        for same in ["arn:aws:s3:::bucket//p", "arn:aws:s3:::bucket/p/", "arn:aws:s3:::bucket//p//", bucket] {
+            assert!(is_same(bucket, same), "{same}");
+            assert_eq!(same.parse::<Target>(), bucket.parse(), "{same}");
+        }
+        assert!(is_same("arn:aws:s3:::bucket", "arn:aws:s3:::bucket//"));
+        for other in
+            ["arn:aws:s3:::bucket/P", "arn:aws:s3:::bucket/p/p", "arn:aws:s3:::bucket", "arn:aws:s3:::bucket2/p"]
+        {
+            assert!(!is_same(bucket, other), "{other}");
+        }
+        assert!(!is_same("arn:aws:s3:::bucket/a//b", "arn:aws:s3:::bucket/a/b"), "keys differ as well");
+
+        let stream = "arn:aws:kinesis:eu-west-1:123456789012:stream/s";
+        assert!(is_same(stream, stream) && !is_same(stream, "arn:aws:kinesis:eu-west-1:123456789013:stream/s"));
+        let firehose = "arn:aws:firehose:eu-west-1:123456789012:deliverystream/s";
+        assert!(is_same(firehose, "arn:aws:firehose:eu-west-1:123456789013:deliverystream/s"));
+        assert!(!is_same(firehose, "arn:aws:firehose:eu-west-2:123456789012:deliverystream/s"));
+        assert!(!is_same(firehose, stream));
+        let queue = "arn:aws:sqs:eu-west-1:123456789012:s";
+        assert!(is_same(queue, queue) && !is_same(queue, "arn:aws:sqs:eu-west-1:123456789013:s"));
+        assert!(!is_same(queue, "arn:aws:sqs:eu-west-1:123456789012:S"));
+        assert!(is_same("none", "none") && is_same("stdout", "stdout") && !is_same("none", "stdout"));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! A file, or standard input, in one of three formats that are told apart by content.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::fs::{File, Metadata};
+use std::io::{self, BufRead, Read};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +11,7 @@ use clap::ValueEnum;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::lines::Lines;
+use super::lines::{Buffered, Lines, Supply, buffered};
 use super::{SourceError, get_records};
 use crate::event::{Batch, parse_lambda_event};
 
@@ -53,9 +54,10 @@ impl FileSource {
         let name = if is_stdin(path) { "standard input".to_owned() } else { path.display().to_string() };
         let unreadable = |source| SourceError::Unreadable { name: name.clone(), source };
         let Input { reader, bytes, bytes_read } = Input::open(path).map_err(unreadable)?;
+        let supply = if bytes.is_some() { Supply::Complete } else { Supply::Growing };
         let stem = path.file_stem().map_or_else(|| "-".into(), |stem| stem.to_string_lossy().into_owned());
-        let opener = Opener { name: &name, stream_arn: format!("arn:aws:kinesis:local:000000000000:stream/{stem}") };
-        let batches = opener.open(reader, format)?;
+        let stream_arn = format!("arn:aws:kinesis:local:000000000000:stream/{stem}");
+        let batches = Opener { name: &name, stream_arn, supply }.open(buffered(reader), format)?;
         Ok(Self { name, bytes, bytes_read, batches })
     }
 
@@ -105,16 +107,24 @@ impl Input {
     /// Opens a file, or standard input for `-`.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let (input, bytes): (Box<dyn Read + Send>, _) = if is_stdin(path) {
-            (Box::new(io::stdin()), None)
+            // A file that was led in is one.
+            (
+                Box::new(io::stdin()),
+                io::stdin().as_fd().try_clone_to_owned().ok().and_then(|stdin| length(&stdin.into())),
+            )
         } else {
             let file = File::open(path)?;
-            let metadata = file.metadata()?;
-            let bytes = metadata.is_file().then_some(metadata.len());
+            let bytes = length(&file);
             (Box::new(file), bytes)
         };
         let bytes_read = Arc::new(AtomicU64::new(0));
         Ok(Self { reader: Box::new(Counted { input, bytes_read: Arc::clone(&bytes_read) }), bytes, bytes_read })
     }
+}
+
+/// How long a file is, in bytes; none: it is no regular one, and its length is not known.
+fn length(file: &File) -> Option<u64> {
+    file.metadata().ok().filter(Metadata::is_file).map(|metadata| metadata.len())
 }
 
 fn is_stdin(path: &Path) -> bool {
@@ -125,6 +135,7 @@ fn is_stdin(path: &Path) -> bool {
 struct Opener<'a> {
     name: &'a str,
     stream_arn: String,
+    supply: Supply,
 }
 
 /// What of a document says which of the two it is.
@@ -149,17 +160,16 @@ struct Object {
 }
 
 impl Opener<'_> {
-    fn open(self, input: Box<dyn Read + Send>, format: Format) -> Result<Batches, SourceError> {
+    fn open(self, input: Buffered, format: Format) -> Result<Batches, SourceError> {
         match format {
-            Format::Lines => Ok(self.lines(input)),
+            Format::Lines => Ok(self.lines(Vec::new(), input)),
             Format::LambdaEvent => self.read_all(input).and_then(|text| self.lambda_event(&text)),
             Format::GetRecords => self.read_all(input).and_then(|text| self.get_records(&text)),
             Format::Auto => self.open_unknown(input),
         }
     }
 
-    fn open_unknown(self, input: Box<dyn Read + Send>) -> Result<Batches, SourceError> {
-        let mut reader = BufReader::new(input);
+    fn open_unknown(self, mut reader: Buffered) -> Result<Batches, SourceError> {
         let head = self.read_head(&mut reader)?;
         if head.starts_with(&[0x1f, 0x8b]) {
             return Err(self.unknown("it is compressed with gzip: unpack it first"));
@@ -173,11 +183,10 @@ impl Opener<'_> {
             Some(b'{') => serde_json::from_slice::<Object>(first_line).map_or(true, |line| line.records.is_some()),
             _ => false,
         };
-        let rest = Cursor::new(head).chain(reader);
         if !is_document {
-            return Ok(self.lines(Box::new(rest)));
+            return Ok(self.lines(head, reader));
         }
-        let text = self.read_all(Box::new(rest))?;
+        let text = self.read_all(head.as_slice().chain(reader))?;
         match serde_json::from_str::<Document>(&text) {
             Ok(Document { records: None }) => Err(self
                 .unknown("it is one JSON object over several lines, without \"Records\" (`jq -c .` makes it a line)")),
@@ -210,8 +219,8 @@ impl Opener<'_> {
         }
     }
 
-    fn lines(self, input: Box<dyn Read + Send>) -> Batches {
-        Batches::Lines(Lines::new(input, self.stream_arn))
+    fn lines(self, head: Vec<u8>, rest: Buffered) -> Batches {
+        Batches::Lines(Lines::new(head, rest, self.supply, self.stream_arn))
     }
 
     fn lambda_event(&self, text: &str) -> Result<Batches, SourceError> {
@@ -224,7 +233,7 @@ impl Opener<'_> {
         Ok(Batches::One(Some(batch)))
     }
 
-    fn read_all(&self, mut input: Box<dyn Read + Send>) -> Result<String, SourceError> {
+    fn read_all(&self, mut input: impl Read) -> Result<String, SourceError> {
         let mut text = String::new();
         input.read_to_string(&mut text).map_err(|source| self.unreadable(source))?;
         Ok(text)
@@ -259,6 +268,9 @@ impl Read for Counted {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+    use std::os::fd::AsRawFd;
+
     use super::*;
 
     fn payloads(content: &str) -> Result<Vec<String>, String> {
@@ -303,6 +315,49 @@ mod tests {
         assert_eq!(payloads("\u{feff}one\n"), Ok(vec!["one".to_owned()]));
         // Seconds, if each blank line meant looking at all before it.
         assert_eq!(payloads(&"\n".repeat(1_000_000)), Ok(Vec::new()));
+    }
+
+    fn sizes(mut source: FileSource) -> Vec<usize> {
+        let mut sizes = Vec::new();
+        while let Some(batch) = source.next_batch().expect("readable") {
+            sizes.push(batch.len());
+        }
+        sizes
+    }
+
+    /// What was read to tell the format is part of the first batch, as all that is behind it.
+    #[test]
+    fn looking_at_the_format_takes_no_batch_apart() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("input");
+        let lines = "{\"a\":1}\n".repeat(25_000);
+        for content in [lines.clone(), format!("\u{feff}{lines}"), format!("\n\r\n{lines}"), format!("plain\n{lines}")]
+        {
+            std::fs::write(&path, &content).expect("written");
+            let rest = 5_000 + usize::from(content.starts_with("plain"));
+            let source = FileSource::open(&path, Format::Auto).expect("lines");
+            assert_eq!(sizes(source), [10_000, 10_000, rest], "{:?}", &content[..10]);
+            let source = FileSource::open(&path, Format::Auto).expect("lines").in_batches_of(20_000, usize::MAX);
+            assert_eq!(sizes(source), [20_000, rest], "{:?}", &content[..10]);
+        }
+        std::fs::write(&path, &lines).expect("written");
+        assert_eq!(sizes(FileSource::open(&path, Format::Lines).expect("lines")), [10_000, 10_000, 5_000]);
+    }
+
+    #[test]
+    fn what_is_at_hand_in_a_pipe_is_one_batch() {
+        for lines in ["one\ntwo\nthree\n", "{\"a\":1}\n{\"b\":2}\n[3]\n", "\none\n\ntwo\nthree"] {
+            for format in [Format::Auto, Format::Lines] {
+                let (reader, mut writer) = io::pipe().expect("a pipe");
+                writer.write_all(lines.as_bytes()).expect("written");
+                let path = format!("/dev/fd/{}", reader.as_raw_fd());
+                let source = FileSource::open(Path::new(&path), format).expect("lines");
+                drop((reader, writer));
+                assert_eq!(source.bytes(), None);
+                let expected: &[usize] = if lines.ends_with('\n') { &[3] } else { &[2, 1] };
+                assert_eq!(sizes(source), expected, "{format:?} {lines:?}");
+            }
+        }
     }
 
     #[test]

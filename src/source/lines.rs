@@ -3,7 +3,7 @@
 //! The sequence number is the number of the line, counted from 1, and so is the partition key: the
 //! position where a run stops is the line to look at. Empty lines are no records.
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{LOCAL_SHARD, MAX_PAYLOAD_BYTES, MAX_RECORDS};
@@ -15,9 +15,28 @@ const MAX_LINE_BYTES: usize = 10 << 20;
 /// Enough for a full batch of ordinary lines.
 const BUFFER_BYTES: usize = 4 << 20;
 
+/// An input, through a buffer.
+pub(super) type Buffered = BufReader<Box<dyn Read + Send>>;
+
+/// Puts a buffer before an input that is large enough for lines.
+pub(super) fn buffered(input: Box<dyn Read + Send>) -> Buffered {
+    BufReader::with_capacity(BUFFER_BYTES, input)
+}
+
+/// Whether an input has all of its lines, or they are still being written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Supply {
+    /// A file: to read on is never to wait.
+    Complete,
+    /// A pipe, say: what was read may be all that there is for hours.
+    Growing,
+}
+
 /// Reads lines into batches.
 pub(super) struct Lines {
-    reader: BufReader<Box<dyn Read + Send>>,
+    /// What was read to find out that it is lines, and what is behind it.
+    reader: Chain<Cursor<Vec<u8>>, Buffered>,
+    supply: Supply,
     stream_arn: String,
     lines_read: u64,
     most_records: usize,
@@ -25,9 +44,11 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn new(input: Box<dyn Read + Send>, stream_arn: String) -> Self {
+    /// Lines of an input whose beginning was read already, into `head`.
+    pub(super) fn new(head: Vec<u8>, rest: Buffered, supply: Supply, stream_arn: String) -> Self {
         Self {
-            reader: BufReader::with_capacity(BUFFER_BYTES, input),
+            reader: Cursor::new(head).chain(rest),
+            supply,
             stream_arn,
             lines_read: 0,
             most_records: MAX_RECORDS,
@@ -46,8 +67,7 @@ impl Lines {
         let mut batch = Batch::builder(&self.stream_arn, LOCAL_SHARD);
         let mut payload = Vec::new();
         while batch.len() < self.most_records && batch.payload_bytes() < self.most_bytes {
-            let has_to_wait = !self.reader.buffer().contains(&b'\n');
-            if has_to_wait && !batch.is_empty() {
+            if !batch.is_empty() && self.may_have_to_wait() {
                 break;
             }
             if !self.read_line(&mut payload)? {
@@ -65,6 +85,15 @@ impl Lines {
             }
         }
         Ok((!batch.is_empty()).then(|| batch.build()))
+    }
+
+    /// Whether the next line may not have been written yet.
+    fn may_have_to_wait(&self) -> bool {
+        let (head, rest) = self.reader.get_ref();
+        // What a cursor is behind of is read.
+        let unread = usize::try_from(head.position()).ok().and_then(|read| head.get_ref().get(read..));
+        let has_line = |bytes: &[u8]| bytes.contains(&b'\n');
+        self.supply == Supply::Growing && !has_line(unread.unwrap_or_default()) && !has_line(rest.buffer())
     }
 
     /// Reads a line without its end; false at the end of the input.
@@ -95,8 +124,20 @@ fn now() -> u64 {
 mod tests {
     use super::*;
 
+    fn lines(input: impl Read + Send + 'static, supply: Supply) -> Lines {
+        Lines::new(Vec::new(), buffered(Box::new(input)), supply, "arn".to_owned())
+    }
+
+    fn sizes(mut lines: Lines) -> Vec<usize> {
+        let mut sizes = Vec::new();
+        while let Some(batch) = lines.next_batch().expect("readable") {
+            sizes.push(batch.len());
+        }
+        sizes
+    }
+
     fn read(input: &'static [u8]) -> Vec<(String, String)> {
-        let mut lines = Lines::new(Box::new(input), "arn".to_owned());
+        let mut lines = lines(input, Supply::Complete);
         let mut read = Vec::new();
         while let Some(batch) = lines.next_batch().expect("readable") {
             read.extend(batch.iter().map(|event| {
@@ -118,37 +159,53 @@ mod tests {
 
     #[test]
     fn a_batch_holds_no_more_than_lambda_would_send() {
-        let many: &'static [u8] = Box::leak("x\n".repeat(MAX_RECORDS + 1).into_bytes().into_boxed_slice());
-        let mut lines = Lines::new(Box::new(many), "arn".to_owned());
-        let first = lines.next_batch().expect("readable").expect("a batch");
-        let second = lines.next_batch().expect("readable").expect("a batch");
-        assert_eq!((first.len(), second.len()), (MAX_RECORDS, 1));
+        let many = "x\n".repeat(MAX_RECORDS + 1).into_bytes();
+        assert_eq!(sizes(lines(Cursor::new(many), Supply::Complete)), [MAX_RECORDS, 1]);
+    }
+
+    /// Gives a few bytes a read, as a pipe does.
+    struct Pipe(Vec<&'static [u8]>);
+
+    impl Read for Pipe {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let next = if self.0.is_empty() { &[][..] } else { self.0.remove(0) };
+            buffer[..next.len()].copy_from_slice(next);
+            Ok(next.len())
+        }
     }
 
     #[test]
     fn a_pipe_that_falls_quiet_gives_what_it_has() {
-        /// Gives a few bytes a read, as a pipe does.
-        struct Pipe(Vec<&'static [u8]>);
-        impl Read for Pipe {
-            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-                let next = if self.0.is_empty() { &[][..] } else { self.0.remove(0) };
-                buffer[..next.len()].copy_from_slice(next);
-                Ok(next.len())
-            }
+        let pipe = || Pipe(vec![b"one\ntwo\nth", b"ree\n"]);
+        assert_eq!(sizes(lines(pipe(), Supply::Growing)), [2, 1]);
+    }
+
+    #[test]
+    fn what_was_read_before_and_what_is_buffered_are_one() {
+        for (head, at_hand) in [("one\n", 1), ("\n\none\n", 1), ("one\ntwo\n", 2), ("on", 1), ("one\ntw", 2)] {
+            // Behind the head a first read is due, and the lines that it gives are at hand as well.
+            let rest: &'static [u8] = if head.ends_with('\n') { b"more\nand more\n" } else { b"e\nmore\nand more\n" };
+            let mut rest = buffered(Box::new(Pipe(vec![rest, b"later\n"])));
+            rest.fill_buf().expect("readable");
+            let lines = Lines::new(head.into(), rest, Supply::Growing, "arn".to_owned());
+            assert_eq!(sizes(lines), [at_hand + 2, 1], "{head:?}");
         }
-        let pipe = Pipe(vec![b"one\ntwo\nth", b"ree\n"]);
-        let mut lines = Lines::new(Box::new(pipe), "arn".to_owned());
-        let mut sizes = Vec::new();
-        while let Some(batch) = lines.next_batch().expect("readable") {
-            sizes.push(batch.len());
-        }
-        assert_eq!(sizes, [2, 1]);
+    }
+
+    #[test]
+    fn a_file_fills_its_batches_wherever_its_reads_end() {
+        let file = || Pipe(vec![b"one\ntwo\nth", b"ree\n", b"four", b"\n"]);
+        assert_eq!(sizes(lines(file(), Supply::Complete)), [4]);
+        // Longer than the buffer, in bytes.
+        let line = [&[b'x'; 999][..], b"\n"].concat();
+        let file = line.repeat(BUFFER_BYTES / 1000 + 100);
+        assert_eq!(sizes(lines(Cursor::new(file), Supply::Complete)), [BUFFER_BYTES / 1000 + 100]);
     }
 
     #[test]
     fn a_line_that_no_stream_could_carry_is_refused() {
-        let long: &'static [u8] = Box::leak(vec![b'x'; MAX_LINE_BYTES + 1].into_boxed_slice());
-        let error = Lines::new(Box::new(long), "arn".to_owned()).next_batch().expect_err("too long");
+        let long = Cursor::new(vec![b'x'; MAX_LINE_BYTES + 1]);
+        let error = lines(long, Supply::Complete).next_batch().expect_err("too long");
         assert!(error.to_string().contains("line 1"), "{error}");
     }
 }

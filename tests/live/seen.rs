@@ -1,10 +1,11 @@
 //! What is seen of a run: by a program, and by Prometheus.
 
+use std::io::Write;
 use std::process::Stdio;
 
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::primitives::Blob;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Run;
 use crate::support::block_on;
@@ -39,6 +40,40 @@ fn a_program_reads_how_it_went() {
     let samples: Vec<&str> =
         end["samples"].as_array().expect("samples").iter().filter_map(|sample| sample["data"].as_str()).collect();
     assert_eq!(samples, ["keep 28", "keep 29"]);
+}
+
+/// A control message is acknowledged as any record is, and whoever reads how it went is told of it.
+#[test]
+fn messages_that_hold_nothing_are_counted() {
+    let stub = Stub::start(Service::Kinesis, Faults::default(), 1);
+    let message = |kind: &str, texts: &[&str]| {
+        let events = texts.iter().map(|text| json!({ "id": "1", "timestamp": 1_545_084_650_987_u64, "message": text }));
+        let message = json!({
+            "messageType": kind, "owner": "123456789012", "logGroup": "g", "logStream": "s",
+            "subscriptionFilters": ["f"], "logEvents": events.collect::<Vec<_>>(),
+        });
+        let mut zipped = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        zipped.write_all(message.to_string().as_bytes()).expect("written");
+        let data = Blob::new(zipped.finish().expect("gzip"));
+        PutRecordsRequestEntry::builder().partition_key("key").data(data).build().expect("a record")
+    };
+    let control = || message("CONTROL_MESSAGE", &["probe"]);
+    let records = vec![control(), message("DATA_MESSAGE", &["a", "b", "c"]), control()];
+    let request = Client::new(&stub.config()).put_records().stream_name("readings");
+    block_on(request.set_records(Some(records)).send()).expect("they are put");
+
+    let run = Run::of(stub.endpoint());
+    let dead = format!("file:{}", run.path("dead.ndjson").display());
+    let until_now = ["--from", "trim-horizon", "--until", "now", "--decode", "cloudwatch-logs", "--dead-letter", &dead];
+    let (code, text) = run.end(STREAM_ARN, &until_now);
+    // The guest understands none of the three.
+    assert!(text.contains("5 records in") && text.contains("  control   2\n  rejected  3\n"), "{text}");
+    let output = run.command(STREAM_ARN, &[&until_now[..], &["--json"]].concat()).output().expect("it runs");
+    assert_eq!((code, output.status.code()), (Some(0), Some(0)));
+    let text = String::from_utf8(output.stdout).expect("text");
+    let end: Value = serde_json::from_str(text.lines().last().expect("a line")).expect("JSON");
+    let counts = ["acknowledged", "control", "deadLettered"].map(|name| end["records"][name].as_u64());
+    assert_eq!(counts, [Some(5), Some(2), Some(3)], "{end}");
 }
 
 #[test]

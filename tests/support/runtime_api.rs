@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,6 +12,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub struct Posted {
     pub path: String,
     pub body: String,
+    /// The header that names the kind of a failure.
+    pub error_type: Option<String>,
     /// How much time was left of the invocation; none where no invocation was given out.
     pub time_left: Option<Duration>,
 }
@@ -27,12 +30,22 @@ pub enum Manner {
     Broken,
     /// Each answer is larger than it may be.
     RefusesAnswers,
+    /// Whoever answers is told that the environment is broken.
+    BreaksAtAnswers,
 }
 
 /// Serves its invocations and passes on everything that is posted.
 pub struct RuntimeApi {
     port: u16,
     posted: mpsc::Receiver<Posted>,
+    asked: Arc<AtomicUsize>,
+}
+
+/// Where it says what happens.
+#[derive(Clone)]
+struct Witness {
+    posted: mpsc::Sender<Posted>,
+    asked: Arc<AtomicUsize>,
 }
 
 impl RuntimeApi {
@@ -50,16 +63,18 @@ impl RuntimeApi {
     pub fn in_manner(manner: Manner, events: Vec<Vec<u8>>, time_left: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
-        let (sender, posted) = mpsc::channel();
+        let (posts, posted) = mpsc::channel();
+        let asked = Arc::<AtomicUsize>::default();
+        let witness = Witness { posted: posts, asked: Arc::clone(&asked) };
         std::thread::spawn(move || {
             let invocations = Arc::new(Mutex::new(events));
             for stream in listener.incoming().flatten() {
-                let (invocations, sender) = (Arc::clone(&invocations), sender.clone());
+                let (invocations, witness) = (Arc::clone(&invocations), witness.clone());
                 // A connection that breaks is the function's business.
-                std::thread::spawn(move || serve(stream, manner, &invocations, time_left, &sender).ok());
+                std::thread::spawn(move || serve(stream, manner, &invocations, time_left, &witness).ok());
             }
         });
-        Self { port, posted }
+        Self { port, posted, asked }
     }
 
     pub fn address(&self) -> String {
@@ -69,6 +84,11 @@ impl RuntimeApi {
     pub fn next_post(&self, patience: Duration) -> Posted {
         self.posted.recv_timeout(patience).expect("something is posted in time")
     }
+
+    /// How often an invocation was asked for.
+    pub fn asks(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
+    }
 }
 
 fn serve(
@@ -76,7 +96,7 @@ fn serve(
     manner: Manner,
     invocations: &Mutex<Vec<Vec<u8>>>,
     time_left: Duration,
-    posted: &mpsc::Sender<Posted>,
+    witness: &Witness,
 ) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut writer = stream;
@@ -87,6 +107,7 @@ fn serve(
             return Ok(());
         }
         let mut length = 0;
+        let mut error_type = None;
         loop {
             let mut header = String::new();
             reader.read_line(&mut header)?;
@@ -96,10 +117,18 @@ fn serve(
             if let Some(value) = header.to_ascii_lowercase().strip_prefix("content-length:") {
                 length = value.trim().parse().expect("a length");
             }
+            if let Some((name, value)) = header.split_once(':')
+                && name.eq_ignore_ascii_case("lambda-runtime-function-error-type")
+            {
+                error_type = Some(value.trim().to_owned());
+            }
         }
         let mut body = vec![0; length];
         reader.read_exact(&mut body)?;
         let mut words = request_line.split_whitespace();
+        if request_line.contains("/invocation/next") {
+            witness.asked.fetch_add(1, Ordering::Relaxed);
+        }
         match (words.next(), words.next()) {
             (Some("GET"), _) if manner == Manner::Broken => {
                 writer.write_all(b"HTTP/1.1 500 Broken\r\ncontent-length: 0\r\n\r\n")?;
@@ -129,14 +158,16 @@ fn serve(
                         _ => writer.write_all(&event)?,
                     }
                 }
+                None if manner == Manner::BreaksAtAnswers => return Ok(()),
                 // No further invocation: the function waits, as it would in Lambda.
                 None => std::thread::sleep(Duration::from_secs(3600)),
             },
             (Some("POST"), Some(path)) => {
                 let body = String::from_utf8_lossy(&body).into_owned();
                 let time_left = ends.map(|end| end.duration_since(SystemTime::now()).unwrap_or_default());
-                let _ = posted.send(Posted { path: path.to_owned(), body, time_left });
+                let _ = witness.posted.send(Posted { path: path.to_owned(), body, error_type, time_left });
                 let answer: &[u8] = match manner {
+                    Manner::BreaksAtAnswers => b"HTTP/1.1 500 Broken\r\ncontent-length: 2\r\n\r\n{}",
                     Manner::RefusesAnswers => b"HTTP/1.1 413 Too Large\r\ncontent-length: 9\r\n\r\ntoo large",
                     _ => b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n",
                 };

@@ -79,6 +79,8 @@ const METRICS: [Metric; 8] = [
                 ("dropped".to_owned(), counts.dropped),
                 ("folded".to_owned(), counts.folded),
                 ("emitted".to_owned(), counts.emitted),
+                ("control".to_owned(), counts.control),
+                ("skipped".to_owned(), counts.skipped),
                 ("discarded".to_owned(), shard.discarded),
             ];
             outcomes.extend(counts.dead_lettered.iter().map(|(kind, count)| (kind.as_str().to_owned(), *count)));
@@ -148,4 +150,22 @@ fn text(shards: &[ShardView]) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::run::totals::tests::{ACKNOWLEDGED, shard_of_all_fates};
+
+    #[test]
+    fn what_became_of_records_adds_up() {
+        let text = text(&[shard_of_all_fates()]);
+        let samples = text.lines().filter(|line| line.starts_with("kinesieve_records_total{"));
+        let acknowledged = samples.filter(|line| !line.contains("outcome=\"discarded\""));
+        let sum: u64 = acknowledged
+            .map(|line| line.rsplit(' ').next().and_then(|value| value.parse::<u64>().ok()))
+            .sum::<Option<_>>()
+            .expect("counts");
+        assert_eq!(sum, ACKNOWLEDGED, "{text}");
+    }
 }

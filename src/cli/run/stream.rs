@@ -77,7 +77,7 @@ impl StreamRun<'_> {
             None => None,
         };
         let mirror = match flags.commits() {
-            Some(commits) => assembly::mirror(&commits, "kinesieve run").await?,
+            Some(commits) => assembly::mirror(&commits, "kinesieve run", assembly::TABLE_PATIENCE).await?,
             None => None,
         };
         let board = Arc::new(Board::default());
@@ -110,8 +110,18 @@ impl StreamRun<'_> {
         Ok(Show::begin(place, None, self.settings, routes.keys().copied(), Delivering::Really))
     }
 
-    /// Outputs and what is said of the run must not mix on standard output.
+    /// Outputs and what is said of the run must not mix on standard output, nor outputs and descriptions of records that
+    /// are given up in one file, or under one prefix of S3, where they would replace each other.
     fn check_targets(&self) -> Result<(), SettingsError> {
+        if let Some(on_failure @ (Target::File(_) | Target::S3(_))) = self.flags.on_failure() {
+            let routes = self.settings.routes(self.routes)?;
+            let output = self.settings.output.as_ref().unwrap_or(&Target::Stdout);
+            if std::iter::once(output).chain(routes.into_values()).any(|target| target.is_same_place(on_failure)) {
+                return Err(SettingsError::Contradiction(format!(
+                    "outputs and the descriptions of --on-failure both go to {on_failure}: give them a place each"
+                )));
+            }
+        }
         if self.flags.json && self.writes_to_stdout()? {
             return Err(SettingsError::Contradiction(
                 "--json says on standard output how it goes, and something else goes there as well: name another \

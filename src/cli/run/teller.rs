@@ -1,11 +1,12 @@
 //! Says how a run over streams goes: a live view on a terminal, plain lines or JSON elsewhere.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::rate::{Rate, RateMeter};
+use super::totals::Totals;
 use super::view::{Ending, View};
 use crate::cli::foreign::plain;
 use crate::cli::interrupt::Interrupt;
@@ -37,30 +38,14 @@ pub(super) struct Teller {
     board: Arc<Board>,
     samples: Option<Arc<Samples>>,
     started: Instant,
-    /// What was done at each of the last times.
-    past: VecDeque<Moment>,
-}
-
-/// What was done up to a time.
-#[derive(Debug, Clone, Copy)]
-struct Moment {
-    at: Instant,
-    records: u64,
-    bytes: u64,
-}
-
-/// What a run did in the last few seconds.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Rate {
-    pub(super) records: f64,
-    pub(super) bytes: f64,
+    meter: RateMeter,
 }
 
 impl Teller {
     pub(super) fn new(manner: Manner, progress: Progress, board: Arc<Board>, samples: Option<Arc<Samples>>) -> Self {
         let started = Instant::now();
-        let past = VecDeque::from([Moment { at: started, records: 0, bytes: 0 }]);
-        Self { manner, progress, board, samples, started, past }
+        let meter = RateMeter::begin(started, BETWEEN_LINES);
+        Self { manner, progress, board, samples, started, meter }
     }
 
     /// How often it is worth saying.
@@ -71,11 +56,12 @@ impl Teller {
     /// Says how it goes now.
     pub(super) fn tell(&mut self) {
         let shards = self.board.views();
-        let rate = self.rate(&shards);
+        let totals = Totals::of(&shards);
+        let rate = self.meter.rate(&totals);
         if self.manner == Manner::Json {
-            return write_line(&self.object("progress", &shards, rate));
+            return write_line(&self.object("progress", &shards, &totals, rate));
         }
-        let view = View { shards: &shards, rate };
+        let view = View { shards: &shards, totals: &totals, rate };
         if self.progress.is_visible() {
             let samples = self.samples.as_ref().map(|samples| samples.last()).unwrap_or_default();
             let samples = samples.iter().map(|sample| sample_line(&sample.partition_key, &sample.text));
@@ -97,43 +83,28 @@ impl Teller {
     /// The last word: what became of the records, and where each shard was left.
     pub(super) fn end(&mut self, commits: bool, error: Option<&LiveError>) {
         let shards = self.board.views();
+        let totals = Totals::of(&shards);
         let elapsed = self.started.elapsed();
         self.progress.finish();
         if self.manner == Manner::Json {
-            let all = Rate { records: per_second(done(&total(&shards)), elapsed), bytes: 0.0 };
-            let mut object = self.object("end", &shards, all);
+            let all = Rate::of(totals.counts.acknowledged(), totals.read_bytes, elapsed);
+            let mut object = self.object("end", &shards, &totals, all);
             if let Some(error) = error {
                 object["error"] = error.to_string().into();
             }
             return write_line(&object);
         }
-        self.progress.say(&Ending { shards: &shards, elapsed, commits });
+        self.progress.say(&Ending { shards: &shards, totals: &totals, elapsed, commits });
     }
 
-    fn rate(&mut self, shards: &[ShardView]) -> Rate {
-        let bytes = shards.iter().map(|shard| shard.read_bytes).sum::<u64>();
-        let now = Moment { at: Instant::now(), records: done(&total(shards)), bytes };
-        // One from before the span stays, so that all of it is covered.
-        while self.past.get(1).is_some_and(|second| second.at.elapsed() > BETWEEN_LINES) {
-            self.past.pop_front();
-        }
-        let then = self.past.front().copied().unwrap_or(now);
-        self.past.push_back(now);
-        Rate {
-            records: per_second(now.records - then.records, now.at - then.at),
-            bytes: per_second(now.bytes - then.bytes, now.at - then.at),
-        }
-    }
-
-    fn object(&self, kind: &str, shards: &[ShardView], rate: Rate) -> Value {
-        let counts = total(shards);
+    fn object(&self, kind: &str, shards: &[ShardView], totals: &Totals, rate: Rate) -> Value {
         let mut object = json!({
             "type": kind,
-            "elapsedMilliseconds": u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            "elapsedMilliseconds": millis(self.started.elapsed()),
             "recordsPerSecond": rate.records.round(),
-            "behindMilliseconds": behind(shards),
-            "records": counts_object(&counts),
-            "discarded": shards.iter().map(|shard| shard.discarded).sum::<u64>(),
+            "behindMilliseconds": millis(totals.behind),
+            "records": counts_object(&totals.counts),
+            "discarded": totals.discarded,
             "shards": shards.iter().map(shard_object).collect::<Vec<_>>(),
         });
         if let Some(samples) = &self.samples {
@@ -156,35 +127,21 @@ fn write_line(object: &Value) {
     let _ = print_json(&format!("{object}\n"));
 }
 
-fn per_second(count: u64, elapsed: Duration) -> f64 {
-    count as f64 / elapsed.as_secs_f64().max(1e-9)
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// All shards together.
-pub(super) fn total(shards: &[ShardView]) -> Counts {
-    let mut total = Counts::default();
-    shards.iter().for_each(|shard| total += &shard.counts);
-    total
-}
-
-/// Records that are acknowledged.
-pub(super) fn done(counts: &Counts) -> u64 {
-    counts.kept + counts.dropped + counts.folded + counts.emitted + counts.skipped + counts.all_dead_lettered()
-}
-
-fn behind(shards: &[ShardView]) -> u64 {
-    let most = shards.iter().map(|shard| shard.behind).max().unwrap_or_default();
-    u64::try_from(most.as_millis()).unwrap_or(u64::MAX)
-}
-
+/// What became of records: `acknowledged`, and what it is the sum of.
 fn counts_object(counts: &Counts) -> Value {
     json!({
-        "acknowledged": done(counts),
+        "acknowledged": counts.acknowledged(),
         "kept": counts.kept,
         "dropped": counts.dropped,
         "folded": counts.folded,
         "emitted": counts.emitted,
         "deadLettered": counts.all_dead_lettered(),
+        "control": counts.control,
+        "skipped": counts.skipped,
         "outputs": counts.outputs,
         "outputBytes": counts.output_bytes,
     })
@@ -200,7 +157,7 @@ fn shard_object(shard: &ShardView) -> Value {
         "streamArn": shard.shard.stream_arn,
         "shardId": shard.shard.id,
         "stage": shard.stage.as_str(),
-        "behindMilliseconds": u64::try_from(shard.behind.as_millis()).unwrap_or(u64::MAX),
+        "behindMilliseconds": millis(shard.behind),
         "sequenceNumber": shard.position,
         "committed": committed,
         "commitFailure": commit_failure,
@@ -215,4 +172,19 @@ fn shard_object(shard: &ShardView) -> Value {
             "reason": stuck.reason,
         })),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::run::totals::tests::{ACKNOWLEDGED, shard_of_all_fates};
+
+    #[test]
+    fn what_became_of_records_adds_up_to_what_is_acknowledged() {
+        let object = shard_object(&shard_of_all_fates());
+        let records = object["records"].as_object().expect("an object");
+        let fates = records.iter().filter(|(name, _)| *name != "acknowledged" && !name.starts_with("output"));
+        let sum: u64 = fates.map(|(_, count)| count.as_u64().expect("a count")).sum();
+        assert_eq!((records["acknowledged"].as_u64(), sum), (Some(ACKNOWLEDGED), ACKNOWLEDGED));
+    }
 }

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::teller::{Rate, done, total};
+use super::rate::Rate;
+use super::totals::Totals;
 use crate::cli::foreign::plain;
 use crate::cli::summary::counted;
 use crate::source::live::{Commit, ShardView, Stage};
@@ -14,13 +15,14 @@ const MOST_SHARDS: usize = 16;
 /// How a run goes.
 pub(super) struct View<'a> {
     pub(super) shards: &'a [ShardView],
+    pub(super) totals: &'a Totals,
     pub(super) rate: Rate,
 }
 
 impl View<'_> {
     /// All of it in one line.
     pub(super) fn line(&self) -> String {
-        let counts = total(self.shards);
+        let Totals { counts, discarded, throttled, .. } = self.totals;
         let reading = self.shards.iter().filter(|shard| shard.stage == Stage::Reading);
         let behind = reading.clone().map(|shard| shard.behind).max().unwrap_or_default();
         let mut line = format!(
@@ -29,22 +31,22 @@ impl View<'_> {
             self.rate.bytes / 1e6,
             counted(reading.count() as u64, "shard"),
             if behind.is_zero() { "up to date".to_owned() } else { format!("{} behind", rough(behind)) },
-            counted(done(&counts), "record"),
+            counted(counts.acknowledged(), "record"),
             counts.kept,
             counts.dropped,
             counts.emitted,
             counts.all_dead_lettered(),
         );
-        if counts.folded > 0 {
-            line += &format!(", {} folded", counts.folded);
+        for (count, word) in [(counts.folded, "folded"), (counts.control, "control"), (counts.skipped, "skipped")] {
+            if count > 0 {
+                line += &format!(", {count} {word}");
+            }
         }
-        let discarded: u64 = self.shards.iter().map(|shard| shard.discarded).sum();
-        if discarded > 0 {
+        if *discarded > 0 {
             line += &format!(", {discarded} given up");
         }
-        let throttled: u64 = self.shards.iter().map(|shard| shard.throttled).sum();
-        if throttled > 0 {
-            line += &format!(", {} throttled", counted(throttled, "read"));
+        if *throttled > 0 {
+            line += &format!(", {} throttled", counted(*throttled, "read"));
         }
         line
     }
@@ -68,7 +70,7 @@ impl View<'_> {
                 "  {} {}  {behind:>12}  {:>9}  at {}",
                 plain(shard.shard.stream_name()),
                 plain(&shard.shard.id),
-                done(&shard.counts),
+                shard.counts.acknowledged(),
                 shard.position.as_deref().unwrap_or("-"),
             ));
             lines.extend(remark(shard));
@@ -97,6 +99,7 @@ fn remark(shard: &ShardView) -> Option<String> {
 /// Where a run was left.
 pub(super) struct Ending<'a> {
     pub(super) shards: &'a [ShardView],
+    pub(super) totals: &'a Totals,
     pub(super) elapsed: Duration,
     /// Whether positions are committed.
     pub(super) commits: bool,
@@ -104,9 +107,9 @@ pub(super) struct Ending<'a> {
 
 impl fmt::Display for Ending<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let counts = total(self.shards);
+        let Totals { counts, discarded, .. } = self.totals;
         let seconds = self.elapsed.as_secs_f64().max(1e-9);
-        let records = done(&counts);
+        let records = counts.acknowledged();
         writeln!(
             formatter,
             "{} in {seconds:.2} s: {:.0} records/s",
@@ -119,8 +122,13 @@ impl fmt::Display for Ending<'_> {
             writeln!(formatter, "  folded    {}", counts.folded)?;
         }
         writeln!(formatter, "  emitted   {}", counts.emitted)?;
+        for (word, count) in [("control", counts.control), ("skipped", counts.skipped)] {
+            if count > 0 {
+                writeln!(formatter, "  {word:<9} {count}")?;
+            }
+        }
         writeln!(formatter, "  rejected  {}", counts.all_dead_lettered())?;
-        writeln!(formatter, "  given up  {}", self.shards.iter().map(|shard| shard.discarded).sum::<u64>())?;
+        writeln!(formatter, "  given up  {discarded}")?;
         write!(
             formatter,
             "{} delivered, {:.1} MB",
@@ -174,4 +182,37 @@ fn rough(time: Duration) -> String {
         _ => seconds / 3600 * 3600,
     };
     humantime::format_duration(Duration::from_secs(rounded)).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::run::totals::tests::{ACKNOWLEDGED, shard_of_all_fates};
+
+    /// The numbers in a text whose words are each of these.
+    fn counts_before(words: &[&str], text: &str) -> u64 {
+        let all: Vec<&str> = text.split(|char: char| !char.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+        let counts = all.windows(2).filter(|pair| words.contains(&pair[1]));
+        counts.map(|pair| pair[0].parse::<u64>().expect("a count")).sum()
+    }
+
+    #[test]
+    fn what_a_person_sees_adds_up() {
+        let shards = [shard_of_all_fates()];
+        let totals = Totals::of(&shards);
+        let view = View { shards: &shards, totals: &totals, rate: Rate { records: 0.0, bytes: 0.0 } };
+        let line = view.line();
+        assert!(line.contains(&format!(" {ACKNOWLEDGED} records")), "{line}");
+        let fates = ["kept", "dropped", "emitted", "rejected", "folded", "control", "skipped"];
+        assert_eq!(counts_before(&fates, &line), ACKNOWLEDGED, "{line}");
+        assert!(view.lines()[1].contains(&ACKNOWLEDGED.to_string()), "{:?}", view.lines());
+
+        let ending = Ending { shards: &shards, totals: &totals, elapsed: Duration::from_secs(1), commits: false };
+        let ending = ending.to_string();
+        assert!(ending.starts_with(&format!("{ACKNOWLEDGED} records in")), "{ending}");
+        let lines = ending.lines().filter_map(|line| line.trim().split_once(' '));
+        let counts = lines.filter(|(word, _)| fates.contains(word));
+        let sum: u64 = counts.map(|(_, count)| count.trim().parse::<u64>().expect("a count")).sum();
+        assert_eq!(sum, ACKNOWLEDGED, "{ending}");
+    }
 }

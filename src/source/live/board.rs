@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::page::now;
+use super::clock::now;
 use super::refusal::LiveError;
 use crate::checkpoint::Stuck;
 use crate::event::Shard;
@@ -53,6 +53,27 @@ pub struct ShardView {
     oldest_arrival: Option<u64>,
 }
 
+impl ShardView {
+    /// A shard of which nothing was read yet.
+    pub(crate) fn begun(shard: Shard) -> Self {
+        Self {
+            shard,
+            stage: Stage::Reading,
+            reads: 0,
+            read_bytes: 0,
+            throttled: 0,
+            trouble: None,
+            counts: Counts::default(),
+            discarded: 0,
+            behind: Duration::ZERO,
+            position: None,
+            stuck: None,
+            commit: Commit::None,
+            oldest_arrival: None,
+        }
+    }
+}
+
 /// What is done with a shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
@@ -96,21 +117,7 @@ impl Board {
     }
 
     pub(super) fn add(&self, shard: Shard) -> Arc<ShardBoard> {
-        let view = ShardView {
-            shard: shard.clone(),
-            stage: Stage::Reading,
-            reads: 0,
-            read_bytes: 0,
-            throttled: 0,
-            trouble: None,
-            counts: Counts::default(),
-            discarded: 0,
-            behind: Duration::ZERO,
-            position: None,
-            stuck: None,
-            commit: Commit::None,
-            oldest_arrival: None,
-        };
+        let view = ShardView::begun(shard.clone());
         let shard = Arc::new(ShardBoard { shard, view: Mutex::new(view) });
         self.shards().push(Arc::clone(&shard));
         shard

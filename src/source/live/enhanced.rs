@@ -15,7 +15,8 @@ use aws_sdk_kinesis::types::{
 use tokio::time::timeout;
 
 use super::board::ShardBoard;
-use super::page::{Page, now};
+use super::clock::now;
+use super::page::Page;
 use super::refusal::{DESCRIBE_CONSUMER, LiveError, Meaning, REGISTER, SUBSCRIBE, meaning};
 use super::streams::{ShardStart, Stream, patiently};
 use crate::backoff::Backoff;

@@ -6,15 +6,20 @@
 
 mod board;
 mod bounds;
+mod clock;
 mod commits;
+mod context;
+mod end;
 mod enhanced;
 mod halt;
 mod lane;
 mod ledger;
 mod lineage;
+mod on_failure;
 mod page;
 mod place;
 mod plan;
+mod reader;
 mod refusal;
 mod shard;
 mod shared;
@@ -32,19 +37,21 @@ use tokio::time::{Instant, interval_at};
 pub use board::{Board, Commit, ShardView, Stage};
 pub use bounds::{Start, Until};
 pub use halt::Halt;
-pub use lane::OnFailure;
+pub use on_failure::OnFailure;
 pub use place::{InvalidStream, StreamPlace};
 pub use plan::{Checkpoints, Force, Plan, ReadMode};
 pub use refusal::LiveError;
 pub use shared::Manners;
 
 use commits::Commits;
+use context::Context;
+use end::End;
 use enhanced::Subscription;
 use halt::Level;
 use lineage::Listed;
-use page::Reader;
 use plan::OpenStream;
-use shard::{Context, End, follow};
+use reader::Reader;
+use shard::follow;
 use shared::Polling;
 use streams::Stream;
 

@@ -7,9 +7,9 @@ use aws_config::SdkConfig;
 
 use super::Live;
 use super::bounds::{Start, Until};
+use super::clock::now;
 use super::enhanced::consumer;
 use super::lineage::{Lineage, Listed, done_before};
-use super::page::now;
 use super::place::StreamPlace;
 use super::refusal::LiveError;
 use super::shared::Manners;

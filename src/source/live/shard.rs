@@ -1,71 +1,22 @@
 //! One shard, from where it starts to its end: a reader, and lanes that deliver what it reads.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::time::Duration;
 
 use aws_sdk_kinesis::types::Record;
 use futures_util::future::join_all;
 use tokio::sync::mpsc;
 
 use super::board::{ShardBoard, Stage};
-use super::commits::{Commits, progress};
-use super::halt::{Halt, Level};
-use super::lane::{Lane, LaneEnd, OnFailure, Taken};
+use super::clock::now;
+use super::commits::progress;
+use super::context::{Context, LaneContext};
+use super::halt::Level;
+use super::lane::{Lane, Taken};
 use super::ledger::Ledger;
-use super::page::{Page, Reader, arrived_at, now};
+use super::page::arrived_at;
+use super::reader::Reader;
 use super::refusal::LiveError;
-use crate::processor::Processor;
-use crate::source::mapping::{BatchLimits, Rules};
-
-/// How far our clock and the stream's may be apart.
-const CLOCKS_APART: Duration = Duration::from_secs(5 * 60);
-
-/// What all shards of a run have in common.
-pub(super) struct Context<'a> {
-    pub(super) processor: &'a Processor,
-    pub(super) rules: Rules,
-    pub(super) limits: BatchLimits,
-    /// How many batches of a shard may be under way at once.
-    pub(super) lanes: usize,
-    pub(super) tumbling_window: Option<Duration>,
-    pub(super) on_failure: Option<&'a OnFailure>,
-    pub(super) commits: Commits<'a>,
-    pub(super) halt: &'a Halt,
-    pub(super) end: End,
-    /// How many records may still be read, if that is bounded.
-    pub(super) budget: Option<Cell<u64>>,
-}
-
-/// Where reading ends by itself, in milliseconds since the Unix epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
-    /// With the shard.
-    Never,
-    /// With what was there at this time, which is that of the start.
-    AtTheStart(u64),
-    /// Before the first record that arrived later.
-    AtTimestamp(u64),
-}
-
-impl End {
-    /// Whether a record is behind the end.
-    fn is_before(self, record: &Record) -> bool {
-        match self {
-            End::Never => false,
-            // Only so that a busy shard has an end, too: the clocks may differ.
-            End::AtTheStart(time) => arrived_at(record) > time.saturating_add(CLOCKS_APART.as_millis() as u64),
-            End::AtTimestamp(time) => arrived_at(record) > time,
-        }
-    }
-
-    /// Whether a page that was asked for at some time is the last before the end.
-    fn is_with(self, page: &Page, asked_at: u64) -> bool {
-        let (End::AtTheStart(time) | End::AtTimestamp(time)) = self else { return false };
-        let is_up_to_date = page.behind.is_zero() && asked_at >= time;
-        is_up_to_date && page.records.last().is_none_or(|last| arrived_at(last) > time)
-    }
-}
 
 /// Follows a shard until it ends, or reading does, and all that was read of it is done with.
 pub(super) async fn follow(context: &Context<'_>, board: &ShardBoard, mut reader: Reader) -> Result<Stage, LiveError> {
@@ -75,7 +26,8 @@ pub(super) async fn follow(context: &Context<'_>, board: &ShardBoard, mut reader
     for index in 0..context.lanes {
         let (inbox, receiver) = mpsc::channel(1);
         inboxes.push(inbox);
-        lanes.push(Lane::new(index, context, board, &ledger, receiver).run());
+        let lane = LaneContext { index, run: context, board, ledger: &ledger };
+        lanes.push(Lane::new(lane, receiver).run());
     }
     let read = async {
         // The lanes end with their inboxes.
@@ -85,7 +37,7 @@ pub(super) async fn follow(context: &Context<'_>, board: &ShardBoard, mut reader
     let (stage, lane_ends) = tokio::join!(read, join_all(lanes));
     let last = progress(board, &ledger.borrow());
     context.commits.note_last(board, last).await;
-    let is_stopped = lane_ends.contains(&LaneEnd::Stopped);
+    let is_stopped = lane_ends.iter().any(Result::is_err);
     let stage = if is_stopped { stage.map(|_| Stage::Stopped) } else { stage };
     board.is_at(stage.as_ref().map_or(Stage::Stopped, |stage| *stage));
     stage

@@ -7,7 +7,8 @@ use aws_sdk_kinesis::error::ProvideErrorMetadata;
 use tokio::time::Instant;
 
 use super::board::ShardBoard;
-use super::page::{Page, now};
+use super::clock::now;
+use super::page::Page;
 use super::refusal::{LiveError, Meaning, READ, meaning};
 use super::streams::{ShardStart, Stream};
 use crate::backoff::Backoff;

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::lane::{Lane, LaneEnd};
-use super::page::now;
+use super::clock::now;
+use super::context::{LaneContext, Stopped};
 use crate::backoff::Backoff;
 use crate::checkpoint::{DeliveredOutputs, Stuck};
 use crate::event::{Batch, Position};
 use crate::processor::{Cause, Report, Stop, WindowError};
+use crate::source::mapping::{Part, Windows};
 use crate::transform::Ending;
 
 /// How long is waited for more records of a window whose time is over. Lambda waits as long.
@@ -17,17 +18,33 @@ const LATE: Duration = Duration::from_secs(120);
 /// As good as never, where nothing is waited for.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
-impl Lane<'_> {
+/// The tumbling windows of a lane. Where the run has none, each batch is processed by itself.
+pub(super) struct Windowed<'a> {
+    at: LaneContext<'a>,
+    windows: Option<Windows>,
+}
+
+impl<'a> Windowed<'a> {
+    /// No window is open yet.
+    pub(super) fn new(at: LaneContext<'a>) -> Self {
+        Self { at, windows: at.run.tumbling_window.map(Windows::new) }
+    }
+
     /// How long to wait for records before the window that is open closes without.
     pub(super) fn patience(&self) -> Duration {
-        let Some(open) = self.windows.as_ref().and_then(|windows| windows.open()) else { return NEVER };
+        let Some(open) = self.windows.as_ref().and_then(Windows::open) else { return NEVER };
         Duration::from_millis(open.end.saturating_sub(now())).saturating_add(LATE).min(NEVER)
+    }
+
+    /// What comes next, by the arrivals of the records that wait; none: there are no windows.
+    pub(super) fn next(&mut self, arrivals: impl IntoIterator<Item = u64>) -> Option<Part> {
+        Some(self.windows.as_mut()?.next(arrivals))
     }
 
     /// One delivery, in the window that is open if there are windows.
     pub(super) async fn process(&mut self, batch: Arc<Batch>) -> Result<Report, WindowError> {
-        let processor = self.context.processor;
-        let slice = self.windows.as_ref().and_then(|windows| windows.slice(self.board.shard(), None));
+        let processor = self.at.run.processor;
+        let slice = self.windows.as_ref().and_then(|windows| windows.slice(self.at.board.shard(), None));
         let (Some(windows), Some(slice)) = (&mut self.windows, slice) else {
             return Ok(processor.process(batch, None).await);
         };
@@ -37,21 +54,24 @@ impl Lane<'_> {
     }
 
     /// Closes the window that is open, if one is, for as long as it takes.
-    pub(super) async fn close_window(&mut self) -> LaneEnd {
-        let shard = self.board.shard();
+    ///
+    /// # Errors
+    /// When the run is stopped before that.
+    pub(super) async fn close(&mut self) -> Result<(), Stopped> {
+        let shard = self.at.board.shard();
         let mut backoff = Backoff::default();
         let mut attempts = 0;
         loop {
             let slice = self.windows.as_ref().and_then(|windows| windows.slice(shard, Some(Ending::Complete)));
-            let (Some(windows), Some(slice)) = (&mut self.windows, slice) else { return LaneEnd::Finished };
+            let (Some(windows), Some(slice)) = (&mut self.windows, slice) else { return Ok(()) };
             let end = slice.window.end;
             let nothing = Batch::builder(&shard.stream_arn, &shard.id).build();
-            match self.context.processor.fold(Arc::new(nothing), slice, None).await {
+            match self.at.run.processor.fold(Arc::new(nothing), slice, None).await {
                 Ok(folded) => {
                     windows.closed();
-                    self.board.came_back(&folded.report);
+                    self.at.board.came_back(&folded.report);
                     self.stands_still(None);
-                    return LaneEnd::Finished;
+                    return Ok(());
                 }
                 Err(error) => {
                     tracing::warn!(shard_id = shard.id, "{error}; it is tried again");
@@ -64,19 +84,17 @@ impl Lane<'_> {
                         made_by: String::new(),
                         reason: error.to_string(),
                     }));
-                    if self.pause(&mut backoff).await.is_err() {
-                        return LaneEnd::Stopped;
-                    }
+                    self.at.pause(&mut backoff).await?;
                 }
             }
         }
     }
 
     /// Says that a window stays open when the run is stopped: its state is gone.
-    pub(super) fn leave_window(&self) {
-        if let Some(open) = self.windows.as_ref().and_then(|windows| windows.open()) {
+    pub(super) fn leave(&self) {
+        if let Some(open) = self.windows.as_ref().and_then(Windows::open) {
             tracing::warn!(
-                shard_id = self.board.shard().id,
+                shard_id = self.at.board.shard().id,
                 start = open.start,
                 end = open.end,
                 "the window that was open came to nothing: run again from its start, --from at-timestamp",
@@ -84,11 +102,12 @@ impl Lane<'_> {
         }
     }
 
-    fn stands_still(&self, at: Option<Stuck>) {
-        let mut ledger = self.ledger.borrow_mut();
-        ledger.stands_still(self.index, at);
+    fn stands_still(&self, stuck: Option<Stuck>) {
+        let LaneContext { index, board, ledger, .. } = self.at;
+        let mut ledger = ledger.borrow_mut();
+        ledger.stands_still(index, stuck);
         let position = ledger.position().map(|last| last.sequence_number.as_str());
-        self.board.is_done_up_to(position, ledger.stuck(), ledger.oldest_arrival());
+        board.is_done_up_to(position, ledger.stuck(), ledger.oldest_arrival());
     }
 }
 

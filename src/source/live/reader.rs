@@ -1,0 +1,25 @@
+//! Reads a shard, in either way that a stream is read.
+
+use super::enhanced::Subscription;
+use super::page::Page;
+use super::refusal::LiveError;
+use super::shared::Polling;
+
+/// Reads a shard.
+#[derive(Debug)]
+pub(super) enum Reader {
+    /// By reads that all consumers share.
+    Shared(Polling),
+    /// By a consumer's own subscription.
+    Enhanced(Box<Subscription>),
+}
+
+impl Reader {
+    /// The next page, however long that takes. What may pass is waited for.
+    pub(super) async fn next_page(&mut self) -> Result<Page, LiveError> {
+        match self {
+            Reader::Shared(polling) => polling.next_page().await,
+            Reader::Enhanced(subscription) => subscription.next_page().await,
+        }
+    }
+}
