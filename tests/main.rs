@@ -26,6 +26,7 @@ mod sandbox;
 mod services;
 mod show;
 mod side_by_side;
+mod soak;
 mod status;
 mod support;
 mod targets;
