@@ -70,6 +70,16 @@ fuzz: ## Feed every parser CASES random inputs
 	PROPTEST_CASES=$(CASES) $(CARGO_TEST) test --release --lib -- \
 		makes_it_panic the_general_parser_takes makes_no_difference no_record_is_lost what_was_written_is_read_back what_was_packed_is_unpacked what_is_packed_is_unpacked
 
+# How many invocations `make soak` plays at most, for how many seconds at most, and which.
+SOAK_INVOCATIONS ?= 20000
+SOAK_SECONDS ?= 300
+SEED ?= 1
+.PHONY: soak
+soak: guests ## Play thousands of invocations in which everything goes wrong, and look at memory, threads and descriptors
+	$(call say,$(SOAK_INVOCATIONS) invocations of one environment, within $(SOAK_SECONDS) seconds)
+	SOAK_INVOCATIONS=$(SOAK_INVOCATIONS) SOAK_SECONDS=$(SOAK_SECONDS) SEED=$(SEED) $(CARGO_TEST) test --release \
+		--test behaviour -- --ignored --nocapture thousands_of_invocations
+
 .PHONY: bench
 bench: bench-records bench-peers bench-guests count ## Measure
 

@@ -31,6 +31,7 @@ mod sandbox;
 mod services;
 mod show;
 mod side_by_side;
+mod soak;
 mod status;
 mod support;
 mod targets;

@@ -12,7 +12,7 @@ use kinesieve::event::AggregateWriter;
 
 use crate::support::events::Data;
 
-fn gzipped(data: &[u8]) -> Vec<u8> {
+pub fn gzipped(data: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(data).expect("into memory");
     encoder.finish().expect("into memory")

@@ -34,6 +34,9 @@ pub enum Manner {
     BreaksAtAnswers,
 }
 
+/// Where invocations come from: each is an event, and how far ahead its deadline is; none: there is no further one.
+type Invocations = Box<dyn FnMut() -> Option<(Vec<u8>, Duration)> + Send>;
+
 /// Serves its invocations and passes on everything that is posted.
 pub struct RuntimeApi {
     port: u16,
@@ -60,18 +63,27 @@ impl RuntimeApi {
     }
 
     /// The same, in another manner.
-    pub fn in_manner(manner: Manner, events: Vec<Vec<u8>>, time_left: Duration) -> Self {
+    pub fn in_manner(manner: Manner, mut events: Vec<Vec<u8>>, time_left: Duration) -> Self {
+        Self::asking(manner, Box::new(move || events.pop().map(|event| (event, time_left))))
+    }
+
+    /// Gives out what comes through a channel, as it comes.
+    pub fn from_channel(invocations: mpsc::Receiver<(Vec<u8>, Duration)>) -> Self {
+        Self::asking(Manner::Plain, Box::new(move || invocations.recv().ok()))
+    }
+
+    fn asking(manner: Manner, invocations: Invocations) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let (posts, posted) = mpsc::channel();
         let asked = Arc::<AtomicUsize>::default();
         let witness = Witness { posted: posts, asked: Arc::clone(&asked) };
         std::thread::spawn(move || {
-            let invocations = Arc::new(Mutex::new(events));
+            let invocations = Arc::new(Mutex::new(invocations));
             for stream in listener.incoming().flatten() {
                 let (invocations, witness) = (Arc::clone(&invocations), witness.clone());
                 // A connection that breaks is the function's business.
-                std::thread::spawn(move || serve(stream, manner, &invocations, time_left, &witness).ok());
+                std::thread::spawn(move || serve(stream, manner, &invocations, &witness).ok());
             }
         });
         Self { port, posted, asked }
@@ -94,10 +106,11 @@ impl RuntimeApi {
 fn serve(
     stream: TcpStream,
     manner: Manner,
-    invocations: &Mutex<Vec<Vec<u8>>>,
-    time_left: Duration,
+    invocations: &Mutex<Invocations>,
     witness: &Witness,
 ) -> std::io::Result<()> {
+    // An answer is written in pieces: each would wait until the one before it is acknowledged.
+    stream.set_nodelay(true)?;
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut writer = stream;
     let mut ends = None;
@@ -134,7 +147,7 @@ fn serve(
                 writer.write_all(b"HTTP/1.1 500 Broken\r\ncontent-length: 0\r\n\r\n")?;
             }
             (Some("GET"), _) => match take(invocations) {
-                Some(event) => {
+                Some((event, time_left)) => {
                     let end = SystemTime::now() + time_left;
                     ends = Some(end);
                     let deadline = end.duration_since(UNIX_EPOCH).expect("after 1970");
@@ -179,6 +192,7 @@ fn serve(
 }
 
 /// On its own, so that the lock is not held while the function waits for more.
-fn take(invocations: &Mutex<Vec<Vec<u8>>>) -> Option<Vec<u8>> {
-    invocations.lock().expect("unpoisoned").pop()
+fn take(invocations: &Mutex<Invocations>) -> Option<(Vec<u8>, Duration)> {
+    let mut next = invocations.lock().expect("unpoisoned");
+    next()
 }

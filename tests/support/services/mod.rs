@@ -217,6 +217,16 @@ impl Stub {
         self.state().luck.faults = faults;
     }
 
+    /// Forgets what was put: of thousands of requests it would take more memory than what is tested.
+    pub fn forget(&self) {
+        let mut state = self.state();
+        state.store.puts.clear();
+        state.store.messages.clear();
+        state.requests.clear();
+        state.unanswered.clear();
+        state.trace_ids.clear();
+    }
+
     /// How many bytes a stream takes of a record, its partition key included.
     pub fn set_record_limit(&self, bytes: usize) {
         self.state().store.record_limit = bytes;
