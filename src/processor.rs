@@ -142,7 +142,7 @@ impl Processor {
 
     /// Makes ready what the first deliveries would have to wait for, as far as that is done in this time.
     pub async fn warm(&self, patience: Duration) {
-        let outputs = self.ends.outputs.all().iter().map(|destination| destination.sink.warm());
+        let outputs = self.ends.outputs.sinks().into_iter().map(|sink| sink.warm());
         let dead_letters = self.ends.dead_letters.as_ref().map(DeadLetters::warm);
         let all = futures_util::future::join_all(outputs.chain(dead_letters));
         if tokio::time::timeout(patience, all).await.is_err() {

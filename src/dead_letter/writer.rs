@@ -85,11 +85,11 @@ impl Chunk<'_> {
     async fn write(&self, answer: &mut Answer) -> bool {
         let mut results: Vec<Option<Delivery>> = vec![None; self.chunk.len()];
         let mut pending = Vec::with_capacity(self.chunk.len());
-        for place in 0..self.chunk.len() {
+        for (place, result) in results.iter_mut().enumerate() {
             match self.prepare(place, None).await {
                 Ok(prepared) => pending.push(prepared),
                 Err(failure) => {
-                    results[place] = Some(failure);
+                    *result = Some(failure);
                     break;
                 }
             }

@@ -34,7 +34,9 @@ impl Outputs {
             routes.into_iter().map(|(name, sink)| (normal_route(&name), sink)).collect();
         let mut routes = BTreeMap::new();
         for (name, sink) in sorted {
-            destinations.push(Destination { name: name.as_str().into(), sink });
+            // A route may be called like the main output, and is none.
+            let in_metrics = if name == MAIN { format!("route-{name}") } else { name.clone() };
+            destinations.push(Destination { name: in_metrics.into(), sink });
             routes.insert(name, destinations.len() - 1);
         }
         Self { destinations, routes }
@@ -55,6 +57,17 @@ impl Outputs {
     /// Returns all destinations, the main output first.
     pub(super) fn all(&self) -> &[Destination] {
         &self.destinations
+    }
+
+    /// Returns each sink once, however many destinations lead to it.
+    pub(super) fn sinks(&self) -> Vec<&Arc<dyn Sink>> {
+        let mut sinks: Vec<&Arc<dyn Sink>> = Vec::new();
+        for Destination { sink, .. } in &self.destinations {
+            if !sinks.iter().any(|known| Arc::ptr_eq(known, sink)) {
+                sinks.push(sink);
+            }
+        }
+        sinks
     }
 
     /// Returns the place among [`all`](Self::all) of a route, or of the main output; none: no such route is configured.

@@ -80,7 +80,7 @@ fn records_that_are_shown_are_safe() {
     let output = run_in(folder.path(), &["--show"]).env("COLUMNS", "500").output().expect("it runs");
     is_safe(&output);
     let on_terminal = on_a_terminal(run_in(folder.path(), &["--show"]).env("COLUMNS", "500"));
-    assert_eq!(obeyed(&on_terminal), [], "{on_terminal:?}");
+    assert_eq!(obeyed(&on_terminal), Vec::<char>::new(), "{on_terminal:?}");
     assert!(on_terminal.contains(SHOWN), "{on_terminal}");
 }
 
@@ -94,7 +94,7 @@ fn outputs_on_a_terminal_are_safe_and_the_same_values() {
         let elsewhere = stdout(&piped);
         assert!(obeyed(&elsewhere).contains(&'\u{9b}'), "{elsewhere:?}");
         let shown = on_a_terminal(&run_in(folder.path(), &arguments));
-        assert_eq!(obeyed(&shown), [], "{shown:?}");
+        assert_eq!(obeyed(&shown), Vec::<char>::new(), "{shown:?}");
         // In which order outputs and dead letters stand among each other is nobody's promise.
         let values = |text: &str| -> BTreeSet<String> {
             let value = |line: &str| serde_json::from_str::<Value>(line).expect("JSON").to_string();
@@ -115,7 +115,7 @@ fn what_a_component_says_of_itself_is_safe() {
     is_safe(&run(&["build", "t.wasm", "--target", "host"]));
     let mut inspect = kinesieve(&["inspect", "t.wasm", "--json"]);
     let shown = on_a_terminal(inspect.current_dir(folder.path()));
-    assert_eq!(obeyed(&shown), [], "{shown:?}");
+    assert_eq!(obeyed(&shown), Vec::<char>::new(), "{shown:?}");
     let description: Value = serde_json::from_str(&shown).expect("JSON");
     assert_eq!(description["imports"][0]["name"], name);
     assert_eq!(
@@ -142,7 +142,7 @@ fn cases_and_what_came_of_them_are_safe() {
     test.arg(guest_file("scripted")).arg(folder.path());
     is_safe(&test.output().expect("it runs"));
     let shown = on_a_terminal(test.arg("--json"));
-    assert_eq!(obeyed(&shown), [], "{shown:?}");
+    assert_eq!(obeyed(&shown), Vec::<char>::new(), "{shown:?}");
     assert!(serde_json::from_str::<Value>(&shown).is_ok(), "{shown}");
     // What can't be read is said with the name of its file.
     std::fs::write(folder.path().join(format!("tests/{HOSTILE}.json")), "{").expect("written");
@@ -166,7 +166,7 @@ fn dead_letters_that_are_run_again_are_safe() {
     };
     is_safe(&redrive(&[]).output().expect("it runs"));
     let shown = on_a_terminal(&redrive(&["--json"]));
-    assert_eq!(obeyed(&shown), [], "{shown:?}");
+    assert_eq!(obeyed(&shown), Vec::<char>::new(), "{shown:?}");
     assert!(shown.contains("\\u009b31m"), "{shown}");
 }
 
@@ -204,7 +204,7 @@ fn what_a_service_says_is_safe() {
     };
     is_safe(&doctor(&[]).output().expect("it runs"));
     let shown = on_a_terminal(&doctor(&["--json"]));
-    assert_eq!(obeyed(&shown), [], "{shown:?}");
+    assert_eq!(obeyed(&shown), Vec::<char>::new(), "{shown:?}");
     assert!(shown.contains("\\u009b31m"), "{shown}");
 }
 
@@ -234,7 +234,7 @@ fn what_a_checkpoint_table_says_is_safe() {
     is_safe(&output);
     assert!(stdout(&output).contains("stands still"), "{}{}", stdout(&output), stderr(&output));
     let shown = on_a_terminal(&status(&["--json"]));
-    assert_eq!(obeyed(&shown), [], "{shown:?}");
+    assert_eq!(obeyed(&shown), Vec::<char>::new(), "{shown:?}");
     assert!(shown.contains("\\u009b31m"), "{shown}");
 }
 
@@ -253,7 +253,7 @@ fn a_file_that_is_not_there_is_named_on_one_line() {
     ] {
         let output = kinesieve(arguments).output().expect("it runs");
         assert!(matches!(output.status.code(), Some(1 | 2)), "{arguments:?}: {}", stderr(&output));
-        assert_eq!(obeyed(&stderr(&output)), [], "{arguments:?}: {:?}", stderr(&output));
+        assert_eq!(obeyed(&stderr(&output)), Vec::<char>::new(), "{arguments:?}: {:?}", stderr(&output));
     }
 }
 

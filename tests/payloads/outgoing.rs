@@ -48,15 +48,16 @@ fn run(stub: &Stub, kind: Kind, arguments: &[&str]) {
 }
 
 /// Faults of a service that are over at some time.
-const FAULTS: Faults = Faults {
-    refused_record: 0.2,
-    refused_request: 0.1,
-    dropped_before: 0.05,
-    dropped_after: 0.05,
-    slow: 0.1,
-    hangs: 0.0,
-    always: None,
-};
+fn faults() -> Faults {
+    Faults {
+        refused_record: 0.2,
+        refused_request: 0.1,
+        dropped_before: 0.05,
+        dropped_after: 0.05,
+        slow: 0.1,
+        ..Faults::default()
+    }
+}
 
 fn numbers(all: &[(String, String)]) -> BTreeMap<String, Vec<usize>> {
     let mut by_key: BTreeMap<String, Vec<usize>> = BTreeMap::new();
@@ -81,7 +82,7 @@ fn expected() -> BTreeMap<String, Vec<usize>> {
 #[test]
 fn aggregates_keep_the_order_of_each_key_under_faults() {
     for seed in 0..3 {
-        let stub = Stub::start(Service::Kinesis, FAULTS, seed);
+        let stub = Stub::start(Service::Kinesis, faults(), seed);
         run(&stub, Kind::Kinesis, &["--aggregate", "true"]);
         let mut all = Vec::new();
         for put in stub.puts() {
@@ -105,7 +106,7 @@ fn packs_arrive_whole_and_in_order_under_faults() {
         [(Service::Sqs, Kind::FifoQueue), (Service::Sqs, Kind::Queue), (Service::Firehose, Kind::Firehose)]
     {
         for (form, encode) in [("lines", "none"), ("array", "gzip")] {
-            let stub = Stub::start(service, FAULTS, 7);
+            let stub = Stub::start(service, faults(), 7);
             run(&stub, kind, &["--pack", form, "--pack-records", "30", "--encode", encode]);
             let mut all = Vec::new();
             for put in stub.puts() {

@@ -41,7 +41,7 @@ impl Sink for Picky {
             match refuses.get_mut(&text) {
                 Some(times) if *times > 0 => {
                     *times -= 1;
-                    Delivery::Failed { reason: "refused on purpose".to_owned() }
+                    Delivery::Failed { reason: "refused on purpose".into() }
                 }
                 _ => {
                     taken.push(text);

@@ -79,7 +79,7 @@ impl Sink for Memory {
             }
         };
         let deliveries = outputs.iter().map(delivery).collect();
-        Box::pin(std::future::ready(Answer { deliveries, retries: 1, lasting_error: None }))
+        Box::pin(std::future::ready(Answer { deliveries, retries: 1, ..Answer::default() }))
     }
 
     fn refuses(&self, output: &Output<'_>) -> Option<String> {
