@@ -298,8 +298,9 @@ impl Kind {
         match head.as_slice() {
             [0, b'a', b's', b'm', _, _, 1, 0] => Ok(Kind::Component),
             [0, b'a', b's', b'm', _, _, 0, 0] => Err(LoadError::CoreModule { path: path.to_owned() }),
-            [0x7f, b'E', b'L', b'F', ..]
-                if matches!(Engine::detect_precompiled_file(path), Ok(Some(Precompiled::Component))) =>
+            // The eighth byte is the engine's own. A file that is cut off or damaged behind it is still one.
+            [0x7f, b'E', b'L', b'F', 2, 1, _, 0xc8]
+                if !matches!(Engine::detect_precompiled_file(path), Ok(Some(Precompiled::Module))) =>
             {
                 Ok(Kind::Precompiled)
             }

@@ -262,7 +262,10 @@ fn a_file_that_is_not_there_is_named_on_one_line() {
 fn the_functions_log_is_safe() {
     let mut function = kinesieve_lambda();
     function.env("KINESIEVE_TRANSFORM", HOSTILE).env("KINESIEVE_OUTPUT", "none").env("AWS_LAMBDA_FUNCTION_NAME", "f");
-    function.env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512").env("AWS_LAMBDA_FUNCTION_VERSION", "1");
+    function
+        .env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1")
+        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512")
+        .env("AWS_LAMBDA_FUNCTION_VERSION", "1");
     let output = function.output().expect("it runs");
     let said = stderr(&output);
     assert!(!said.is_empty() && obeyed(&said).is_empty(), "{said:?}");

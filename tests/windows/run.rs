@@ -44,7 +44,7 @@ fn where_a_window_broke_is_in_the_log() {
     let input = file(&folder, &[(1.0, "panic so"), (2.0, "add 1")]);
     let arguments = ["--input", &input, "--tumbling-window", "1m", "--dead-letter", "none", "--log", "debug"];
     let output = run("folding", &arguments).output().expect("it runs");
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
     let log = stderr(&output);
     let frames: Vec<&str> = log.lines().filter(|line| line.contains("backtrace")).collect();
     assert!(frames.iter().any(|line| line.contains("sequence_number")), "{log}");
