@@ -70,6 +70,15 @@ fuzz: ## Feed every parser CASES random inputs
 	PROPTEST_CASES=$(CASES) $(CARGO_TEST) test --release --lib -- \
 		makes_it_panic the_general_parser_takes makes_no_difference no_record_is_lost what_was_written_is_read_back what_was_packed_is_unpacked what_is_packed_is_unpacked
 
+# How many invocations `make soak` plays, and how long at most.
+SOAK_INVOCATIONS ?= 20000
+SOAK_SECONDS ?= 300
+.PHONY: soak
+soak: guests ## Play thousands of invocations in which everything goes wrong, and see that memory levels off
+	$(call say,Up to $(SOAK_INVOCATIONS) invocations in $(SOAK_SECONDS) seconds)
+	SOAK_INVOCATIONS=$(SOAK_INVOCATIONS) SOAK_SECONDS=$(SOAK_SECONDS) $(CARGO_TEST) test --release --test behaviour \
+		soak::thousands -- --ignored --nocapture
+
 .PHONY: bench
 bench: bench-records bench-peers bench-guests count ## Measure
 

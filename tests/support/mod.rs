@@ -13,6 +13,7 @@ pub mod services;
 pub mod sinks;
 pub mod stub;
 pub mod targets;
+pub mod usage;
 pub mod windows;
 
 use std::path::PathBuf;
