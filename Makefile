@@ -78,7 +78,7 @@ SEED ?= 1
 soak: guests ## Play thousands of invocations in which everything goes wrong, and look at memory, threads and descriptors
 	$(call say,$(SOAK_INVOCATIONS) invocations of one environment, within $(SOAK_SECONDS) seconds)
 	SOAK_INVOCATIONS=$(SOAK_INVOCATIONS) SOAK_SECONDS=$(SOAK_SECONDS) SEED=$(SEED) $(CARGO_TEST) test --release \
-		--test behaviour -- --ignored --nocapture thousands_of_invocations
+		--test behaviour soak::thousands -- --ignored --nocapture
 
 .PHONY: bench
 bench: bench-records bench-peers bench-guests count ## Measure

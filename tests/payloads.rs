@@ -1,5 +1,6 @@
 //! What real producers put into a stream: aggregates, compressed payloads, messages of CloudWatch Logs.
 
+mod amplification;
 mod invocations;
 mod outgoing;
 mod promise;

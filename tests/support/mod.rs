@@ -15,6 +15,7 @@ pub mod sinks;
 pub mod stub;
 pub mod targets;
 pub mod terminal;
+pub mod usage;
 pub mod windows;
 
 use std::num::NonZeroUsize;
