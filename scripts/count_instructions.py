@@ -77,7 +77,7 @@ def count(arguments, transform, records, scratch, output):
     done = subprocess.run(command, capture_output=True, text=True)
     found = re.search(r"Collected : (\d+)", done.stderr)
     # Where nothing is taken, the run says so by its status.
-    expected = 0 if output == "none" else 1
+    expected = 0 if output == "none" else 3
     if done.returncode != expected or found is None:
         raise SystemExit(f"{' '.join(map(str, command))} ended with status {done.returncode}:\n{done.stderr}")
     return int(found.group(1))
