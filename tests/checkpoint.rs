@@ -3,6 +3,7 @@
 mod attempts;
 mod creation;
 mod interoperation;
+mod parts;
 mod period;
 mod replays;
 mod trouble;

@@ -295,3 +295,19 @@ proptest! {
         prop_assert_eq!((letters.len(), count), (failing, failing), "a letter is written twice");
     }
 }
+
+/// Many events at once, in aggregates and alone, with few taken in each invocation: the number of invocations is what the
+/// target makes necessary, and nothing is delivered twice.
+#[test]
+fn a_large_batch_behind_a_slow_target_ends_as_soon_as_that_allows() {
+    let sizes = [1, 400, 1, 1, 2000, 1, 700];
+    let records: Vec<Vec<String>> =
+        (0..42).map(|at| (0..sizes[at % sizes.len()]).map(|n| format!("keep {at}-{n}")).collect()).collect();
+    let events = records.iter().flatten().count();
+    assert!(events > 18_000, "{events}");
+    let slow = Arc::new(Slow::new(1500));
+    let processor = Arc::new(Scripted::new(Limits::default()).processor(&slow, &slow, Some(&slow)));
+    let (invocations, _) = play(&records, &[&slow], || Arc::clone(&processor));
+    assert_eq!(invocations, events.div_ceil(1500));
+    assert_eq!(texts(&slow), records.concat());
+}
