@@ -164,7 +164,7 @@ fn of_more_the_record_fails_as_one_and_nothing_else_of_it_is_left() {
 #[test]
 fn whatever_keeps_parts_from_being_read_counts() {
     let message = |events: &str| format!(r#"{{"messageType":"DATA_MESSAGE","logEvents":[{events}]}}"#);
-    let (good, bad) = (vec!["{}"; 20].join(","), vec!["7"; 9].join(","));
+    let (good, bad) = (["{}"; 20].join(","), ["7"; 9].join(","));
     let data = gzipped(message(&format!("{good},{bad}")).as_bytes());
     let logs = decoding(Decode::CloudWatchLogs);
     let unpacked = logs.unpack(batch(&[&data])).batch;
