@@ -255,6 +255,7 @@ impl<'a> BatchRun<'a> {
         let counts = Counts { bytes: self.bytes as u64, ..counts };
         let mut effort = Effort { total: started.elapsed(), ..self.effort };
         (effort.checkpoint, effort.checkpoint_troubles) = self.checkpointing.effort();
+        self.log.end();
         if let Some(stop) = &stop {
             stop.log(&self.shard, counts.unacknowledged);
         }

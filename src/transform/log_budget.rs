@@ -21,7 +21,8 @@ const BYTES: usize = 1 << 20;
 const TARGET: &str = "kinesieve::guest";
 
 /// What guests may write to the log about a batch: as much, however many workers and parts it has. A clone is a further
-/// handle to the same. When the last one is dropped, the log says how many lines were left out.
+/// handle to the same. The log says how many lines were left out when the batch is over, and once more when the last
+/// handle is dropped, should a guest have gone on.
 #[derive(Debug, Clone)]
 pub struct LogBudget(Arc<Budget>);
 
@@ -69,6 +70,12 @@ impl LogBudget {
         }
     }
 
+    /// Ends the batch: the log says how many lines were left out so far. Workers may hold their handles a little longer
+    /// than their verdicts, and the process may end in between.
+    pub fn end(&self) {
+        self.0.say_what_is_left_out();
+    }
+
     /// Takes a line's share, if there is so much left.
     fn take(&self, bytes: usize) -> bool {
         self.0.with_left(|left| {
@@ -89,11 +96,10 @@ impl Budget {
     fn with_left<T>(&self, change: impl FnOnce(&mut Left) -> T) -> T {
         change(&mut self.left.lock().unwrap_or_else(PoisonError::into_inner))
     }
-}
 
-impl Drop for Budget {
-    fn drop(&mut self) {
-        let left_out = self.with_left(|left| left.left_out);
+    /// Says it once.
+    fn say_what_is_left_out(&self) {
+        let left_out = self.with_left(|left| std::mem::take(&mut left.left_out));
         if left_out == 0 {
             return;
         }
@@ -103,6 +109,12 @@ impl Drop for Budget {
             shard_id = self.shard_id.as_deref(),
             "{left_out} lines that the transform wrote {what} are left out",
         );
+    }
+}
+
+impl Drop for Budget {
+    fn drop(&mut self) {
+        self.say_what_is_left_out();
     }
 }
 
@@ -222,6 +234,18 @@ mod tests {
         assert_eq!(log.matches("\"message\":\"again\"").count(), LINES);
         assert_eq!(log.matches("are left out").count(), 1);
         assert!(log.contains("801 lines that the transform wrote about this batch are left out"), "{log}");
+    }
+
+    #[test]
+    fn what_is_left_out_is_said_when_the_batch_ends_though_a_worker_still_holds_its_handle() {
+        let worker = LogBudget::of(&batch());
+        let log = log_of(|| {
+            let run = worker.clone();
+            worker.write(&written(Level::INFO, "again", LINES + 3), None);
+            run.end();
+        });
+        assert!(log.contains("\"3 lines that the transform wrote about this batch are left out\""), "{log}");
+        assert_eq!(log_of(|| drop(worker)), "");
     }
 
     #[test]
