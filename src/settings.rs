@@ -21,12 +21,12 @@ use clap::{Args, Parser};
 use tracing::level_filters::LevelFilter;
 
 pub use arn::{Arn, InvalidArn};
-pub use checkpoint::{Capacity, CheckpointSettings, StreamIdForm, TableName};
+pub use checkpoint::{CheckpointSettings, StreamIdForm, TableCapacity, TableName};
 pub use stream::{InvalidStreamName, StreamName};
 pub use target::{InvalidTarget, Target, is_same_file};
 pub(crate) use target::{bucket_and_prefix, s3_prefix};
 pub use values::{
-    Compression, Decode, Encode, Metrics, Order, Pack, Route, normal_route,
+    Compression, Decode, Encode, MetricsFormat, Order, Pack, Route, normal_route,
     transform_settings as parse_transform_settings,
 };
 pub use variables::{PREFIX, check_variables, ignore_empty_variables};
@@ -210,7 +210,7 @@ pub struct FunctionOnly {
 
     /// Counts of each invocation: emf writes a line of CloudWatch embedded metrics to the log, none does not
     #[arg(long, env = "KINESIEVE_METRICS", value_name = "FORMAT", default_value = "emf")]
-    pub metrics: Metrics,
+    pub metrics: MetricsFormat,
 }
 
 impl Settings {

@@ -41,16 +41,16 @@ fn an_event_is_the_same_in_however_many_pieces_it_arrives() {
 /// Nothing is known of the rest, and Lambda gives the batch to another environment.
 #[test]
 fn where_the_api_fails_the_function_ends_and_says_why() {
-    for (manner, why) in [(Manner::CutShort, "does not answer"), (Manner::Broken, "answers status 500")] {
-        let api = RuntimeApi::in_manner(manner, vec![event(&["keep", "keep"])], PATIENCE);
+    for (options, why) in [(Manner::CutShort, "does not answer"), (Manner::Broken, "answers status 500")] {
+        let api = RuntimeApi::in_manner(options, vec![event(&["keep", "keep"])], PATIENCE);
         let done = in_lambda(&api)
             .env("KINESIEVE_TRANSFORM", guest_file("scripted"))
             .env("KINESIEVE_OUTPUT", "none")
             .output()
             .expect("it runs");
         let log = stderr(&done);
-        assert!(!done.status.success() && log.contains(why), "{manner:?}: {log}");
-        assert!(!log.contains("processed a batch"), "{manner:?}: {log}");
+        assert!(!done.status.success() && log.contains(why), "{options:?}: {log}");
+        assert!(!log.contains("processed a batch"), "{options:?}: {log}");
     }
 }
 

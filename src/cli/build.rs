@@ -8,13 +8,13 @@ use clap::Args;
 
 use super::ALL_ACKNOWLEDGED;
 use super::foreign::{one_line, plain};
-use super::progress::Progress;
+use super::progress::ProgressDisplay;
 use crate::project::Project;
 use crate::settings::SettingsError;
-use crate::transform::{Description, LoadError, Manifest, Target, describe, precompile};
+use crate::transform::{CompileTarget, FileDescription, LoadError, Manifest, describe, precompile};
 
 /// What a project is precompiled for if nothing is said: what Lambda has.
-const BOTH: [Target; 2] = [Target::Arm64, Target::X86_64];
+const BOTH: [CompileTarget; 2] = [CompileTarget::Arm64, CompileTarget::X86_64];
 
 /// Build a transform, and precompile it for the machine that will run it
 ///
@@ -39,7 +39,7 @@ pub(super) struct BuildArguments {
     /// The machines that will run it, separated by commas: arm64 or x86_64 as in Lambda, or host for the one at hand
     /// [default for a folder: arm64,x86_64]
     #[arg(long = "target", value_name = "TARGET", value_delimiter = ',')]
-    targets: Vec<Target>,
+    targets: Vec<CompileTarget>,
 
     /// Where to write it, for one target [default: the component with the ending .TARGET.cwasm]
     #[arg(short, long, value_name = "FILE")]
@@ -75,7 +75,7 @@ fn contradiction(message: &str) -> anyhow::Error {
 
 /// What the component is that the project's commands made.
 fn checked(component: &Path) -> Result<String, LoadError> {
-    let Description::Component(description) = describe(component)? else {
+    let FileDescription::Component(description) = describe(component)? else {
         // Nobody's tools make these; if they do, precompiling says what is wrong.
         return Ok(String::new());
     };
@@ -85,8 +85,8 @@ fn checked(component: &Path) -> Result<String, LoadError> {
     Ok(format!("{}: {}, imports {imports}\n", shown(component), size(description.bytes)))
 }
 
-fn precompiled(component: &Path, target: Target, output: &Path) -> anyhow::Result<String> {
-    let waiting = Progress::waiting_for(format!("compiling {} for {target}", component.display()));
+fn precompiled(component: &Path, target: CompileTarget, output: &Path) -> anyhow::Result<String> {
+    let waiting = ProgressDisplay::waiting_for(format!("compiling {} for {target}", component.display()));
     let built = precompile(component, target, output);
     waiting.finish();
     let built = built?;

@@ -1,9 +1,9 @@
 //! `kinesieve doctor`: whether all is there that a deployment needs.
 
+mod capacity;
 mod finding;
 mod fit;
 mod probe;
-mod room;
 mod stream;
 mod table;
 mod targets;
@@ -18,8 +18,8 @@ use clap::Args;
 use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, print_json};
 use crate::aws::{self, causes};
 use crate::settings::{Arn, CheckpointSettings, FunctionOnly, Settings, Target, check_variables};
-use crate::transform::Target as Machine;
-use finding::{Finding, Verdict};
+use crate::transform::CompileTarget as Machine;
+use finding::{Finding, FindingStatus};
 
 /// Check that all is there that a deployment needs
 ///
@@ -85,10 +85,10 @@ pub(super) fn doctor(arguments: &DoctorArguments) -> anyhow::Result<u8> {
     arguments.checkpoint.check()?;
     stream::check_arn(&arguments.stream)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut report = Report { json: arguments.json, is_something_missing: false };
+    let mut report = DoctorReporter { json: arguments.json, is_something_missing: false };
 
     report.say(&transform::check(settings, arguments.architecture))?;
-    let size = fit::Size {
+    let size = fit::FunctionSize {
         memory: ByteSize::mib(arguments.memory),
         timeout: std::time::Duration::from_secs(arguments.timeout),
         batch_size: arguments.batch_size,
@@ -96,7 +96,7 @@ pub(super) fn doctor(arguments: &DoctorArguments) -> anyhow::Result<u8> {
     report.say(&fit::check(settings, &arguments.checkpoint, &arguments.only, size))?;
     runtime.block_on(async {
         let (who, account) = identity(&arguments.stream).await;
-        let is_known = matches!(who.verdict, Verdict::Fine);
+        let is_known = matches!(who.verdict, FindingStatus::Fine);
         report.say(&[who])?;
         if !is_known {
             // Each of the rest would take its time to say the same.
@@ -112,12 +112,12 @@ pub(super) fn doctor(arguments: &DoctorArguments) -> anyhow::Result<u8> {
         for (role, target) in std::iter::once(output).chain(of_routes).chain(dead_letter).chain(large) {
             report.say(&targets::check(&role, target).await)?;
         }
-        if let Some(finding) = room::check(settings, stream.largest_record).await {
+        if let Some(finding) = capacity::check(settings, stream.largest_record).await {
             report.say(&[finding])?;
         }
         if let Some(name) = &arguments.checkpoint.table {
             let reads = arguments.checkpoint.skip_acknowledged || settings.max_attempts.is_some();
-            let table = table::Asked { name, stream: &arguments.stream, account: &account, reads };
+            let table = table::TableQuery { name, stream: &arguments.stream, account: &account, reads };
             report.say(&table::check(&table, arguments.checkpoint.create).await)?;
         }
         io::Result::Ok(())
@@ -136,7 +136,7 @@ async fn identity(stream: &Arn) -> (Finding, String) {
         Err(error) => {
             let reason = format!("{}: set a profile or credentials as the AWS SDK takes them", causes(&error));
             (
-                Finding { what: "credentials".to_owned(), verdict: Verdict::Missing { reason, grant: None } },
+                Finding { what: "credentials".to_owned(), verdict: FindingStatus::Missing { reason, grant: None } },
                 String::new(),
             )
         }
@@ -144,15 +144,15 @@ async fn identity(stream: &Arn) -> (Finding, String) {
 }
 
 /// Says what is found, as it is found: some requests take their time.
-struct Report {
+struct DoctorReporter {
     json: bool,
     is_something_missing: bool,
 }
 
-impl Report {
+impl DoctorReporter {
     fn say(&mut self, findings: &[Finding]) -> io::Result<()> {
         for finding in findings {
-            self.is_something_missing |= matches!(finding.verdict, Verdict::Missing { .. });
+            self.is_something_missing |= matches!(finding.verdict, FindingStatus::Missing { .. });
             if self.json {
                 print_json(&(serde_json::to_string(&finding.object())? + "\n"))?;
             } else {

@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::foreign::{one_line, plain};
 use super::{ALL_ACKNOWLEDGED, FAILED, print_json};
-use crate::transform::{ComponentDescription, Description, PrecompiledDescription, describe};
+use crate::transform::{ComponentDescription, FileDescription, PrecompiledDescription, describe};
 
 /// Say what a transform is: its contract, what it imports, who built it, whether it runs here
 ///
@@ -46,8 +46,8 @@ pub(super) fn inspect(arguments: &InspectArguments) -> anyhow::Result<u8> {
         print_json(&(serde_json::to_string_pretty(&description)? + "\n"))
     } else {
         match &description {
-            Description::Component(component) => writeln!(io::stdout(), "{}", Component(component)),
-            Description::Precompiled(precompiled) => writeln!(io::stdout(), "{}", Precompiled(precompiled)),
+            FileDescription::Component(component) => writeln!(io::stdout(), "{}", Component(component)),
+            FileDescription::Precompiled(precompiled) => writeln!(io::stdout(), "{}", Precompiled(precompiled)),
         }
     };
     Ok(if description.unfit().is_none() { ALL_ACKNOWLEDGED } else { FAILED })

@@ -17,17 +17,17 @@ use anyhow::{anyhow, bail};
 use aws_sdk_kinesis::config::ProvideCredentials;
 use clap::Args;
 
-use self::input::Input;
-use self::key::Key;
-use self::putter::{Putter, Stop, Tally};
-use self::rate::Rate;
+use self::input::PutInput;
+use self::key::KeyChoice;
+use self::putter::{PutCounts, PutStop, Putter};
+use self::rate::RateLimit;
 use self::record::{InputFormat, LineReader};
-use self::summary::Summary;
+use self::summary::PutSummary;
 use super::interrupt::{INTERRUPTED, Interrupt};
-use super::progress::Progress;
+use super::progress::ProgressDisplay;
 use super::{ALL_ACKNOWLEDGED, FAILED, NOT_ACKNOWLEDGED, colours_wanted, say};
 use crate::settings::{Order, StreamName, check_variables};
-use crate::sink::Kinesis;
+use crate::sink::KinesisSink;
 use crate::source::{FileSource, Format};
 use crate::{aws, telemetry};
 
@@ -74,7 +74,7 @@ pub(super) struct PutArguments {
     /// The partition key of a record: a JSON pointer into its data, as /device/id, where a string, a number or a
     /// boolean stands; or random, which spreads records over all shards [default: random; the own one of an output]
     #[arg(long, value_name = "POINTER|random")]
-    key: Option<Key>,
+    key: Option<KeyChoice>,
 
     /// Put all records under this partition key, so that they stay in one shard
     #[arg(long, value_name = "TEXT", value_parser = key::constant, conflicts_with = "key")]
@@ -107,21 +107,21 @@ pub(super) fn put(arguments: &PutArguments) -> anyhow::Result<u8> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let (sink, region) = open(&arguments.stream, arguments.order).await?;
-        let progress = Progress::new(source.bytes(), false);
+        let progress = ProgressDisplay::new(source.bytes(), false);
         telemetry::log_text(tracing::level_filters::LevelFilter::INFO, progress.clone(), colours_wanted());
-        let key = arguments.constant_key.clone().map(Key::Constant).or_else(|| arguments.key.clone());
+        let key = arguments.constant_key.clone().map(KeyChoice::Constant).or_else(|| arguments.key.clone());
         let mut reader = LineReader::new(arguments.input_format, key, arguments.from_line.get());
         let mut putter = Putter {
             sink: &sink,
-            rate: arguments.rate.map(Rate::new),
+            rate: arguments.rate.map(RateLimit::new),
             progress: &progress,
             interrupt: Interrupt::listen(&progress, "ends once what is on its way is put"),
-            tally: Tally::default(),
+            tally: PutCounts::default(),
         };
         let started = Instant::now();
-        let stop = putter.put_all(Input::read(source), &mut reader).await;
+        let stop = putter.put_all(PutInput::read(source), &mut reader).await;
         progress.finish();
-        say(&Summary {
+        say(&PutSummary {
             tally: &putter.tally,
             stop: stop.as_ref(),
             stream: &arguments.stream,
@@ -134,20 +134,20 @@ pub(super) fn put(arguments: &PutArguments) -> anyhow::Result<u8> {
     })
 }
 
-fn exit_code(stop: Option<&Stop>, tally: &Tally) -> u8 {
+fn exit_code(stop: Option<&PutStop>, tally: &PutCounts) -> u8 {
     match stop {
         None => ALL_ACKNOWLEDGED,
         // It never came to put anything: the stream is not there, or may not be written to.
-        Some(Stop::NotPut { lasting_error: Some(_), .. }) if tally.records == 0 => FAILED,
-        Some(Stop::NotPut { .. }) => NOT_ACKNOWLEDGED,
-        Some(Stop::NoRecord { .. } | Stop::Broken { .. }) => FAILED,
-        Some(Stop::Interrupted) => INTERRUPTED,
+        Some(PutStop::NotPut { lasting_error: Some(_), .. }) if tally.records == 0 => FAILED,
+        Some(PutStop::NotPut { .. }) => NOT_ACKNOWLEDGED,
+        Some(PutStop::NoRecord { .. } | PutStop::Broken { .. }) => FAILED,
+        Some(PutStop::Interrupted) => INTERRUPTED,
     }
 }
 
 /// The stream, and its region. That nobody says who asks, or where, is found out at once: it would look like a
 /// service that can't be reached.
-async fn open(stream: &StreamName, order: Order) -> anyhow::Result<(Kinesis, String)> {
+async fn open(stream: &StreamName, order: Order) -> anyhow::Result<(KinesisSink, String)> {
     let config = aws::config_in(stream.region()).await;
     let Some(region) = config.region().map(ToString::to_string) else {
         bail!("nobody says in which region the stream {stream} is: set AWS_REGION, or give the stream's ARN");
@@ -158,5 +158,5 @@ async fn open(stream: &StreamName, order: Order) -> anyhow::Result<(Kinesis, Str
     if let Err(error) = credentials.provide_credentials().await {
         return Err(anyhow!("there are no AWS credentials: set AWS_PROFILE, for example ({})", aws::causes(&error)));
     }
-    Ok((Kinesis::named(&config, stream.clone(), order), region))
+    Ok((KinesisSink::named(&config, stream.clone(), order), region))
 }

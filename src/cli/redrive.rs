@@ -1,23 +1,23 @@
 //! `kinesieve redrive`: dead-lettered events through a transform again, and what became of each.
 
+mod counts;
 mod filter;
 mod outcome;
-mod tally;
-mod teller;
+mod reporter;
 
 use std::time::Instant;
 
 use clap::Args;
 
+use self::counts::RedriveCounts;
 use self::filter::Filter;
-use self::outcome::Outcome;
-use self::tally::Tally;
-use self::teller::Teller;
-use super::progress::Progress;
+use self::outcome::LetterOutcome;
+use self::reporter::RedriveReporter;
+use super::progress::ProgressDisplay;
 use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, colours_wanted, say};
 use crate::processor::Processor;
 use crate::settings::{Arn, Route, Settings, SettingsError, Target, check_variables, s3_prefix};
-use crate::source::dead_letters::{DeadLetterSource, LetterOpener, Place, ReadError};
+use crate::source::dead_letters::{DeadLetterLocation, DeadLetterSource, LetterOpener, LetterReadError};
 use crate::{assembly, telemetry};
 
 /// Run dead-lettered events again, once the transform is mended
@@ -59,7 +59,7 @@ pub(super) struct RedriveArguments {
     /// queue, of a Kinesis stream, or of an S3 bucket with a prefix (`arn:aws:s3:::BUCKET/PREFIX`), of which the
     /// objects .ndjson, .ndjson.gz and those without an ending are read in the order of their keys
     #[arg(long, value_name = "PLACE")]
-    from: Place,
+    from: DeadLetterLocation,
 
     /// The prefix below which large letters lie whole (`arn:aws:s3:::BUCKET/PREFIX`), as KINESIEVE_DEAD_LETTER_LARGE named
     /// it when they were written; by default --dead-letter-large. A letter's pointer is followed to nowhere else
@@ -84,7 +84,7 @@ pub(super) struct RedriveArguments {
 
 /// Whether what is done counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
+enum RedriveMode {
     Really,
     DryRun,
 }
@@ -92,17 +92,17 @@ enum Mode {
 pub(super) fn redrive(arguments: &RedriveArguments) -> anyhow::Result<u8> {
     let settings = &settings_of(arguments);
     let routes = check_variables(std::env::vars_os())?;
-    let mode = if arguments.dry_run { Mode::DryRun } else { Mode::Really };
+    let mode = if arguments.dry_run { RedriveMode::DryRun } else { RedriveMode::Really };
     check_targets(arguments, &routes)?;
     arguments.filter.check()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // The letters are looked at first: reading them is the cheaper of two ways to fail.
     let mut source = runtime.block_on(DeadLetterSource::open(&arguments.from))?;
-    let waiting = Progress::waiting_for(format!("loading {}", settings.transform.display()));
+    let waiting = ProgressDisplay::waiting_for(format!("loading {}", settings.transform.display()));
     let processor = runtime.block_on(async {
         match mode {
-            Mode::Really => assembly::processor(settings, &routes, &Target::Stdout).await,
-            Mode::DryRun => assembly::rehearsal(settings, &routes).await,
+            RedriveMode::Really => assembly::processor(settings, &routes, &Target::Stdout).await,
+            RedriveMode::DryRun => assembly::rehearsal(settings, &routes).await,
         }
     });
     waiting.finish();
@@ -115,13 +115,14 @@ pub(super) fn redrive(arguments: &RedriveArguments) -> anyhow::Result<u8> {
         ))
         .into());
     }
-    let progress = Progress::new(source.bytes(), arguments.json || writes_to_stdout(arguments, &routes)?);
+    let progress = ProgressDisplay::new(source.bytes(), arguments.json || writes_to_stdout(arguments, &routes)?);
     telemetry::log_text_without_events(settings.log, progress.clone(), colours_wanted());
 
-    let teller = Teller { mode, json: arguments.json, progress: &progress };
+    let reporter = RedriveReporter { mode, json: arguments.json, progress: &progress };
     let large = arguments.large.clone().or_else(|| arguments.settings.dead_letter_large.clone());
     let opener = LetterOpener::new(assembly::unpacking(settings), large);
-    let mut run = Run { processor, opener, filter: &arguments.filter, mode, teller, tally: Tally::default() };
+    let mut run =
+        RedriveRun { processor, opener, filter: &arguments.filter, mode, reporter, counts: RedriveCounts::default() };
     let started = Instant::now();
     let outcome = runtime.block_on(async {
         let outcome = run.all(&mut source).await;
@@ -129,8 +130,8 @@ pub(super) fn redrive(arguments: &RedriveArguments) -> anyhow::Result<u8> {
         outcome
     });
     progress.finish();
-    let summary = tally::Summary {
-        tally: &run.tally,
+    let summary = counts::RedriveSummary {
+        counts: &run.counts,
         from: &arguments.from,
         mode,
         left_out: source.left_out(),
@@ -139,7 +140,7 @@ pub(super) fn redrive(arguments: &RedriveArguments) -> anyhow::Result<u8> {
     // Also when the letters broke off: what came before is done, and should not be done again unawares.
     say(&summary);
     outcome?;
-    Ok(if run.tally.is_all_acknowledged() { ALL_ACKNOWLEDGED } else { NOT_ACKNOWLEDGED })
+    Ok(if run.counts.is_all_acknowledged() { ALL_ACKNOWLEDGED } else { NOT_ACKNOWLEDGED })
 }
 
 /// The settings, with what is different here: a letter that comes from a queue is deleted from it, and may be all that
@@ -154,34 +155,34 @@ fn settings_of(arguments: &RedriveArguments) -> Settings {
 }
 
 /// A redrive at work.
-struct Run<'a> {
+struct RedriveRun<'a> {
     processor: Processor,
     opener: LetterOpener,
     filter: &'a Filter,
-    mode: Mode,
-    teller: Teller<'a>,
-    tally: Tally,
+    mode: RedriveMode,
+    reporter: RedriveReporter<'a>,
+    counts: RedriveCounts,
 }
 
-impl Run<'_> {
+impl RedriveRun<'_> {
     /// Runs letter after letter.
-    async fn all(&mut self, source: &mut DeadLetterSource) -> Result<(), ReadError> {
+    async fn all(&mut self, source: &mut DeadLetterSource) -> Result<(), LetterReadError> {
         while let Some(found) = source.next().await? {
             let outcome = match &found.letter {
-                Err(malformed) => Outcome::Malformed(malformed.to_string()),
-                Ok(letter) if !self.filter.takes(letter) => Outcome::Skipped,
+                Err(malformed) => LetterOutcome::Malformed(malformed.to_string()),
+                Ok(letter) if !self.filter.takes(letter) => LetterOutcome::Skipped,
                 Ok(letter) => match self.opener.open(letter).await {
-                    Ok(batch) => Outcome::of(self.processor.process(batch, None).await),
+                    Ok(batch) => LetterOutcome::of(self.processor.process(batch, None).await),
                     Err(unopened) => unopened.into(),
                 },
             };
-            self.tally.add(&outcome);
-            self.teller.tell(&found, &outcome);
-            if outcome.is_acknowledged() && self.mode == Mode::Really {
+            self.counts.add(&outcome);
+            self.reporter.tell(&found, &outcome);
+            if outcome.is_acknowledged() && self.mode == RedriveMode::Really {
                 source.acknowledge(&found).await?;
-                self.tally.add_done();
+                self.counts.add_done();
             }
-            self.teller.progress.update(source.bytes_read(), self.tally.letters());
+            self.reporter.progress.update(source.bytes_read(), self.counts.letters());
         }
         Ok(())
     }
@@ -202,7 +203,7 @@ fn check_targets(arguments: &RedriveArguments, routes: &[Route]) -> Result<(), S
             "{target} and the dead letters of --from {from} would mix: name another place to write to"
         )));
     }
-    if settings.output.is_none() && matches!(from, Place::Sqs(_)) && !arguments.dry_run {
+    if settings.output.is_none() && matches!(from, DeadLetterLocation::Sqs(_)) && !arguments.dry_run {
         return Err(SettingsError::Contradiction(format!(
             "what is delivered is deleted from {from}: say with --output where it is to go, and be it stdout"
         )));

@@ -3,9 +3,9 @@
 mod flags;
 mod metrics;
 mod rate;
+mod reporter;
 mod show;
 mod stream;
-mod teller;
 mod totals;
 mod view;
 mod windows;
@@ -18,12 +18,12 @@ use std::time::{Duration, Instant};
 use clap::Args;
 
 use self::flags::StreamFlags;
-use self::show::{Delivering, Place, Show};
+use self::show::{Show, ShowDelivery, ShowStream};
 use self::stream::StreamRun;
-use super::progress::Progress;
-use super::summary::Summary;
+use super::progress::ProgressDisplay;
+use super::summary::RunSummary;
 use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, colours_wanted, say};
-use crate::assembly::{AssemblyError, Extras};
+use crate::assembly::{AssemblyError, AssemblyOptions};
 use crate::processor::{Counts, Observer, Processor, Stop};
 use crate::settings::{Route, Settings, SettingsError, Target, check_variables};
 use crate::source::live::StreamPlace;
@@ -133,17 +133,17 @@ fn run_file(arguments: &RunArguments, routes: &[Route]) -> anyhow::Result<u8> {
         Some(most) => Some(Showing::begin(most, settings, routes)?),
         None => None,
     };
-    let waiting = Progress::waiting_for(format!("loading {}", settings.transform.display()));
+    let waiting = ProgressDisplay::waiting_for(format!("loading {}", settings.transform.display()));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let processor = runtime.block_on(processor(settings, routes, showing.as_ref()));
     waiting.finish();
     let processor = processor?;
     windows::check(&processor, arguments.tumbling_window)?;
     let on_stdout = settings.output.as_ref().is_none_or(|target| *target == Target::Stdout);
-    let is_a_look = showing.as_ref().is_some_and(|showing| showing.delivering == Delivering::Nowhere);
+    let is_a_look = showing.as_ref().is_some_and(|showing| showing.delivering == ShowDelivery::Nowhere);
     let progress = match showing {
-        Some(_) => Progress::hidden(),
-        None => Progress::new(source.bytes(), on_stdout),
+        Some(_) => ProgressDisplay::hidden(),
+        None => ProgressDisplay::new(source.bytes(), on_stdout),
     };
     telemetry::log_text(settings.log, progress.clone(), colours_wanted());
 
@@ -158,7 +158,7 @@ fn run_file(arguments: &RunArguments, routes: &[Route]) -> anyhow::Result<u8> {
     progress.finish();
     let stop = outcome.as_ref().ok().and_then(Option::as_ref);
     // Also when the input broke off: what came before is done, and should not be done again unawares.
-    say(&Summary { counts: &counts, stop, elapsed: started.elapsed() });
+    say(&RunSummary { counts: &counts, stop, elapsed: started.elapsed() });
     if is_a_look {
         say(&"nothing of it was delivered: --output says where to");
     }
@@ -168,7 +168,7 @@ fn run_file(arguments: &RunArguments, routes: &[Route]) -> anyhow::Result<u8> {
 /// Records that are shown, and whether their outputs go anywhere.
 struct Showing {
     show: Arc<Show>,
-    delivering: Delivering,
+    delivering: ShowDelivery,
 }
 
 impl Showing {
@@ -176,10 +176,10 @@ impl Showing {
         let routes = settings.routes(routes)?;
         // Who names no target at all only looks.
         let names_none = settings.output.is_none() && settings.dead_letter.is_none() && routes.is_empty();
-        let delivering = if names_none { Delivering::Nowhere } else { Delivering::Really };
+        let delivering = if names_none { ShowDelivery::Nowhere } else { ShowDelivery::Really };
         let place = match delivering {
-            Delivering::Really if settings.writes_to_stdout(&routes) => Place::Stderr,
-            Delivering::Really | Delivering::Nowhere => Place::Stdout,
+            ShowDelivery::Really if settings.writes_to_stdout(&routes) => ShowStream::Stderr,
+            ShowDelivery::Really | ShowDelivery::Nowhere => ShowStream::Stdout,
         };
         let show = Show::begin(place, most, settings, routes.keys().copied(), delivering);
         Ok(Self { show, delivering })
@@ -195,10 +195,10 @@ async fn processor(
         return assembly::processor(settings, routes, &Target::Stdout).await;
     };
     let observer: Arc<dyn Observer> = Arc::clone(show) as _;
-    let extras = Extras { observer: Some(observer), ..Extras::default() };
+    let extras = AssemblyOptions { observer: Some(observer), ..AssemblyOptions::default() };
     match delivering {
-        Delivering::Really => assembly::processor_with(settings, routes, &Target::Stdout, extras).await,
-        Delivering::Nowhere => assembly::trial(settings, routes, extras).await,
+        ShowDelivery::Really => assembly::processor_with(settings, routes, &Target::Stdout, extras).await,
+        ShowDelivery::Nowhere => assembly::trial(settings, routes, extras).await,
     }
 }
 
@@ -206,7 +206,7 @@ async fn processor(
 async fn process_all(
     mut source: FileSource,
     processor: &Processor,
-    progress: &Progress,
+    progress: &ProgressDisplay,
     counts: &mut Counts,
 ) -> Result<Option<Stop>, SourceError> {
     while let Some(batch) = source.next_batch()? {

@@ -12,7 +12,7 @@ use futures_util::future::join_all;
 use time::OffsetDateTime;
 
 use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, print_json};
-use crate::checkpoint::{self, Row, Table};
+use crate::checkpoint::{self, CheckpointRow, Table};
 use crate::settings::{Arn, TableName, check_variables};
 use crate::source::{Lag, LagMeter};
 use listing::Listing;
@@ -63,8 +63,8 @@ pub(super) struct StatusArguments {
 
 /// A shard, as the table and perhaps the stream have it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Shard {
-    row: Row,
+struct ShardStatus {
+    row: CheckpointRow,
     /// None: nobody asked, or there is no position to ask about.
     lag: Option<Result<Lag, String>>,
 }
@@ -99,21 +99,25 @@ fn region(arguments: &StatusArguments) -> Option<String> {
     of_stream.or_else(|| arguments.checkpoint_table.region().map(str::to_owned))
 }
 
-async fn look(table: &Table, meter: Option<&LagMeter>, arguments: &StatusArguments) -> anyhow::Result<Vec<Shard>> {
+async fn look(
+    table: &Table,
+    meter: Option<&LagMeter>,
+    arguments: &StatusArguments,
+) -> anyhow::Result<Vec<ShardStatus>> {
     let rows = table.rows(arguments.stream.as_deref()).await;
     let rows = rows.map_err(|trouble| anyhow::anyhow!("the checkpoint table {}: {trouble}", table.name()))?;
-    let look = async |row: Row| {
+    let look = async |row: CheckpointRow| {
         let position = row.position.as_ref().or(row.high_water_mark.as_ref());
         let lag = match (meter, position) {
             (Some(meter), Some(position)) => Some(meter.lag(&row.stream_id, &row.shard_id, position).await),
             _ => None,
         };
-        Shard { row, lag }
+        ShardStatus { row, lag }
     };
     Ok(join_all(rows.into_iter().map(look)).await)
 }
 
-fn say(shards: &[Shard], arguments: &StatusArguments) -> io::Result<()> {
+fn say(shards: &[ShardStatus], arguments: &StatusArguments) -> io::Result<()> {
     if !arguments.json {
         let listing = Listing { shards, now: OffsetDateTime::now_utc(), table: arguments.checkpoint_table.as_str() };
         let mut stdout = anstream::stdout().lock();
@@ -121,7 +125,7 @@ fn say(shards: &[Shard], arguments: &StatusArguments) -> io::Result<()> {
         return stdout.flush();
     }
     for shard in shards {
-        print_json(&(serde_json::to_string(&object::Object::of(shard))? + "\n"))?;
+        print_json(&(serde_json::to_string(&object::ShardJson::of(shard))? + "\n"))?;
     }
     Ok(())
 }

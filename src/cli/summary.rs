@@ -8,14 +8,14 @@ use crate::processor::{Counts, Stop};
 
 /// What came of a run.
 #[derive(Debug)]
-pub(super) struct Summary<'a> {
+pub(super) struct RunSummary<'a> {
     pub(super) counts: &'a Counts,
     /// Where it stopped, unless all was acknowledged.
     pub(super) stop: Option<&'a Stop>,
     pub(super) elapsed: Duration,
 }
 
-impl fmt::Display for Summary<'_> {
+impl fmt::Display for RunSummary<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts = self.counts;
         let seconds = self.elapsed.as_secs_f64().max(1e-9);
@@ -72,7 +72,7 @@ pub(super) fn counted(count: u64, noun: &str) -> String {
 mod tests {
     use super::*;
     use crate::checkpoint::DeliveredOutputs;
-    use crate::dead_letter::Kind;
+    use crate::dead_letter::DeadLetterKind;
     use crate::event::Position;
     use crate::processor::Cause;
 
@@ -85,13 +85,13 @@ mod tests {
             dropped: 1 << 1,
             folded: 1 << 2,
             emitted: 1 << 3,
-            dead_lettered: [(Kind::Rejected, 1 << 4)].into(),
+            dead_lettered: [(DeadLetterKind::Rejected, 1 << 4)].into(),
             control: 1 << 5,
             skipped: 1 << 6,
             unacknowledged: 1 << 7,
             ..Counts::default()
         };
-        let summary = Summary { counts: &counts, stop: None, elapsed: Duration::from_millis(250) }.to_string();
+        let summary = RunSummary { counts: &counts, stop: None, elapsed: Duration::from_millis(250) }.to_string();
         let lines = summary.lines().filter_map(|line| line.strip_prefix("  "));
         let count = |line: &str| line.split_whitespace().nth(1).and_then(|count| count.parse::<u64>().ok());
         assert_eq!(lines.map(count).sum::<Option<u64>>(), Some(counts.records), "{summary}");
@@ -106,7 +106,7 @@ mod tests {
             dropped: 300,
             folded: 0,
             emitted: 90,
-            dead_lettered: [(Kind::Rejected, 9), (Kind::Decode, 1)].into(),
+            dead_lettered: [(DeadLetterKind::Rejected, 9), (DeadLetterKind::Decode, 1)].into(),
             control: 0,
             skipped: 0,
             unacknowledged: 100,
@@ -122,7 +122,7 @@ mod tests {
             cause: Cause::Retry,
             reason: "the table is being rebuilt".to_owned(),
         };
-        let summary = Summary { counts: &counts, stop: Some(&stop), elapsed: Duration::from_millis(250) };
+        let summary = RunSummary { counts: &counts, stop: Some(&stop), elapsed: Duration::from_millis(250) };
         insta::assert_snapshot!(summary, @r"
         1200 records in 0.25 s: 4800 records/s, 0.7 MB/s
           kept      700

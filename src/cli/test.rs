@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use clap::Args;
 
-use self::report::Report;
+use self::report::TestReport;
 use super::guest_lines::GuestLines;
-use super::progress::Progress;
+use super::progress::ProgressDisplay;
 use super::{ALL_ACKNOWLEDGED, FAILED, print_json, say, say_error};
 use crate::cases::{self, Suite};
 use crate::files::read_text_bounded;
@@ -154,13 +154,13 @@ fn test_once(arguments: &TestArguments, lines: &GuestLines) -> anyhow::Result<u8
         Some(component) => component.clone(),
         None => Project::open(arguments.folder())?.build()?,
     };
-    let waiting = Progress::waiting_for(format!("compiling {}", component.display()));
+    let waiting = ProgressDisplay::waiting_for(format!("compiling {}", component.display()));
     let transform = Transform::load(&component);
     waiting.finish();
     let transform = transform?;
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut report = Report::default();
+    let mut report = TestReport::default();
     for suite in &suites {
         let came = runtime.block_on(cases::run(suite, &transform, Limits::default()));
         if let (true, Ok(came)) = (arguments.update, &came)

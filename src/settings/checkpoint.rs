@@ -55,7 +55,7 @@ pub struct CheckpointSettings {
         value_name = "CAPACITY",
         default_value = "on-demand"
     )]
-    pub capacity: Capacity,
+    pub capacity: TableCapacity,
 
     /// The parallelization factor of the event source mapping, 1 to 10. Above 1 there is no order across a shard,
     /// and what is mirrored is no position to resume from
@@ -83,7 +83,7 @@ impl CheckpointSettings {
                 "{name} is of use with a checkpoint table, and there is none: set KINESIEVE_CHECKPOINT_TABLE as well"
             )));
         }
-        if !self.create && self.capacity != Capacity::OnDemand {
+        if !self.create && self.capacity != TableCapacity::OnDemand {
             return Err(SettingsError::Contradiction(
                 "KINESIEVE_CHECKPOINT_CAPACITY is for a table that is made: set KINESIEVE_CHECKPOINT_CREATE to true as \
                  well, or leave it out"
@@ -176,7 +176,7 @@ impl FromStr for StreamIdForm {
 
 /// How a table that is made is paid for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Capacity {
+pub enum TableCapacity {
     /// By request.
     OnDemand,
     /// By the hour, for so many units.
@@ -188,18 +188,18 @@ pub enum Capacity {
     },
 }
 
-impl FromStr for Capacity {
+impl FromStr for TableCapacity {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text == "on-demand" {
-            return Ok(Capacity::OnDemand);
+            return Ok(TableCapacity::OnDemand);
         }
         let units = |text: &str| text.trim().parse().ok();
         let provisioned = text.split_once(',').and_then(|(read, write)| Some((units(read)?, units(write)?)));
         let (read, write) = provisioned
             .ok_or_else(|| format!("{text:?} is no capacity: use on-demand, or READ,WRITE units as in 5,5"))?;
-        Ok(Capacity::Provisioned { read, write })
+        Ok(TableCapacity::Provisioned { read, write })
     }
 }
 
@@ -280,10 +280,10 @@ mod tests {
     #[test]
     fn a_capacity_is_on_demand_or_two_numbers() {
         let units = |number| NonZeroU32::new(number).expect("not zero");
-        assert_eq!("on-demand".parse(), Ok(Capacity::OnDemand));
-        assert_eq!("5, 10".parse(), Ok(Capacity::Provisioned { read: units(5), write: units(10) }));
+        assert_eq!("on-demand".parse(), Ok(TableCapacity::OnDemand));
+        assert_eq!("5, 10".parse(), Ok(TableCapacity::Provisioned { read: units(5), write: units(10) }));
         for text in ["", "5", "0,5", "5,-1", "a,b", "5,5,5"] {
-            assert!(text.parse::<Capacity>().expect_err(text).contains("on-demand"), "{text}");
+            assert!(text.parse::<TableCapacity>().expect_err(text).contains("on-demand"), "{text}");
         }
     }
 }

@@ -203,20 +203,20 @@ impl FromStr for Pack {
 
 /// In which form the counts of an invocation are given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Metrics {
+pub enum MetricsFormat {
     /// As a line of CloudWatch's embedded metric format.
     Emf,
     /// In none.
     None,
 }
 
-impl FromStr for Metrics {
+impl FromStr for MetricsFormat {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
-            "emf" => Ok(Metrics::Emf),
-            "none" => Ok(Metrics::None),
+            "emf" => Ok(MetricsFormat::Emf),
+            "none" => Ok(MetricsFormat::None),
             _ => Err(format!("{text:?} is no format of metrics: use emf or none")),
         }
     }

@@ -19,7 +19,6 @@ mod artifact;
 mod bindings;
 #[cfg(feature = "compiler")]
 mod compile;
-mod conductor;
 mod contract;
 #[cfg(feature = "compiler")]
 mod elf;
@@ -28,6 +27,7 @@ mod engine;
 #[cfg(feature = "compiler")]
 mod extent;
 mod fault;
+mod flow_control;
 mod group;
 mod guest;
 mod guest_time;
@@ -55,21 +55,23 @@ mod worker;
 pub use artifact::{LoadError, Transform, check_precompiled};
 #[cfg(feature = "compiler")]
 pub use compile::{BuildError, Built, precompile};
-pub use conductor::{Conductor, UpToRetry};
 pub use contract::{Age, ContractError, World};
 pub use emissions::{Emission, Emissions};
+pub use flow_control::{FlowControl, UpToRetry};
 pub use group::Grouping;
 pub use guest_time::GuestTime;
 pub use guests::{Guests, RecordPool, WindowPool};
 #[cfg(feature = "compiler")]
-pub use inspect::{ComponentDescription, Description, ImportDescription, Metadata, PrecompiledDescription, describe};
+pub use inspect::{
+    ComponentDescription, ComponentMetadata, FileDescription, ImportDescription, PrecompiledDescription, describe,
+};
 pub use instance::StartError;
 pub use limits::Limits;
 pub use log_budget::LogBudget;
 pub use manifest::Manifest;
 pub use pool::{Job, Lease, Pool};
 pub use records::Records;
-pub use run::{Chunk, Run};
-pub use target::Target;
+pub use run::{GuestRun, VerdictChunk};
+pub use target::CompileTarget;
 pub use verdict::{Fault, FaultKind, Verdict};
-pub use window::{Close, Closed, Ending, Fold, Folding, Opening, StateRefused, Window};
+pub use window::{ClosedFold, FoldClose, Folding, StateRefused, Window, WindowEnding, WindowFold, WindowOpening};

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::dead_letter::Kind;
+use crate::dead_letter::DeadLetterKind;
 use crate::settings::SettingsError;
 use crate::source::dead_letters::{Letter, to_millis};
 
@@ -12,7 +12,7 @@ pub(super) struct Filter {
     /// Take only letters of this kind: rejected, trap, timeout, memory, decode, undeliverable or exhausted; may
     /// be given several times. What is not taken stays where it is
     #[arg(long = "kind", value_name = "KIND")]
-    kinds: Vec<Kind>,
+    kinds: Vec<DeadLetterKind>,
 
     /// Take only events that arrived in their stream at this time or later; for example 2026-11-20T09:30:00Z
     #[arg(long, value_name = "TIME", value_parser = to_millis)]

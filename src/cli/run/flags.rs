@@ -6,8 +6,10 @@ use clap::{Args, ValueEnum};
 
 use crate::checkpoint;
 use crate::settings::{CheckpointSettings, Settings, SettingsError, Target};
-use crate::source::live::{Checkpoints, Force, Manners, Plan, ReadMode, Start, StreamPlace, Until};
-use crate::source::mapping::{BatchLimits, OnError, Rules};
+use crate::source::live::{
+    Checkpoints, EndCondition, Force, ReadMode, ReadOptions, ReadPlan, StartPosition, StreamPlace,
+};
+use crate::source::mapping::{BatchLimits, MappingRules, OnError};
 
 /// How long the checkpoint table is waited for before a record moves.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -20,12 +22,12 @@ pub(super) struct StreamFlags {
     /// at-sequence-number=NUMBER, after-sequence-number=NUMBER (both of one shard), or checkpoint: behind what
     /// --checkpoint-table has as acknowledged. A shard without a row starts at its oldest record [default: latest]
     #[arg(long, value_name = "START")]
-    from: Option<Start>,
+    from: Option<StartPosition>,
 
     /// Where to end: now (with what is there at the start), at-timestamp=TIME, or count=NUMBER of records; without it,
     /// with Ctrl-C
     #[arg(long, value_name = "END")]
-    until: Option<Until>,
+    until: Option<EndCondition>,
 
     /// Records of a batch at most, 1 to 10000 [default: 100]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=10_000))]
@@ -57,8 +59,8 @@ pub(super) struct StreamFlags {
     reads_per_second: Option<u32>,
 
     /// shared: GetRecords, which all consumers of a stream share; enhanced: SubscribeToShard, with a --consumer of its own
-    #[arg(long, value_name = "MODE", value_enum, default_value_t = Mode::Shared)]
-    mode: Mode,
+    #[arg(long, value_name = "MODE", value_enum, default_value_t = ReadSharing::Shared)]
+    mode: ReadSharing,
 
     /// The consumer for --mode enhanced. It is registered if it is not, and stays so: AWS charges for it by the hour
     #[arg(long, value_name = "NAME")]
@@ -86,7 +88,7 @@ pub(super) struct StreamFlags {
 
 /// Who the reads of a shard are shared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Mode {
+enum ReadSharing {
     Shared,
     Enhanced,
 }
@@ -104,7 +106,7 @@ impl StreamFlags {
             ("--max-record-age", self.max_record_age.is_some()),
             ("--on-failure", self.on_failure.is_some()),
             ("--reads-per-second", self.reads_per_second.is_some()),
-            ("--mode", self.mode == Mode::Enhanced),
+            ("--mode", self.mode == ReadSharing::Enhanced),
             ("--consumer", self.consumer.is_some()),
             ("--to-checkpoint", self.to_checkpoint),
             ("--force", self.force),
@@ -118,7 +120,7 @@ impl StreamFlags {
     pub(super) fn check(&self, settings: &Settings) -> Result<(), SettingsError> {
         let contradiction = |message: &str| Err(SettingsError::Contradiction(message.to_owned()));
         let start = self.start();
-        if self.checkpoint.table.is_none() && (start == Start::Checkpoint || self.to_checkpoint) {
+        if self.checkpoint.table.is_none() && (start == StartPosition::Checkpoint || self.to_checkpoint) {
             return contradiction(
                 "--from checkpoint and --to-checkpoint take a table: name it with --checkpoint-table",
             );
@@ -126,22 +128,22 @@ impl StreamFlags {
         if self.checkpoint.skip_acknowledged {
             return contradiction("--skip-acknowledged is for the function: here, --from checkpoint does it");
         }
-        if start == Start::Latest && self.until == Some(Until::Now) {
+        if start == StartPosition::Latest && self.until == Some(EndCondition::Now) {
             return contradiction(
                 "--until now ends with what is there at the start, and --from latest starts behind it: name another \
                  start, trim-horizon for example",
             );
         }
-        if let (Start::AtTimestamp(from), Some(Until::AtTimestamp(until))) = (&start, self.until)
+        if let (StartPosition::AtTimestamp(from), Some(EndCondition::AtTimestamp(until))) = (&start, self.until)
             && until < *from
         {
             return contradiction("--until is before --from: there is nothing between them");
         }
         match (self.mode, &self.consumer) {
-            (Mode::Enhanced, None) => {
+            (ReadSharing::Enhanced, None) => {
                 return contradiction("--mode enhanced reads by a consumer: name it with --consumer");
             }
-            (Mode::Shared, Some(_)) => {
+            (ReadSharing::Shared, Some(_)) => {
                 return contradiction("--consumer is for --mode enhanced: set that as well, or leave it out");
             }
             _ => {}
@@ -174,25 +176,25 @@ impl StreamFlags {
     }
 
     /// What is to be read.
-    pub(super) async fn plan(&self, places: Vec<StreamPlace>, tumbling_window: Option<Duration>) -> Plan {
+    pub(super) async fn plan(&self, places: Vec<StreamPlace>, tumbling_window: Option<Duration>) -> ReadPlan {
         let start = self.start();
         let checkpoints = match &self.checkpoint.table {
-            Some(name) if start == Start::Checkpoint || self.to_checkpoint => Some(Checkpoints {
+            Some(name) if start == StartPosition::Checkpoint || self.to_checkpoint => Some(Checkpoints {
                 table: checkpoint::open(name, PATIENCE).await,
                 stream_id: self.checkpoint.stream_id,
             }),
             _ => None,
         };
-        Plan {
+        ReadPlan {
             places,
             start,
             until: self.until,
             mode: match &self.consumer {
-                Some(name) if self.mode == Mode::Enhanced => ReadMode::Enhanced(name.clone()),
+                Some(name) if self.mode == ReadSharing::Enhanced => ReadMode::Enhanced(name.clone()),
                 _ => ReadMode::Shared,
             },
-            manners: self.reads_per_second.map_or_else(Manners::default, Manners::of_reads_per_second),
-            rules: Rules {
+            read_options: self.reads_per_second.map_or_else(ReadOptions::default, ReadOptions::of_reads_per_second),
+            rules: MappingRules {
                 on_error: if self.bisect { OnError::Halve } else { OnError::Repeat },
                 retries: self.max_retry_attempts,
                 record_age: self.max_record_age,
@@ -223,8 +225,8 @@ impl StreamFlags {
         self.to_checkpoint.then_some(in_order)
     }
 
-    fn start(&self) -> Start {
-        self.from.clone().unwrap_or(Start::Latest)
+    fn start(&self) -> StartPosition {
+        self.from.clone().unwrap_or(StartPosition::Latest)
     }
 }
 

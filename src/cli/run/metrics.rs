@@ -13,7 +13,7 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
-use crate::source::live::{Board, ShardView, Stage};
+use crate::source::live::{ShardStage, ShardStatuses, ShardView};
 
 /// Takes the address.
 pub(super) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
@@ -23,17 +23,17 @@ pub(super) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 /// Answers whoever asks, for as long as the run lasts.
-pub(super) async fn serve(listener: TcpListener, board: Arc<Board>) {
+pub(super) async fn serve(listener: TcpListener, statuses: Arc<ShardStatuses>) {
     loop {
         let Ok((connection, _)) = listener.accept().await else {
             // Too many open files, say: that passes.
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
             continue;
         };
-        let board = Arc::clone(&board);
+        let statuses = Arc::clone(&statuses);
         let answer = move |request: Request<hyper::body::Incoming>| {
             let response = match request.uri().path() {
-                "/metrics" => Response::new(Full::new(Bytes::from(text(&board.views())))),
+                "/metrics" => Response::new(Full::new(Bytes::from(text(&statuses.views())))),
                 _ => not_found(),
             };
             async move { Ok::<_, Infallible>(typed(response)) }
@@ -121,7 +121,7 @@ const METRICS: [Metric; 8] = [
         name: "kinesieve_behind_seconds",
         help: "How far the shard is behind its end.",
         kind: "gauge",
-        of: |shard| if shard.stage == Stage::Reading { one(shard.behind.as_secs_f64()) } else { Vec::new() },
+        of: |shard| if shard.stage == ShardStage::Reading { one(shard.behind.as_secs_f64()) } else { Vec::new() },
     },
     Metric {
         name: "kinesieve_stuck_attempts",

@@ -33,11 +33,11 @@ pub(super) struct ShardMap(Vec<(u128, u128)>);
 pub(super) struct Shards {
     client: Client,
     stream_arn: String,
-    known: Mutex<Known>,
+    known: Mutex<KnownShards>,
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct KnownShards {
     map: Option<Arc<ShardMap>>,
     asked_at: Option<Instant>,
     has_complained: bool,

@@ -7,7 +7,7 @@ use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
 
 use super::bounds::rfc3339;
 use crate::aws::causes;
-use crate::checkpoint::{NotSafeToResume, Trouble};
+use crate::checkpoint::{CheckpointError, NotSafeToResume};
 
 /// Why a stream can't be read, or not any further.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -99,7 +99,7 @@ pub enum LiveError {
         /// The shard.
         shard: String,
         /// Who holds it.
-        trouble: Trouble,
+        trouble: CheckpointError,
     },
     /// The checkpoint table can't be read.
     #[error("the checkpoint table {table}: {trouble}")]
@@ -107,7 +107,7 @@ pub enum LiveError {
         /// The table.
         table: String,
         /// Why.
-        trouble: Trouble,
+        trouble: CheckpointError,
     },
     /// A stream is named twice.
     #[error("{0} is named twice: its records would be processed twice")]
@@ -136,7 +136,7 @@ pub enum LiveError {
 
 /// What the failure of a request means for whoever reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Meaning {
+pub(super) enum FailureClass {
     /// The iterator is too old: a new one is needed.
     Expired,
     /// Too many reads, of all consumers together.
@@ -148,17 +148,17 @@ pub(super) enum Meaning {
 }
 
 /// What a code of an error means; none: there was no answer.
-pub(super) fn meaning(code: Option<&str>) -> Meaning {
+pub(super) fn meaning(code: Option<&str>) -> FailureClass {
     match code {
-        Some("ExpiredIteratorException") => Meaning::Expired,
+        Some("ExpiredIteratorException") => FailureClass::Expired,
         Some(
             "ProvisionedThroughputExceededException"
             | "LimitExceededException"
             | "ThrottlingException"
             | "KMSThrottlingException"
             | "ResourceInUseException",
-        ) => Meaning::Throttled,
-        Some(code) if is_denied(code) => Meaning::Lasting,
+        ) => FailureClass::Throttled,
+        Some(code) if is_denied(code) => FailureClass::Lasting,
         Some(
             "ResourceNotFoundException"
             | "InvalidArgumentException"
@@ -169,9 +169,9 @@ pub(super) fn meaning(code: Option<&str>) -> Meaning {
             | "KMSInvalidStateException"
             | "KMSOptInRequired"
             | "UnknownOperationException",
-        ) => Meaning::Lasting,
+        ) => FailureClass::Lasting,
         // Credentials that expire are renewed, where they can be.
-        _ => Meaning::Passing,
+        _ => FailureClass::Passing,
     }
 }
 

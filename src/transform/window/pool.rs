@@ -3,8 +3,8 @@
 use std::num::NonZeroUsize;
 use std::sync::mpsc as std_mpsc;
 
-use super::Opening;
-use super::fold::Fold;
+use super::WindowOpening;
+use super::fold::WindowFold;
 use super::folding::Folding;
 use crate::transform::artifact::Transform;
 use crate::transform::contract::World;
@@ -42,9 +42,9 @@ impl Pool<Folding> {
 
 impl Lease<'_, Folding> {
     /// Begins with a batch, all of whose events are of one window. A worker folds batches one after the other.
-    pub fn fold(&self, job: Job, opening: Opening) -> Fold {
+    pub fn fold(&self, job: Job, opening: WindowOpening) -> WindowFold {
         let (order, orders) = std_mpsc::channel();
         let folding = Folding::new(opening, job.first, orders);
-        Fold::new(self.begin(job, [folding]), order)
+        WindowFold::new(self.begin(job, [folding]), order)
     }
 }
