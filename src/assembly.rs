@@ -124,7 +124,7 @@ impl Default for ProcessorOptions {
 pub async fn on_failure(settings: &Settings, target: &Target) -> Result<OnFailure, AssemblyError> {
     let options = SinkOptions { lines: LineContent::Bare, order: Order::None, compression: settings.s3_compression };
     // As Lambda does: a queue has no room for the records.
-    let has_room = matches!(target, Target::S3(_) | Target::File(_));
+    let has_room = target.capabilities().storage.is_some();
     let payload = if has_room { IncludeRecords::Included } else { IncludeRecords::LeftOut };
     Ok(OnFailure { sink: open(target, options).await?, payload })
 }
@@ -208,7 +208,7 @@ async fn assemble(
     let on_trial = (processor_options.delivering == TargetUse::DiscardAndAccept).then_some(&Target::None);
     let dead_letters = match settings.dead_letter().or(on_trial) {
         Some(target) => {
-            let order = if target.keeps_order() { settings.order } else { Order::None };
+            let order = if target.capabilities().keeps_order { settings.order } else { Order::None };
             let sink = open(place(target), SinkOptions { lines: LineContent::Bare, order, ..options }).await?;
             let cutting = if settings.dead_letter_cut { Cutting::Allowed } else { Cutting::Forbidden };
             let dead_letters = DeadLetters::new(sink, transform.digest()).with_cutting(cutting);
@@ -380,5 +380,5 @@ async fn open(target: &Target, options: SinkOptions) -> Result<Arc<dyn Sink>, As
 /// Opens where large dead letters go.
 async fn open_large(place: &Arn, compression: Compression) -> Result<S3Sink, AssemblyError> {
     let open_sinks = sink::open_bucket(place, LineContent::Bare, compression).await;
-    open_sinks.map_err(|source| AssemblyError::Target { target: Target::S3(place.clone()), source })
+    open_sinks.map_err(|source| AssemblyError::Target { target: Target::bucket(place.clone()), source })
 }

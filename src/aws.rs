@@ -2,6 +2,7 @@
 //! are the SDK's own: variables, profiles and roles as everywhere.
 
 mod http;
+mod probe;
 mod trace;
 
 use std::error::Error;
@@ -13,6 +14,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 
 pub(crate) use http::Streamed;
 pub use http::{ExchangeBounds, client};
+pub(crate) use probe::{DestinationProbe, ProbeAnswer};
 pub(crate) use trace::{TraceHeader, traced};
 
 use crate::redaction::redacted;
@@ -76,6 +78,11 @@ pub(crate) fn queue_url(queue: &Arn) -> String {
         _ => "amazonaws.com",
     };
     format!("https://sqs.{}.{suffix}/{}/{}", queue.region, queue.account, queue.resource)
+}
+
+/// Returns the bytes of a size in KiB; none: it is no size.
+pub(crate) fn bytes_of_kib(kib: i32) -> Option<u64> {
+    u64::try_from(kib).ok().filter(|kib| *kib > 0).map(|kib| kib << 10)
 }
 
 /// What a client of S3 needs besides, its retries left to the caller.

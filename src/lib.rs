@@ -9,6 +9,7 @@
 //!
 //! The rooms, in the order in which a record walks through them. Data goes one way, and a file imports
 //! only from rooms further down this list.
+//! One table is read from below: settings read targets by what `sink::destination` lists.
 //!
 //! | room | is |
 //! | --- | --- |
@@ -21,7 +22,7 @@
 //! | [`processor`] | the batch algorithm: events through the transform into sinks, and where to replay from |
 //! | [`checkpoint`] | the mirror of positions in DynamoDB |
 //! | [`dead_letter`] | the envelope of an event that can't be processed |
-//! | [`sink`] | where outputs go: one file a service, one trait |
+//! | [`sink`] | where outputs go: one file a service, with its limits and what it can do; one trait, one table |
 //! | [`transform`] | the guest: engine, artifact, instance, limits, host functions |
 //! | [`event`] | what came in: [`event::Batch`], [`event::SequenceNumber`], the envelope parsers; KPL aggregates, and payloads to decode |
 //! | `backoff` | how long to wait before a service is asked again |

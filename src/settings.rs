@@ -31,6 +31,8 @@ pub use values::{
 };
 pub use variables::{PREFIX, check_variables, ignore_empty_variables};
 
+use crate::sink::destination::{Ability, PackGroups, names_of, nouns_of};
+
 /// Why the settings don't stand.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
@@ -230,7 +232,7 @@ impl Settings {
     /// The dead-letter target, if there is one: `none` says that there is not. It does not throw
     /// events away, since nothing may be lost in silence.
     pub fn dead_letter(&self) -> Option<&Target> {
-        self.dead_letter.as_ref().filter(|target| **target != Target::None)
+        self.dead_letter.as_ref().filter(|target| target.capabilities().dead_letters)
     }
 
     /// The targets of the routes by name; routes from flags win over those from variables.
@@ -278,11 +280,11 @@ impl Settings {
         }
         self.check_packing(routes)?;
         self.check_large(routes)?;
-        let Some(dead_letter @ (Target::File(_) | Target::S3(_))) = self.dead_letter() else { return Ok(()) };
+        let Some(dead_letter) = self.dead_letter() else { return Ok(()) };
+        let Some(remedy) = dead_letter.capabilities().storage else { return Ok(()) };
         let output = self.output.as_ref().unwrap_or(&Target::Stdout);
         let mut outputs = std::iter::once(output).chain(routes.values().copied());
         if outputs.any(|target| target.is_same_place(dead_letter)) {
-            let remedy = if let Target::S3(_) = dead_letter { "a prefix" } else { "a file" };
             return Err(SettingsError::Contradiction(format!(
                 "outputs and dead letters both go to {dead_letter}: give them {remedy} each"
             )));
@@ -292,7 +294,7 @@ impl Settings {
 
     /// Large dead letters are for a target that takes the others, and are by themselves.
     fn check_large(&self, routes: &BTreeMap<&str, &Target>) -> Result<(), SettingsError> {
-        let Some(large) = self.dead_letter_large.clone().map(Target::S3) else { return Ok(()) };
+        let Some(large) = self.dead_letter_large.clone().map(Target::bucket) else { return Ok(()) };
         let Some(dead_letter) = self.dead_letter() else {
             return Err(SettingsError::Contradiction(
                 "KINESIEVE_DEAD_LETTER_LARGE is for dead letters that are too large for their target, and there is no \
@@ -312,24 +314,23 @@ impl Settings {
 
     /// What asks for targets of a kind has one.
     fn check_packing(&self, routes: &BTreeMap<&str, &Target>) -> Result<(), SettingsError> {
-        let any = |is_kind: fn(&Target) -> bool| self.output.iter().chain(routes.values().copied()).any(is_kind);
-        let is_stream = |target: &Target| matches!(target, Target::Kinesis(_));
-        let is_nowhere = |target: &Target| *target == Target::None;
-        let takes_packs = |target: &Target| matches!(target, Target::Firehose(_) | Target::Sqs(_) | Target::S3(_));
-        let takes_encoded =
-            |target: &Target| matches!(target, Target::Kinesis(_) | Target::Firehose(_) | Target::Sqs(_));
+        let targets = || self.output.iter().chain(routes.values().copied());
+        // Where the output is nowhere, Firehose itself may be answered.
+        let is_nowhere = targets().any(|target| *target == Target::None);
+        let lacks = |is_able: Ability| !targets().any(|target| is_able(target.capabilities()));
+        let (aggregates, encodes): (Ability, Ability) = (|able| able.aggregates, |able| able.encodes);
+        let packs: Ability = |able| able.packing != PackGroups::None;
         let needs = [
-            ("KINESIEVE_AGGREGATE", self.aggregate && !any(is_stream), "a Kinesis stream"),
-            // Where the output is nowhere, Firehose itself may be answered.
-            ("KINESIEVE_PACK", self.pack != Pack::None && !any(takes_packs) && !any(is_nowhere), "Firehose, SQS or S3"),
-            ("KINESIEVE_ENCODE", self.encode != Encode::None && !any(takes_encoded), "Kinesis, Firehose or SQS"),
+            ("KINESIEVE_AGGREGATE", self.aggregate && lacks(aggregates), nouns_of(aggregates)),
+            ("KINESIEVE_PACK", self.pack != Pack::None && !is_nowhere && lacks(packs), names_of(packs)),
+            ("KINESIEVE_ENCODE", self.encode != Encode::None && lacks(encodes), names_of(encodes)),
         ];
-        match needs.iter().find(|(_, is_missing, _)| *is_missing) {
-            None => Ok(()),
-            Some((name, _, what)) => Err(SettingsError::Contradiction(format!(
+        if let Some((name, _, what)) = needs.iter().find(|(_, is_missing, _)| *is_missing) {
+            return Err(SettingsError::Contradiction(format!(
                 "{name} is for outputs that go to {what}, and none does: set KINESIEVE_OUTPUT to one, or leave it out"
-            ))),
+            )));
         }
+        Ok(())
     }
 
     /// Checks that nothing is written to the file that is read: it would never end.

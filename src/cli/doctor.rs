@@ -107,7 +107,7 @@ pub(super) fn doctor(arguments: &DoctorArguments) -> anyhow::Result<u8> {
         let output = ("output".to_owned(), settings.output.as_ref().unwrap_or(&Target::Stdout));
         let of_routes = routes.iter().map(|(name, target)| (format!("route {name}"), *target));
         let dead_letter = settings.dead_letter().map(|target| ("dead letters".to_owned(), target));
-        let large = settings.dead_letter_large.clone().map(Target::S3);
+        let large = settings.dead_letter_large.clone().map(Target::bucket);
         let large = large.as_ref().map(|target| ("large dead letters".to_owned(), target));
         for (role, target) in std::iter::once(output).chain(of_routes).chain(dead_letter).chain(large) {
             report.say(&targets::check(&role, target).await)?;

@@ -195,7 +195,7 @@ fn check_targets(arguments: &RedriveArguments, routes: &[Route]) -> Result<(), S
     let settings = &settings_of(arguments);
     let from = &arguments.from;
     let of_routes = settings.routes(routes)?;
-    let large = settings.dead_letter_large.clone().map(Target::S3);
+    let large = settings.dead_letter_large.clone().map(Target::bucket);
     let targets = settings.output.iter().chain(settings.dead_letter()).chain(of_routes.into_values());
     let mut targets = targets.chain(&large);
     if let Some(target) = targets.find(|target| from.overlaps(target)) {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::arn::Arn;
+use crate::sink::destination::{AwsTarget, Capabilities, nouns_of};
 
 /// A place that outputs go to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,35 +17,26 @@ pub enum Target {
     File(PathBuf),
     /// `none`: nowhere.
     None,
-    /// The ARN of a Kinesis stream.
-    Kinesis(Arn),
-    /// The ARN of a Firehose delivery stream.
-    Firehose(Arn),
-    /// The ARN of an SQS queue.
-    Sqs(Arn),
-    /// The ARN of an S3 bucket, with a prefix of keys behind a slash, or without. Slashes around the prefix, which
-    /// keys have none of, are left out.
-    S3(Arn),
+    /// The ARN of a destination in AWS.
+    Aws(AwsTarget),
 }
 
-/// What a target can be, for messages.
-const FORMS: &str = "the ARN of a Kinesis stream, a Firehose delivery stream, an SQS queue or an S3 bucket with a \
-                     prefix, stdout, file:PATH or none";
-
-/// Bytes of a prefix in S3: a key has 1,024 at most, and stream, shard and positions take up to 300.
-const PREFIX_BYTES: usize = 700;
+/// Returns what a target can be, for messages.
+fn forms() -> String {
+    format!("the ARN of {}, stdout, file:PATH or none", nouns_of(|_| true))
+}
 
 /// A text that names no target.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTarget {
     /// It has none of the forms.
-    #[error("{0:?} is no target: use {FORMS}")]
+    #[error("{0:?} is no target: use {forms}", forms = forms())]
     Unknown(String),
     /// There is no path behind `file:`.
     #[error("\"file:\" lacks its path: use file:PATH")]
     NoPath,
     /// It starts like an ARN, but is none of a target.
-    #[error("{arn:?} is no target: {reason}; use {FORMS}")]
+    #[error("{arn:?} is no target: {reason}; use {forms}", forms = forms())]
     Arn {
         /// What was given.
         arn: String,
@@ -54,34 +46,34 @@ pub enum InvalidTarget {
 }
 
 impl Target {
+    /// Returns a bucket with a prefix as a target, whose ARN was checked before.
+    pub(crate) fn bucket(arn: Arn) -> Self {
+        Target::Aws(AwsTarget::bucket(arn))
+    }
+
     /// Whether what is written to one of them lands where what is written to the other does, however either is spelt.
     pub fn is_same_place(&self, other: &Target) -> bool {
         match (self, other) {
             (Target::File(path), other) | (other, Target::File(path)) => other.is_file(path),
-            (Target::S3(own), Target::S3(other)) => bucket_and_prefix(own) == bucket_and_prefix(other),
-            // The service is asked by the name alone, in the account of whoever asks.
-            (Target::Firehose(own), Target::Firehose(other)) => {
-                (&own.region, &own.resource) == (&other.region, &other.resource)
-            }
-            // By a region's own endpoint, which has one partition.
-            (Target::Sqs(own), Target::Sqs(other)) => {
-                (&own.region, &own.account, &own.resource) == (&other.region, &other.account, &other.resource)
-            }
+            (Target::Aws(own), Target::Aws(other)) => own.is_same_place(other),
             _ => self == other,
         }
     }
 
     /// Whether both are prefixes of one bucket, of which one holds the other, or is the same.
     pub fn overlaps(&self, other: &Target) -> bool {
-        let (Target::S3(own), Target::S3(other)) = (self, other) else { return false };
-        let ((own_bucket, own_prefix), (bucket, prefix)) = (bucket_and_prefix(own), bucket_and_prefix(other));
-        own_bucket == bucket && (own_prefix.starts_with(&prefix) || prefix.starts_with(&own_prefix))
+        matches!((self, other), (Target::Aws(own), Target::Aws(other)) if own.overlaps(other))
     }
 
-    /// Whether whoever reads there is promised an order: a FIFO queue's group. From a stream, dead letters are
-    /// picked one by one, and their order tells nobody anything.
-    pub fn keeps_order(&self) -> bool {
-        matches!(self, Target::Sqs(queue) if queue.resource.ends_with(".fifo"))
+    /// Returns what it can do.
+    pub fn capabilities(&self) -> Capabilities {
+        match self {
+            Target::Aws(target) => target.capabilities(),
+            Target::File(_) => Capabilities { storage: Some("a file"), ..Capabilities::PLAIN },
+            Target::Stdout => Capabilities::PLAIN,
+            // Nothing may be lost in silence.
+            Target::None => Capabilities { dead_letters: false, ..Capabilities::PLAIN },
+        }
     }
 
     /// Whether it is the file at `path`, however either is spelt; standard output is the one that it was led into.
@@ -108,7 +100,7 @@ pub(crate) fn bucket_and_prefix(place: &Arn) -> (&str, String) {
 /// When it is something else.
 pub(crate) fn s3_prefix(text: &str) -> Result<Arn, String> {
     match text.parse() {
-        Ok(Target::S3(arn)) => Ok(arn),
+        Ok(Target::Aws(target)) if target.arn().service == "s3" => Ok(target.arn().clone()),
         _ => Err(format!("{text:?} is no prefix of a bucket: use arn:aws:s3:::BUCKET/PREFIX")),
     }
 }
@@ -182,50 +174,7 @@ impl FromStr for Target {
 
 fn resource(text: &str) -> Result<Target, &'static str> {
     let arn: Arn = text.parse().map_err(|_| "it is no ARN (arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE)")?;
-    if arn.service == "s3" {
-        return bucket(arn);
-    }
-    let name = match arn.service.as_str() {
-        "kinesis" => arn.resource.strip_prefix("stream/").ok_or("it is not a stream's (...:stream/NAME)")?,
-        "firehose" => {
-            let name = arn.resource.strip_prefix("deliverystream/");
-            name.ok_or("it is not a delivery stream's (...:deliverystream/NAME)")?
-        }
-        "sqs" => &arn.resource,
-        _ => return Err("it is another service's"),
-    };
-    if name.contains("/consumer/") {
-        return Err("it is a consumer's: name the stream itself");
-    }
-    if name.is_empty() || arn.region.is_empty() || arn.account.is_empty() {
-        return Err("it lacks its region, its account or its name");
-    }
-    // Names of streams may hold a dot, those of queues the one of `.fifo`.
-    if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')) {
-        return Err("its name holds more than letters, digits, hyphens, underscores and dots");
-    }
-    Ok(match arn.service.as_str() {
-        "kinesis" => Target::Kinesis(arn),
-        "firehose" => Target::Firehose(arn),
-        _ => Target::Sqs(arn),
-    })
-}
-
-/// `arn:aws:s3:::BUCKET` or `arn:aws:s3:::BUCKET/PREFIX`.
-fn bucket(arn: Arn) -> Result<Target, &'static str> {
-    let (name, prefix) = bucket_and_prefix(&arn);
-    let prefix = prefix.trim_end_matches('/');
-    if !arn.region.is_empty() || !arn.account.is_empty() {
-        return Err("it is not a bucket's, which has neither region nor account (arn:aws:s3:::BUCKET/PREFIX)");
-    }
-    if name.len() < 3 || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_')) {
-        return Err("its bucket can't be one: 3 letters, digits, hyphens or dots at least");
-    }
-    if prefix.len() > PREFIX_BYTES {
-        return Err("its prefix has more than 700 bytes");
-    }
-    let resource = if prefix.is_empty() { name.to_owned() } else { format!("{name}/{prefix}") };
-    Ok(Target::S3(Arn { resource, ..arn }))
+    AwsTarget::of(arn).map(Target::Aws)
 }
 
 impl fmt::Display for Target {
@@ -234,7 +183,7 @@ impl fmt::Display for Target {
             Target::Stdout => formatter.write_str("stdout"),
             Target::File(path) => write!(formatter, "file:{}", path.display()),
             Target::None => formatter.write_str("none"),
-            Target::Kinesis(arn) | Target::Firehose(arn) | Target::Sqs(arn) | Target::S3(arn) => arn.fmt(formatter),
+            Target::Aws(target) => target.fmt(formatter),
         }
     }
 }

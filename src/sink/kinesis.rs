@@ -1,5 +1,6 @@
 //! A Kinesis stream as a target: PutRecords.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use aws_config::SdkConfig;
@@ -8,17 +9,90 @@ use aws_sdk_kinesis::config::retry::RetryConfig;
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::{PutRecordsRequestEntry, PutRecordsResultEntry};
 
+use super::destination::{Capabilities, Destination, Measuring, Opening, Probing, check_named};
 use super::queue::{RecordResponse, RequestLimits};
 use super::requests::{RequestOutcome, RequestService, deliver};
-use super::{Output, Sink, SinkFuture, WarmUp, aws};
-use crate::aws::TraceHeader;
+use super::{Output, Sink, SinkFuture, SinkOptions, WarmUp, aws};
+use crate::aws::{DestinationProbe, ProbeAnswer, TraceHeader, bytes_of_kib, config};
 use crate::settings::{Arn, Order, StreamName};
 
 /// Bytes of a record with its key, where the stream allows as much (Kinesis Data Streams, PutRecords).
 const RECORD_BYTES: usize = 10 << 20;
 
+/// Bytes of a record where the stream says nothing else (Kinesis Data Streams, `MaxRecordSizeInKiB`).
+const DEFAULT_RECORD_BYTES: u64 = 1 << 20;
+
 /// Characters of a partition key.
 const KEY_CHARACTERS: usize = 256;
+
+/// One beyond the hash keys that there are.
+const NO_HASH_KEY: &str = "340282366920938463463374607431768211456";
+
+/// Kinesis streams.
+#[derive(Debug)]
+pub(super) struct Stream;
+
+impl Destination for Stream {
+    fn service(&self) -> &'static str {
+        "kinesis"
+    }
+
+    fn name(&self) -> &'static str {
+        "Kinesis"
+    }
+
+    fn noun(&self) -> &'static str {
+        "a Kinesis stream"
+    }
+
+    fn check(&self, arn: Arn) -> Result<Arn, &'static str> {
+        let name = arn.resource.strip_prefix("stream/").ok_or("it is not a stream's (...:stream/NAME)")?;
+        if name.contains("/consumer/") {
+            return Err("it is a consumer's: name the stream itself");
+        }
+        check_named(&arn, name)?;
+        Ok(arn)
+    }
+
+    fn capabilities(&self, _arn: &Arn) -> Capabilities {
+        Capabilities { encodes: true, aggregates: true, ..Capabilities::PLAIN }
+    }
+
+    fn open<'a>(&'a self, arn: &'a Arn, options: &'a SinkOptions) -> Opening<'a> {
+        Box::pin(async { Ok(Arc::new(KinesisSink::new(&config(arn).await, arn, options.order)) as Arc<dyn Sink>) })
+    }
+
+    fn largest_record<'a>(&'a self, arn: &'a Arn) -> Measuring<'a> {
+        Box::pin(async {
+            let client = Client::new(&config(arn).await);
+            let answer = client.describe_stream_summary().stream_arn(arn.to_string()).send().await.ok();
+            let summary = answer.and_then(|answer| answer.stream_description_summary);
+            let configured = summary.and_then(|summary| summary.max_record_size_in_kib).and_then(bytes_of_kib);
+            Some(configured.unwrap_or(DEFAULT_RECORD_BYTES))
+        })
+    }
+
+    fn probe<'a>(&'a self, arn: &'a Arn) -> Probing<'a> {
+        Box::pin(async {
+            let (client, name) = (Client::new(&config(arn).await), arn.to_string());
+            let is_there = ProbeAnswer::of(client.describe_stream_summary().stream_arn(&name).send().await, &[]);
+            let record = PutRecordsRequestEntry::builder()
+                .data(Blob::new("x"))
+                .partition_key("kinesieve-doctor")
+                .explicit_hash_key(NO_HASH_KEY)
+                .build();
+            let refusals =
+                ["InvalidArgumentException", "ValidationException", "ProvisionedThroughputExceededException"];
+            let may_write = match record {
+                Ok(record) => {
+                    ProbeAnswer::of(client.put_records().stream_arn(&name).records(record).send().await, &refusals)
+                }
+                Err(error) => ProbeAnswer::Unclear(error.to_string()),
+            };
+            DestinationProbe { is_there, may_write, action: "kinesis:PutRecords", resource: name }
+        })
+    }
+}
 
 /// A stream that outputs are put into.
 #[derive(Debug)]

@@ -2,10 +2,12 @@
 
 mod aws;
 mod computed;
+pub(crate) mod destination;
 mod file;
 mod firehose;
 mod kinesis;
 mod line;
+mod message;
 mod none;
 mod packing;
 mod queue;
@@ -20,6 +22,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
+pub use destination::{AwsTarget, Capabilities, PackGroups};
 pub use firehose::FirehoseSink;
 pub use kinesis::KinesisSink;
 pub use packing::Packing;
@@ -212,10 +215,7 @@ pub struct SinkOptions {
 /// When a file can't be written to, or nobody says in which region a bucket is.
 pub async fn open(target: &Target, options: SinkOptions) -> io::Result<Arc<dyn Sink>> {
     Ok(match target {
-        Target::Kinesis(arn) => Arc::new(KinesisSink::new(&config(arn).await, arn, options.order)),
-        Target::Firehose(arn) => Arc::new(FirehoseSink::new(&config(arn).await, arn, options.order)),
-        Target::Sqs(arn) => Arc::new(SqsSink::new(&config(arn).await, arn, options.order)),
-        Target::S3(arn) => Arc::new(open_bucket(arn, options.lines, options.compression).await?),
+        Target::Aws(target) => target.kind().open(target.arn(), &options).await?,
         Target::Stdout => Arc::new(stdout::StdoutSink::new(options.lines)),
         Target::None => Arc::new(none::NullSink),
         Target::File(path) => Arc::new(file::FileSink::open(path, options.lines)?),

@@ -17,7 +17,8 @@ use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
 use super::computed::{AT_ONCE_BYTES, Yielder, computed};
 use super::{
-    Delivery, DeliveryTiming, LineContent, Output, Sink, SinkFuture, SinkOptions, SinkResponse, WarmUp, reason,
+    Delivery, DeliveryTiming, LineContent, Output, PackGroups, Sink, SinkFuture, SinkOptions, SinkResponse, WarmUp,
+    reason,
 };
 use crate::aws::config;
 use crate::settings::{Encode, Pack, Target};
@@ -106,7 +107,9 @@ impl Packing {
     pub async fn open(self, target: &Target, options: SinkOptions) -> io::Result<Arc<dyn Sink>> {
         let sink = super::open(target, SinkOptions { lines: self.lines(target), ..options }).await?;
         let shards = match target {
-            Target::Kinesis(stream) if self.aggregate => Some(Shards::new(&config(stream).await, stream)),
+            Target::Aws(stream) if self.aggregate && stream.capabilities().aggregates => {
+                Some(Shards::new(&config(stream.arn()).await, stream.arn()))
+            }
             _ => None,
         };
         Ok(self.wrap_by(shards, sink, target))
@@ -114,9 +117,9 @@ impl Packing {
 
     /// What a line is in a target of outputs that holds lines.
     fn lines(&self, target: &Target) -> LineContent {
-        match (target, self.pack) {
-            (Target::S3(_), Pack::Lines) => LineContent::Bare,
-            (Target::S3(_), Pack::Array) => LineContent::Elements,
+        match (target.capabilities().packing, self.pack) {
+            (PackGroups::Object, Pack::Lines) => LineContent::Bare,
+            (PackGroups::Object, Pack::Array) => LineContent::Elements,
             _ => LineContent::Envelopes,
         }
     }
@@ -132,17 +135,15 @@ impl Packing {
             Pack::Lines => Some(PackForm::Lines),
             Pack::Array => Some(PackForm::Array),
         };
-        let how = match (target, form) {
-            (Target::Kinesis(_), _) if self.aggregate => PackMethod::Aggregate,
-            // A message says its key, and a group of a FIFO queue is one.
-            (Target::Sqs(_), Some(form)) => PackMethod::Pack { form, by: PackGrouping::Key },
-            (Target::Firehose(_), Some(form)) => PackMethod::Pack { form, by: PackGrouping::Nothing },
-            (Target::S3(_), Some(form)) => {
+        let capabilities = target.capabilities();
+        let how = match (capabilities.packing, form) {
+            _ if self.aggregate && capabilities.aggregates => PackMethod::Aggregate,
+            (PackGroups::OfKey, Some(form)) => PackMethod::Pack { form, by: PackGrouping::Key },
+            (PackGroups::Any, Some(form)) => PackMethod::Pack { form, by: PackGrouping::Nothing },
+            (PackGroups::Object, Some(form)) => {
                 return Arc::new(Packer { inner: sink, shards, wrapping: Wrapping::Elements(form) });
             }
-            (Target::Kinesis(_) | Target::Sqs(_) | Target::Firehose(_), _) if self.encode != Encode::None => {
-                PackMethod::Single
-            }
+            _ if self.encode != Encode::None && capabilities.encodes => PackMethod::Single,
             _ => return sink,
         };
         let Self { encode, pack_records, pack_bytes, .. } = self;

@@ -9,6 +9,7 @@ mod said;
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Instant;
 
 use aws_config::SdkConfig;
@@ -17,14 +18,94 @@ use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 
+use super::destination::{Capabilities, Destination, Measuring, Opening, PackGroups, Probing};
 use super::queue::{RecordResponse, RequestLimits};
 use super::requests::{RequestOutcome, RequestService, deliver};
-use super::{Delivery, DeliveryTiming, LineContent, Output, Sink, SinkFuture, SinkResponse, WarmUp, aws, line, reason};
-use crate::aws::{TraceHeader, bucket_and_prefix, s3_config};
+use super::{
+    Delivery, DeliveryTiming, LineContent, Output, Sink, SinkFuture, SinkOptions, SinkResponse, WarmUp, aws, line,
+    open_bucket, reason,
+};
+use crate::aws::{DestinationProbe, ProbeAnswer, TraceHeader, bucket_and_prefix, config, s3_config};
 use crate::settings::{Arn, Compression, Order};
 
 /// Large enough that requests cost little, small enough to be in memory twice, as outputs and as an object.
 const OBJECT_BYTES: usize = 16 << 20;
+
+/// Bytes of a prefix: a key has 1,024 at most, and stream, shard and positions take up to 300.
+const PREFIX_BYTES: usize = 700;
+
+/// S3 buckets, each with a prefix of keys.
+#[derive(Debug)]
+pub(super) struct Bucket;
+
+impl Destination for Bucket {
+    fn service(&self) -> &'static str {
+        "s3"
+    }
+
+    fn name(&self) -> &'static str {
+        "S3"
+    }
+
+    fn noun(&self) -> &'static str {
+        "an S3 bucket with a prefix"
+    }
+
+    /// Checks `arn:aws:s3:::BUCKET` or `arn:aws:s3:::BUCKET/PREFIX`. Slashes around the prefix, which keys have none of,
+    /// are left out.
+    fn check(&self, arn: Arn) -> Result<Arn, &'static str> {
+        let (name, prefix) = bucket_and_prefix(&arn);
+        let prefix = prefix.trim_end_matches('/');
+        if !arn.region.is_empty() || !arn.account.is_empty() {
+            return Err("it is not a bucket's, which has neither region nor account (arn:aws:s3:::BUCKET/PREFIX)");
+        }
+        let is_named = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+        if name.len() < 3 || !name.bytes().all(is_named) {
+            return Err("its bucket can't be one: 3 letters, digits, hyphens or dots at least");
+        }
+        if prefix.len() > PREFIX_BYTES {
+            return Err("its prefix has more than 700 bytes");
+        }
+        let resource = if prefix.is_empty() { name.to_owned() } else { format!("{name}/{prefix}") };
+        Ok(Arn { resource, ..arn })
+    }
+
+    fn capabilities(&self, _arn: &Arn) -> Capabilities {
+        Capabilities { packing: PackGroups::Object, storage: Some("a prefix"), ..Capabilities::PLAIN }
+    }
+
+    fn is_same_place(&self, own: &Arn, other: &Arn) -> bool {
+        bucket_and_prefix(own) == bucket_and_prefix(other)
+    }
+
+    /// Whether both are prefixes of one bucket, of which one holds the other, or is the same.
+    fn overlaps(&self, own: &Arn, other: &Arn) -> bool {
+        let ((own_bucket, own_prefix), (bucket, prefix)) = (bucket_and_prefix(own), bucket_and_prefix(other));
+        own_bucket == bucket && (own_prefix.starts_with(&prefix) || prefix.starts_with(&own_prefix))
+    }
+
+    fn open<'a>(&'a self, arn: &'a Arn, options: &'a SinkOptions) -> Opening<'a> {
+        Box::pin(async { Ok(Arc::new(open_bucket(arn, options.lines, options.compression).await?) as Arc<dyn Sink>) })
+    }
+
+    fn largest_record<'a>(&'a self, _arn: &'a Arn) -> Measuring<'a> {
+        Box::pin(std::future::ready(None))
+    }
+
+    fn probe<'a>(&'a self, arn: &'a Arn) -> Probing<'a> {
+        Box::pin(async {
+            let client = Client::from_conf(s3_config(&config(arn).await).build());
+            let (bucket, prefix) = bucket_and_prefix(arn);
+            let is_there = ProbeAnswer::of(client.head_bucket().bucket(bucket).send().await, &[]);
+            // To replace an object that is not there is refused, after the question who asks.
+            let key = format!("{prefix}kinesieve-doctor-writes-nothing");
+            let put = client.put_object().bucket(bucket).key(key).if_match("\"none\"").send().await;
+            let may_write = ProbeAnswer::of(put, &["NoSuchKey", "PreconditionFailed"]);
+            let resource = format!("arn:{}:s3:::{bucket}/{prefix}*", arn.partition);
+            DestinationProbe { is_there, may_write, action: "s3:PutObject", resource }
+        })
+    }
+}
 
 /// A bucket, and a prefix of keys in it.
 #[derive(Debug)]

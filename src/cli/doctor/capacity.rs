@@ -1,20 +1,12 @@
 //! Whether the dead letter of the largest record fits into its target.
 
-use aws_sdk_sqs::types::QueueAttributeName;
 use bytesize::ByteSize;
 
 use super::finding::Finding;
-use crate::aws;
-use crate::settings::{Arn, Decode, Settings, Target};
+use crate::settings::{Decode, Settings, Target};
 
 /// The largest record of a stream that says nothing else (Kinesis Data Streams, `MaxRecordSizeInKiB`).
 const LARGEST_RECORD: u64 = 1 << 20;
-
-/// Of a message, where its queue says nothing else (Amazon SQS, `MaximumMessageSize`).
-const LARGEST_MESSAGE: u64 = 1 << 20;
-
-/// Of a record before it is encoded (Amazon Data Firehose, PutRecordBatch).
-const LARGEST_FIREHOSE_RECORD: u64 = 1000 << 10;
 
 /// What a letter has besides its data, in bytes: a reason of 4 KiB, of which each character may be escaped, and the rest.
 const BESIDES_THE_DATA: u64 = 28 << 10;
@@ -23,12 +15,8 @@ const BESIDES_THE_DATA: u64 = 28 << 10;
 /// target. `largest_record` is what the stream takes, in bytes, where that is known.
 pub(super) async fn check(settings: &Settings, largest_record: Option<u64>) -> Option<Finding> {
     let target = settings.dead_letter()?;
-    let room = match target {
-        Target::None | Target::Stdout | Target::File(_) | Target::S3(_) => return None,
-        Target::Firehose(_) => LARGEST_FIREHOSE_RECORD,
-        Target::Kinesis(arn) => largest_record_of(arn).await.unwrap_or(LARGEST_RECORD),
-        Target::Sqs(arn) => largest_message_of(arn).await.unwrap_or(LARGEST_MESSAGE),
-    };
+    let Target::Aws(destination) = target else { return None };
+    let room = destination.kind().largest_record(destination.arn()).await?;
     let record = largest_record.unwrap_or(LARGEST_RECORD);
     // A letter holds what the transform saw.
     let event = if settings.decode == Decode::None { record } else { record.max(settings.decode_limit.as_u64()) };
@@ -57,26 +45,6 @@ fn finding(settings: &Settings, target: &Target, room: u64, event: u64) -> Findi
             ByteSize::b(data)
         ),
     )
-}
-
-/// None: it is not to be had, or it does not say.
-async fn largest_record_of(stream: &Arn) -> Option<u64> {
-    let client = aws_sdk_kinesis::Client::new(&aws::config(stream).await);
-    let answer = client.describe_stream_summary().stream_arn(stream.to_string()).send().await.ok()?;
-    answer.stream_description_summary?.max_record_size_in_kib.and_then(bytes_of_kib)
-}
-
-/// None: it is not to be had.
-async fn largest_message_of(queue: &Arn) -> Option<u64> {
-    let client = aws_sdk_sqs::Client::new(&aws::config(queue).await);
-    let name = QueueAttributeName::MaximumMessageSize;
-    let request = client.get_queue_attributes().queue_url(aws::queue_url(queue)).attribute_names(name.clone());
-    request.send().await.ok()?.attributes?.get(&name)?.parse().ok()
-}
-
-/// None: it is no size.
-pub(super) fn bytes_of_kib(kib: i32) -> Option<u64> {
-    u64::try_from(kib).ok().filter(|kib| *kib > 0).map(|kib| kib << 10)
 }
 
 #[cfg(test)]

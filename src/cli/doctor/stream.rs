@@ -3,10 +3,9 @@
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::types::{EncryptionType, ShardIteratorType, StreamStatus};
 
-use super::capacity::bytes_of_kib;
 use super::finding::Finding;
 use super::probe::ProbeAnswer;
-use crate::aws;
+use crate::aws::{self, bytes_of_kib};
 use crate::settings::{Arn, SettingsError};
 
 /// Whether an ARN is a stream's.

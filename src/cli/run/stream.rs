@@ -115,7 +115,9 @@ impl StreamRun<'_> {
     /// Outputs and what is said of the run must not mix on standard output, nor outputs and descriptions of records that
     /// are given up in one file, or under one prefix of S3, where they would replace each other.
     fn check_targets(&self) -> Result<(), SettingsError> {
-        if let Some(on_failure @ (Target::File(_) | Target::S3(_))) = self.flags.on_failure() {
+        if let Some(on_failure) = self.flags.on_failure()
+            && on_failure.capabilities().storage.is_some()
+        {
             let routes = self.settings.routes(self.routes)?;
             let output = self.settings.output.as_ref().unwrap_or(&Target::Stdout);
             if std::iter::once(output).chain(routes.into_values()).any(|target| target.is_same_place(on_failure)) {

@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use crate::aws::bucket_and_prefix;
 use crate::settings::{Arn, InvalidTarget, Target};
+use crate::sink::AwsTarget;
 
 /// A place that dead letters can be read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,14 +36,9 @@ impl DeadLetterLocation {
     pub fn overlaps(&self, target: &Target) -> bool {
         match (self, target) {
             (DeadLetterLocation::File(path), _) => path != Path::new("-") && target.is_file(path),
-            (DeadLetterLocation::S3(own), Target::S3(other)) => {
-                let (own_bucket, own_prefix) = bucket_and_prefix(own);
-                let (bucket, prefix) = bucket_and_prefix(other);
-                // What a target writes below its prefix has the name of a stream first: that can be ours.
-                own_bucket == bucket && (own_prefix.starts_with(&prefix) || prefix.starts_with(&own_prefix))
-            }
-            (DeadLetterLocation::Sqs(own), Target::Sqs(other))
-            | (DeadLetterLocation::Kinesis(own), Target::Kinesis(other)) => own == other,
+            // What a target writes below its prefix has the name of a stream first: that can be ours.
+            (DeadLetterLocation::S3(own), Target::Aws(other)) => AwsTarget::bucket(own.clone()).overlaps(other),
+            (DeadLetterLocation::Sqs(own) | DeadLetterLocation::Kinesis(own), Target::Aws(other)) => own == other.arn(),
             _ => false,
         }
     }
@@ -60,11 +55,17 @@ impl FromStr for DeadLetterLocation {
         }
         match text.parse()? {
             Target::File(path) => Ok(DeadLetterLocation::File(path)),
-            Target::S3(arn) => Ok(DeadLetterLocation::S3(arn)),
-            Target::Sqs(arn) => Ok(DeadLetterLocation::Sqs(arn)),
-            Target::Kinesis(arn) => Ok(DeadLetterLocation::Kinesis(arn)),
-            Target::Firehose(_) => {
-                not_readable("name the S3 bucket that it delivers to, with its prefix: arn:aws:s3:::BUCKET/PREFIX")
+            Target::Aws(target) => {
+                let arn = target.arn().clone();
+                match arn.service.as_str() {
+                    "s3" => Ok(DeadLetterLocation::S3(arn)),
+                    "sqs" => Ok(DeadLetterLocation::Sqs(arn)),
+                    "kinesis" => Ok(DeadLetterLocation::Kinesis(arn)),
+                    "firehose" => not_readable(
+                        "name the S3 bucket that it delivers to, with its prefix: arn:aws:s3:::BUCKET/PREFIX",
+                    ),
+                    _ => not_readable("name what it delivers to, an SQS queue for example"),
+                }
             }
             Target::Stdout => not_readable("name the file that it was written to, or - for standard input"),
             Target::None => not_readable("name a file, or the ARN of an S3 bucket, an SQS queue or a Kinesis stream"),
