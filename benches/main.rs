@@ -172,7 +172,12 @@ fn handler(criterion: &mut Criterion) {
 }
 
 fn nowhere(runtime: &tokio::runtime::Runtime) -> Arc<dyn Sink> {
-    let options = SinkOptions { lines: LineContent::Envelopes, order: Order::Key, compression: Compression::None };
+    let options = SinkOptions {
+        lines: LineContent::Envelopes,
+        order: Order::Key,
+        compression: Compression::None,
+        events: sink::EventLabels::default(),
+    };
     runtime.block_on(sink::open(&Target::None, options)).expect("nowhere is always open")
 }
 

@@ -122,7 +122,12 @@ impl Default for ProcessorOptions {
 /// # Errors
 /// When it can't be opened.
 pub async fn on_failure(settings: &Settings, target: &Target) -> Result<OnFailure, AssemblyError> {
-    let options = SinkOptions { lines: LineContent::Bare, order: Order::None, compression: settings.s3_compression };
+    let options = SinkOptions {
+        lines: LineContent::Bare,
+        order: Order::None,
+        compression: settings.s3_compression,
+        events: settings.event_labels().with_detail_type("given-up"),
+    };
     // As Lambda does: a queue has no room for the records.
     let has_room = target.capabilities().storage.is_some();
     let payload = if has_room { IncludeRecords::Included } else { IncludeRecords::LeftOut };
@@ -185,8 +190,12 @@ async fn assemble(
         .map_err(|source| AssemblyError::Start { path: settings.transform.display().to_string(), source })?
         .with_most_for_a_batch(workers_for_a_batch);
 
-    let options =
-        SinkOptions { lines: LineContent::Envelopes, order: settings.order, compression: settings.s3_compression };
+    let options = SinkOptions {
+        lines: LineContent::Envelopes,
+        order: settings.order,
+        compression: settings.s3_compression,
+        events: settings.event_labels(),
+    };
     let packing = Packing {
         aggregate: settings.aggregate,
         pack: settings.pack,
@@ -194,7 +203,7 @@ async fn assemble(
         pack_bytes: usize::try_from(settings.pack_bytes.as_u64()).unwrap_or(usize::MAX),
         encode: settings.encode,
     };
-    let mut open_sinks = OpenSinks { sinks: Vec::new(), options, packing };
+    let mut open_sinks = OpenSinks { sinks: Vec::new(), options: options.clone(), packing };
     let mut main = open_sinks.open(place(settings.output.as_ref().unwrap_or(default_output))).await?;
     if let Some(samples) = processor_options.assembly_options.samples {
         main = Arc::new(SamplingSink::new(main, samples));
@@ -209,7 +218,8 @@ async fn assemble(
     let dead_letters = match settings.dead_letter().or(on_trial) {
         Some(target) => {
             let order = if target.capabilities().keeps_order { settings.order } else { Order::None };
-            let sink = open(place(target), SinkOptions { lines: LineContent::Bare, order, ..options }).await?;
+            let events = options.events.with_detail_type("dead-letter");
+            let sink = open(place(target), SinkOptions { lines: LineContent::Bare, order, events, ..options }).await?;
             let cutting = if settings.dead_letter_cut { Cutting::Allowed } else { Cutting::Forbidden };
             let dead_letters = DeadLetters::new(sink, transform.digest()).with_cutting(cutting);
             Some(match &settings.dead_letter_large {
@@ -366,7 +376,7 @@ impl<'a> OpenSinks<'a> {
         if let Some((_, sink)) = self.sinks.iter().find(|(known, _)| known.is_same_place(target)) {
             return Ok(Arc::clone(sink));
         }
-        let sink = self.packing.open(target, self.options).await;
+        let sink = self.packing.open(target, self.options.clone()).await;
         let sink = sink.map_err(|source| AssemblyError::Target { target: target.clone(), source })?;
         self.sinks.push((target, Arc::clone(&sink)));
         Ok(sink)

@@ -31,6 +31,7 @@ pub use values::{
 };
 pub use variables::{PREFIX, check_variables, ignore_empty_variables};
 
+use crate::sink::EventLabels;
 use crate::sink::destination::{Ability, PackGroups, names_of, nouns_of};
 
 /// Why the settings don't stand.
@@ -90,9 +91,9 @@ pub struct Settings {
     #[arg(long, env = "KINESIEVE_DECODE_LIMIT", value_name = "SIZE", default_value = "32MiB", value_parser = values::decode_limit)]
     pub decode_limit: ByteSize,
 
-    /// Where outputs go: the ARN of a Kinesis stream, a Firehose delivery stream, an SQS queue or an S3 bucket
-    /// (`arn:aws:s3:::BUCKET/PREFIX`), stdout, file:PATH (NDJSON, appended) or none; on the command line they
-    /// go to stdout if nothing is said
+    /// Where outputs go: the ARN of a Kinesis stream, a Firehose delivery stream, an SQS queue, an SNS topic, an EventBridge
+    /// event bus or an S3 bucket (`arn:aws:s3:::BUCKET/PREFIX`), stdout, file:PATH (NDJSON, appended) or none; on the
+    /// command line they go to stdout if nothing is said
     #[arg(long, env = "KINESIEVE_OUTPUT", value_name = "TARGET")]
     pub output: Option<Target>,
 
@@ -128,8 +129,8 @@ pub struct Settings {
     #[arg(long, env = "KINESIEVE_AGGREGATE", value_name = "BOOL", default_value = "false", value_parser = values::yes_or_no, action = clap::ArgAction::Set)]
     pub aggregate: bool,
 
-    /// What several outputs become in a record of Firehose, a message of SQS or an object in S3: lines, a JSON array, or
-    /// none, where each stays by itself
+    /// What several outputs become in a record of Firehose, a message of SQS or SNS or an object in S3: lines, a JSON
+    /// array, or none, where each stays by itself
     #[arg(long, env = "KINESIEVE_PACK", value_name = "FORM", default_value = "none")]
     pub pack: Pack,
 
@@ -141,9 +142,17 @@ pub struct Settings {
     #[arg(long, env = "KINESIEVE_PACK_BYTES", value_name = "SIZE", default_value = "256KiB", value_parser = values::pack_bytes)]
     pub pack_bytes: ByteSize,
 
-    /// How the data of outputs is compressed for Kinesis, Firehose and SQS: none, gzip or zstd
+    /// How the data of outputs is compressed for Kinesis, Firehose, SQS and SNS: none, gzip or zstd
     #[arg(long, env = "KINESIEVE_ENCODE", value_name = "ENCODING", default_value = "none")]
     pub encode: Encode,
+
+    /// The source of events that are put on an EventBridge event bus
+    #[arg(long, env = "KINESIEVE_EVENT_SOURCE", value_name = "SOURCE", default_value = "kinesieve", value_parser = values::event_source)]
+    pub event_source: String,
+
+    /// The detail type of outputs on an EventBridge event bus. That of dead letters is dead-letter
+    #[arg(long, env = "KINESIEVE_EVENT_DETAIL_TYPE", value_name = "TYPE", default_value = "record", value_parser = values::event_detail_type)]
+    pub event_detail_type: String,
 
     /// Dead-letter an event that the transform still asks for again (retry) at this attempt, instead of
     /// stopping its shard any longer; also one that is not done by the deadline, or whose output a target refuses
@@ -227,6 +236,11 @@ impl Settings {
             Some(text) => values::transform_settings(text)
                 .map_err(|reason| SettingsError::Invalid { name: "KINESIEVE_TRANSFORM_SETTINGS".to_owned(), reason }),
         }
+    }
+
+    /// Returns what events are called that are put on an event bus.
+    pub fn event_labels(&self) -> EventLabels {
+        EventLabels { source: self.event_source.as_str().into(), detail_type: self.event_detail_type.as_str().into() }
     }
 
     /// The dead-letter target, if there is one: `none` says that there is not. It does not throw

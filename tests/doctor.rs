@@ -49,12 +49,16 @@ fn where_all_is_there_nothing_is_missing_and_nothing_is_put_anywhere() {
     let queue = moto.create_queue("doctor-dead");
     moto.create_bucket("doctor-bucket");
     let firehose = moto.create_firehose("doctor-firehose", "doctor-bucket");
+    let topic = moto.create_topic("doctor-topic");
+    let bus = moto.create_event_bus("doctor-bus");
     let arguments = [
         ["--output", &output],
         ["--dead-letter", &queue],
         ["--dead-letter-large", "arn:aws:s3:::doctor-bucket/large"],
         ["--route", "a=arn:aws:s3:::doctor-bucket/prefix"],
         ["--route", &format!("b={firehose}")],
+        ["--route", &format!("c={topic}")],
+        ["--route", &format!("d={bus}")],
         ["--checkpoint-table", &positions.name],
         ["--skip-acknowledged", "true"],
     ];
@@ -70,6 +74,8 @@ fn where_all_is_there_nothing_is_missing_and_nothing_is_put_anywhere() {
         "s3:PutObject on arn:aws:s3:::doctor-bucket/large/*",
         &format!("dead letters of up to 1.0 MiB: what {queue} does not take goes to arn:aws:s3:::doctor-bucket/large"),
         "firehose:PutRecordBatch on",
+        &format!("sns:Publish on {topic}"),
+        &format!("events:PutEvents on {bus}"),
         &format!("dynamodb:UpdateItem on arn:aws:dynamodb:eu-west-1:{ACCOUNT}:table/{}", positions.name),
         "dynamodb:GetItem on",
         "it starts with its settings (sha256:",
@@ -77,7 +83,9 @@ fn where_all_is_there_nothing_is_missing_and_nothing_is_put_anywhere() {
         assert!(fine.contains(looked_at), "{looked_at} is not in\n{fine}");
     }
     assert!(moto.stream_records("doctor-out").is_empty());
-    assert!(moto.take_messages("doctor-dead").is_empty());
+    for queue in ["doctor-dead", "doctor-topic", "doctor-bus"] {
+        assert!(moto.take_messages(queue).is_empty(), "{queue}");
+    }
     assert!(moto.objects("doctor-bucket").values().all(Vec::is_empty), "{:?}", moto.objects("doctor-bucket").keys());
     let items = crate::support::block_on(positions.client().scan().table_name(&positions.name).send());
     assert_eq!(items.expect("an answer").count, 0);
@@ -120,9 +128,22 @@ fn dead_letters_that_do_not_fit_are_told_beforehand() {
 fn a_permission_that_is_missing_comes_with_the_statement_that_grants_it() {
     let denied = || Faults { always: Some("AccessDeniedException"), ..Faults::default() };
     let (kinesis, table) = (Stub::start(Service::Kinesis, denied(), 1), Stub::start(Service::DynamoDb, denied(), 1));
+    let (sns, events) = (
+        Stub::start(Service::Sns, Faults { always: Some("AuthorizationError"), ..Faults::default() }, 1),
+        Stub::start(Service::EventBridge, denied(), 1),
+    );
     let moto = Moto::shared();
     let output = format!("arn:aws:kinesis:eu-west-1:{ACCOUNT}:stream/out");
-    let mut command = doctor(&moto, STREAM_ARN, &["--output", &output, "--checkpoint-table", "positions"]);
+    let topic = format!("arn:aws:sns:eu-west-1:{ACCOUNT}:out");
+    let bus = format!("arn:aws:events:eu-west-1:{ACCOUNT}:event-bus/out");
+    let arguments = [
+        ["--output", &output],
+        ["--route", &format!("a={topic}")],
+        ["--route", &format!("b={bus}")],
+        ["--checkpoint-table", "positions"],
+    ];
+    let mut command = doctor(&moto, STREAM_ARN, arguments.as_flattened());
+    command.env("AWS_ENDPOINT_URL_SNS", sns.endpoint()).env("AWS_ENDPOINT_URL_EVENTBRIDGE", events.endpoint());
     command.env("AWS_ENDPOINT_URL_KINESIS", kinesis.endpoint()).env("AWS_ENDPOINT_URL_DYNAMODB", table.endpoint());
     let (found, code) = findings(&mut command);
     let grants: Vec<String> =
@@ -134,11 +155,21 @@ fn a_permission_that_is_missing_comes_with_the_statement_that_grants_it() {
         statement("kinesis:DescribeStreamSummary", STREAM_ARN),
         statement("kinesis:ListShards", STREAM_ARN),
         statement("kinesis:PutRecords", &output),
+        statement("sns:Publish", &topic),
+        statement("events:PutEvents", &bus),
         statement("dynamodb:UpdateItem", &table_arn),
     ];
     assert_eq!((grants, code), (expected.to_vec(), Some(3)));
     // Whether the output is there need not be known to the function.
-    assert_eq!(of_verdict(&found, "unknown"), [format!("output: {output}"), "checkpoint table positions".to_owned()]);
+    assert_eq!(
+        of_verdict(&found, "unknown"),
+        [
+            format!("output: {output}"),
+            format!("route a: {topic}"),
+            format!("route b: {bus}"),
+            "checkpoint table positions".to_owned(),
+        ]
+    );
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::support::event_source_mapping::{EventSourceMapping, Outcome};
 use crate::support::events::{event_of, record};
 use crate::support::kinesis_local::KinesisLocal;
 use crate::support::moto::Moto;
-use crate::support::targets::{Arrived, Kind, lines, of_line};
+use crate::support::targets::{Arrived, Kind, lines, of_line, unwrapped};
 use crate::support::{Scripted, block_on};
 use crate::targets::{Place, suite};
 
@@ -45,6 +45,12 @@ impl AtMoto {
                 name.push_str(".fifo");
                 moto.create_queue(&name)
             }
+            Kind::Topic => moto.create_topic(&name),
+            Kind::FifoTopic => {
+                name.push_str(".fifo");
+                moto.create_topic(&name)
+            }
+            Kind::Bus => moto.create_event_bus(&name),
             Kind::Bucket | Kind::ZippedBucket => {
                 moto.create_bucket(&name);
                 format!("arn:aws:s3:::{name}/prefix")
@@ -74,7 +80,20 @@ impl Place for AtMoto {
                 .flat_map(|(_, object)| object.split_inclusive(|byte| *byte == b'\n'))
                 .map(|data| Arrived { partition_key: None, data: data.to_vec() })
                 .collect(),
-            Kind::Queue | Kind::FifoQueue => self.moto.take_messages(&self.name).iter().map(of_message).collect(),
+            Kind::Queue | Kind::FifoQueue | Kind::Topic | Kind::FifoTopic => {
+                self.moto.take_messages(&self.name).iter().map(of_message).collect()
+            }
+            Kind::Bus => {
+                let detail = |message: &aws_sdk_sqs::types::Message| {
+                    let event: serde_json::Value = serde_json::from_str(message.body().expect("a body")).expect("JSON");
+                    assert_eq!(
+                        (event["source"].as_str(), event["detail-type"].as_str()),
+                        (Some("kinesieve"), Some("record"))
+                    );
+                    unwrapped(event["detail"].to_string().as_bytes())
+                };
+                self.moto.take_messages(&self.name).iter().map(detail).collect()
+            }
             Kind::Bucket | Kind::ZippedBucket => {
                 let lines = |(key, object): &(String, Vec<u8>)| lines(key, object);
                 self.objects().iter().flat_map(lines).map(|line| of_line(&line)).collect()
@@ -89,17 +108,22 @@ impl Place for AtMoto {
     fn many(&self) -> usize {
         match self.kind {
             // It takes its time with messages.
-            Kind::Queue | Kind::FifoQueue => 60,
+            Kind::Queue | Kind::FifoQueue | Kind::Topic | Kind::FifoTopic | Kind::Bus => 60,
             // Its streams lose records where two requests come at once. These are one, or one after the other.
             Kind::Kinesis => 450,
             _ => 600,
         }
     }
 
+    /// Its topics take no more than 256 KiB.
+    fn large(&self) -> usize {
+        if matches!(self.kind, Kind::Topic | Kind::FifoTopic) { 250_000 } else { 300_000 }
+    }
+
     fn largest(&self) -> Option<usize> {
         match self.kind {
             Kind::Kinesis => Some(10 << 20),
-            Kind::Firehose | Kind::Queue | Kind::FifoQueue => Some(1 << 20),
+            Kind::Firehose | Kind::Queue | Kind::FifoQueue | Kind::Topic | Kind::FifoTopic | Kind::Bus => Some(1 << 20),
             Kind::Bucket | Kind::ZippedBucket => None,
         }
     }

@@ -145,7 +145,9 @@ impl Run {
         let events: Vec<Planned> = (0..count).map(|index| planned(index, &mut luck, keys)).collect();
         // By turns, so that each kind has its share, whatever the dice say.
         let kind = |turn: u64| Kind::ALL[(turn % Kind::ALL.len() as u64) as usize];
-        let [output, side, dead] = [seed, seed / 6, seed / 36].map(|turn| Failing::new(kind(turn), &mut luck));
+        let kinds = Kind::ALL.len() as u64;
+        let [output, side, dead] =
+            [seed, seed / kinds, seed / (kinds * kinds)].map(|turn| Failing::new(kind(turn), &mut luck));
         let order = if luck.u32(..4) == 0 { Order::None } else { Order::Key };
         Self { seed, luck, order, sent: vec![0; count], events, output, side, dead }
     }

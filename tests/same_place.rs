@@ -114,7 +114,12 @@ fn two_paths_are_one_place_exactly_where_they_lead_to_one_file() {
         "to-come.",
         "sub/back/sub/to-come",
     ];
-    let options = SinkOptions { lines: LineContent::Bare, order: Order::Key, compression: Compression::None };
+    let options = SinkOptions {
+        lines: LineContent::Bare,
+        order: Order::Key,
+        compression: Compression::None,
+        events: sink::EventLabels::default(),
+    };
     for left in PATHS {
         for right in PATHS {
             let folder = tempfile::tempdir().expect("a folder");
@@ -126,7 +131,7 @@ fn two_paths_are_one_place_exactly_where_they_lead_to_one_file() {
             let is_same = [first.is_same_place(&second), second.is_same_place(&first)];
             let refused = is_refused(&left_file, &right_file);
             for (target, data) in [(&first, b"first"), (&second, b"other")] {
-                deliver(&*block_on(sink::open(target, options)).expect("a file"), data);
+                deliver(&*block_on(sink::open(target, options.clone())).expect("a file"), data);
             }
             let written = std::fs::read_to_string(at(left)).expect("readable");
             let is_written_by_both = written.contains("first") && written.contains("other");

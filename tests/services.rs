@@ -8,17 +8,21 @@ use std::time::{Duration, Instant};
 
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
+use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_sdk_firehose::types::Record;
 use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::{PutRecordsRequestEntry, ShardIteratorType};
 use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_sns::types::PublishBatchRequestEntry;
 use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, MessageAttributeValue, SendMessageBatchRequestEntry};
 
 use crate::support::block_on;
 use crate::support::services::{Details, Faults, Put, Service, Stub};
 
-const SERVICES: [Service; 4] = [Service::Kinesis, Service::Firehose, Service::Sqs, Service::S3];
+const SERVICES: [Service; 6] =
+    [Service::Kinesis, Service::Firehose, Service::Sqs, Service::Sns, Service::EventBridge, Service::S3];
+const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:out";
 const QUEUE: &str = "https://sqs.eu-west-1.amazonaws.com/123456789012/out";
 const FIFO_QUEUE: &str = "https://sqs.eu-west-1.amazonaws.com/123456789012/out.fifo";
 
@@ -46,6 +50,8 @@ struct Clients {
     kinesis: aws_sdk_kinesis::Client,
     firehose: aws_sdk_firehose::Client,
     sqs: aws_sdk_sqs::Client,
+    sns: aws_sdk_sns::Client,
+    events: aws_sdk_eventbridge::Client,
     s3: aws_sdk_s3::Client,
 }
 
@@ -61,6 +67,8 @@ impl Clients {
             kinesis: aws_sdk_kinesis::Client::new(&config),
             firehose: aws_sdk_firehose::Client::new(&config),
             sqs: aws_sdk_sqs::Client::new(&config),
+            sns: aws_sdk_sns::Client::new(&config),
+            events: aws_sdk_eventbridge::Client::new(&config),
             s3: aws_sdk_s3::Client::new(&config),
         }
     }
@@ -76,6 +84,22 @@ impl Clients {
                 }
             }
             Service::Sqs => self.send_message(QUEUE, message(text)).await,
+            Service::Sns => {
+                let message = PublishBatchRequestEntry::builder().id("0").message(text).build().expect("a message");
+                let call = self.sns.publish_batch().topic_arn(TOPIC).publish_batch_request_entries(message);
+                match call.send().await {
+                    Ok(output) => told_of_record(output.failed().first().map(|failed| failed.code())),
+                    Err(error) => told(&error),
+                }
+            }
+            Service::EventBridge => {
+                let event = PutEventsRequestEntry::builder().source("s").detail_type("t").event_bus_name("out");
+                let event = event.detail(format!("{{\"text\":\"{text}\"}}")).build();
+                match self.events.put_events().entries(event).send().await {
+                    Ok(output) => told_of_record(output.entries()[0].error_code()),
+                    Err(error) => told(&error),
+                }
+            }
             Service::S3 => {
                 let body = ByteStream::from(text.as_bytes().to_vec());
                 let result = self.s3.put_object().bucket("bucket").key(format!("a b/{text}")).body(body).send().await;
@@ -115,7 +139,13 @@ fn expected(service: Service, text: &str) -> Put {
     let (partition_key, details) = match service {
         Service::Kinesis => (Some("key".to_owned()), Details::Record),
         Service::Firehose => (None, Details::Record),
-        Service::Sqs => (None, Details::Message { group_id: None, deduplication_id: None }),
+        Service::EventBridge => {
+            let own = str::to_owned;
+            let details = Details::Event { source: own("s"), detail_type: own("t"), bus: own("out") };
+            let data = format!("{{\"text\":\"{text}\"}}").into_bytes();
+            return Put { partition_key: None, data, details };
+        }
+        Service::Sqs | Service::Sns => (None, Details::Message { group_id: None, deduplication_id: None }),
         Service::S3 => {
             let content_type = Some("application/octet-stream".to_owned());
             (None, Details::Object { key: format!("a b/{text}"), content_type, content_encoding: None })
@@ -214,6 +244,32 @@ fn a_queue_refuses_what_it_can_not_hold() {
     assert_eq!(batch(vec![message("a"); 2]), name("BatchEntryIdsNotDistinct"));
     assert_eq!(batch(vec![message(&"a".repeat((1 << 20) + 1))]), name("BatchRequestTooLong"));
     assert_eq!(stub.puts(), []);
+}
+
+#[test]
+fn a_topic_refuses_what_it_can_not_hold() {
+    let stub = Stub::start(Service::Sns, Faults::default(), 0);
+    let clients = Clients::of(&stub);
+    let publish = |messages: Vec<(&str, usize)>| {
+        let entry = |(id, bytes): (&str, usize)| {
+            PublishBatchRequestEntry::builder().id(id).message("a".repeat(bytes)).build().expect("a message")
+        };
+        let call = clients.sns.publish_batch().topic_arn(TOPIC);
+        let call = call.set_publish_batch_request_entries(Some(messages.into_iter().map(entry).collect()));
+        block_on(call.send()).map_or_else(
+            |error| told(&error),
+            |output| told_of_record(output.failed().first().map(|failed| failed.code())),
+        )
+    };
+    let refused = |code: &str| Told::Refused(code.to_owned());
+    assert_eq!(publish(vec![("0", 1), ("0", 1)]), refused("BatchEntryIdsNotDistinct"));
+    assert_eq!(publish(vec![]), refused("EmptyBatchRequest"));
+    assert_eq!(publish(vec![("0", 0)]), refused("InvalidParameter"));
+    stub.set_record_limit(256 << 10);
+    assert_eq!(publish(vec![("0", (256 << 10) + 1)]), refused("InvalidParameter"));
+    assert_eq!(publish(vec![("0", 1), ("1", 256 << 10)]), refused("BatchRequestTooLong"));
+    assert_eq!(stub.puts(), []);
+    assert_eq!(publish(vec![("0", 256 << 10)]), Told::Taken);
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::support::block_on;
 use crate::support::client::ANSWER_BYTES;
 use crate::support::events::{SHARD_ID, STREAM_ARN, sequence_number};
 use crate::support::services::{Details, Faults, Lie, Reading, Service, Stub};
-use crate::support::targets::{Arrived, Kind, arrived, of_line};
+use crate::support::targets::{Arrived, Kind, arrived, of_line, wrapped};
 
 /// A target somewhere, and what arrived there.
 pub trait Place {
@@ -33,6 +33,11 @@ pub trait Place {
     /// How many outputs are many here: more than a request takes.
     fn many(&self) -> usize {
         1100
+    }
+
+    /// How many bytes a large output has, which each place takes by itself.
+    fn large(&self) -> usize {
+        300_000
     }
 
     /// The most bytes of data that it takes under a key of three bytes; none: any number.
@@ -109,7 +114,7 @@ pub fn outputs_arrive_as_they_are(place: &dyn Place) {
         sample("caf\u{e9} \u{1f980} with spaces", "gr\u{fc}\u{df}e \u{fffd}".as_bytes()),
         sample(&"k".repeat(256), b"\xef\xbb\xbf with a mark, \ttabs and \\ \"quotes\""),
         sample("plain", b""),
-        sample("large", &[b'x'; 300_000]),
+        sample("large", &vec![b'x'; place.large()]),
     ];
     let answer = deliver(&*place.sink(Order::Key), &samples, None);
     assert!(all_delivered(&answer), "{answer:?}");
@@ -171,7 +176,10 @@ impl Place for AtStub {
         match self.kind {
             Kind::Kinesis => Some((10 << 20) - "key".len()),
             Kind::Firehose => Some(1000 << 10),
-            Kind::Queue | Kind::FifoQueue => Some((1 << 20) - "partitionKeyStringkey".len()),
+            Kind::Queue | Kind::FifoQueue | Kind::Topic | Kind::FifoTopic => {
+                Some((1 << 20) - "partitionKeyStringkey".len())
+            }
+            Kind::Bus => Some((1 << 20) - 1 - "kinesieverecord".len() - wrapped("key", b"").len()),
             Kind::Bucket | Kind::ZippedBucket => None,
         }
     }
@@ -188,7 +196,12 @@ impl InFile {
 
 impl Place for InFile {
     fn sink(&self, order: Order) -> Arc<dyn Sink> {
-        let options = SinkOptions { lines: LineContent::Envelopes, order, compression: Compression::None };
+        let options = SinkOptions {
+            lines: LineContent::Envelopes,
+            order,
+            compression: Compression::None,
+            events: sink::EventLabels::default(),
+        };
         block_on(sink::open(&Target::File(self.0.path().join("out.ndjson")), options)).expect("a file")
     }
 
@@ -234,7 +247,7 @@ fn requests_are_filled_to_the_limits_and_not_beyond() {
         let largest_request = place.stub.requests().iter().map(Vec::len).max();
         let expected = match kind.service() {
             Service::Kinesis | Service::Firehose => 500,
-            Service::Sqs => 10,
+            Service::Sqs | Service::Sns | Service::EventBridge => 10,
             Service::S3 => 1,
             Service::DynamoDb => unreachable!("it is no target"),
         };
@@ -276,7 +289,11 @@ fn what_is_refused_goes_again_and_each_key_stays_in_order() {
 #[test]
 fn what_lacks_a_permission_is_told_at_once() {
     for kind in Kind::ALL {
-        let code = if kind.service() == Service::S3 { "AccessDenied" } else { "AccessDeniedException" };
+        let code = match kind.service() {
+            Service::S3 => "AccessDenied",
+            Service::Sns => "AuthorizationError",
+            _ => "AccessDeniedException",
+        };
         let place = AtStub::new(kind, Faults { always: Some(code), ..Faults::default() });
         let answer = deliver(&*place.sink(Order::Key), &numbered(3, 3), None);
         for delivery in &answer.deliveries {
@@ -368,10 +385,80 @@ fn a_record_that_this_stream_does_not_take_is_found_among_others() {
     assert!(matches!(answer.deliveries[7], Delivery::Undeliverable { .. }));
 }
 
-/// A key that SQS can't carry, or that can't be the name of a group, costs no message.
+/// A topic takes messages of 256 KiB unless it is told to take larger ones, and refuses a whole request for more.
 #[test]
-fn a_fifo_queue_takes_every_key() {
-    let place = AtStub::new(Kind::FifoQueue, Faults::default());
+fn a_message_that_this_topic_does_not_take_is_found_among_others() {
+    for kind in [Kind::Topic, Kind::FifoTopic] {
+        let place = AtStub::new(kind, Faults::default());
+        place.stub.set_record_limit(256 << 10);
+        let mut samples = numbered(20, 20);
+        // All of them fit into one request by number, and not by size.
+        samples.extend((0..6).map(|index| sample(&format!("half-{index}"), &vec![b'x'; 130_000])));
+        samples.insert(7, Sample { key: "key".to_owned(), data: vec![b'x'; 256 << 10] });
+        let answer = deliver(&*place.sink(Order::Key), &samples, None);
+        let undeliverable: Vec<usize> =
+            (0..samples.len()).filter(|&index| answer.deliveries[index] != Delivery::Delivered).collect();
+        assert_eq!((undeliverable, answer.retries), (vec![7], 0), "{kind:?}");
+        let Delivery::Undeliverable { reason } = &answer.deliveries[7] else { panic!("{answer:?}") };
+        assert!(reason.contains("Message too long"), "{reason}");
+    }
+}
+
+/// An event is a JSON object, and what is none is told before anything is sent.
+#[test]
+fn an_event_bus_takes_objects_and_says_what_it_does_not_take() {
+    let stub = Stub::start(Service::EventBridge, Faults::default(), 7);
+    let bus = Kind::Bus.sink_of_lines(&stub.config_within(BOUNDS), Kind::Bus.arn(), Order::Key, LineContent::Bare);
+    let samples =
+        [b"{\"a\":1}".as_slice(), b"[1]", b"text", b"", b"{\"a\":\"\xff\"}", b"{}"].map(|data| sample("key", data));
+    let answer = deliver(&*bus, &samples, None);
+    let reasons: Vec<Option<&str>> = answer
+        .deliveries
+        .iter()
+        .map(|delivery| match delivery {
+            Delivery::Undeliverable { reason } => Some(&**reason),
+            _ => None,
+        })
+        .collect();
+    assert_eq!((reasons[0], reasons[5]), (None, None));
+    for reason in &reasons[1..5] {
+        assert!(
+            reason.is_some_and(|reason| reason.ends_with("takes a JSON object as the detail of an event")),
+            "{reason:?}"
+        );
+    }
+    let details = Details::Event {
+        source: "kinesieve".to_owned(),
+        detail_type: "record".to_owned(),
+        bus: Kind::Bus.arn().to_owned(),
+    };
+    assert_eq!(stub.puts().len(), 2);
+    assert!(stub.puts().iter().all(|put| put.details == details));
+}
+
+/// What only the service finds wrong is wrong for good.
+#[test]
+fn a_detail_that_the_bus_calls_malformed_does_not_come_again() {
+    let stub = Stub::start(Service::EventBridge, Faults::default(), 7);
+    let bus = Kind::Bus.sink_of_lines(&stub.config_within(BOUNDS), Kind::Bus.arn(), Order::Key, LineContent::Bare);
+    // The stub reads 127 levels at most.
+    let deep = format!("{{\"a\":{}{}}}", "[".repeat(2000), "]".repeat(2000));
+    let answer = deliver(&*bus, &[sample("a", deep.as_bytes()), sample("b", b"{}")], None);
+    let Delivery::Undeliverable { reason } = &answer.deliveries[0] else { panic!("{answer:?}") };
+    assert!(reason.contains("MalformedDetail"), "{reason}");
+    assert_eq!((&answer.deliveries[1], answer.retries), (&Delivery::Delivered, 0));
+}
+
+/// A key that SQS and SNS can't carry, or that can't be the name of a group, costs no message.
+#[test]
+fn a_fifo_queue_or_topic_takes_every_key() {
+    for kind in [Kind::FifoQueue, Kind::FifoTopic] {
+        takes_every_key(kind);
+    }
+}
+
+fn takes_every_key(kind: Kind) {
+    let place = AtStub::new(kind, Faults::default());
     let keys = ["plain", "two words", "caf\u{e9}", "\u{7}bell", &"k".repeat(256)];
     let samples: Vec<Sample> = keys.iter().map(|key| sample(key, key.as_bytes())).collect();
     assert!(all_delivered(&deliver(&*place.sink(Order::Key), &samples, None)));

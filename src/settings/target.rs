@@ -202,6 +202,8 @@ mod tests {
             "arn:aws-cn:kinesis:cn-north-1:123456789012:stream/readings",
             "arn:aws-us-gov:firehose:us-gov-west-1:123456789012:deliverystream/a.b_c-d",
             "arn:aws:sqs:eu-west-1:123456789012:orders.fifo",
+            "arn:aws:sns:eu-west-1:123456789012:alerts.fifo",
+            "arn:aws-us-gov:events:us-gov-west-1:123456789012:event-bus/default",
             "arn:aws:s3:::bucket",
             "arn:aws-cn:s3:::bucket.with.dots/a prefix/with:colons",
         ] {
@@ -296,7 +298,9 @@ mod tests {
         let message = |text: &str| text.parse::<Target>().expect_err(text).to_string();
         assert!(message("file:").contains("file:PATH"));
         assert!(message("Stdout").contains("\"Stdout\""));
-        assert!(message("arn:aws:sns:eu-west-1:123456789012:topic").contains("another service's"));
+        assert!(message("arn:aws:lambda:eu-west-1:123456789012:function:f").contains("another service's"));
+        assert!(message("arn:aws:sns:eu-west-1:123456789012:topic:1-2").contains("a subscription's"));
+        assert!(message("arn:aws:events:eu-west-1:123456789012:rule/r").contains("event-bus/NAME"));
         assert!(message("arn:aws:firehose:eu-west-1:123456789012:stream/a").contains("deliverystream/NAME"));
         assert!(message("arn:aws:sqs:eu-west-1:123456789012:a/b").contains("letters, digits"));
         assert!(message("arn:aws:sqs:eu-west-1::q").contains("its account"));

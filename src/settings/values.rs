@@ -41,6 +41,27 @@ impl FromStr for Route {
     }
 }
 
+/// Takes the source of events on an event bus (Amazon EventBridge, PutEvents: up to 256 characters, and none of its own).
+pub(super) fn event_source(text: &str) -> Result<String, String> {
+    if text.starts_with("aws.") {
+        return Err(format!("{text:?} is a source of AWS's own: use one that does not start with \"aws.\""));
+    }
+    label(text, 256)
+}
+
+/// Takes the detail type of events on an event bus (Amazon EventBridge, PutEvents: up to 128 characters).
+pub(super) fn event_detail_type(text: &str) -> Result<String, String> {
+    label(text, 128)
+}
+
+fn label(text: &str, most: usize) -> Result<String, String> {
+    let characters = text.chars().count();
+    if characters == 0 || characters > most || text.chars().any(char::is_control) {
+        return Err(format!("{text:?} has {characters} characters: use 1 to {most}, and no control characters"));
+    }
+    Ok(text.to_owned())
+}
+
 /// A route's name as environment variables can spell it: without case, and `-` for `_`.
 pub fn normal_route(name: &str) -> String {
     name.to_lowercase().replace('_', "-")

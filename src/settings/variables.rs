@@ -174,7 +174,7 @@ mod tests {
         assert_eq!(
             message(&[("KINESIEVE_DEAD_LETTER", "nowhere")]),
             "KINESIEVE_DEAD_LETTER: \"nowhere\" is no target: use the ARN of a Kinesis stream, a Firehose delivery \
-             stream, an SQS queue or an S3 bucket with a prefix, stdout, file:PATH or none"
+             stream, an SQS queue, an SNS topic, an EventBridge event bus or an S3 bucket with a prefix, stdout, file:PATH or none"
         );
         assert!(message(&[("KINESIEVE_ROUTE_A", "x")]).starts_with("KINESIEVE_ROUTE_A: \"x\" is no target"));
     }
@@ -208,13 +208,13 @@ mod tests {
         assert_eq!(
             complaint(&[stream, pack]).as_deref(),
             Some(
-                "KINESIEVE_PACK is for outputs that go to Firehose, SQS or S3, and none does: set KINESIEVE_OUTPUT to \
+                "KINESIEVE_PACK is for outputs that go to Firehose, SQS, SNS or S3, and none does: set KINESIEVE_OUTPUT to \
                  one, or leave it out"
             )
         );
         let stdout = ("KINESIEVE_OUTPUT", "stdout");
         assert!(complaint(&[stdout, aggregate]).is_some_and(|said| said.contains("go to a Kinesis stream")));
-        assert!(complaint(&[stdout, encode]).is_some_and(|said| said.contains("Kinesis, Firehose or SQS")));
+        assert!(complaint(&[stdout, encode]).is_some_and(|said| said.contains("Kinesis, Firehose, SQS or SNS")));
         // A route is enough, and nowhere is where Firehose is answered.
         let route = ("KINESIEVE_ROUTE_A", "arn:aws:s3:::bucket/prefix");
         assert_eq!(complaint(&[stdout, route, pack]), None);

@@ -95,6 +95,10 @@ fn is_invalid(code: &str) -> bool {
             | "InvalidMessageContents"
             | "InvalidParameterValue"
             | "InvalidAttributeValue"
+            | "InvalidParameter"
+            | "ParameterValueInvalid"
+            | "ValidationError"
+            | "MalformedDetail"
     )
 }
 
@@ -104,6 +108,7 @@ fn is_hopeless(code: &str) -> bool {
         code.trim_start_matches("AWS.SimpleQueueService."),
         "AccessDenied"
             | "AccessDeniedException"
+            | "AuthorizationError"
             | "AuthorizationHeaderMalformed"
             | "IllegalLocationConstraintException"
             | "IncompleteSignature"
@@ -112,11 +117,16 @@ fn is_hopeless(code: &str) -> bool {
             | "InvalidBucketName"
             | "InvalidClientTokenId"
             | "InvalidKMSResourceException"
+            | "InvalidSecurity"
             | "KMS.DisabledException"
             | "KMS.NotFoundException"
+            | "KMSAccessDenied"
             | "KMSAccessDeniedException"
+            | "KMSDisabled"
             | "KMSDisabledException"
+            | "KMSNotFound"
             | "KMSNotFoundException"
+            | "KMSOptInRequired"
             | "KeyTooLongError"
             | "KmsAccessDenied"
             | "KmsDisabled"
@@ -124,6 +134,7 @@ fn is_hopeless(code: &str) -> bool {
             | "MissingAuthenticationTokenException"
             | "NoSuchBucket"
             | "NonExistentQueue"
+            | "NotFound"
             | "PermanentRedirect"
             | "QueueDoesNotExist"
             | "ResourceNotFoundException"

@@ -9,16 +9,18 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use super::eventbridge::EventBus;
 use super::firehose::DeliveryStream;
 use super::kinesis::Stream;
 use super::s3::Bucket;
+use super::sns::Topic;
 use super::sqs::Queue;
 use super::{Sink, SinkOptions};
 use crate::aws::DestinationProbe;
 use crate::settings::Arn;
 
 /// The destinations that there are, in the order in which messages list them.
-static DESTINATIONS: [&dyn Destination; 4] = [&Stream, &DeliveryStream, &Queue, &Bucket];
+static DESTINATIONS: [&dyn Destination; 6] = [&Stream, &DeliveryStream, &Queue, &Topic, &EventBus, &Bucket];
 
 /// What a target can do with outputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -237,10 +239,10 @@ mod tests {
 
     #[test]
     fn services_are_listed_by_what_they_can_do() {
-        assert_eq!(names_of(|able| able.packing != PackGroups::None), "Firehose, SQS or S3");
-        assert_eq!(names_of(|able| able.encodes), "Kinesis, Firehose or SQS");
+        assert_eq!(names_of(|able| able.packing != PackGroups::None), "Firehose, SQS, SNS or S3");
+        assert_eq!(names_of(|able| able.encodes), "Kinesis, Firehose, SQS or SNS");
         assert_eq!(names_of(|able| able.keeps_order), "");
-        assert!(nouns_of(|_| true).ends_with("an SQS queue or an S3 bucket with a prefix"));
+        assert!(nouns_of(|_| true).ends_with("an EventBridge event bus or an S3 bucket with a prefix"));
         assert_eq!(nouns_of(|able| able.aggregates), "a Kinesis stream");
     }
 

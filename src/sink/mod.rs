@@ -3,6 +3,7 @@
 mod aws;
 mod computed;
 pub(crate) mod destination;
+mod eventbridge;
 mod file;
 mod firehose;
 mod kinesis;
@@ -14,6 +15,7 @@ mod queue;
 mod requests;
 mod s3;
 mod samples;
+mod sns;
 mod sqs;
 mod stdout;
 
@@ -23,12 +25,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 pub use destination::{AwsTarget, Capabilities, PackGroups};
+pub use eventbridge::{EventBridgeSink, EventLabels};
 pub use firehose::FirehoseSink;
 pub use kinesis::KinesisSink;
 pub use packing::Packing;
 pub use s3::S3Sink;
 pub(crate) use s3::key_segment;
 pub use samples::{OutputSamples, Sample, SamplingSink};
+pub use sns::SnsSink;
 pub use sqs::SqsSink;
 
 use crate::aws::{config, cut};
@@ -199,7 +203,7 @@ pub enum LineContent {
 }
 
 /// How a target is written to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SinkOptions {
     /// What a line is, where the target holds lines.
     pub lines: LineContent,
@@ -207,6 +211,8 @@ pub struct SinkOptions {
     pub order: Order,
     /// How objects are compressed.
     pub compression: Compression,
+    /// What events are called.
+    pub events: EventLabels,
 }
 
 /// Opens a target. A service is not asked for anything yet.

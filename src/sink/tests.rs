@@ -23,6 +23,8 @@ fn arn(text: &str) -> Arn {
 fn sinks(folder: &std::path::Path) -> Vec<(&'static str, Arc<dyn Sink>)> {
     let config = config();
     let queue = |name: &str| SqsSink::new(&config, &arn(&format!("arn:aws:sqs:eu-west-1:123456789012:{name}")), ORDER);
+    let topic = |name: &str| SnsSink::new(&config, &arn(&format!("arn:aws:sns:eu-west-1:123456789012:{name}")), ORDER);
+    let bus = arn("arn:aws:events:eu-west-1:123456789012:event-bus/out");
     let bucket = |lines, compression| S3Sink::new(&config, &arn("arn:aws:s3:::bucket/prefix"), lines, compression);
     let sampled = KinesisSink::new(&config, &arn("arn:aws:kinesis:eu-west-1:123456789012:stream/out"), ORDER);
     vec![
@@ -41,6 +43,9 @@ fn sinks(folder: &std::path::Path) -> Vec<(&'static str, Arc<dyn Sink>)> {
         ),
         ("queue", Arc::new(queue("out"))),
         ("fifo queue", Arc::new(queue("out.fifo"))),
+        ("topic", Arc::new(topic("out"))),
+        ("fifo topic", Arc::new(topic("out.fifo"))),
+        ("bus", Arc::new(EventBridgeSink::new(&config, &bus, ORDER, EventLabels::default()))),
         ("bucket", Arc::new(bucket(LineContent::Envelopes, Compression::None))),
         ("zipped bucket", Arc::new(bucket(LineContent::Elements, Compression::Gzip))),
         ("file", Arc::new(file::FileSink::open(&folder.join("out"), LineContent::Envelopes).expect("a file"))),
@@ -60,6 +65,11 @@ fn samples() -> Vec<(String, Vec<u8>)> {
     let message = (1 << 20) - "partitionKeyStringkey".len();
     // In base64, and with the attribute that says so.
     let binary = (message - "encodingStringbase64".len()) / 4 * 3;
+    // Two objects that just fit on a bus, and that just do not.
+    let event = (1 << 20) - 1 - "kinesieverecord".len();
+    for bytes in [event, event + 1] {
+        samples.push(("key".to_owned(), format!("{{\"a\":\"{}\"}}", "x".repeat(bytes - 8)).into_bytes()));
+    }
     for bytes in [1000 << 10, message, binary, (10 << 20) - "key".len()] {
         for bytes in [bytes, bytes + 1] {
             samples.extend([b'x', 0xff].map(|byte| ("key".to_owned(), vec![byte; bytes])));
@@ -105,13 +115,17 @@ async fn a_sink_says_beforehand_what_it_can_never_take() {
         refused,
         [
             ("bucket", 0),
-            ("fifo queue", 7 + 10),
+            // All but one of the samples: it takes objects alone.
+            ("bus", 7 * 4 + 1 + 4 * 2 * 2),
+            ("fifo queue", 7 + 2 + 10),
+            ("fifo topic", 7 + 2 + 10),
             ("file", 0),
-            ("firehose", 2 + 4 + 4),
+            ("firehose", 2 + 2 + 4 + 4),
             ("kinesis", 8 + 2),
             ("none", 0),
-            ("queue", 7 + 10),
+            ("queue", 7 + 2 + 10),
             ("sampled", 8 + 2),
+            ("topic", 7 + 2 + 10),
             ("zipped bucket", 0),
         ]
     );

@@ -102,11 +102,9 @@ fn aggregates_keep_the_order_of_each_key_under_faults() {
 
 #[test]
 fn packs_arrive_whole_and_in_order_under_faults() {
-    for (service, kind) in
-        [(Service::Sqs, Kind::FifoQueue), (Service::Sqs, Kind::Queue), (Service::Firehose, Kind::Firehose)]
-    {
+    for kind in [Kind::FifoQueue, Kind::Queue, Kind::FifoTopic, Kind::Topic, Kind::Firehose] {
         for (form, encode) in [("lines", "none"), ("array", "gzip")] {
-            let stub = Stub::start(service, faults(), 7);
+            let stub = Stub::start(kind.service(), faults(), 7);
             run(&stub, kind, &["--pack", form, "--pack-records", "30", "--encode", encode]);
             let mut all = Vec::new();
             for put in stub.puts() {

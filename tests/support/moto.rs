@@ -1,4 +1,4 @@
-//! S3, SQS, Firehose, Kinesis and DynamoDB by `moto`: one server for all of them.
+//! S3, SQS, SNS, EventBridge, Firehose, Kinesis and DynamoDB by `moto`: one server for all of them.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -88,6 +88,40 @@ impl Moto {
             let request = client.get_queue_attributes().queue_url(url).attribute_names(name.clone());
             let attributes = request.send().await.expect("attributes").attributes.expect("attributes");
             attributes[&name].clone()
+        })
+    }
+
+    /// Creates a topic, a FIFO topic where the name ends with `.fifo`, with a queue of the same name that gets its messages
+    /// as they were published, and returns its ARN.
+    pub fn create_topic(&self, topic: &str) -> String {
+        let queue = self.create_queue(topic);
+        let client = aws_sdk_sns::Client::new(&self.config());
+        block_on(async {
+            let mut request = client.create_topic().name(topic);
+            if topic.ends_with(".fifo") {
+                request = request.attributes("FifoTopic", "true");
+            }
+            let arn = request.send().await.expect("a topic").topic_arn.expect("its ARN");
+            let request = client.subscribe().topic_arn(&arn).protocol("sqs").endpoint(queue);
+            request.attributes("RawMessageDelivery", "true").send().await.expect("a subscription");
+            arn
+        })
+    }
+
+    /// Creates an event bus with a rule that sends all events of the source `kinesieve` to a queue of the same name, and
+    /// returns its ARN.
+    pub fn create_event_bus(&self, bus: &str) -> String {
+        let queue = self.create_queue(bus);
+        let client = aws_sdk_eventbridge::Client::new(&self.config());
+        block_on(async {
+            let arn = client.create_event_bus().name(bus).send().await.expect("a bus").event_bus_arn.expect("its ARN");
+            let rule = client.put_rule().name(bus).event_bus_name(bus).event_pattern(r#"{"source":["kinesieve"]}"#);
+            rule.send().await.expect("a rule");
+            let target =
+                aws_sdk_eventbridge::types::Target::builder().id("queue").arn(queue).build().expect("a target");
+            let request = client.put_targets().rule(bus).event_bus_name(bus).targets(target);
+            assert_eq!(request.send().await.expect("an answer").failed_entry_count, 0);
+            arn
         })
     }
 

@@ -102,7 +102,8 @@ mod tests {
         assert!(message(firehose).contains("the S3 bucket that it delivers to"));
         assert!(message("stdout").contains("- for standard input"));
         assert!(message("none").contains("name a file"));
-        assert!(message("arn:aws:sns:eu-west-1:123456789012:topic").contains("another service's"));
+        assert!(message("arn:aws:sns:eu-west-1:123456789012:topic").contains("what it delivers to"));
+        assert!(message("arn:aws:lambda:eu-west-1:123456789012:function:f").contains("another service's"));
     }
 
     #[test]

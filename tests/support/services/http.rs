@@ -143,6 +143,14 @@ fn broken(what: &str) -> Error {
     Error::new(ErrorKind::InvalidData, format!("{what} can't be read"))
 }
 
+/// The fields of a form.
+pub(super) fn form_pairs(body: &[u8]) -> BTreeMap<String, String> {
+    let decoded = |text: &str| percent_decoded(&text.replace('+', " "));
+    let body = String::from_utf8_lossy(body);
+    let pairs = body.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    pairs.map(|(name, value)| (decoded(name), decoded(value))).collect()
+}
+
 fn percent_decoded(text: &str) -> String {
     let mut decoded = Vec::new();
     let mut rest = text.as_bytes();

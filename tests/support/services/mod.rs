@@ -1,8 +1,9 @@
 //! AWS services that fail on purpose: over HTTP, with the limits that each of them has, and the faults
-//! that it can show. A stub is one stream, one delivery stream, one queue, one bucket or one
+//! that it can show. A stub is one stream, one delivery stream, one queue, one topic, one event bus, one bucket or one
 //! table.
 
 mod dynamodb;
+mod eventbridge;
 mod faults;
 mod firehose;
 mod http;
@@ -10,6 +11,7 @@ mod json;
 mod kinesis;
 mod reading;
 mod s3;
+mod sns;
 mod sqs;
 
 use std::collections::BTreeMap;
@@ -36,6 +38,8 @@ pub enum Service {
     Kinesis,
     Firehose,
     Sqs,
+    Sns,
+    EventBridge,
     S3,
     DynamoDb,
 }
@@ -55,6 +59,7 @@ pub struct Put {
 pub enum Details {
     Record,
     Message { group_id: Option<String>, deduplication_id: Option<String> },
+    Event { source: String, detail_type: String, bus: String },
     Object { key: String, content_type: Option<String>, content_encoding: Option<String> },
 }
 
@@ -81,7 +86,7 @@ struct State {
 struct Store {
     /// What was put, in the order in which it was.
     puts: Vec<Put>,
-    /// How many bytes a stream takes of a record, its partition key included.
+    /// How many bytes a stream takes of a record, its partition key included; a topic, of all messages of a request.
     record_limit: usize,
     /// What a queue holds.
     messages: Vec<sqs::Message>,
@@ -127,6 +132,8 @@ impl Stub {
             Service::Kinesis => &kinesis::Kinesis,
             Service::Firehose => &firehose::Firehose,
             Service::Sqs => &sqs::Sqs,
+            Service::Sns => &sns::Sns,
+            Service::EventBridge => &eventbridge::EventBridge,
             Service::S3 => &s3::S3,
             Service::DynamoDb => &dynamodb::DynamoDb,
         };
@@ -227,7 +234,7 @@ impl Stub {
         state.trace_ids.clear();
     }
 
-    /// How many bytes a stream takes of a record, its partition key included.
+    /// How many bytes a stream takes of a record, its partition key included; a topic, of all messages of a request.
     pub fn set_record_limit(&self, bytes: usize) {
         self.state().store.record_limit = bytes;
     }

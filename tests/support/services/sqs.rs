@@ -102,7 +102,7 @@ fn error(status: u16, code: &str, message: &str) -> Answer {
         .with("x-amzn-query-error", format!("{old_name};{whose}"))
 }
 
-fn put(entry: &Value) -> Result<Put, Answer> {
+pub(super) fn put(entry: &Value) -> Result<Put, Answer> {
     let attribute = |name: &str| entry["MessageAttributes"][name]["StringValue"].as_str();
     let own = |member: &str| entry[member].as_str().map(str::to_owned);
     let body = text(entry, "MessageBody")?.as_bytes();
@@ -145,7 +145,7 @@ fn send(body: &Value, puts: Vec<Put>, store: &mut Store, luck: &mut Luck) -> Res
     Ok(batch_answer(&successful, &failed))
 }
 
-fn is_same_message(left: &Put, right: &Put) -> bool {
+pub(super) fn is_same_message(left: &Put, right: &Put) -> bool {
     match (&left.details, &right.details) {
         (Details::Message { deduplication_id: left, .. }, Details::Message { deduplication_id: right, .. }) => {
             left == right
@@ -170,7 +170,7 @@ fn batch_answer(successful: &[Value], failed: &[Value]) -> Answer {
 }
 
 /// What holds for every batch, of messages to send or to delete.
-fn check_batch(entries: &[Value]) -> Result<(), Answer> {
+pub(super) fn check_batch(entries: &[Value]) -> Result<(), Answer> {
     let ids: Vec<&str> = entries.iter().map(|entry| entry["Id"].as_str().unwrap_or_default()).collect();
     let is_valid = |id: &&str| {
         (1..=80).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
@@ -189,7 +189,7 @@ fn check_batch(entries: &[Value]) -> Result<(), Answer> {
 }
 
 /// What is wrong with an entry by itself: a code and a message.
-fn check_entry(entry: &Value, is_fifo: bool) -> Result<(), (&'static str, &'static str)> {
+pub(super) fn check_entry(entry: &Value, is_fifo: bool) -> Result<(), (&'static str, &'static str)> {
     let body = entry["MessageBody"].as_str().unwrap_or_default();
     if body.is_empty() || !body.chars().all(is_taken) {
         return Err(("InvalidMessageContents", "the body is empty, or has characters that are not allowed"));
@@ -238,7 +238,7 @@ fn is_taken(character: char) -> bool {
 }
 
 /// What an entry weighs in a request.
-fn size(entry: &Value) -> usize {
+pub(super) fn size(entry: &Value) -> usize {
     let length = |value: &Value, member: &str| value[member].as_str().map_or(0, str::len);
     let bytes = |value: &Value| {
         let encoded = value["BinaryValue"].as_str().unwrap_or_default();
