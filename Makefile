@@ -56,10 +56,15 @@ demo: tools-lambda tools-emulators build guests ## Run the function under a loca
 	@$(PYTHON) demo/demo.py --cargo-lambda "$(CARGO_LAMBDA)" --kinesis-local "$(KINESIS_LOCAL)" --kinesieve "$(KINESIEVE)" \
 		--function target/release/kinesieve-lambda --transform "$(SAMPLE)"
 
+# What the tutorial and the how-to guides work with.
+.PHONY: local
+local: tools-emulators ## Run Kinesis, SQS, S3 and DynamoDB on this machine, until Ctrl-C
+	@exec $(PYTHON) scripts/local_services.py --moto "$(MOTO)" --kinesis-local "$(KINESIS_LOCAL)"
+
 # The one package that can run here: a further one takes minutes to build, and `make test-package` has both.
 test: ARCHS := $(HOST_ARCH)
 .PHONY: test
-test: tools fmt-check lint-template guests lint test-root count test-transforms test-conformance test-samples test-kit test-package ## Run every check and every test
+test: tools fmt-check docs lint-template guests lint test-root count test-transforms test-conformance test-samples test-kit test-docs test-package ## Run every check and every test
 	@printf '\nOK: every check and every test passed\n'
 
 # Each test that asks whether some input makes a parser panic, with so many inputs: some 10 to 700 thousand a second.
@@ -107,7 +112,7 @@ bench-peers: tools-peers guests
 bench-guests: tools-guests guests build
 	$(call say,The same transform in each language)
 	PATH="$$PATH:$(VENV)/bin" $(PYTHON) scripts/bench_guests.py --kinesieve $(KINESIEVE) --keep "$(GUESTS)/keep.wasm" \
-		--folder target/bench-guests --page docs/writing-a-transform.md
+		--folder target/bench-guests --page docs/explanation/performance.md
 
 .PHONY: count
 count: guests ## Count the instructions that a record costs, and fail where they became more
@@ -169,6 +174,12 @@ lint: ## Run clippy and rustdoc, warnings as errors
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --no-deps
 	$(call say,Clippy on the SDK, the transforms and the guests)
 	cd transforms && cargo clippy --release --workspace --all-targets -- -D warnings
+
+# Search is in the site, and nothing of it comes from elsewhere.
+.PHONY: docs
+docs: tools-docs ## Build the site out of docs/ into target/docs/site, and check every link
+	$(call say,Building the documentation)
+	$(PYTHON) scripts/build_docs.py --zensical $(VENV)/bin/zensical
 
 # Offline, and without an account: the region is only there because sam asks for one.
 .PHONY: lint-template
@@ -246,6 +257,12 @@ test-package: tools-lambda tools-template guests ## Check the package of each of
 			--cargo-lambda "$(CARGO_LAMBDA)" --component "$(SAMPLE)" $(if $(STARTS),--starts $(STARTS)) || exit 1; \
 	done
 
+# The commands of README, the tutorial and the how-to guides, as they stand there.
+.PHONY: test-docs
+test-docs: tools-emulators tools-guests build guests ## Run the commands that the documentation shows
+	$(call say,Do the commands of the documentation print what it says?)
+	$(PYTHON) scripts/check_commands.py --kinesieve $(KINESIEVE)
+
 .PHONY: clean
 clean: ## Remove what was built; the tools stay
 	cargo clean
@@ -254,10 +271,11 @@ clean: ## Remove what was built; the tools stay
 
 # --- To install, below .tools only ---
 
-.PHONY: tools tools-lambda tools-template tools-emulators tools-guests tools-peers
-tools: tools-lambda tools-template tools-emulators tools-guests ## Install what tests and deployment need, below .tools
+.PHONY: tools tools-lambda tools-template tools-emulators tools-guests tools-docs tools-peers
+tools: tools-lambda tools-template tools-emulators tools-guests tools-docs ## Install what tests and deployment need, below .tools
 tools-lambda: .tools/lambda.installed
 tools-template: .tools/template.installed
+tools-docs: .tools/docs.installed
 tools-guests: .tools/guests.installed .tools/qjs.installed
 tools-peers: .tools/peers.installed .tools/peers-node.installed
 tools-emulators: .tools/emulators.installed .tools/kinesis-local.installed

@@ -30,7 +30,7 @@ fn is_refused(component: &[u8], reason: &str) {
     }
     for output in &outputs[..2] {
         let said = stderr(output);
-        assert!(said.contains("docs/writing-a-transform.md has the limits") && said.lines().count() == 1, "{said}");
+        assert!(said.contains("docs/reference/transforms.md has the limits") && said.lines().count() == 1, "{said}");
     }
     assert!(!folder.path().join("t.cwasm").exists());
 }
