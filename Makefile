@@ -70,6 +70,11 @@ fuzz: ## Feed every parser CASES random inputs
 	PROPTEST_CASES=$(CASES) $(CARGO_TEST) test --release --lib -- \
 		makes_it_panic the_general_parser_takes makes_no_difference no_record_is_lost what_was_written_is_read_back what_was_packed_is_unpacked what_is_packed_is_unpacked
 
+.PHONY: reference
+reference: guests ## Write the reference pages of the documentation anew, from the code
+	$(call say,Writing the reference pages)
+	UPDATE_REFERENCE=1 $(CARGO_TEST) test --release --test behaviour reference::
+
 # How many invocations `make soak` plays at most, for how many seconds at most, and which. The heap takes some 20,000 to
 # reach its size: most of it is free by then, in pieces between small ones.
 SOAK_INVOCATIONS ?= 50000

@@ -1,7 +1,7 @@
 //! `kinesieve run`: a transform over the records of a file or a stream, through the same processor as in Lambda.
 
 mod flags;
-mod metrics;
+pub(crate) mod metrics;
 mod rate;
 mod reporter;
 mod show;

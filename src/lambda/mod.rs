@@ -25,6 +25,7 @@ use tokio::task::JoinSet;
 pub use firehose::FirehoseResponse;
 pub use handler::{HandleError, HandledInvocation, deadline, handle};
 pub use init_error::report_init_error;
+pub use metrics::InvocationMetric;
 pub use runtime::RuntimeError;
 pub use start_budget::StartBudget;
 pub use window::{CarriedState, StateError};

@@ -59,15 +59,20 @@ fn typed(mut response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
     response
 }
 
-/// One metric: its name, what it is, whether it only grows, and its samples by labels.
-struct Metric {
-    name: &'static str,
-    help: &'static str,
-    kind: &'static str,
+/// A metric for Prometheus.
+pub(crate) struct Metric {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// What it measures.
+    pub(crate) help: &'static str,
+    /// Its type: a counter, which only grows, or a gauge.
+    pub(crate) kind: &'static str,
+    /// Its samples for a shard, each behind the labels that it has besides stream and shard.
     of: fn(&ShardView) -> Vec<(String, f64)>,
 }
 
-const METRICS: [Metric; 8] = [
+/// All metrics, in the order in which they are written.
+pub(crate) const METRICS: [Metric; 8] = [
     Metric {
         name: "kinesieve_records_total",
         help: "Records by what became of them.",
