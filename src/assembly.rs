@@ -14,6 +14,7 @@ use crate::event::Unpacking;
 use crate::processor::{Observer, Outputs, Pace, Processor, RetryLimits};
 use crate::settings::{
     Arn, CheckpointSettings, Compression, Order, Route, Settings, SettingsError, TableCapacity, TableName, Target,
+    name_of,
 };
 use crate::sink::{self, LineContent, OutputSamples, Packing, S3Sink, SamplingSink, Sink, SinkOptions};
 use crate::source::live::OnFailure;
@@ -38,7 +39,7 @@ pub enum AssemblyError {
         source: StartError,
     },
     /// A target can't be opened.
-    #[error("can't write to {target}: {source}")]
+    #[error("can't open the destination {target}: {source}")]
     Target {
         /// The target as it is in the settings.
         target: Target,
@@ -301,10 +302,10 @@ pub fn about(
         "deadLetterLarge": settings.dead_letter_large.as_ref().map(ToString::to_string),
         "checkpointTable": checkpoint.table.as_ref().map(TableName::as_str),
         "deaggregate": settings.deaggregate,
-        "decode": settings.decode.as_str(),
-        "encode": settings.encode.as_str(),
+        "decode": name_of(settings.decode),
+        "encode": name_of(settings.encode),
         "aggregate": settings.aggregate,
-        "pack": settings.pack.as_str(),
+        "pack": name_of(settings.pack),
     }))
 }
 
@@ -330,7 +331,7 @@ pub async fn checkpoint_writer(
         if tokio::time::timeout(patience, making).await.is_err() {
             tracing::warn!(
                 table = name.as_str(),
-                "the checkpoint table is not ready, and the start goes on: positions are mirrored once it is"
+                "the checkpoint table is not ready; the start continues, and positions are recorded once the table is active"
             );
         }
     }

@@ -29,6 +29,7 @@
 //! | [`aws`] | what the clients of all services have in common, of sinks and sources |
 //! | [`telemetry`] | the structured log |
 //! | [`settings`] | every setting, once |
+//! | `timestamp` | times in milliseconds since the Unix epoch, and as RFC 3339 |
 //! | `redaction` | credentials taken out of what is logged or shown |
 //! | `foreign` | foreign text, made safe for a terminal and a log |
 //! | `files` | files that are read whole, up to a limit |
@@ -63,4 +64,5 @@ pub mod settings;
 pub mod sink;
 pub mod source;
 pub mod telemetry;
+mod timestamp;
 pub mod transform;

@@ -23,13 +23,13 @@ const PAUSE: Duration = Duration::from_millis(250);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CreationError {
     /// It can't be looked for or made.
-    #[error("{0}; to make it takes dynamodb:DescribeTable and dynamodb:CreateTable")]
+    #[error("{0}; creating it needs dynamodb:DescribeTable and dynamodb:CreateTable")]
     Trouble(#[from] CheckpointError),
     /// It is there, and it is another table.
     #[error(transparent)]
     Keys(#[from] KeysError),
     /// It is not ready yet.
-    #[error("it is {status} after {}: positions are mirrored once it is active", humantime::format_duration(*.after))]
+    #[error("it is {status} after {}: positions are recorded once it is active", humantime::format_duration(*.after))]
     NotReady {
         /// What DynamoDB says of it.
         status: String,

@@ -13,7 +13,7 @@ use crate::aws::causes;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CheckpointError {
     /// There is no such table, or it is not ready yet.
-    #[error("there is no such table, or it is not active yet: make it, or set KINESIEVE_CHECKPOINT_CREATE to true")]
+    #[error("the table does not exist or is not active yet: create it, or set KINESIEVE_CHECKPOINT_CREATE to true")]
     Missing,
     /// The role may not do this, or there are no credentials.
     #[error("access is denied: grant the function dynamodb:UpdateItem and dynamodb:GetItem on the table ({0})")]

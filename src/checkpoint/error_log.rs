@@ -25,7 +25,7 @@ impl ErrorLog {
                 table = self.table,
                 shard_id,
                 kind = kind.as_str(),
-                "the checkpoint table, said once: {trouble}; batches go on without it",
+                "checkpoint table: {trouble}; batches continue without it; logged once",
             );
         } else {
             tracing::debug!(table = self.table, shard_id, kind = kind.as_str(), "the checkpoint table: {trouble}");

@@ -32,7 +32,7 @@ const FAILED: u8 = 1;
 /// It stopped at an event that is not acknowledged. (2 is clap's, for wrong usage.)
 const NOT_ACKNOWLEDGED: u8 = 3;
 
-/// Kinesieve: run a WebAssembly transform over the records of a Kinesis stream
+/// Run a WebAssembly transform over the records of a Kinesis stream
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, arg_required_else_help = true)]
 struct Arguments {

@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 pub use definition::InvocationMetric;
 
 use super::handler::HandledInvocation;
+use crate::timestamp::millis;
 
 /// The namespace of our metrics: others rely on it.
 const NAMESPACE: &str = "Kinesieve";
@@ -126,10 +127,6 @@ impl MetricsLine {
         self.definitions.push(json!({ "Name": name, "Unit": metric.unit() }));
         self.values.insert(name, value.into());
     }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Milliseconds, to the microsecond.

@@ -19,8 +19,8 @@ use super::unpacking::unpack;
 use super::{Deadline, Processor};
 use crate::event::{Batch, Position, Record, Shard};
 use crate::transform::{
-    ClosedFold, FoldClose, Folding, Grouping, Guests, Job, Lease, StateRefused, Verdict, VerdictChunk, Window,
-    WindowEnding, WindowOpening, World,
+    ClosedFold, FoldClose, Folding, Grouping, Guests, Job, StateRefused, Verdict, VerdictChunk, Window, WindowEnding,
+    WindowOpening, WorkerLease, World,
 };
 
 /// The most bytes that a state may have, as the transform saves it. Lambda takes 1 MB of JSON, in which they are base64.
@@ -212,7 +212,7 @@ impl Processor {
     async fn fold_part(
         &self,
         run: &mut BatchRun<'_>,
-        guest: &Lease<'_, Folding>,
+        guest: &WorkerLease<'_, Folding>,
         part: Arc<Batch>,
         window: Window,
         before: PartProgress,

@@ -39,7 +39,7 @@ pub enum LoadError {
     },
     /// The file is no WebAssembly at all.
     #[error(
-        "transform {path}: it is not WebAssembly: it starts with {found}. Give a component (.wasm) or what `kinesieve build` made of one (.cwasm)"
+        "transform {path}: not WebAssembly: the file starts with {found}. Give a component (.wasm), or a component that `kinesieve build` precompiled (.cwasm)"
     )]
     NotWebAssembly {
         /// The file.
@@ -49,7 +49,7 @@ pub enum LoadError {
     },
     /// The file is a core module.
     #[error(
-        "transform {path}: it is a core module, not a component. Build it with a toolchain that makes components \
+        "transform {path}: a core module, not a component. Build it with a toolchain that makes components \
          (in Rust: --target wasm32-wasip2), or wrap it with `wasm-tools component new`"
     )]
     CoreModule {
@@ -57,7 +57,7 @@ pub enum LoadError {
         path: PathBuf,
     },
     /// The component can't be compiled: it is truncated, invalid, or uses what is switched off.
-    #[error("transform {path}: it can't be compiled: {reason}")]
+    #[error("transform {path}: can't compile it: {reason}")]
     Invalid {
         /// The file.
         path: PathBuf,
@@ -76,7 +76,7 @@ pub enum LoadError {
     },
     /// This build has no compiler.
     #[error(
-        "transform {path}: this build of kinesieve has no compiler. Precompile it: `kinesieve build {path} --target {machine}`"
+        "transform {path}: this build of kinesieve has no compiler. Precompile the transform: `kinesieve build {path} --target {machine}`"
     )]
     NoCompiler {
         /// The file.
@@ -86,7 +86,7 @@ pub enum LoadError {
     },
     /// A precompiled file stands without its manifest, or with one that can't be read.
     #[error(
-        "transform {path}: it is precompiled, but its manifest {manifest} can't be read: {reason}. `kinesieve build` \
+        "transform {path}: can't read the manifest {manifest} of the precompiled file: {reason}. `kinesieve build` \
          writes both; keep them together"
     )]
     NoManifest {

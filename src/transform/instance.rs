@@ -24,13 +24,13 @@ const FOR_EVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StartError {
     /// Its `configure` refused the settings.
-    #[error("the transform refuses its settings: {0}")]
+    #[error("the transform rejected its settings: {0}")]
     Refused(String),
     /// It broke before its first event.
-    #[error("the transform broke while it started: {0}")]
+    #[error("the transform failed while it started: {0}")]
     Broken(String),
     /// The operating system gave no thread.
-    #[error("no thread for the transform: {0}")]
+    #[error("can't start a thread for the transform: {0}")]
     NoThread(String),
     /// It works on something else.
     #[error("{0}")]

@@ -170,5 +170,5 @@ fn a_table_that_is_missing_is_named_before_a_record_moves() {
     let arguments = ["--from", "trim-horizon", "--to-checkpoint", "--checkpoint-table", &positions.name];
     let (code, log) = run.end(STREAM_ARN, &arguments);
     assert_eq!((code, run.delivered().len()), (Some(1), 0));
-    assert!(log.contains(&positions.name) && log.contains("no such table"), "{log}");
+    assert!(log.contains(&positions.name) && log.contains("the table does not exist"), "{log}");
 }

@@ -164,7 +164,7 @@ mod tests {
         );
         let missing = summary(&nothing, Some(&refused("ResourceNotFoundException")));
         assert!(
-            missing.contains("no stream readings in eu-west-1") && missing.contains("nothing before it"),
+            missing.contains("stream readings not found in eu-west-1") && missing.contains("nothing before it"),
             "{missing}"
         );
     }

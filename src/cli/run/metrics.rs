@@ -118,19 +118,19 @@ pub(crate) const METRICS: [Metric; 8] = [
     },
     Metric {
         name: "kinesieve_throttled_reads_total",
-        help: "Reads that were refused, since all consumers together read too much.",
+        help: "Reads that were throttled, because all consumers together read too much.",
         kind: "counter",
         of: |shard| one(shard.throttled as f64),
     },
     Metric {
         name: "kinesieve_behind_seconds",
-        help: "How far the shard is behind its end.",
+        help: "Time by which the shard is behind its end.",
         kind: "gauge",
         of: |shard| if shard.stage == ShardStage::Reading { one(shard.behind.as_secs_f64()) } else { Vec::new() },
     },
     Metric {
         name: "kinesieve_stuck_attempts",
-        help: "Attempts at the record that the shard stands still at; 0: it goes on.",
+        help: "Attempts at the record that blocks the shard; 0 where none does.",
         kind: "gauge",
         of: |shard| one(shard.stuck.as_ref().map_or(0.0, |stuck| f64::from(stuck.attempts))),
     },

@@ -15,6 +15,7 @@ use crate::cli::progress::ProgressDisplay;
 use crate::processor::Counts;
 use crate::sink::OutputSamples;
 use crate::source::live::{CommitOutcome, LiveError, ShardStatuses, ShardView};
+use crate::timestamp::millis;
 
 /// Between two lines, and the span of what is said to be done in a second.
 const BETWEEN_LINES: Duration = Duration::from_secs(5);
@@ -130,10 +131,6 @@ fn sample_line(partition_key: &str, text: &str) -> String {
 fn write_line(object: &Value) {
     // A reader that is gone changes nothing about what was done.
     let _ = print_json(&format!("{object}\n"));
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// What became of records: `acknowledged`, and what it is the sum of.

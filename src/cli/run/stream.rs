@@ -120,7 +120,7 @@ impl StreamRun<'_> {
             let output = self.settings.output.as_ref().unwrap_or(&Target::Stdout);
             if std::iter::once(output).chain(routes.into_values()).any(|target| target.is_same_place(on_failure)) {
                 return Err(SettingsError::Contradiction(format!(
-                    "outputs and the descriptions of --on-failure both go to {on_failure}: give them a place each"
+                    "outputs and the descriptions of --on-failure both go to {on_failure}: give each of them a place of its own"
                 )));
             }
         }

@@ -14,12 +14,12 @@ use aws_sdk_kinesis::types::{
 };
 use tokio::time::timeout;
 
-use super::clock::now;
 use super::page::Page;
 use super::refusal::{DESCRIBE_CONSUMER, FailureClass, LiveError, REGISTER, SUBSCRIBE, meaning};
 use super::statuses::ShardBoard;
 use super::streams::{LiveStream, ShardStart, patiently};
 use crate::backoff::Backoff;
+use crate::timestamp::now_millis;
 
 /// The service sends an event every few seconds, an empty one if need be: after this the connection is lost.
 const QUIET: Duration = Duration::from_secs(40);
@@ -166,7 +166,7 @@ impl Subscription {
     }
 
     async fn subscribe(&mut self) -> Result<(), LiveError> {
-        let started = now();
+        let started = now_millis();
         let position = StartingPosition::builder();
         let position = match &self.position {
             ShardStart::TrimHorizon => position.r#type(ShardIteratorType::TrimHorizon),

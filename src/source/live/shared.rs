@@ -6,12 +6,12 @@ use std::time::Duration;
 use aws_sdk_kinesis::error::ProvideErrorMetadata;
 use tokio::time::Instant;
 
-use super::clock::now;
 use super::page::Page;
 use super::refusal::{FailureClass, LiveError, READ, meaning};
 use super::statuses::ShardBoard;
 use super::streams::{LiveStream, ShardStart};
 use crate::backoff::Backoff;
+use crate::timestamp::now_millis;
 
 /// How a shard is read.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -101,7 +101,7 @@ impl Polling {
     pub(super) async fn next_page(&mut self) -> Result<Page, LiveError> {
         loop {
             if self.iterator.is_none() {
-                let started = now();
+                let started = now_millis();
                 match self.stream.try_iterator(&self.shard_id, &self.position).await {
                     Ok(None) => return Ok(Page { is_last: true, ..Page::default() }),
                     Ok(iterator) => self.iterator = iterator,
