@@ -75,9 +75,15 @@ fuzz: ## Feed every parser CASES random inputs
 	PROPTEST_CASES=$(CASES) $(CARGO_TEST) test --release --lib -- \
 		makes_it_panic the_general_parser_takes makes_no_difference no_record_is_lost what_was_written_is_read_back what_was_packed_is_unpacked what_is_packed_is_unpacked
 
-# How many invocations `make soak` plays at most, for how many seconds at most, and which.
-SOAK_INVOCATIONS ?= 20000
-SOAK_SECONDS ?= 300
+.PHONY: reference
+reference: guests ## Write the reference pages of the documentation anew, from the code
+	$(call say,Writing the reference pages)
+	UPDATE_REFERENCE=1 $(CARGO_TEST) test --release --test behaviour reference::
+
+# How many invocations `make soak` plays at most, for how many seconds at most, and which. The heap takes some 20,000 to
+# reach its size: most of it is free by then, in pieces between small ones.
+SOAK_INVOCATIONS ?= 50000
+SOAK_SECONDS ?= 1200
 SEED ?= 1
 .PHONY: soak
 soak: guests ## Play thousands of invocations in which everything goes wrong, and look at memory, threads and descriptors

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use criterion::Criterion;
-use kinesieve::checkpoint::{Manner, Mirror, Noted, Table};
+use kinesieve::checkpoint::{CheckpointOptions, CheckpointOutcome, CheckpointWriter, Table};
 use kinesieve::lambda::handle;
 use kinesieve::processor::{Outputs, Processor};
 use kinesieve::settings::StreamIdForm;
@@ -29,19 +29,19 @@ pub fn checkpoint(criterion: &mut Criterion) {
         {
             let mut processor = Processor::new(guests("keep", &[], 1), Outputs::new(nowhere(&runtime), []), None);
             if mirrors {
-                processor = processor.with_mirror(mirror(&config, skips));
+                processor = processor.with_checkpoint_writer(checkpoint_writer(&config, skips));
             }
             measure(&mut group, &format!("invocation of {records}, {name}"), 1, || {
                 let handled = runtime.block_on(handle(&processor, black_box(&event), None)).expect("an answer");
-                assert_eq!(handled.report.checkpoint, mirrors.then_some(Noted::Written));
+                assert_eq!(handled.report.checkpoint, mirrors.then_some(CheckpointOutcome::Written));
             });
         }
     }
     group.finish();
 }
 
-fn mirror(config: &SdkConfig, skips_acknowledged: bool) -> Mirror {
-    let manner = Manner {
+fn checkpoint_writer(config: &SdkConfig, skips_acknowledged: bool) -> CheckpointWriter {
+    let options = CheckpointOptions {
         stream_id: StreamIdForm::Name,
         timeout: TIMEOUT,
         period: Duration::ZERO,
@@ -49,5 +49,5 @@ fn mirror(config: &SdkConfig, skips_acknowledged: bool) -> Mirror {
         skips_acknowledged,
         written_by: "bench".to_owned(),
     };
-    Mirror::new(Table::new(config, &"positions".parse().expect("a name"), TIMEOUT), manner)
+    CheckpointWriter::new(Table::new(config, &"positions".parse().expect("a name"), TIMEOUT), options)
 }

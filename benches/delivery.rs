@@ -10,7 +10,7 @@ use kinesieve::event::{Batch, parse_lambda_event};
 use kinesieve::lambda::handle;
 use kinesieve::processor::{Outputs, Processor};
 use kinesieve::settings::Order;
-use kinesieve::sink::{Delivery, Kinesis, Output, Sink};
+use kinesieve::sink::{Delivery, KinesisSink, Output, Sink};
 
 use crate::answering::answering;
 use crate::{full_event, guests, measure, runtime};
@@ -26,7 +26,7 @@ pub fn delivery(criterion: &mut Criterion) {
     let outputs = outputs_of(&batch);
     let mut group = criterion.benchmark_group("kinesis");
     for (name, order) in [("key", Order::Key), ("none", Order::None)] {
-        let stream = Kinesis::new(&config, &STREAM.parse().expect("an ARN"), order);
+        let stream = KinesisSink::new(&config, &STREAM.parse().expect("an ARN"), order);
         let deliver = || {
             let answer = runtime.block_on(stream.deliver(black_box(&outputs), None));
             assert!(answer.deliveries.iter().all(|delivery| *delivery == Delivery::Delivered));
@@ -42,7 +42,7 @@ pub fn delivery(criterion: &mut Criterion) {
         });
     }
     for (name, order) in [("key", Order::Key), ("none", Order::None)] {
-        let stream: Arc<dyn Sink> = Arc::new(Kinesis::new(&config, &STREAM.parse().expect("an ARN"), order));
+        let stream: Arc<dyn Sink> = Arc::new(KinesisSink::new(&config, &STREAM.parse().expect("an ARN"), order));
         let processor = Processor::new(guests("keep", &[], 1), Outputs::new(stream, []), None);
         measure(&mut group, &format!("whole handler, keep, order {name}"), batch.len(), || {
             let handled = runtime.block_on(handle(&processor, black_box(&event), None)).expect("an answer");

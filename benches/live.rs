@@ -7,8 +7,11 @@ use std::time::Duration;
 
 use criterion::Criterion;
 use kinesieve::processor::{Outputs, Processor};
-use kinesieve::source::live::{Board, Force, Halt, Live, Manners, Parts, Plan, ReadMode, Start, StreamPlace, Until};
-use kinesieve::source::mapping::{BatchLimits, Rules};
+use kinesieve::source::live::{
+    Cancellation, EndCondition, Force, LiveSource, ReadMode, ReadOptions, ReadPlan, RunParts, ShardStatuses,
+    StartPosition, StreamPlace,
+};
+use kinesieve::source::mapping::{BatchLimits, MappingRules};
 
 use crate::answering::answering;
 use crate::{guests, measure, nowhere, runtime};
@@ -30,13 +33,19 @@ pub fn live(criterion: &mut Criterion) {
         let processor = Processor::new(guests("keep", &[], workers), Outputs::new(nowhere(&runtime), []), None);
         forget_peak();
         measure(&mut group, &format!("{shards} shards, keep"), RECORDS as usize, || {
-            let (halt, board) = (Halt::default(), Board::default());
-            let parts = Parts { processor: &processor, mirror: None, on_failure: None, halt: &halt, board: &board };
+            let (cancellation, statuses) = (Cancellation::default(), ShardStatuses::default());
+            let parts = RunParts {
+                processor: &processor,
+                checkpoint_writer: None,
+                on_failure: None,
+                cancellation: &cancellation,
+                statuses: &statuses,
+            };
             runtime.block_on(async {
-                let live = Live::open_with(plan(shards), std::slice::from_ref(&config)).await.expect("it opens");
+                let live = LiveSource::open_with(plan(shards), std::slice::from_ref(&config)).await.expect("it opens");
                 live.run(parts).await.expect("it ends");
             });
-            let done: u64 = board.views().iter().map(|shard| shard.counts.kept).sum();
+            let done: u64 = statuses.views().iter().map(|shard| shard.counts.kept).sum();
             assert_eq!(done, RECORDS);
         });
         eprintln!("live/{shards} shards: {} MB of memory at most, the service's included", peak_megabytes());
@@ -44,16 +53,16 @@ pub fn live(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn plan(shards: usize) -> Plan {
+fn plan(shards: usize) -> ReadPlan {
     let place: StreamPlace =
         format!("arn:aws:kinesis:eu-west-1:123456789012:stream/shards-{shards}").parse().expect("a stream");
-    Plan {
+    ReadPlan {
         places: vec![place],
-        start: Start::TrimHorizon,
-        until: NonZeroU64::new(RECORDS).map(Until::Count),
+        start: StartPosition::TrimHorizon,
+        until: NonZeroU64::new(RECORDS).map(EndCondition::Count),
         mode: ReadMode::Shared,
-        manners: Manners { between_reads: Duration::ZERO, when_idle: Duration::ZERO, bytes_per_second: 1e12 },
-        rules: Rules::default(),
+        read_options: ReadOptions { between_reads: Duration::ZERO, when_idle: Duration::ZERO, bytes_per_second: 1e12 },
+        rules: MappingRules::default(),
         limits: BatchLimits { records: 10_000, window: Duration::ZERO },
         lanes: 1,
         tumbling_window: None,

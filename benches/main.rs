@@ -22,7 +22,7 @@ use kinesieve::event::{Batch, parse_lambda_event};
 use kinesieve::lambda::handle;
 use kinesieve::processor::{Outputs, Processor};
 use kinesieve::settings::{Compression, Order, Target};
-use kinesieve::sink::{self, Lines, Manner, Sink};
+use kinesieve::sink::{self, LineContent, Sink, SinkOptions};
 use kinesieve::transform::{Grouping, Job, Limits, LogBudget, RecordPool, Transform, UpToRetry, Verdict};
 
 /// An event of Lambda's largest size, 6 MB of JSON, of readings with 89 bytes of payload each.
@@ -132,7 +132,7 @@ async fn run(guests: &RecordPool, batch: &Arc<Batch>) {
     let job = Job {
         batch: Arc::clone(batch),
         first: 0,
-        conductors: vec![Box::new(UpToRetry)],
+        flow_controls: vec![Box::new(UpToRetry)],
         grouping: Grouping::Promptly,
         time: None,
         log: LogBudget::of(batch),
@@ -172,8 +172,8 @@ fn handler(criterion: &mut Criterion) {
 }
 
 fn nowhere(runtime: &tokio::runtime::Runtime) -> Arc<dyn Sink> {
-    let manner = Manner { lines: Lines::Envelopes, order: Order::Key, compression: Compression::None };
-    runtime.block_on(sink::open(&Target::None, manner)).expect("nowhere is always open")
+    let options = SinkOptions { lines: LineContent::Envelopes, order: Order::Key, compression: Compression::None };
+    runtime.block_on(sink::open(&Target::None, options)).expect("nowhere is always open")
 }
 
 fn runtime() -> tokio::runtime::Runtime {

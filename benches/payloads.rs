@@ -10,7 +10,7 @@ use kinesieve::event::{AggregateWriter, Batch, Unpacking, parse_lambda_event};
 use kinesieve::lambda::handle;
 use kinesieve::processor::{Outputs, Processor};
 use kinesieve::settings::{Decode, Encode, Order, Pack, Target};
-use kinesieve::sink::{Kinesis, Output, Packing, Sink};
+use kinesieve::sink::{KinesisSink, Output, Packing, Sink};
 
 use crate::answering::answering;
 use crate::delivery::{STREAM, taken};
@@ -80,7 +80,7 @@ pub fn outgoing(criterion: &mut Criterion) {
         ("aggregates", aggregate),
         ("aggregates of gzip", Packing { encode: Encode::Gzip, ..aggregate }),
     ] {
-        let stream: Arc<dyn Sink> = Arc::new(Kinesis::new(&config, &STREAM.parse().expect("an ARN"), Order::Key));
+        let stream: Arc<dyn Sink> = Arc::new(KinesisSink::new(&config, &STREAM.parse().expect("an ARN"), Order::Key));
         let stream = packing.wrap(stream, &target);
         measure(&mut group, &format!("to a stream, {name}"), outputs.len(), || {
             black_box(runtime.block_on(stream.deliver(black_box(&outputs), None)));

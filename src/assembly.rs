@@ -8,16 +8,17 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use crate::checkpoint::{self, Manner as MirrorManner, Mirror};
+use crate::checkpoint::{self, CheckpointOptions, CheckpointWriter};
 use crate::dead_letter::{Cutting, DeadLetters};
 use crate::event::Unpacking;
 use crate::processor::{Observer, Outputs, Pace, Processor, RetryLimits};
 use crate::settings::{
-    Arn, Capacity, CheckpointSettings, Compression, Order, Route, Settings, SettingsError, TableName, Target,
+    Arn, CheckpointSettings, Compression, Order, Route, Settings, SettingsError, TableCapacity, TableName, Target,
+    name_of,
 };
-use crate::sink::{self, Lines, Manner, Packing, S3, Sampled, Samples, Sink};
+use crate::sink::{self, LineContent, OutputSamples, Packing, S3Sink, SamplingSink, Sink, SinkOptions};
 use crate::source::live::OnFailure;
-use crate::source::mapping::Payload;
+use crate::source::mapping::IncludeRecords;
 use crate::transform::{Guests, Limits, LoadError, StartError, Transform};
 
 /// Why a processor could not be put together. Each message says what to change.
@@ -38,7 +39,7 @@ pub enum AssemblyError {
         source: StartError,
     },
     /// A target can't be opened.
-    #[error("can't write to {target}: {source}")]
+    #[error("can't open the destination {target}: {source}")]
     Target {
         /// The target as it is in the settings.
         target: Target,
@@ -57,10 +58,10 @@ pub async fn processor(
     routes_from_variables: &[Route],
     default_output: &Target,
 ) -> Result<Processor, AssemblyError> {
-    assemble(settings, routes_from_variables, default_output, Wishes::default()).await
+    assemble(settings, routes_from_variables, default_output, ProcessorOptions::default()).await
 }
 
-/// The same, with what depends on the surroundings.
+/// Assembles a processor with options that settings do not have.
 ///
 /// # Errors
 /// When a setting, the transform or a target is not right.
@@ -68,26 +69,32 @@ pub async fn processor_with(
     settings: &Settings,
     routes_from_variables: &[Route],
     default_output: &Target,
-    extras: Extras,
+    assembly_options: AssemblyOptions,
 ) -> Result<Processor, AssemblyError> {
-    assemble(settings, routes_from_variables, default_output, Wishes { extras, ..Wishes::default() }).await
+    assemble(
+        settings,
+        routes_from_variables,
+        default_output,
+        ProcessorOptions { assembly_options, ..ProcessorOptions::default() },
+    )
+    .await
 }
 
 /// What depends on where a processor is at work.
 #[derive(Debug)]
-pub struct Extras {
+pub struct AssemblyOptions {
     /// Instances of the transform, unless the settings say how many.
     pub workers: NonZeroUsize,
     /// Batches that come at once, each of which is to find instances of its own; none: it varies, and a batch takes
     /// what is free.
     pub batches: Option<NonZeroUsize>,
     /// What is kept of the main output.
-    pub samples: Option<Arc<Samples>>,
+    pub samples: Option<Arc<OutputSamples>>,
     /// Who looks on.
     pub observer: Option<Arc<dyn Observer>>,
 }
 
-impl Default for Extras {
+impl Default for AssemblyOptions {
     fn default() -> Self {
         Self {
             workers: available_parallelism().unwrap_or(NonZeroUsize::MIN),
@@ -100,14 +107,14 @@ impl Default for Extras {
 
 /// How a processor is to be.
 #[derive(Debug)]
-struct Wishes {
-    delivering: Delivering,
-    extras: Extras,
+struct ProcessorOptions {
+    delivering: TargetUse,
+    assembly_options: AssemblyOptions,
 }
 
-impl Default for Wishes {
+impl Default for ProcessorOptions {
     fn default() -> Self {
-        Self { delivering: Delivering::Really, extras: Extras::default() }
+        Self { delivering: TargetUse::Deliver, assembly_options: AssemblyOptions::default() }
     }
 }
 
@@ -116,52 +123,54 @@ impl Default for Wishes {
 /// # Errors
 /// When it can't be opened.
 pub async fn on_failure(settings: &Settings, target: &Target) -> Result<OnFailure, AssemblyError> {
-    let manner = Manner { lines: Lines::Bare, order: Order::None, compression: settings.s3_compression };
+    let options = SinkOptions { lines: LineContent::Bare, order: Order::None, compression: settings.s3_compression };
     // As Lambda does: a queue has no room for the records.
     let has_room = matches!(target, Target::S3(_) | Target::File(_));
-    let payload = if has_room { Payload::Included } else { Payload::LeftOut };
-    Ok(OnFailure { sink: open(target, manner).await?, payload })
+    let payload = if has_room { IncludeRecords::Included } else { IncludeRecords::LeftOut };
+    Ok(OnFailure { sink: open(target, options).await?, payload })
 }
 
-/// The same, with nowhere in the place of each target: nothing is opened, and nothing delivered.
+/// Assembles a processor that delivers nothing: no target is opened.
 ///
 /// # Errors
 /// When a setting or the transform is not right.
 pub async fn rehearsal(settings: &Settings, routes_from_variables: &[Route]) -> Result<Processor, AssemblyError> {
-    let wishes = Wishes { delivering: Delivering::Nowhere, ..Wishes::default() };
-    assemble(settings, routes_from_variables, &Target::None, wishes).await
+    let processor_options = ProcessorOptions { delivering: TargetUse::Discard, ..ProcessorOptions::default() };
+    assemble(settings, routes_from_variables, &Target::None, processor_options).await
 }
 
-/// The same, and what can't be processed counts as dead-lettered, so that it stops nothing.
+/// Assembles a processor that delivers nothing and counts what can't be processed as dead-lettered, so that no event
+/// blocks it.
 ///
 /// # Errors
 /// When a setting or the transform is not right.
 pub async fn trial(
     settings: &Settings,
     routes_from_variables: &[Route],
-    extras: Extras,
+    assembly_options: AssemblyOptions,
 ) -> Result<Processor, AssemblyError> {
-    let wishes = Wishes { delivering: Delivering::OnTrial, extras };
-    assemble(settings, routes_from_variables, &Target::None, wishes).await
+    let processor_options = ProcessorOptions { delivering: TargetUse::DiscardAndAccept, assembly_options };
+    assemble(settings, routes_from_variables, &Target::None, processor_options).await
 }
 
-/// Whether targets are what the settings say.
+/// What is done with outputs and dead letters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Delivering {
-    Really,
-    /// Each of them is nowhere.
-    Nowhere,
-    /// The same, and there are dead letters, whether the settings have a target for them or not.
-    OnTrial,
+enum TargetUse {
+    /// Open the targets that the settings name, and deliver to them.
+    Deliver,
+    /// Open no target, and deliver nothing.
+    Discard,
+    /// Deliver nothing, and accept dead letters whether or not the settings have a target for them.
+    DiscardAndAccept,
 }
 
 async fn assemble(
     settings: &Settings,
     routes_from_variables: &[Route],
     default_output: &Target,
-    wishes: Wishes,
+    processor_options: ProcessorOptions,
 ) -> Result<Processor, AssemblyError> {
-    let place = |target| if wishes.delivering == Delivering::Really { target } else { &Target::None };
+    let place = |target| if processor_options.delivering == TargetUse::Deliver { target } else { &Target::None };
     let routes = settings.routes(routes_from_variables)?;
     settings.check(&routes)?;
     let transform_settings = settings.transform_settings()?;
@@ -170,14 +179,15 @@ async fn assemble(
         memory: usize::try_from(settings.memory_limit.as_u64()).unwrap_or(usize::MAX),
     };
     let transform = Transform::load(&settings.transform)?;
-    let batches = wishes.extras.batches.unwrap_or(NonZeroUsize::MIN);
-    let workers = settings.workers.unwrap_or(wishes.extras.workers).max(batches);
+    let batches = processor_options.assembly_options.batches.unwrap_or(NonZeroUsize::MIN);
+    let workers = settings.workers.unwrap_or(processor_options.assembly_options.workers).max(batches);
     let workers_for_a_batch = NonZeroUsize::new(workers.get() / batches).unwrap_or(NonZeroUsize::MIN);
     let guests = Guests::start(&transform, limits, &transform_settings, workers)
         .map_err(|source| AssemblyError::Start { path: settings.transform.display().to_string(), source })?
         .with_most_for_a_batch(workers_for_a_batch);
 
-    let manner = Manner { lines: Lines::Envelopes, order: settings.order, compression: settings.s3_compression };
+    let options =
+        SinkOptions { lines: LineContent::Envelopes, order: settings.order, compression: settings.s3_compression };
     let packing = Packing {
         aggregate: settings.aggregate,
         pack: settings.pack,
@@ -185,26 +195,26 @@ async fn assemble(
         pack_bytes: usize::try_from(settings.pack_bytes.as_u64()).unwrap_or(usize::MAX),
         encode: settings.encode,
     };
-    let mut opened = Opened { sinks: Vec::new(), manner, packing };
-    let mut main = opened.open(place(settings.output.as_ref().unwrap_or(default_output))).await?;
-    if let Some(samples) = wishes.extras.samples {
-        main = Arc::new(Sampled::new(main, samples));
+    let mut open_sinks = OpenSinks { sinks: Vec::new(), options, packing };
+    let mut main = open_sinks.open(place(settings.output.as_ref().unwrap_or(default_output))).await?;
+    if let Some(samples) = processor_options.assembly_options.samples {
+        main = Arc::new(SamplingSink::new(main, samples));
         // Routes that lead to the same place go through it, too.
-        opened.sinks.iter_mut().for_each(|(_, sink)| *sink = Arc::clone(&main));
+        open_sinks.sinks.iter_mut().for_each(|(_, sink)| *sink = Arc::clone(&main));
     }
     let mut route_sinks = Vec::new();
     for (name, target) in routes {
-        route_sinks.push((name.to_owned(), opened.open(place(target)).await?));
+        route_sinks.push((name.to_owned(), open_sinks.open(place(target)).await?));
     }
-    let on_trial = (wishes.delivering == Delivering::OnTrial).then_some(&Target::None);
+    let on_trial = (processor_options.delivering == TargetUse::DiscardAndAccept).then_some(&Target::None);
     let dead_letters = match settings.dead_letter().or(on_trial) {
         Some(target) => {
             let order = if target.keeps_order() { settings.order } else { Order::None };
-            let sink = open(place(target), Manner { lines: Lines::Bare, order, ..manner }).await?;
+            let sink = open(place(target), SinkOptions { lines: LineContent::Bare, order, ..options }).await?;
             let cutting = if settings.dead_letter_cut { Cutting::Allowed } else { Cutting::Forbidden };
             let dead_letters = DeadLetters::new(sink, transform.digest()).with_cutting(cutting);
             Some(match &settings.dead_letter_large {
-                Some(large) if wishes.delivering == Delivering::Really => {
+                Some(large) if processor_options.delivering == TargetUse::Deliver => {
                     dead_letters.with_large(Arc::new(open_large(large, settings.s3_compression).await?))
                 }
                 _ => dead_letters,
@@ -221,7 +231,7 @@ async fn assemble(
     let processor = Processor::new(guests, outputs, dead_letters);
     let processor = processor.of_transform(transform.digest());
     let processor = processor.with_unpacking(unpacking(settings)).with_retry_limits(retry_limits).with_pace(pace);
-    Ok(match wishes.extras.observer {
+    Ok(match processor_options.assembly_options.observer {
         Some(observer) => processor.with_observer(observer),
         None => processor,
     })
@@ -292,10 +302,10 @@ pub fn about(
         "deadLetterLarge": settings.dead_letter_large.as_ref().map(ToString::to_string),
         "checkpointTable": checkpoint.table.as_ref().map(TableName::as_str),
         "deaggregate": settings.deaggregate,
-        "decode": settings.decode.as_str(),
-        "encode": settings.encode.as_str(),
+        "decode": name_of(settings.decode),
+        "encode": name_of(settings.encode),
         "aggregate": settings.aggregate,
-        "pack": settings.pack.as_str(),
+        "pack": name_of(settings.pack),
     }))
 }
 
@@ -308,11 +318,11 @@ pub const TABLE_PATIENCE: Duration = Duration::from_secs(8);
 ///
 /// # Errors
 /// When the settings contradict each other.
-pub async fn mirror(
+pub async fn checkpoint_writer(
     settings: &CheckpointSettings,
     written_by: &str,
     patience: Duration,
-) -> Result<Option<Mirror>, SettingsError> {
+) -> Result<Option<CheckpointWriter>, SettingsError> {
     settings.check()?;
     let Some(name) = &settings.table else { return Ok(None) };
     if settings.create {
@@ -321,11 +331,11 @@ pub async fn mirror(
         if tokio::time::timeout(patience, making).await.is_err() {
             tracing::warn!(
                 table = name.as_str(),
-                "the checkpoint table is not ready, and the start goes on: positions are mirrored once it is"
+                "the checkpoint table is not ready; the start continues, and positions are recorded once the table is active"
             );
         }
     }
-    let manner = MirrorManner {
+    let options = CheckpointOptions {
         stream_id: settings.stream_id,
         timeout: settings.timeout,
         period: settings.period,
@@ -333,11 +343,11 @@ pub async fn mirror(
         skips_acknowledged: settings.skip_acknowledged,
         written_by: written_by.to_owned(),
     };
-    Ok(Some(Mirror::new(checkpoint::open(name, settings.timeout).await, manner)))
+    Ok(Some(CheckpointWriter::new(checkpoint::open(name, settings.timeout).await, options)))
 }
 
 /// Makes the table of positions if it is missing.
-async fn make_table(name: TableName, capacity: Capacity) {
+async fn make_table(name: TableName, capacity: TableCapacity) {
     let table = checkpoint::open(&name, TABLE_PATIENCE).await;
     if let Err(error) = checkpoint::create_if_missing(&table, capacity, TABLE_PATIENCE).await {
         tracing::warn!(table = name.as_str(), "the checkpoint table: {error}");
@@ -345,31 +355,31 @@ async fn make_table(name: TableName, capacity: Capacity) {
 }
 
 /// The targets of outputs that are open.
-struct Opened<'a> {
+struct OpenSinks<'a> {
     sinks: Vec<(&'a Target, Arc<dyn Sink>)>,
-    manner: Manner,
+    options: SinkOptions,
     packing: Packing,
 }
 
-impl<'a> Opened<'a> {
+impl<'a> OpenSinks<'a> {
     /// Outputs that go to one place go through one sink: two would not know of each other's order.
     async fn open(&mut self, target: &'a Target) -> Result<Arc<dyn Sink>, AssemblyError> {
         if let Some((_, sink)) = self.sinks.iter().find(|(known, _)| known.is_same_place(target)) {
             return Ok(Arc::clone(sink));
         }
-        let sink = self.packing.open(target, self.manner).await;
+        let sink = self.packing.open(target, self.options).await;
         let sink = sink.map_err(|source| AssemblyError::Target { target: target.clone(), source })?;
         self.sinks.push((target, Arc::clone(&sink)));
         Ok(sink)
     }
 }
 
-async fn open(target: &Target, manner: Manner) -> Result<Arc<dyn Sink>, AssemblyError> {
-    sink::open(target, manner).await.map_err(|source| AssemblyError::Target { target: target.clone(), source })
+async fn open(target: &Target, options: SinkOptions) -> Result<Arc<dyn Sink>, AssemblyError> {
+    sink::open(target, options).await.map_err(|source| AssemblyError::Target { target: target.clone(), source })
 }
 
 /// Opens where large dead letters go.
-async fn open_large(place: &Arn, compression: Compression) -> Result<S3, AssemblyError> {
-    let opened = sink::open_bucket(place, Lines::Bare, compression).await;
-    opened.map_err(|source| AssemblyError::Target { target: Target::S3(place.clone()), source })
+async fn open_large(place: &Arn, compression: Compression) -> Result<S3Sink, AssemblyError> {
+    let open_sinks = sink::open_bucket(place, LineContent::Bare, compression).await;
+    open_sinks.map_err(|source| AssemblyError::Target { target: Target::S3(place.clone()), source })
 }

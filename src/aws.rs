@@ -12,7 +12,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 
 pub(crate) use http::Streamed;
-pub use http::{Bounds, client};
+pub use http::{ExchangeBounds, client};
 pub(crate) use trace::{TraceHeader, traced};
 
 use crate::redaction::redacted;
@@ -41,7 +41,7 @@ pub(crate) async fn config(arn: &Arn) -> SdkConfig {
 pub(crate) async fn config_in(region: Option<&str>) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).build())
-        .http_client(client(Bounds { silence: SILENCE, answer_bytes: ANSWER_BYTES }))
+        .http_client(client(ExchangeBounds { silence: SILENCE, answer_bytes: ANSWER_BYTES }))
         // It sees a body in memory leave at once.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
     if let Some(region) = region {
@@ -55,14 +55,14 @@ fn region(arn: &Arn) -> Option<&str> {
     Some(arn.region.as_str()).filter(|region| !region.is_empty())
 }
 
-/// The same for a client that reads: an answer may be many megabytes long, on its way to a laptop.
+/// Returns the configuration of a client that reads. A response may have many megabytes, and the link may be slow.
 pub(crate) async fn reading_config(arn: &Arn) -> SdkConfig {
     reading_config_in(region(arn)).await
 }
 
-/// The same for a region, or for the SDK's own.
+/// Returns the configuration of a client that reads in a region; none: in the SDK's default region.
 pub(crate) async fn reading_config_in(region: Option<&str>) -> SdkConfig {
-    let client = client(Bounds { silence: READING_SILENCE, answer_bytes: ANSWER_BYTES });
+    let client = client(ExchangeBounds { silence: READING_SILENCE, answer_bytes: ANSWER_BYTES });
     config_in(region).await.into_builder().http_client(client).build()
 }
 

@@ -4,32 +4,32 @@
 //! whatever is wrong with the table is logged once, counted, and waited for no longer than a bound. The table is
 //! laid out as the `aws_kinesis` input of Redpanda Connect has it, so that each can go on from where the other is.
 
-mod complaints;
 mod creation;
+mod error;
+mod error_log;
 mod pending;
 mod progress;
 mod row;
 mod table;
-mod trouble;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use creation::{CreationError, KeysError, create_if_missing};
-pub use progress::{Acknowledged, DeliveredOutputs, Progress, Stuck};
-pub use row::{Holder, NotSafeToResume, Row};
+pub use error::{CheckpointError, CheckpointErrorKind};
+pub use progress::{Acknowledged, BlockedProgress, DeliveredOutputs, ShardProgress};
+pub use row::{CheckpointRow, LeaseHolder, NotSafeToResume};
 pub use table::{Table, open};
-pub use trouble::{Trouble, TroubleKind};
 
-use complaints::Complaints;
-use pending::{Pending, Step};
+use error_log::ErrorLog;
+use pending::{CheckpointStep, Pending};
 
 use crate::event::Shard;
 use crate::settings::StreamIdForm;
 
 /// How positions are mirrored.
 #[derive(Debug, Clone)]
-pub struct Manner {
+pub struct CheckpointOptions {
     /// How a stream is written in the table.
     pub stream_id: StreamIdForm,
     /// How long a batch may wait for the table in all.
@@ -46,16 +46,16 @@ pub struct Manner {
 
 /// Mirrors positions in one table.
 #[derive(Debug)]
-pub struct Mirror {
+pub struct CheckpointWriter {
     table: Table,
-    manner: Manner,
-    complaints: Complaints,
+    options: CheckpointOptions,
+    error_log: ErrorLog,
     pending: Mutex<Pending>,
 }
 
 /// What came of mirroring the position that a batch reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Noted {
+pub enum CheckpointOutcome {
     /// It is in the table.
     Written,
     /// The batch changed nothing that the table says.
@@ -63,82 +63,82 @@ pub enum Noted {
     /// It is written later: the period is not over.
     Deferred,
     /// It is not in the table.
-    Failed(TroubleKind),
+    Failed(CheckpointErrorKind),
 }
 
 /// What the table knows of a shard at the beginning of a batch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Recalled {
+pub struct StoredCheckpoint {
     /// Events up to this sequence number are acknowledged, by this function or by one that it follows; none: that
     /// is not known, or nothing to rely on.
     pub position: Option<String>,
     /// What the shard stood still at.
-    pub stuck: Option<Stuck>,
+    pub stuck: Option<BlockedProgress>,
     /// Why the row could not be read, or not be relied on.
-    pub trouble: Option<TroubleKind>,
+    pub trouble: Option<CheckpointErrorKind>,
 }
 
-impl Mirror {
+impl CheckpointWriter {
     /// A mirror in a table that may well not be there.
-    pub fn new(table: Table, manner: Manner) -> Self {
-        let pending = Mutex::new(Pending::new(manner.period));
-        Self { complaints: Complaints::new(table.name()), table, manner, pending }
+    pub fn new(table: Table, options: CheckpointOptions) -> Self {
+        let pending = Mutex::new(Pending::new(options.period));
+        Self { error_log: ErrorLog::new(table.name()), table, options, pending }
     }
 
     /// How long a batch may wait for the table in all.
     pub fn timeout(&self) -> Duration {
-        self.manner.timeout
+        self.options.timeout
     }
 
     /// Whether events at or before the mirrored position are not processed again.
     pub fn skips_acknowledged(&self) -> bool {
-        self.manner.skips_acknowledged
+        self.options.skips_acknowledged
     }
 
     /// How often the position of a shard is written at most; zero: for each batch.
     pub fn period(&self) -> Duration {
-        self.manner.period
+        self.options.period
     }
 
     /// Whether positions are held back for a while.
     pub fn has_period(&self) -> bool {
-        !self.manner.period.is_zero()
+        !self.options.period.is_zero()
     }
 
     /// What the table knows of a shard; nothing, where it does not answer in time.
-    pub async fn recall(&self, shard: &Shard, within: Duration) -> Recalled {
+    pub async fn recall(&self, shard: &Shard, within: Duration) -> StoredCheckpoint {
         let read = self.table.read(self.stream_id(shard), &shard.id);
         let row = match self.in_time(within, read).await {
             Ok(row) => row.unwrap_or_default(),
             Err(trouble) => {
-                self.complaints.about(&trouble, &shard.id);
-                return Recalled { trouble: Some(trouble.kind()), ..Recalled::default() };
+                self.error_log.about(&trouble, &shard.id);
+                return StoredCheckpoint { trouble: Some(trouble.kind()), ..StoredCheckpoint::default() };
             }
         };
         let (position, trouble) = match self.reliable_position(&row) {
             Ok(position) => (position.map(str::to_owned), None),
             Err(trouble) => {
-                self.complaints.about(&trouble, &shard.id);
+                self.error_log.about(&trouble, &shard.id);
                 (None, Some(trouble.kind()))
             }
         };
-        let is_ours = row.held_by.is_none() && row.written_by.as_ref() == Some(&self.manner.written_by);
+        let is_ours = row.held_by.is_none() && row.written_by.as_ref() == Some(&self.options.written_by);
         // What another one delivered says nothing of our outputs.
-        let stuck = row.stuck.map(|stuck| Stuck { delivered: stuck.delivered.filter(|_| is_ours), ..stuck });
-        Recalled { position, stuck, trouble }
+        let stuck = row.stuck.map(|stuck| BlockedProgress { delivered: stuck.delivered.filter(|_| is_ours), ..stuck });
+        StoredCheckpoint { position, stuck, trouble }
     }
 
     /// Mirrors what came of a batch. It takes no longer than `within`, and never fails more than the mirror.
-    pub async fn note(&self, progress: Progress, within: Duration) -> Noted {
+    pub async fn note(&self, progress: ShardProgress, within: Duration) -> CheckpointOutcome {
         let started = Instant::now();
         if progress.says_nothing() {
-            return Noted::Unchanged;
+            return CheckpointOutcome::Unchanged;
         }
         let shard = progress.shard.clone();
         let step = self.pending().take(progress, started);
         let noted = match step {
-            Step::Write(progress) => self.write(progress, within).await,
-            Step::Defer => Noted::Deferred,
+            CheckpointStep::Write(progress) => self.write(progress, within).await,
+            CheckpointStep::Defer => CheckpointOutcome::Deferred,
         };
         let overdue = self.pending().overdue(&shard, Instant::now());
         self.write_all(overdue, within.saturating_sub(started.elapsed())).await;
@@ -146,35 +146,35 @@ impl Mirror {
     }
 
     /// Writes what was held back, for the end of the process say, and answers what came of it, shard by shard.
-    pub async fn flush(&self, within: Duration) -> Vec<(Shard, Noted)> {
+    pub async fn flush(&self, within: Duration) -> Vec<(Shard, CheckpointOutcome)> {
         let held_back = self.pending().take_all();
         self.write_all(held_back, within).await
     }
 
-    async fn write_all(&self, all: Vec<Progress>, within: Duration) -> Vec<(Shard, Noted)> {
-        let write = async |progress: Progress| (progress.shard.clone(), self.write(progress, within).await);
+    async fn write_all(&self, all: Vec<ShardProgress>, within: Duration) -> Vec<(Shard, CheckpointOutcome)> {
+        let write = async |progress: ShardProgress| (progress.shard.clone(), self.write(progress, within).await);
         futures_util::future::join_all(all.into_iter().map(write)).await
     }
 
-    async fn write(&self, progress: Progress, within: Duration) -> Noted {
-        let update = row::update(&progress, self.stream_id(&progress.shard), &self.manner);
+    async fn write(&self, progress: ShardProgress, within: Duration) -> CheckpointOutcome {
+        let update = row::update(&progress, self.stream_id(&progress.shard), &self.options);
         match self.in_time(within, self.table.write(update)).await {
             Ok(()) => {
                 self.pending().written(&progress, Instant::now());
-                Noted::Written
+                CheckpointOutcome::Written
             }
             // Of a batch that came again: another attempt wrote just this.
-            Err(Trouble::Overtaken { position }) if progress.is_at(&position) => {
+            Err(CheckpointError::Overtaken { position }) if progress.is_at(&position) => {
                 self.pending().written(&progress, Instant::now());
-                Noted::Unchanged
+                CheckpointOutcome::Unchanged
             }
             Err(trouble) => {
-                self.complaints.about(&trouble, &progress.shard.id);
+                self.error_log.about(&trouble, &progress.shard.id);
                 let kind = trouble.kind();
                 if kind.passes() {
                     self.pending().give_back(progress);
                 }
-                Noted::Failed(kind)
+                CheckpointOutcome::Failed(kind)
             }
         }
     }
@@ -182,31 +182,33 @@ impl Mirror {
     async fn in_time<T>(
         &self,
         within: Duration,
-        request: impl Future<Output = Result<T, Trouble>>,
-    ) -> Result<T, Trouble> {
+        request: impl Future<Output = Result<T, CheckpointError>>,
+    ) -> Result<T, CheckpointError> {
         if within.is_zero() {
-            return Err(Trouble::TimedOut { after: within });
+            return Err(CheckpointError::TimedOut { after: within });
         }
-        tokio::time::timeout(within, request).await.unwrap_or(Err(Trouble::TimedOut { after: within }))
+        tokio::time::timeout(within, request).await.unwrap_or(Err(CheckpointError::TimedOut { after: within }))
     }
 
     /// The position of a row, if events up to it may be taken for acknowledged.
-    fn reliable_position<'a>(&self, row: &'a Row) -> Result<Option<&'a str>, Trouble> {
-        if !self.manner.skips_acknowledged || row.position.is_none() {
+    fn reliable_position<'a>(&self, row: &'a CheckpointRow) -> Result<Option<&'a str>, CheckpointError> {
+        if !self.options.skips_acknowledged || row.position.is_none() {
             return Ok(None);
         }
         if let Some(holder) = &row.held_by {
-            return Err(Trouble::held(holder));
+            return Err(CheckpointError::held(holder));
         }
         match &row.written_by {
-            Some(writer) if *writer != self.manner.written_by => Err(Trouble::Foreign { writer: writer.clone() }),
+            Some(writer) if *writer != self.options.written_by => {
+                Err(CheckpointError::Foreign { writer: writer.clone() })
+            }
             // A row of another consumer, who gave it up, has no writer.
             _ => Ok(row.resume_after().ok().flatten()),
         }
     }
 
     fn stream_id<'a>(&self, shard: &'a Shard) -> &'a str {
-        match self.manner.stream_id {
+        match self.options.stream_id {
             StreamIdForm::Name => shard.stream_name(),
             StreamIdForm::Arn => &shard.stream_arn,
         }

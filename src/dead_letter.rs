@@ -14,11 +14,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::event::{Batch, Event};
-use crate::sink::{Answer, HandOver, Sink, Warming};
+use crate::sink::{DeliveryTiming, Sink, SinkResponse, WarmUp};
 
-pub use envelope::{Envelope, Fingerprint, Text, Undecoded};
-pub use kind::Kind;
-pub use large::{LargeLetters, Storing};
+pub use envelope::{DataFingerprint, Envelope, OptionalText, Undecoded};
+pub use kind::DeadLetterKind;
+pub use large::{LargeLetters, StoreFuture};
 
 /// An event on its way to the dead letters.
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +26,7 @@ pub struct DeadLetter<'a> {
     /// The event as it came.
     pub event: Event<'a>,
     /// Why it is here.
-    pub kind: Kind,
+    pub kind: DeadLetterKind,
     /// Why, for a person.
     pub reason: &'a str,
     /// How many times the event was tried, this one included, as far as this process knows.
@@ -59,31 +59,31 @@ impl DeadLetters {
         Self { sink, transform: transform.into(), large: None, cutting: Cutting::Allowed }
     }
 
-    /// The same, where letters that are too large for the target go whole to another place.
+    /// Returns the dead letters with a second place, where letters that are too large for the target are stored whole.
     #[must_use]
     pub fn with_large(self, large: Arc<dyn LargeLetters>) -> Self {
         Self { large: Some(large), ..self }
     }
 
-    /// The same, where the data of a letter may be cut, or may not.
+    /// Returns the dead letters with a rule on whether the data of a letter may be cut.
     #[must_use]
     pub fn with_cutting(self, cutting: Cutting) -> Self {
         Self { cutting, ..self }
     }
 
     /// When letters are best handed over.
-    pub fn hand_over(&self) -> HandOver {
+    pub fn hand_over(&self) -> DeliveryTiming {
         self.sink.hand_over()
     }
 
     /// Makes ready what the first letter would have to wait for.
-    pub fn warm(&self) -> Warming<'_> {
+    pub fn warm(&self) -> WarmUp<'_> {
         self.sink.warm()
     }
 
     /// Writes dead letters and waits until the target has them, or the time is up: one result a letter, in
     /// order. Behind those that are handed over together with one that fails, none is sent.
-    pub async fn write(&self, batch: &Batch, letters: &[DeadLetter<'_>], until: Option<Instant>) -> Answer {
+    pub async fn write(&self, batch: &Batch, letters: &[DeadLetter<'_>], until: Option<Instant>) -> SinkResponse {
         writer::write(self, batch, letters, until).await
     }
 }

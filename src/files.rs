@@ -30,7 +30,7 @@ pub(crate) fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 /// Returns the text of a file, like [`read_bounded`].
 ///
 /// # Errors
-/// Likewise, and when it is not UTF-8.
+/// When the file can't be read, is longer than the limit, or is not UTF-8.
 #[cfg(feature = "compiler")]
 pub(crate) fn read_text_bounded(path: &Path, limit: u64) -> io::Result<String> {
     String::from_utf8(read_bounded(path, limit)?)

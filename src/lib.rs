@@ -13,6 +13,7 @@
 //! | room | is |
 //! | --- | --- |
 //! | [`lambda`] | Lambda's adapter: raw invocation bytes in, response JSON out; by a stream, by Firehose, by hand |
+//! | [`reference`] | the reference pages of the documentation, made from the code |
 //! | [`cli`] | the command line: one file a command |
 //! | `project` | a folder that an author works in: new, and how it is built |
 //! | [`cases`] | test cases of a transform: read, run, compared, accepted |
@@ -28,6 +29,7 @@
 //! | [`aws`] | what the clients of all services have in common, of sinks and sources |
 //! | [`telemetry`] | the structured log |
 //! | [`settings`] | every setting, once |
+//! | `timestamp` | times in milliseconds since the Unix epoch, and as RFC 3339 |
 //! | `redaction` | credentials taken out of what is logged or shown |
 //! | `foreign` | foreign text, made safe for a terminal and a log |
 //! | `files` | files that are read whole, up to a limit |
@@ -56,8 +58,11 @@ pub mod processor;
 #[cfg(feature = "compiler")]
 mod project;
 mod redaction;
+#[cfg(feature = "compiler")]
+pub mod reference;
 pub mod settings;
 pub mod sink;
 pub mod source;
 pub mod telemetry;
+mod timestamp;
 pub mod transform;

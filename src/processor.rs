@@ -6,18 +6,18 @@
 //! the guest works on later events, the outputs of earlier ones are on their way. No AWS type appears
 //! here.
 
+mod batch_checkpoint;
 mod blocked;
-mod checkpointing;
-mod ends;
+mod decision;
+mod destinations;
+mod flow_control;
 mod lanes;
-mod leader;
 mod ledger;
 mod observer;
 mod outputs;
 mod pace;
 mod report;
 mod retry_budget;
-mod ruling;
 mod run;
 mod settlement;
 mod time;
@@ -29,14 +29,14 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
-pub use ends::Ends;
+pub use destinations::Destinations;
 pub use observer::Observer;
 pub use outputs::Outputs;
 pub use pace::Pace;
-pub use report::{Cause, Counts, Effort, Failure, Report, Stop, Taken};
+pub use report::{Cause, Counts, Failure, Report, Statistics, Stop, TargetStatistics};
 pub use retry_budget::RetryLimits;
 pub use time::Deadline;
-pub use window::{Folded, MOST_STATE_BYTES, Slice, State, WindowClosed, WindowError};
+pub use window::{FoldedBatch, MOST_STATE_BYTES, WindowClosed, WindowError, WindowSlice, WindowState};
 
 use blocked::BlockedRecords;
 use pace::Pacing;
@@ -45,22 +45,22 @@ use settlement::Settlement;
 use time::within;
 use unpacking::unpack;
 
-use crate::checkpoint::Mirror;
+use crate::checkpoint::CheckpointWriter;
 use crate::dead_letter::DeadLetters;
 use crate::event::{Batch, Unpacking};
 use crate::sink::{Delivery, Output};
-use crate::transform::{Conductor, Grouping, Guests, Job, RecordPool, World};
+use crate::transform::{FlowControl, Grouping, Guests, Job, RecordPool, World};
 
 /// Takes batches through one transform to its targets.
 pub struct Processor {
     transform: String,
     unpacking: Unpacking,
     guests: Guests,
-    ends: Ends,
+    destinations: Destinations,
     retry_limits: RetryLimits,
     pacing: Pacing,
     blocked_records: Mutex<BlockedRecords>,
-    mirror: Option<Mirror>,
+    checkpoint_writer: Option<CheckpointWriter>,
     observer: Option<Arc<dyn Observer>>,
 }
 
@@ -72,16 +72,16 @@ impl Processor {
             transform: String::new(),
             unpacking: Unpacking::default(),
             guests: guests.into(),
-            ends: Ends::new(outputs, dead_letters),
+            destinations: Destinations::new(outputs, dead_letters),
             retry_limits: RetryLimits::default(),
             pacing: Pacing::new(Pace::default()),
             blocked_records: Mutex::default(),
-            mirror: None,
+            checkpoint_writer: None,
             observer: None,
         }
     }
 
-    /// The same, by a name for its transform: its digest.
+    /// Returns the processor with the digest of its transform, which dead letters carry.
     #[must_use]
     pub fn of_transform(self, digest: &str) -> Self {
         Self { transform: digest.to_owned(), ..self }
@@ -97,53 +97,54 @@ impl Processor {
         self.guests.world()
     }
 
-    /// The same, with records taken apart and decoded in another way than by default.
+    /// Returns the processor with rules for taking records apart and decoding them.
     #[must_use]
     pub fn with_unpacking(self, unpacking: Unpacking) -> Self {
         Self { unpacking, ..self }
     }
 
-    /// The same, but the transform may not ask for an event again for ever.
+    /// Returns the processor with limits on retries of an event.
     #[must_use]
     pub fn with_retry_limits(self, retry_limits: RetryLimits) -> Self {
         Self { retry_limits, ..self }
     }
 
-    /// The same, but no faster.
+    /// Returns the processor with a limit on the rate of each shard.
     #[must_use]
     pub fn with_pace(self, pace: Pace) -> Self {
         Self { pacing: Pacing::new(pace), ..self }
     }
 
-    /// The same, but the position of each shard is mirrored, too.
+    /// Returns the processor with a writer of checkpoints, which records the position of each shard.
     #[must_use]
-    pub fn with_mirror(self, mirror: Mirror) -> Self {
-        Self { mirror: Some(mirror), ..self }
+    pub fn with_checkpoint_writer(self, checkpoint_writer: CheckpointWriter) -> Self {
+        Self { checkpoint_writer: Some(checkpoint_writer), ..self }
     }
 
-    /// The same, with somebody who looks on.
+    /// Returns the processor with an observer, which is told what becomes of each event.
     #[must_use]
     pub fn with_observer(self, observer: Arc<dyn Observer>) -> Self {
         Self { observer: Some(observer), ..self }
     }
 
     /// Where what comes of batches ends up.
-    pub fn ends(&self) -> &Ends {
-        &self.ends
+    pub fn destinations(&self) -> &Destinations {
+        &self.destinations
     }
 
     /// Delivers one output past the transform.
     pub async fn put(&self, output: Output<'_>, until: Option<Instant>) -> Delivery {
         let outputs = [output];
-        let delivered = within(until, self.ends.outputs.main().deliver(&outputs, until)).await.unwrap_or_default();
+        let delivered =
+            within(until, self.destinations.outputs.main().deliver(&outputs, until)).await.unwrap_or_default();
         let unanswered = || Delivery::Failed { reason: "the target gave no answer for it".into() };
         delivered.deliveries.into_iter().next().unwrap_or_else(unanswered)
     }
 
     /// Makes ready what the first deliveries would have to wait for, as far as that is done in this time.
     pub async fn warm(&self, patience: Duration) {
-        let outputs = self.ends.outputs.sinks().into_iter().map(|sink| sink.warm());
-        let dead_letters = self.ends.dead_letters.as_ref().map(DeadLetters::warm);
+        let outputs = self.destinations.outputs.sinks().into_iter().map(|sink| sink.warm());
+        let dead_letters = self.destinations.dead_letters.as_ref().map(DeadLetters::warm);
         let all = futures_util::future::join_all(outputs.chain(dead_letters));
         if tokio::time::timeout(patience, all).await.is_err() {
             tracing::debug!("not all connections were made within {patience:?}");
@@ -151,30 +152,35 @@ impl Processor {
     }
 
     /// Where positions are mirrored, if they are.
-    pub fn mirror(&self) -> Option<&Mirror> {
-        self.mirror.as_ref()
+    pub fn checkpoint_writer(&self) -> Option<&CheckpointWriter> {
+        self.checkpoint_writer.as_ref()
     }
 
     /// Processes a batch as far as it goes. Its records are taken apart and decoded first, part by part; it costs least
     /// if nobody else holds the batch.
     pub async fn process(&self, batch: Arc<Batch>, deadline: Option<Deadline>) -> Report {
-        self.process_records(batch, deadline, &self.ends, self.mirror.as_ref()).await
+        self.process_records(batch, deadline, &self.destinations, self.checkpoint_writer.as_ref()).await
     }
 
     /// Processes records that are in no shard: what comes of them ends up elsewhere, and no position is mirrored.
-    pub async fn process_into(&self, ends: &Ends, batch: Arc<Batch>, deadline: Option<Deadline>) -> Report {
-        self.process_records(batch, deadline, ends, None).await
+    pub async fn process_into(
+        &self,
+        destinations: &Destinations,
+        batch: Arc<Batch>,
+        deadline: Option<Deadline>,
+    ) -> Report {
+        self.process_records(batch, deadline, destinations, None).await
     }
 
     async fn process_records(
         &self,
         batch: Arc<Batch>,
         deadline: Option<Deadline>,
-        ends: &Ends,
-        mirror: Option<&Mirror>,
+        destinations: &Destinations,
+        checkpoint_writer: Option<&CheckpointWriter>,
     ) -> Report {
         let started = Instant::now();
-        let mut run = BatchRun::begin(self, ends, mirror, &batch, deadline);
+        let mut run = BatchRun::begin(self, destinations, checkpoint_writer, &batch, deadline);
         let Guests::Records(pool) = &self.guests else {
             run.refuse(&batch, Cause::TransformDown, &WindowError::OfWindows.to_string());
             return run.finish(started).await;
@@ -196,17 +202,17 @@ impl Processor {
     /// Processes a part of a batch as far as it goes.
     async fn process_part(&self, run: &mut BatchRun<'_>, pool: &RecordPool, part: &Arc<Batch>) {
         // What is gathered has to depend on the batch alone.
-        let is_prompt = run.ends.hands_over_dead_letters_promptly();
+        let is_prompt = run.destinations.hands_over_dead_letters_promptly();
         let skipped = run.done_at_the_front(part);
         // A pace is kept by one.
         let mut pacer = self.pacing.of(part.shard());
         let guests = pool.lend(if pacer.is_some() { 1 } else { part.len() - skipped });
-        let leader = |_| -> Box<dyn Conductor> { Box::new(run.leader(pacer.take())) };
-        let conductors = (0..guests.len()).map(leader).collect();
+        let flow_control = |_| -> Box<dyn FlowControl> { Box::new(run.flow_control(pacer.take())) };
+        let flow_controls = (0..guests.len()).map(flow_control).collect();
         let mut verdicts = guests.run(Job {
             batch: Arc::clone(part),
             first: skipped,
-            conductors,
+            flow_controls,
             grouping: if is_prompt { Grouping::Promptly } else { Grouping::ByContent },
             time: run.time.guest_time(),
             log: run.log.clone(),

@@ -40,7 +40,7 @@ where
     log_text_of(filter(level), writer, ansi);
 }
 
-/// The same without what the processor says of single events, where the command says that itself.
+/// Logs as text, without the processor's lines about single events, for a command that reports those itself.
 pub fn log_text_without_events<W>(level: LevelFilter, writer: W, ansi: bool)
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
@@ -48,7 +48,7 @@ where
     log_text_of(filter(level).with_target("kinesieve::processor", LevelFilter::OFF), writer, ansi);
 }
 
-/// The same without some targets, beside a layer that takes what it likes of all that is logged.
+/// Logs as text without some log targets, beside a layer that sees every log line.
 pub fn log_text_beside<L, W>(layer: L, level: LevelFilter, without: &[&str], writer: W, ansi: bool)
 where
     L: Layer<Registry> + Send + Sync,
@@ -92,9 +92,9 @@ mod tests {
 
     /// What was written, and a writer to it.
     #[derive(Clone, Default)]
-    struct Written(Arc<Mutex<Vec<u8>>>);
+    struct LogCapture(Arc<Mutex<Vec<u8>>>);
 
-    impl Write for Written {
+    impl Write for LogCapture {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.lock().expect("the lock").write(bytes)
         }
@@ -106,7 +106,7 @@ mod tests {
 
     /// What the text log says of what happens within.
     fn text_of(ansi: bool, work: impl FnOnce()) -> String {
-        let written = Written::default();
+        let written = LogCapture::default();
         let writer = written.clone();
         let subscriber = registry().with(text_lines(move || writer.clone(), ansi));
         tracing::subscriber::with_default(subscriber, work);

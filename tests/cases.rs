@@ -142,7 +142,7 @@ fn settings_that_are_to_be_refused() {
         (
             r#"{"settings":{"fail":"no table"},"cases":[{"name":"n","input":{"text":"keep"}}]}"#,
             1,
-            "refuses its settings: no table",
+            "rejected its settings: no table",
         ),
     ] {
         let (came, said, errors) = test(&suite(folder.path(), text), "scripted", &[]);

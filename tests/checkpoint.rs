@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::future::{join, join_all};
-use kinesieve::checkpoint::{Mirror, Noted, TroubleKind};
+use kinesieve::checkpoint::{CheckpointErrorKind, CheckpointOutcome, CheckpointWriter};
 use kinesieve::event::SequenceNumber;
 use kinesieve::processor::{Processor, Report};
 use kinesieve::settings::StreamIdForm;
@@ -32,10 +32,10 @@ struct Stage {
 }
 
 impl Stage {
-    fn new(mirror: Mirror) -> Self {
+    fn new(checkpoint_writer: CheckpointWriter) -> Self {
         let (output, dead_letters) = (Arc::<Recorder>::default(), Arc::<Recorder>::default());
         let processor = Scripted::new(Limits::default()).processor(&output, &output, Some(&dead_letters));
-        Self { output, dead_letters, processor: processor.with_mirror(mirror) }
+        Self { output, dead_letters, processor: processor.with_checkpoint_writer(checkpoint_writer) }
     }
 
     fn process(&self, payloads: &[&str]) -> Report {
@@ -46,9 +46,9 @@ impl Stage {
 #[test]
 fn the_row_says_how_far_a_batch_came() {
     let positions = Positions::new();
-    let stage = Stage::new(positions.mirror());
+    let stage = Stage::new(positions.checkpoint_writer());
     let report = stage.process(&["keep", "drop", "reject no", "keep"]);
-    assert_eq!(report.checkpoint, Some(Noted::Written));
+    assert_eq!(report.checkpoint, Some(CheckpointOutcome::Written));
     let item = positions.item();
     let text = |name: &str| item[name].as_s().expect(name).clone();
     assert_eq!(text("SequenceNumber"), sequence_number(3));
@@ -64,10 +64,10 @@ fn the_row_says_how_far_a_batch_came() {
 #[test]
 fn the_row_says_what_a_shard_stands_still_at_and_no_longer_when_it_goes_on() {
     let positions = Positions::new();
-    let stage = Stage::new(positions.mirror());
+    let stage = Stage::new(positions.checkpoint_writer());
     for attempt in 1..3 {
         let report = stage.process(&["keep", "keep", "retry the table is locked", "keep"]);
-        assert_eq!(report.checkpoint, Some(Noted::Written));
+        assert_eq!(report.checkpoint, Some(CheckpointOutcome::Written));
         let row = positions.row();
         assert_eq!(row.position, Some(sequence_number(1)));
         let stuck = row.stuck.expect("it stands still");
@@ -83,7 +83,7 @@ fn the_row_says_what_a_shard_stands_still_at_and_no_longer_when_it_goes_on() {
 #[test]
 fn a_shard_that_never_moved_has_a_row_without_a_position() {
     let positions = Positions::new();
-    Stage::new(positions.mirror()).process(&["retry now", "keep"]);
+    Stage::new(positions.checkpoint_writer()).process(&["retry now", "keep"]);
     let row = positions.row();
     assert_eq!((row.position.clone(), row.resume_after()), (None, Ok(None)));
     assert_eq!(row.stuck.map(|stuck| stuck.position.to_string()), Some(sequence_number(0)));
@@ -92,14 +92,14 @@ fn a_shard_that_never_moved_has_a_row_without_a_position() {
 #[test]
 fn an_empty_batch_leaves_the_table_alone() {
     let positions = Positions::missing();
-    assert_eq!(Stage::new(positions.mirror()).process(&[]).checkpoint, None);
+    assert_eq!(Stage::new(positions.checkpoint_writer()).process(&[]).checkpoint, None);
 }
 
 #[test]
 fn the_stream_is_written_as_the_other_consumer_has_it() {
     let positions = Positions::new();
-    let mirror = positions.mirror_with(|manner| manner.stream_id = StreamIdForm::Arn);
-    assert_eq!(note(&mirror, up_to("5")), Noted::Written);
+    let checkpoint_writer = positions.mirror_with(|options| options.stream_id = StreamIdForm::Arn);
+    assert_eq!(note(&checkpoint_writer, up_to("5")), CheckpointOutcome::Written);
     let row = block_on(positions.table().read(STREAM_ARN, SHARD_ID)).expect("an answer").expect("a row");
     assert_eq!((row.position.as_deref(), positions.position()), (Some("5"), None));
 }
@@ -107,16 +107,16 @@ fn the_stream_is_written_as_the_other_consumer_has_it() {
 #[test]
 fn an_older_batch_after_a_newer_one_changes_nothing() {
     let positions = Positions::new();
-    let mirror = positions.mirror();
-    assert_eq!(note(&mirror, up_to("100")), Noted::Written);
+    let checkpoint_writer = positions.checkpoint_writer();
+    assert_eq!(note(&checkpoint_writer, up_to("100")), CheckpointOutcome::Written);
     for older in [up_to("99"), up_to("9"), stuck_at("100", 1), stuck_at("7", 1)] {
-        assert_eq!(note(&mirror, older), Noted::Failed(TroubleKind::Overtaken));
+        assert_eq!(note(&checkpoint_writer, older), CheckpointOutcome::Failed(CheckpointErrorKind::Overtaken));
         let row = positions.row();
         assert_eq!((row.position.as_deref(), row.stuck), (Some("100"), None));
     }
-    assert_eq!(note(&mirror, up_to("100")), Noted::Unchanged, "the same batch again");
-    assert_eq!(note(&mirror, stuck_at("101", 1)), Noted::Written);
-    assert_eq!(note(&mirror, up_to("1000")), Noted::Written);
+    assert_eq!(note(&checkpoint_writer, up_to("100")), CheckpointOutcome::Unchanged, "the same batch again");
+    assert_eq!(note(&checkpoint_writer, stuck_at("101", 1)), CheckpointOutcome::Written);
+    assert_eq!(note(&checkpoint_writer, up_to("1000")), CheckpointOutcome::Written);
     assert_eq!((positions.position().as_deref(), positions.row().stuck), (Some("1000"), None));
 }
 
@@ -131,10 +131,10 @@ proptest! {
     #[test]
     fn the_row_is_always_at_the_highest_number_so_far(numbers in prop::collection::vec(number(), 1..8)) {
         let positions = Positions::new();
-        let mirror = positions.mirror();
+        let checkpoint_writer = positions.checkpoint_writer();
         let mut highest = String::from("0");
         for number in numbers {
-            note(&mirror, up_to(&number));
+            note(&checkpoint_writer, up_to(&number));
             if parsed(&number) > parsed(&highest) {
                 highest = number;
             }
@@ -156,10 +156,10 @@ fn many_writers_at_once_never_take_the_row_backwards() {
         (1..=120_u64).map(|step| format!("{step}{}", "7".repeat(step as usize / 3))).collect();
     numbers.chunks_mut(15).for_each(|chunk| luck.shuffle(chunk));
     let seen = block_on(async {
-        let mirrors: Vec<Mirror> = (0..6).map(|_| positions.mirror()).collect();
-        let writers = join_all(mirrors.iter().enumerate().map(async |(index, mirror)| {
+        let mirrors: Vec<CheckpointWriter> = (0..6).map(|_| positions.checkpoint_writer()).collect();
+        let writers = join_all(mirrors.iter().enumerate().map(async |(index, checkpoint_writer)| {
             for number in numbers.iter().skip(index).step_by(6) {
-                mirror.note(up_to(number), PATIENCE).await;
+                checkpoint_writer.note(up_to(number), PATIENCE).await;
             }
         }));
         let table = positions.table();
@@ -182,16 +182,16 @@ fn many_writers_at_once_never_take_the_row_backwards() {
 #[test]
 fn without_order_across_the_shard_there_is_a_mark_and_no_position() {
     let positions = Positions::new();
-    let side_by_side = positions.mirror_with(|manner| manner.parallelization_factor = 4);
-    assert_eq!(note(&side_by_side, up_to("200")), Noted::Written);
-    assert_eq!(note(&side_by_side, up_to("100")), Noted::Failed(TroubleKind::Overtaken));
+    let side_by_side = positions.mirror_with(|options| options.parallelization_factor = 4);
+    assert_eq!(note(&side_by_side, up_to("200")), CheckpointOutcome::Written);
+    assert_eq!(note(&side_by_side, up_to("100")), CheckpointOutcome::Failed(CheckpointErrorKind::Overtaken));
     // Another key stands still, behind the mark.
-    assert_eq!(note(&side_by_side, stuck_at("50", 3)), Noted::Written);
+    assert_eq!(note(&side_by_side, stuck_at("50", 3)), CheckpointOutcome::Written);
     let row = positions.row();
     assert_eq!((row.position.as_deref(), row.high_water_mark.as_deref()), (None, Some("200")));
     assert!(row.resume_after().is_err());
     assert_eq!(row.stuck.map(|stuck| stuck.attempts), Some(3));
     // Back to a factor of 1.
-    assert_eq!(note(&positions.mirror(), up_to("300")), Noted::Written);
+    assert_eq!(note(&positions.checkpoint_writer(), up_to("300")), CheckpointOutcome::Written);
     assert_eq!(positions.row().resume_after(), Ok(Some("300")));
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use kinesieve::dead_letter::Kind;
+use kinesieve::dead_letter::DeadLetterKind;
 use kinesieve::processor::{Cause, Processor, Stop};
-use kinesieve::sink::{Answer, Answering, Delivery, HandOver, Output, Sink};
+use kinesieve::sink::{Delivery, DeliveryTiming, Output, Sink, SinkFuture, SinkResponse};
 use kinesieve::transform::Limits;
 
 use crate::support::events::batch;
@@ -47,13 +47,13 @@ fn is_large(output: &Output<'_>) -> bool {
 }
 
 impl Sink for Target {
-    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], until: Option<Instant>) -> Answering<'a> {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], until: Option<Instant>) -> SinkFuture<'a> {
         if self.is_down.load(Ordering::Relaxed) {
             let down = Delivery::Failed { reason: "access denied".into() };
-            return Box::pin(std::future::ready(Answer::of_all(outputs.len(), down)));
+            return Box::pin(std::future::ready(SinkResponse::of_all(outputs.len(), down)));
         }
         Box::pin(async move {
-            let mut answer = Answer::default();
+            let mut answer = SinkResponse::default();
             for output in outputs {
                 let delivery = if is_large(output) {
                     Delivery::Undeliverable { reason: "too large".into() }
@@ -66,8 +66,8 @@ impl Sink for Target {
         })
     }
 
-    fn hand_over(&self) -> HandOver {
-        self.gathers.map_or(HandOver::Promptly, |bytes| HandOver::Gathered { bytes })
+    fn hand_over(&self) -> DeliveryTiming {
+        self.gathers.map_or(DeliveryTiming::Promptly, |bytes| DeliveryTiming::Gathered { bytes })
     }
 
     fn refuses(&self, output: &Output<'_>) -> Option<String> {
@@ -151,7 +151,7 @@ fn without_dead_letters_nothing_behind_what_can_never_be_delivered_goes_out() {
     payloads.extend(["keep behind"; 48]);
     for attempt in 1..5 {
         let stop = stop_of(&processor, &payloads).expect("a stop");
-        assert_eq!((stop.cause, stop.attempts), (Cause::NoDeadLetterTarget(Kind::Undeliverable), attempt));
+        assert_eq!((stop.cause, stop.attempts), (Cause::NoDeadLetterTarget(DeadLetterKind::Undeliverable), attempt));
         assert_eq!(output.texts(), vec!["keep a"; attempt as usize]);
     }
 }
@@ -162,7 +162,9 @@ fn behind_an_event_whose_dead_letter_is_refused_nothing_goes_out() {
     let output = Arc::new(Target { knows: true, ..Target::default() });
     let letters = Arc::new(Target::down());
     let processor = processor(&output, Some(&letters));
-    for (failing, kind) in [("keep what is huge", Kind::Undeliverable), ("reject it", Kind::Rejected)] {
+    for (failing, kind) in
+        [("keep what is huge", DeadLetterKind::Undeliverable), ("reject it", DeadLetterKind::Rejected)]
+    {
         for _ in 0..4 {
             let stop = stop_of(&processor, &[failing, "keep behind", "keep behind"]).expect("a stop");
             assert_eq!((stop.index, stop.cause), (0, Cause::DeadLetterFailed(kind)));
@@ -192,9 +194,9 @@ struct Strict {
 }
 
 impl Sink for Strict {
-    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], until: Option<Instant>) -> Answering<'a> {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], until: Option<Instant>) -> SinkFuture<'a> {
         Box::pin(async move {
-            let mut answer = Answer::default();
+            let mut answer = SinkResponse::default();
             for (place, output) in outputs.iter().enumerate() {
                 let is_behind = outputs[..place]
                     .iter()
@@ -230,7 +232,7 @@ fn what_was_held_back_goes_out_behind_the_dead_letter() {
     let processor =
         Scripted::new(Limits::default()).processor_of(output.clone(), output.clone(), Some(letters.clone()));
     let stop = stop_of(&processor, &payloads).expect("a stop");
-    assert_eq!((stop.index, stop.cause), (1, Cause::DeadLetterFailed(Kind::Undeliverable)));
+    assert_eq!((stop.index, stop.cause), (1, Cause::DeadLetterFailed(DeadLetterKind::Undeliverable)));
     assert_eq!(output.taken.texts(), ["emit 1 key=k note=a#0", "emit 1 key=other note=c#0"]);
     letters.mend();
     assert_eq!(stop_of(&processor, &payloads), None);

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use kinesieve::lambda::handle;
 use kinesieve::processor::{Deadline, Processor, RetryLimits};
 use kinesieve::settings::Order;
-use kinesieve::sink::{Lines, Sink};
+use kinesieve::sink::{LineContent, Sink};
 use kinesieve::transform::Limits;
 
 use crate::support::event_source_mapping::{EventSourceMapping, Outcome};
@@ -88,7 +88,7 @@ impl Failing {
         Self { stub, kind, attempt }
     }
 
-    fn sink(&self, order: Order, lines: Lines) -> Arc<dyn Sink> {
+    fn sink(&self, order: Order, lines: LineContent) -> Arc<dyn Sink> {
         self.kind.sink_of_lines(&self.stub.config_with(self.attempt), self.kind.arn(), order, lines)
     }
 
@@ -152,9 +152,9 @@ impl Run {
 
     /// A fresh environment of the function.
     fn processor(&self) -> Processor {
-        let output = self.output.sink(self.order, Lines::Envelopes);
-        let side = self.side.sink(self.order, Lines::Envelopes);
-        let dead_letters = self.dead.sink(Order::None, Lines::Bare);
+        let output = self.output.sink(self.order, LineContent::Envelopes);
+        let side = self.side.sink(self.order, LineContent::Envelopes);
+        let dead_letters = self.dead.sink(Order::None, LineContent::Bare);
         Scripted::new(Limits::default())
             .processor_of(output, side, Some(dead_letters))
             .with_retry_limits(RetryLimits { attempts: NonZeroU32::new(2), age: None })

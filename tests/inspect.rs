@@ -152,8 +152,8 @@ fn what_is_no_component_is_refused_in_one_line() {
     let folder = tempfile::tempdir().expect("a folder");
     let whole = std::fs::read(guest_file("keep")).expect("read");
     for (bytes, expected) in [
-        (b"\0asm\x01\0\0\0".as_slice(), "it is a core module, not a component"),
-        (b"\0asm\x01\0".as_slice(), "it is not WebAssembly"),
+        (b"\0asm\x01\0\0\0".as_slice(), "a core module, not a component"),
+        (b"\0asm\x01\0".as_slice(), "not WebAssembly"),
         (b"".as_slice(), "it is empty"),
         (&whole[..whole.len() / 2], "cut off"),
     ] {

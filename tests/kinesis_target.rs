@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kinesieve::event::parse_lambda_event;
 use kinesieve::settings::Order;
-use kinesieve::sink::Kinesis;
+use kinesieve::sink::KinesisSink;
 use kinesieve::transform::Limits;
 
 use crate::support::events::{event, event_of, record, sequence_number};
@@ -17,8 +17,8 @@ const STREAM: &str = "arn:aws:kinesis:eu-west-1:123456789012:stream/out";
 /// No answer hangs here, and a busy machine is not to look as if one did.
 const SILENCE: Duration = Duration::from_secs(5);
 
-fn target(stub: &Stub, order: Order) -> Arc<Kinesis> {
-    Arc::new(Kinesis::new(&stub.config_with(SILENCE), &STREAM.parse().expect("an ARN"), order))
+fn target(stub: &Stub, order: Order) -> Arc<KinesisSink> {
+    Arc::new(KinesisSink::new(&stub.config_with(SILENCE), &STREAM.parse().expect("an ARN"), order))
 }
 
 #[test]

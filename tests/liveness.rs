@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use kinesieve::event::{Batch, Position, Record};
 use kinesieve::processor::{Processor, Report};
-use kinesieve::sink::{Answer, Answering, Delivery, HandOver, Output, Sink};
+use kinesieve::sink::{Delivery, DeliveryTiming, Output, Sink, SinkFuture, SinkResponse};
 use kinesieve::transform::Limits;
 use proptest::prelude::*;
 
@@ -47,7 +47,7 @@ impl Slow {
 }
 
 impl Sink for Slow {
-    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Answering<'a> {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> SinkFuture<'a> {
         let mut left = self.left.lock().expect("unpoisoned");
         let mut taken = self.taken.lock().expect("unpoisoned");
         let deliveries = outputs.iter().map(|output| {
@@ -59,11 +59,11 @@ impl Sink for Slow {
             taken.push((position, output.ordinal, String::from_utf8_lossy(output.data).into_owned()));
             Delivery::Delivered
         });
-        Box::pin(std::future::ready(Answer { deliveries: deliveries.collect(), ..Answer::default() }))
+        Box::pin(std::future::ready(SinkResponse { deliveries: deliveries.collect(), ..SinkResponse::default() }))
     }
 
-    fn hand_over(&self) -> HandOver {
-        self.gathers.map_or(HandOver::Promptly, |bytes| HandOver::Gathered { bytes })
+    fn hand_over(&self) -> DeliveryTiming {
+        self.gathers.map_or(DeliveryTiming::Promptly, |bytes| DeliveryTiming::Gathered { bytes })
     }
 }
 
@@ -144,7 +144,7 @@ fn a_new_environment_goes_on_behind_what_the_checkpoint_row_says() {
     let slow = Arc::new(Slow::new(12));
     let (invocations, _) = play(&records, &[&slow], || {
         let processor = Scripted::new(Limits::default()).processor(&slow, &slow, Some(&slow));
-        Arc::new(processor.with_mirror(positions.mirror()))
+        Arc::new(processor.with_checkpoint_writer(positions.checkpoint_writer()))
     });
     assert_eq!(invocations, 91usize.div_ceil(12));
     let outputs = (0..50).map(|index| format!("emit 50 note=all#{index}"));
@@ -163,7 +163,7 @@ fn another_deployment_begins_the_record_anew() {
     let process = |digest: &str| {
         slow.next_invocation();
         let processor = Scripted::new(Limits::default()).processor(&slow, &slow, Some(&slow));
-        let processor = processor.of_transform(digest).with_mirror(positions.mirror());
+        let processor = processor.of_transform(digest).with_checkpoint_writer(positions.checkpoint_writer());
         block_on(processor.process(Arc::new(shard(&records, 0)), None))
     };
     assert_eq!(process("a").stop.map(|stop| stop.position), Position::new("1", 4).ok());

@@ -25,6 +25,7 @@ mod precompiled;
 mod promise;
 mod put;
 mod redrive;
+mod reference;
 mod runtime_api;
 mod same_place;
 mod sandbox;

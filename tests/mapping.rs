@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use kinesieve::event::{Batch, Record};
 use kinesieve::source::mapping::{
-    Answered, Condition, Discard, Next, OnError, Outcome, Payload, Retries, Rules, describe,
+    Answered, DeliveryOutcome, DiscardCondition, DiscardedRecords, IncludeRecords, MappingRules, MappingStep, OnError,
+    Retries, describe,
 };
 use proptest::prelude::*;
 use serde_json::Value;
@@ -13,33 +14,33 @@ use serde_json::Value;
 use crate::support::event_source_mapping::{self, EventSourceMapping};
 use crate::support::events::{SHARD_ID, STREAM_ARN, arrived_at, sequence_number};
 
-use Outcome::{Done, Failed, StoppedAt};
+use DeliveryOutcome::{Done, Failed, StoppedAt};
 
 const AT_ONCE: u64 = 1_000_000;
 
 /// A batch whose records all arrived just now.
-fn batch(rules: Rules, records: usize) -> Retries {
+fn batch(rules: MappingRules, records: usize) -> Retries {
     Retries::new(rules, vec![AT_ONCE; records])
 }
 
 /// What it shows, the rules, how many records the batch has, what comes of each delivery, and what is done.
-type Case<'a> = (&'a str, Rules, usize, &'a [Outcome], &'a [&'a str]);
+type Case<'a> = (&'a str, MappingRules, usize, &'a [DeliveryOutcome], &'a [&'a str]);
 
 /// What was delivered and what was given up, in words.
-fn story(rules: Rules, records: usize, outcomes: &[Outcome]) -> Vec<String> {
+fn story(rules: MappingRules, records: usize, outcomes: &[DeliveryOutcome]) -> Vec<String> {
     let mut retries = batch(rules, records);
     let mut outcomes = outcomes.iter();
     let mut story = Vec::new();
     loop {
         match retries.next(AT_ONCE) {
-            Next::Over => {
+            MappingStep::Over => {
                 assert!(outcomes.next().is_none(), "it is over early: {story:?}");
                 return story;
             }
-            Next::Discard(Discard { range, condition, invocations, last: _ }) => {
+            MappingStep::Discard(DiscardedRecords { range, condition, invocations, last: _ }) => {
                 story.push(format!("gives up {range:?} after {invocations}: {}", condition.as_str()));
             }
-            Next::Deliver(delivery) => {
+            MappingStep::Deliver(delivery) => {
                 story.push(format!("{:?} ({})", delivery.range, delivery.attempt));
                 match outcomes.next() {
                     Some(outcome) => retries.came_back(*outcome),
@@ -52,12 +53,12 @@ fn story(rules: Rules, records: usize, outcomes: &[Outcome]) -> Vec<String> {
 
 #[test]
 fn a_response_or_an_error_in_and_the_next_delivery_out() {
-    let plain = Rules::default();
-    let halving = Rules { on_error: OnError::Halve, ..plain };
-    let twice = Rules { retries: Some(1), ..plain };
-    let once = Rules { retries: Some(0), ..plain };
-    let halving_once = Rules { on_error: OnError::Halve, ..once };
-    let halving_twice = Rules { on_error: OnError::Halve, ..twice };
+    let plain = MappingRules::default();
+    let halving = MappingRules { on_error: OnError::Halve, ..plain };
+    let twice = MappingRules { retries: Some(1), ..plain };
+    let once = MappingRules { retries: Some(0), ..plain };
+    let halving_once = MappingRules { on_error: OnError::Halve, ..once };
+    let halving_twice = MappingRules { on_error: OnError::Halve, ..twice };
     let table: &[Case<'_>] = &[
         ("full success", plain, 10, &[Done], &["0..10 (1)"]),
         ("an empty batch is over", plain, 0, &[], &[]),
@@ -185,14 +186,19 @@ fn a_response_or_an_error_in_and_the_next_delivery_out() {
 
 #[test]
 fn records_are_given_up_at_an_age() {
-    let rules = Rules { record_age: Some(Duration::from_secs(60)), ..Rules::default() };
+    let rules = MappingRules { record_age: Some(Duration::from_secs(60)), ..MappingRules::default() };
     let discard = |range: Range<usize>, invocations, last| {
-        Next::Discard(Discard { range, condition: Condition::RecordAgeExceeded, invocations, last })
+        MappingStep::Discard(DiscardedRecords {
+            range,
+            condition: DiscardCondition::RecordAgeExceeded,
+            invocations,
+            last,
+        })
     };
     // Before the first delivery, those that are too old and no others.
     let mut retries = Retries::new(rules, vec![0, 1000, 50_000]);
     assert_eq!(retries.next(61_001), discard(0..2, 0, None));
-    let Next::Deliver(delivery) = retries.next(61_001) else { panic!("the young one is delivered") };
+    let MappingStep::Deliver(delivery) = retries.next(61_001) else { panic!("the young one is delivered") };
     assert_eq!(delivery.range, 2..3);
     // After a failed one, all that is left.
     let mut retries = Retries::new(rules, vec![0, 1000, 50_000]);
@@ -200,9 +206,9 @@ fn records_are_given_up_at_an_age() {
     retries.came_back(StoppedAt(1));
     retries.next(60_500);
     retries.came_back(StoppedAt(1));
-    assert!(matches!(retries.next(61_000), Next::Deliver(_)), "at the limit it is not beyond it");
+    assert!(matches!(retries.next(61_000), MappingStep::Deliver(_)), "at the limit it is not beyond it");
     assert_eq!(retries.next(61_001), discard(1..3, 1, Some(Answered::ByAPosition)));
-    assert_eq!(retries.next(61_001), Next::Over);
+    assert_eq!(retries.next(61_001), MappingStep::Over);
 }
 
 #[test]
@@ -218,12 +224,12 @@ fn what_is_given_up_is_described_as_lambda_does() {
         batch.push_bytes(record, b"Hello").expect("a record");
     }
     let batch = batch.build();
-    let discard = |condition, last| Discard { range: 3..5, condition, invocations: 2, last };
-    let describe = |discard: &Discard, payload| -> Value {
+    let discard = |condition, last| DiscardedRecords { range: 3..5, condition, invocations: 2, last };
+    let describe = |discard: &DiscardedRecords, payload| -> Value {
         serde_json::from_slice(&describe(&batch, discard, "an-id", arrived_at(9), payload)).expect("JSON")
     };
-    let exhausted = discard(Condition::RetryAttemptsExhausted, Some(Answered::ByAnError));
-    insta::assert_snapshot!(serde_json::to_string_pretty(&describe(&exhausted, Payload::LeftOut)).expect("JSON"), @r#"
+    let exhausted = discard(DiscardCondition::RetryAttemptsExhausted, Some(Answered::ByAnError));
+    insta::assert_snapshot!(serde_json::to_string_pretty(&describe(&exhausted, IncludeRecords::LeftOut)).expect("JSON"), @r#"
     {
       "KinesisBatchInfo": {
         "approximateArrivalOfFirstRecord": "2018-12-17T22:10:51.026Z",
@@ -249,9 +255,9 @@ fn what_is_given_up_is_described_as_lambda_does() {
       "version": "1.0"
     }
     "#);
-    let answered = discard(Condition::RetryAttemptsExhausted, Some(Answered::ByAPosition));
-    assert_eq!(describe(&answered, Payload::LeftOut)["responseContext"]["functionError"], Value::Null);
-    let too_old = describe(&discard(Condition::RecordAgeExceeded, None), Payload::Included);
+    let answered = discard(DiscardCondition::RetryAttemptsExhausted, Some(Answered::ByAPosition));
+    assert_eq!(describe(&answered, IncludeRecords::LeftOut)["responseContext"]["functionError"], Value::Null);
+    let too_old = describe(&discard(DiscardCondition::RecordAgeExceeded, None), IncludeRecords::Included);
     assert_eq!(too_old.get("responseContext"), None);
     // What goes along is an event that the function could take.
     let event = kinesieve::event::parse_lambda_event(too_old["payload"].as_str().expect("a text").as_bytes());
@@ -265,7 +271,7 @@ fn outcomes() -> impl Strategy<Value = Vec<(u8, prop::sample::Index)>> {
     prop::collection::vec((0u8..4, any::<prop::sample::Index>()), 0..60)
 }
 
-fn outcome((kind, index): (u8, prop::sample::Index), range: &Range<usize>) -> Outcome {
+fn outcome((kind, index): (u8, prop::sample::Index), range: &Range<usize>) -> DeliveryOutcome {
     match kind {
         0 => Done,
         1 => Failed,
@@ -281,20 +287,20 @@ proptest! {
         records in 0usize..40, retries in prop::option::of(0u32..4), halves: bool, outcomes in outcomes(),
     ) {
         let on_error = if halves { OnError::Halve } else { OnError::Repeat };
-        let mut machine = batch(Rules { on_error, retries, record_age: None }, records);
+        let mut machine = batch(MappingRules { on_error, retries, record_age: None }, records);
         let mut position = 0;
         let mut failures_at = 0;
         for drawn in outcomes {
             match machine.next(AT_ONCE) {
-                Next::Over => break,
-                Next::Discard(discard) => {
+                MappingStep::Over => break,
+                MappingStep::Discard(discard) => {
                     prop_assert_eq!(discard.range.start, position);
                     prop_assert!(!discard.range.is_empty());
                     prop_assert_eq!(Some(failures_at), retries.map(|retries| retries + 1));
                     position = discard.range.end;
                     failures_at = 0;
                 }
-                Next::Deliver(delivery) => {
+                MappingStep::Deliver(delivery) => {
                     let Range { start, end } = delivery.range;
                     prop_assert!(start == position && end > start && end <= records);
                     let done = machine.came_back(outcome(drawn, &(start..end)));
@@ -302,17 +308,17 @@ proptest! {
                     let is_halved = halves && drawn.0 == 1 && end - start > 1;
                     failures_at = if !done.is_empty() { 0 } else { delivery.attempt - u32::from(is_halved) };
                     if done.is_empty() && retries.is_none() {
-                        prop_assert!(matches!(machine.clone().next(AT_ONCE), Next::Deliver(_)));
+                        prop_assert!(matches!(machine.clone().next(AT_ONCE), MappingStep::Deliver(_)));
                     }
                     position = done.end;
                 }
             }
             if position < records {
                 // A look at a copy: it gives up what it has to.
-                prop_assert_ne!(machine.clone().next(AT_ONCE), Next::Over);
+                prop_assert_ne!(machine.clone().next(AT_ONCE), MappingStep::Over);
             }
         }
-        if machine.clone().next(AT_ONCE) == Next::Over {
+        if machine.clone().next(AT_ONCE) == MappingStep::Over {
             prop_assert_eq!(position, records);
         }
     }
@@ -321,15 +327,15 @@ proptest! {
     #[test]
     fn it_agrees_with_an_independent_model(records in 1usize..40, halves: bool, outcomes in outcomes()) {
         let on_error = if halves { OnError::Halve } else { OnError::Repeat };
-        let mut machine = batch(Rules { on_error, ..Rules::default() }, records);
+        let mut machine = batch(MappingRules { on_error, ..MappingRules::default() }, records);
         let mut model = EventSourceMapping::new(records, records, halves);
         for drawn in outcomes {
             let next = machine.next(AT_ONCE);
             let Some(expected) = model.next_batch() else {
-                prop_assert_eq!(next, Next::Over);
+                prop_assert_eq!(next, MappingStep::Over);
                 break;
             };
-            let Next::Deliver(delivery) = next else { panic!("{next:?} instead of {expected:?}") };
+            let MappingStep::Deliver(delivery) = next else { panic!("{next:?} instead of {expected:?}") };
             prop_assert_eq!(&delivery.range, &expected);
             let outcome = outcome(drawn, &expected);
             machine.came_back(outcome);

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use kinesieve::event::{Batch, Event};
 use kinesieve::transform::{
-    Conductor, FaultKind, Fold, Grouping, GuestTime, Job, Limits, LogBudget, Opening, RecordPool, Run, Transform,
-    UpToRetry, Verdict, Window, WindowPool,
+    FaultKind, FlowControl, Grouping, GuestRun, GuestTime, Job, Limits, LogBudget, RecordPool, Transform, UpToRetry,
+    Verdict, Window, WindowFold, WindowOpening, WindowPool,
 };
 
 use crate::support::events::batch;
@@ -21,8 +21,8 @@ enum Pool {
 
 /// What comes of a batch. Dropped, it tells the worker to stop.
 enum Coming {
-    Records(Run),
-    Windows(Fold),
+    Records(GuestRun),
+    Windows(WindowFold),
 }
 
 impl Pool {
@@ -40,15 +40,15 @@ impl Pool {
         [Pool::Records(records), Pool::Windows(windows)]
     }
 
-    fn begin(&self, payloads: &[&str], conductor: impl Conductor + 'static, time: Option<GuestTime>) -> Coming {
+    fn begin(&self, payloads: &[&str], flow_control: impl FlowControl + 'static, time: Option<GuestTime>) -> Coming {
         let batch: Arc<Batch> = Arc::new(batch(payloads));
         let log = LogBudget::of(&batch);
-        let conductors: Vec<Box<dyn Conductor>> = vec![Box::new(conductor)];
-        let job = Job { batch, first: 0, conductors, grouping: Grouping::Promptly, time, log };
+        let flow_controls: Vec<Box<dyn FlowControl>> = vec![Box::new(flow_control)];
+        let job = Job { batch, first: 0, flow_controls, grouping: Grouping::Promptly, time, log };
         match self {
             Pool::Records(pool) => Coming::Records(pool.lend(1).run(job)),
             Pool::Windows(pool) => {
-                let opening = Opening { window: Window { start: 0, end: 60_000 }, state: None };
+                let opening = WindowOpening { window: Window { start: 0, end: 60_000 }, state: None };
                 Coming::Windows(pool.lend().fold(job, opening))
             }
         }
@@ -58,10 +58,10 @@ impl Pool {
     fn last_verdict(
         &self,
         payloads: &[&str],
-        conductor: impl Conductor + 'static,
+        flow_control: impl FlowControl + 'static,
         time: GuestTime,
     ) -> (usize, Verdict) {
-        let mut coming = self.begin(payloads, conductor, Some(time));
+        let mut coming = self.begin(payloads, flow_control, Some(time));
         let mut verdicts = Vec::new();
         block_on(async {
             while let Some(chunk) = match &mut coming {
@@ -81,7 +81,7 @@ struct HoldsUp {
     begins: Option<mpsc::Sender<()>>,
 }
 
-impl Conductor for HoldsUp {
+impl FlowControl for HoldsUp {
     fn wait_before(&mut self, _event: Event<'_>) -> Duration {
         if let Some(begins) = &self.begins {
             begins.send(()).expect("somebody waits");
@@ -110,7 +110,7 @@ fn all_the_time() -> GuestTime {
 fn assert_timed_out(verdict: &Verdict) {
     let Verdict::Fault(fault) = verdict else { panic!("{verdict:?}") };
     assert_eq!(fault.kind, FaultKind::Timeout);
-    assert!(fault.reason.contains("all the time that there is for a batch"), "{}", fault.reason);
+    assert!(fault.reason.contains("that an invocation has for the transform"), "{}", fault.reason);
 }
 
 /// It would be interrupted for ever.

@@ -41,16 +41,16 @@ fn an_event_is_the_same_in_however_many_pieces_it_arrives() {
 /// Nothing is known of the rest, and Lambda gives the batch to another environment.
 #[test]
 fn where_the_api_fails_the_function_ends_and_says_why() {
-    for (manner, why) in [(Manner::CutShort, "does not answer"), (Manner::Broken, "answers status 500")] {
-        let api = RuntimeApi::in_manner(manner, vec![event(&["keep", "keep"])], PATIENCE);
+    for (options, why) in [(Manner::CutShort, "does not answer"), (Manner::Broken, "answers status 500")] {
+        let api = RuntimeApi::in_manner(options, vec![event(&["keep", "keep"])], PATIENCE);
         let done = in_lambda(&api)
             .env("KINESIEVE_TRANSFORM", guest_file("scripted"))
             .env("KINESIEVE_OUTPUT", "none")
             .output()
             .expect("it runs");
         let log = stderr(&done);
-        assert!(!done.status.success() && log.contains(why), "{manner:?}: {log}");
-        assert!(!log.contains("processed a batch"), "{manner:?}: {log}");
+        assert!(!done.status.success() && log.contains(why), "{options:?}: {log}");
+        assert!(!log.contains("processed a batch"), "{options:?}: {log}");
     }
 }
 
@@ -194,7 +194,7 @@ fn a_start_waits_for_nothing_that_it_can_do_without() {
     assert_eq!(posted.body, r#"{"batchItemFailures":[]}"#);
     function.kill().expect("it runs");
     let log = stderr(&function.wait_with_output().expect("it ends"));
-    let goes_on = log.find("the checkpoint table is not ready, and the start goes on");
-    let gives_up = log.find("the checkpoint table: ");
+    let goes_on = log.find("the checkpoint table is not ready; the start continues");
+    let gives_up = log.find("\"checkpoint table: ");
     assert!(goes_on.is_some_and(|goes_on| gives_up.is_none_or(|gives_up| goes_on < gives_up)), "{log}");
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use kinesieve::event::{SequenceNumber, Shard};
 use kinesieve::settings::{Compression, FunctionSettings, Order, Target};
-use kinesieve::sink::{self, Delivery, Lines, Manner, Output, Sink};
+use kinesieve::sink::{self, Delivery, LineContent, Output, Sink, SinkOptions};
 use proptest::prelude::*;
 
 use crate::support::events::{SHARD_ID, STREAM_ARN, event, sequence_number};
@@ -114,7 +114,7 @@ fn two_paths_are_one_place_exactly_where_they_lead_to_one_file() {
         "to-come.",
         "sub/back/sub/to-come",
     ];
-    let manner = Manner { lines: Lines::Bare, order: Order::Key, compression: Compression::None };
+    let options = SinkOptions { lines: LineContent::Bare, order: Order::Key, compression: Compression::None };
     for left in PATHS {
         for right in PATHS {
             let folder = tempfile::tempdir().expect("a folder");
@@ -126,7 +126,7 @@ fn two_paths_are_one_place_exactly_where_they_lead_to_one_file() {
             let is_same = [first.is_same_place(&second), second.is_same_place(&first)];
             let refused = is_refused(&left_file, &right_file);
             for (target, data) in [(&first, b"first"), (&second, b"other")] {
-                deliver(&*block_on(sink::open(target, manner)).expect("a file"), data);
+                deliver(&*block_on(sink::open(target, options)).expect("a file"), data);
             }
             let written = std::fs::read_to_string(at(left)).expect("readable");
             let is_written_by_both = written.contains("first") && written.contains("other");
@@ -193,7 +193,7 @@ fn a_run_tells_when_standard_output_is_a_file_of_its_own() {
     let said = complaint(&["--input", "-", "--output", &format!("file:{input}")], &input, &out);
     assert!(said.contains("input is the input itself"), "{said}");
     let said = complaint(&["--input", &input, "--dead-letter", &format!("file:{out}")], "/dev/null", &out);
-    assert!(said.contains("outputs and dead letters both go to file:") && said.contains("a file each"), "{said}");
+    assert!(said.contains("outputs and dead letters both go to file:") && said.contains("a file of its own"), "{said}");
     assert_eq!(std::fs::read_to_string(&input).expect("readable"), "keep\n", "nothing was written");
 }
 

@@ -44,8 +44,8 @@ impl Plan {
     fn of_variables() -> Self {
         let number = |name, default| std::env::var(name).map_or(default, |text| text.parse().expect(name));
         Self {
-            invocations: number("SOAK_INVOCATIONS", 20_000),
-            time: Duration::from_secs(number("SOAK_SECONDS", 300)),
+            invocations: number("SOAK_INVOCATIONS", 50_000),
+            time: Duration::from_secs(number("SOAK_SECONDS", 1200)),
             seed: number("SEED", 1),
         }
     }

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use aws_sdk_kinesis::primitives::Blob;
-use kinesieve::checkpoint::{Acknowledged, Progress};
+use kinesieve::checkpoint::{Acknowledged, ShardProgress};
 use kinesieve::event::Shard;
 use serde_json::Value;
 
@@ -33,9 +33,9 @@ fn objects(positions: &Positions, arguments: &[&str]) -> (Vec<Value>, Option<i32
 #[test]
 fn a_program_reads_all_that_the_table_says() {
     let positions = Positions::new();
-    let mirror = positions.mirror();
+    let checkpoint_writer = positions.checkpoint_writer();
     assert_eq!(objects(&positions, &[]), (vec![], Some(0)));
-    note(&mirror, up_to("4966"));
+    note(&checkpoint_writer, up_to("4966"));
     let (rows, code) = objects(&positions, &[]);
     assert_eq!((rows.len(), code), (1, Some(0)));
     let row = &rows[0];
@@ -44,13 +44,13 @@ fn a_program_reads_all_that_the_table_says() {
     assert_eq!(row["lastArrivalAt"], "2018-12-17T22:10:50.987Z");
     assert!(row["behindMilliseconds"].as_u64().is_some() && row["writtenAt"].is_string());
 
-    note(&mirror, stuck_at("4967", 3));
+    note(&checkpoint_writer, stuck_at("4967", 3));
     let (rows, code) = objects(&positions, &["--stream", STREAM]);
     assert_eq!((rows.len(), code), (1, Some(3)), "a shard that stands still is no success");
     assert_eq!((&rows[0]["stuck"]["sequenceNumber"], &rows[0]["stuck"]["attempts"]), (&"4967".into(), &3.into()));
     assert_eq!(objects(&positions, &["--stream", "another"]), (vec![], Some(0)));
 
-    let side_by_side = positions.mirror_with(|manner| manner.parallelization_factor = 2);
+    let side_by_side = positions.mirror_with(|options| options.parallelization_factor = 2);
     note(&side_by_side, up_to("5000"));
     let (rows, _) = objects(&positions, &[]);
     assert_eq!((&rows[0]["safeToResume"], &rows[0]["highWaterMark"]), (&false.into(), &"5000".into()));
@@ -59,11 +59,11 @@ fn a_program_reads_all_that_the_table_says() {
 #[test]
 fn a_person_reads_what_a_shard_stands_still_at() {
     let positions = Positions::new();
-    note(&positions.mirror(), stuck_at("4967", 3));
+    note(&positions.checkpoint_writer(), stuck_at("4967", 3));
     let output = status(&positions, &[]).output().expect("it runs");
     assert_eq!(output.status.code(), Some(3));
     let text = stdout(&output);
-    assert!(text.contains("stands still at 4967 since 3 attempts: the table is being rebuilt"), "{text}");
+    assert!(text.contains("blocked at 4967 after 3 attempts: the table is being rebuilt"), "{text}");
     assert!(!text.contains('\u{1b}'), "colours, and no terminal: {text}");
 }
 
@@ -81,12 +81,12 @@ fn the_stream_says_how_much_is_behind_a_position() {
     }
     let reaches = |index: usize| {
         let (shard, number) = numbers[index].clone();
-        let progress = Progress {
+        let progress = ShardProgress {
             shard: Shard { stream_arn: format!("arn:aws:kinesis:eu-west-1:123456789012:stream/{stream}"), id: shard },
             acknowledged: Some(Acknowledged { sequence_number: number, arrived_at: 0 }),
             stuck: None,
         };
-        note(&positions.mirror(), progress);
+        note(&positions.checkpoint_writer(), progress);
         let (rows, code) = objects(&positions, &["--lag"]);
         assert_eq!(code, Some(0));
         rows[0]["lag"].clone()
@@ -100,7 +100,7 @@ fn the_stream_says_how_much_is_behind_a_position() {
 #[test]
 fn a_stream_that_is_gone_is_named_beside_its_row() {
     let positions = Positions::new();
-    note(&positions.mirror(), up_to("4966"));
+    note(&positions.checkpoint_writer(), up_to("4966"));
     let (rows, code) = objects(&positions, &["--lag"]);
     let error = rows[0]["lagError"].as_str().expect("an error");
     assert!(error.contains("kinesis:GetShardIterator") && error.contains(STREAM), "{error}");
@@ -112,7 +112,10 @@ fn a_table_that_is_missing_is_named() {
     let output = status(&Positions::missing(), &[]).output().expect("it runs");
     assert_eq!(output.status.code(), Some(1));
     let message = stderr(&output);
-    assert!(message.contains("the checkpoint table positions-") && message.contains("no such table"), "{message}");
+    assert!(
+        message.contains("the checkpoint table positions-") && message.contains("the table does not exist"),
+        "{message}"
+    );
     let wrong = kinesieve(&["status", "--checkpoint-table", "a b"]).output().expect("it runs");
     assert_eq!(wrong.status.code(), Some(2));
     assert!(stderr(&wrong).contains("table/NAME"), "{}", stderr(&wrong));
@@ -121,7 +124,7 @@ fn a_table_that_is_missing_is_named() {
 #[test]
 fn a_watcher_is_told_again_and_again() {
     let positions = Positions::new();
-    note(&positions.mirror(), up_to("1"));
+    note(&positions.checkpoint_writer(), up_to("1"));
     let mut watcher =
         status(&positions, &["--json", "--watch", "1"]).stdout(Stdio::piped()).spawn().expect("it starts");
     let mut lines = BufReader::new(watcher.stdout.take().expect("a pipe")).lines();
@@ -130,7 +133,7 @@ fn a_watcher_is_told_again_and_again() {
         serde_json::from_str::<Value>(&line).expect("JSON")["sequenceNumber"].clone()
     };
     assert_eq!(next(), "1");
-    note(&positions.mirror(), up_to("20"));
+    note(&positions.checkpoint_writer(), up_to("20"));
     assert!((0..60).any(|_| next() == "20"), "the row moved, and the watcher was not told");
     let _ = watcher.kill();
     let _ = watcher.wait();

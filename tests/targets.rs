@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
-use kinesieve::aws::Bounds;
+use kinesieve::aws::ExchangeBounds;
 use kinesieve::event::{SequenceNumber, Shard};
 use kinesieve::settings::{Compression, Order, Target};
-use kinesieve::sink::{self, Answer, Delivery, Lines, Manner, Output, Sink};
+use kinesieve::sink::{self, Delivery, LineContent, Output, Sink, SinkOptions, SinkResponse};
 
 use crate::support::block_on;
 use crate::support::client::ANSWER_BYTES;
@@ -52,7 +52,7 @@ fn sample(key: &str, data: &[u8]) -> Sample {
 }
 
 /// Delivers samples, each from an event of its own.
-pub fn deliver(sink: &dyn Sink, samples: &[Sample], until: Option<Instant>) -> Answer {
+pub fn deliver(sink: &dyn Sink, samples: &[Sample], until: Option<Instant>) -> SinkResponse {
     let shard = Shard { stream_arn: STREAM_ARN.to_owned(), id: SHARD_ID.to_owned() };
     let numbers: Vec<String> = (0..samples.len()).map(sequence_number).collect();
     let outputs: Vec<Output<'_>> = samples
@@ -73,7 +73,7 @@ pub fn deliver(sink: &dyn Sink, samples: &[Sample], until: Option<Instant>) -> A
     answer
 }
 
-fn all_delivered(answer: &Answer) -> bool {
+fn all_delivered(answer: &SinkResponse) -> bool {
     answer.deliveries.iter().all(|delivery| *delivery == Delivery::Delivered)
 }
 
@@ -142,11 +142,11 @@ pub fn what_never_fits_is_undeliverable(place: &dyn Place) {
 struct AtStub {
     stub: Stub,
     kind: Kind,
-    bounds: Bounds,
+    bounds: ExchangeBounds,
 }
 
 /// As much as any answer needs, and longer than one takes on a busy machine.
-const BOUNDS: Bounds = Bounds { silence: Duration::from_secs(20), answer_bytes: ANSWER_BYTES };
+const BOUNDS: ExchangeBounds = ExchangeBounds { silence: Duration::from_secs(20), answer_bytes: ANSWER_BYTES };
 
 impl AtStub {
     fn new(kind: Kind, faults: Faults) -> Self {
@@ -188,8 +188,8 @@ impl InFile {
 
 impl Place for InFile {
     fn sink(&self, order: Order) -> Arc<dyn Sink> {
-        let manner = Manner { lines: Lines::Envelopes, order, compression: Compression::None };
-        block_on(sink::open(&Target::File(self.0.path().join("out.ndjson")), manner)).expect("a file")
+        let options = SinkOptions { lines: LineContent::Envelopes, order, compression: Compression::None };
+        block_on(sink::open(&Target::File(self.0.path().join("out.ndjson")), options)).expect("a file")
     }
 
     fn arrived(&self) -> Vec<Arrived> {
@@ -293,7 +293,7 @@ fn a_target_that_hangs_or_refuses_everything_is_given_up_in_time() {
     let refuses = Faults { refused_request: 1.0, ..Faults::default() };
     side_by_side(|kind| {
         for (faults, most_requests) in [(hangs, 20), (refuses, 100)] {
-            let bounds = Bounds { silence: Duration::from_millis(250), ..BOUNDS };
+            let bounds = ExchangeBounds { silence: Duration::from_millis(250), ..BOUNDS };
             let place = AtStub { bounds, ..AtStub::new(kind, faults) };
             let started = Instant::now();
             let until = started + Duration::from_millis(700);
@@ -441,7 +441,7 @@ fn an_endless_answer_is_read_as_far_as_any_is_needed() {
     side_by_side(|kind| {
         for status in [200, 400, 403, 500] {
             let stub = Stub::start(kind.service(), Faults { lie: Some(Lie::Endless(status)), ..Faults::default() }, 7);
-            let place = AtStub { stub, kind, bounds: Bounds { answer_bytes: 1 << 20, ..BOUNDS } };
+            let place = AtStub { stub, kind, bounds: ExchangeBounds { answer_bytes: 1 << 20, ..BOUNDS } };
             goes_again(&place);
             // What lies in the buffers of the operating system is written, and not read.
             let (answered, requests) = (place.stub.answered(), place.stub.requests().len() as u64);
@@ -454,7 +454,7 @@ fn an_endless_answer_is_read_as_far_as_any_is_needed() {
 #[test]
 fn an_upload_goes_on_as_long_as_bytes_move() {
     let faults = Faults { reading: Reading::Slowly(5 << 19), ..Faults::default() };
-    let bounds = Bounds { silence: Duration::from_millis(1500), ..BOUNDS };
+    let bounds = ExchangeBounds { silence: Duration::from_millis(1500), ..BOUNDS };
     let place = AtStub { bounds, ..AtStub::new(Kind::Bucket, faults) };
     let samples: Vec<Sample> = (0..3).map(|index| sample(&index.to_string(), &vec![b'x'; 4 << 20])).collect();
     let answer = deliver(&*place.sink(Order::Key), &samples, None);
@@ -465,7 +465,7 @@ fn an_upload_goes_on_as_long_as_bytes_move() {
 #[test]
 fn an_upload_that_stands_still_is_given_up() {
     let faults = Faults { reading: Reading::UpTo(1 << 20), ..Faults::default() };
-    let bounds = Bounds { silence: Duration::from_millis(250), ..BOUNDS };
+    let bounds = ExchangeBounds { silence: Duration::from_millis(250), ..BOUNDS };
     let place = AtStub { bounds, ..AtStub::new(Kind::Bucket, faults) };
     let samples = [sample("key", &vec![b'x'; 16 << 20])];
     let sink = place.sink(Order::Key);

@@ -29,7 +29,7 @@ use aws_smithy_types::config_bag::ConfigBag;
 use tokio::time::timeout;
 
 use receiving::Receiving;
-use sending::{Sending, Sent};
+use sending::{SendProgress, Sending};
 
 /// How often the progress of a request is looked at within the time that it may stand still. Looks are counted, and no
 /// clock is read: a process that was frozen in between, as Lambda does, has missed no more than one.
@@ -44,7 +44,7 @@ const BUFFERED_BYTES_PER_SECOND: u64 = 128 << 10;
 
 /// What one exchange with a service may take.
 #[derive(Debug, Clone, Copy)]
-pub struct Bounds {
+pub struct ExchangeBounds {
     /// How long nothing may move: no byte of the request, and then none of the answer.
     pub silence: Duration,
     /// Bytes of an answer at most, without its headers.
@@ -52,7 +52,7 @@ pub struct Bounds {
 }
 
 /// Returns a client that ends what stalls, and refuses answers that are too long.
-pub fn client(bounds: Bounds) -> SharedHttpClient {
+pub fn client(bounds: ExchangeBounds) -> SharedHttpClient {
     SharedHttpClient::new(BoundedClient { bounds, connectors: Mutex::default() })
 }
 
@@ -90,7 +90,7 @@ impl Intercept for Streamed {
 /// The SDK's own client with bounds.
 #[derive(Debug)]
 struct BoundedClient {
-    bounds: Bounds,
+    bounds: ExchangeBounds,
     /// Each with its connections, by the timeouts that it was made for.
     connectors: Mutex<HashMap<Timeouts, SharedHttpConnector>>,
 }
@@ -124,14 +124,14 @@ fn connector(settings: &HttpConnectorSettings, components: &RuntimeComponents) -
 #[derive(Debug)]
 struct BoundedConnector {
     inner: SharedHttpConnector,
-    bounds: Bounds,
+    bounds: ExchangeBounds,
 }
 
 impl HttpConnector for BoundedConnector {
     fn call(&self, mut request: HttpRequest) -> HttpConnectorFuture {
         let bounds = self.bounds;
         let is_streamed = request.extension::<Streamed>().is_some();
-        let sent = Arc::<Sent>::default();
+        let sent = Arc::<SendProgress>::default();
         let body = request.take_body();
         let total = body.content_length();
         *request.body_mut() = SdkBody::from_body_1_x(Sending::new(body, Arc::clone(&sent)));
@@ -150,7 +150,7 @@ impl HttpConnector for BoundedConnector {
 /// Waits for the head of an answer as long as something moves.
 async fn answer(
     answering: HttpConnectorFuture,
-    sent: &Sent,
+    sent: &SendProgress,
     total: Option<u64>,
     silence: Duration,
 ) -> Result<HttpResponse, ConnectorError> {

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use kinesieve::assembly::{self, Extras};
+use kinesieve::assembly::{self, AssemblyOptions};
 use kinesieve::lambda::{Function, StartBudget, concurrency, environment, report_init_error, serve};
 use kinesieve::settings::{FunctionOnly, FunctionSettings, Target};
 use kinesieve::telemetry;
@@ -81,8 +81,8 @@ async fn start(budget: StartBudget) -> anyhow::Result<Function> {
         );
     }
     settings.checkpoint.check()?;
-    let extras = Extras { workers, batches: Some(concurrency()), ..Extras::default() };
-    let mut processor = assembly::processor_with(&settings.common, &routes, &Target::Stdout, extras).await?;
+    let options = AssemblyOptions { workers, batches: Some(concurrency()), ..AssemblyOptions::default() };
+    let mut processor = assembly::processor_with(&settings.common, &routes, &Target::Stdout, options).await?;
     assembly::check_windows(&processor, &settings.checkpoint)?;
     let FunctionOnly { deadline_reserve, warm_connections, metrics } = settings.only;
     let connect = async {
@@ -91,10 +91,11 @@ async fn start(budget: StartBudget) -> anyhow::Result<Function> {
         }
     };
     // Side by side, since they share what is left of the start.
-    let mirror = assembly::mirror(&settings.checkpoint, &environment.function_name, budget.for_table());
-    let (mirror, ()) = tokio::join!(mirror, connect);
-    if let Some(mirror) = mirror? {
-        processor = processor.with_mirror(mirror);
+    let checkpoint_writer =
+        assembly::checkpoint_writer(&settings.checkpoint, &environment.function_name, budget.for_table());
+    let (checkpoint_writer, ()) = tokio::join!(checkpoint_writer, connect);
+    if let Some(checkpoint_writer) = checkpoint_writer? {
+        processor = processor.with_checkpoint_writer(checkpoint_writer);
     }
     let about = assembly::about(&settings.common, &settings.checkpoint, &routes, &processor)?;
     Ok(Function { processor, deadline_reserve, metrics, pack: settings.common.pack, about, environment })

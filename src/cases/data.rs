@@ -10,7 +10,7 @@ const MOST_BYTES: usize = 32 << 20;
 
 /// The payload of a record, in the form that says most about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Data {
+pub enum CaseData {
     /// The text of a JSON value, without layout. Compared as a value.
     Json(String),
     /// Text, compared byte for byte.
@@ -19,51 +19,51 @@ pub enum Data {
     Bytes(Vec<u8>),
 }
 
-impl Data {
+impl CaseData {
     /// Bytes in the form that is best to read: JSON only where it is an object or an array, since a number or a word
     /// is a text to most people.
     pub(super) fn best_form_of(bytes: Vec<u8>) -> Self {
         match String::from_utf8(bytes) {
-            Err(error) => Data::Bytes(error.into_bytes()),
+            Err(error) => CaseData::Bytes(error.into_bytes()),
             Ok(text) => match text.trim_start().bytes().next() {
-                Some(b'{' | b'[') if is_json(&text) => Data::Json(json::compact(&text)),
-                _ => Data::Text(text),
+                Some(b'{' | b'[') if is_json(&text) => CaseData::Json(json::compact(&text)),
+                _ => CaseData::Text(text),
             },
         }
     }
 
-    /// The same bytes in another's form, as far as they can be written so.
-    pub(super) fn in_form_of(bytes: Vec<u8>, other: &Data) -> Self {
+    /// Returns the bytes in the form that `other` has, or in the form that fits them where that one can't hold them.
+    pub(super) fn in_form_of(bytes: Vec<u8>, other: &CaseData) -> Self {
         match (other, String::from_utf8(bytes)) {
-            (_, Err(error)) => Data::Bytes(error.into_bytes()),
-            (Data::Json(_), Ok(text)) if is_json(&text) => Data::Json(json::compact(&text)),
-            (Data::Bytes(_), Ok(text)) => Data::Bytes(text.into_bytes()),
-            (_, Ok(text)) => Data::Text(text),
+            (_, Err(error)) => CaseData::Bytes(error.into_bytes()),
+            (CaseData::Json(_), Ok(text)) if is_json(&text) => CaseData::Json(json::compact(&text)),
+            (CaseData::Bytes(_), Ok(text)) => CaseData::Bytes(text.into_bytes()),
+            (_, Ok(text)) => CaseData::Text(text),
         }
     }
 
     /// The bytes that it stands for.
     pub fn bytes(&self) -> &[u8] {
         match self {
-            Data::Json(text) | Data::Text(text) => text.as_bytes(),
-            Data::Bytes(bytes) => bytes,
+            CaseData::Json(text) | CaseData::Text(text) => text.as_bytes(),
+            CaseData::Bytes(bytes) => bytes,
         }
     }
 
     /// Whether bytes are what this says.
     pub(super) fn is(&self, bytes: &[u8]) -> bool {
         match self {
-            Data::Json(expected) => str::from_utf8(bytes).is_ok_and(|text| json::is_same(expected, text)),
-            Data::Text(_) | Data::Bytes(_) => self.bytes() == bytes,
+            CaseData::Json(expected) => str::from_utf8(bytes).is_ok_and(|text| json::is_same(expected, text)),
+            CaseData::Text(_) | CaseData::Bytes(_) => self.bytes() == bytes,
         }
     }
 
     /// The field that it is in a case: its name, and its value as JSON.
     pub(super) fn field(&self) -> (&'static str, String) {
         match self {
-            Data::Json(text) => ("json", text.clone()),
-            Data::Text(text) => ("text", json_string(text)),
-            Data::Bytes(bytes) => ("base64", json_string(&base64_simd::STANDARD.encode_to_string(bytes))),
+            CaseData::Json(text) => ("json", text.clone()),
+            CaseData::Text(text) => ("text", json_string(text)),
+            CaseData::Bytes(bytes) => ("base64", json_string(&base64_simd::STANDARD.encode_to_string(bytes))),
         }
     }
 }
@@ -87,11 +87,11 @@ pub(super) struct DataFields<'a> {
 }
 
 impl DataFields<'_> {
-    pub(super) fn data(self) -> Result<Data, String> {
+    pub(super) fn data(self) -> Result<CaseData, String> {
         let data = match (self.json, self.text, self.base64) {
-            (Some(json), None, None) => Data::Json(json::compact(json.get())),
-            (None, Some(text), None) => Data::Text(text),
-            (None, None, Some(base64)) => Data::Bytes(
+            (Some(json), None, None) => CaseData::Json(json::compact(json.get())),
+            (None, Some(text), None) => CaseData::Text(text),
+            (None, None, Some(base64)) => CaseData::Bytes(
                 base64_simd::STANDARD
                     .decode_to_vec(&base64)
                     .map_err(|_| "`base64` is not valid base64 (standard alphabet, padded)".to_owned())?,
@@ -104,9 +104,9 @@ impl DataFields<'_> {
             return Err(format!("`repeat` makes more than {MOST_BYTES} bytes of data: give a smaller number"));
         }
         match data {
-            Data::Json(_) => Err("`repeat` goes with `text` and `base64`, not with `json`".to_owned()),
-            Data::Text(text) => Ok(Data::Text(text.repeat(times))),
-            Data::Bytes(bytes) => Ok(Data::Bytes(bytes.repeat(times))),
+            CaseData::Json(_) => Err("`repeat` goes with `text` and `base64`, not with `json`".to_owned()),
+            CaseData::Text(text) => Ok(CaseData::Text(text.repeat(times))),
+            CaseData::Bytes(bytes) => Ok(CaseData::Bytes(bytes.repeat(times))),
         }
     }
 }

@@ -10,8 +10,8 @@ mod run;
 mod suite;
 mod update;
 
-pub use data::Data;
+pub use data::CaseData;
 pub(crate) use json::pretty;
-pub use outcome::{Outcome, Output};
-pub use run::{Came, RunError, run};
-pub use suite::{Case, Given, InvalidSuite, Suite};
+pub use outcome::{CaseOutcome, CaseOutput};
+pub use run::{CaseCheck, RunError, run};
+pub use suite::{Case, CaseEvent, InvalidSuite, Suite};

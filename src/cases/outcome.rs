@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use super::data::{Data, DataFields, given, json_string};
+use super::data::{CaseData, DataFields, given, json_string};
 use super::json;
 use crate::transform::{Emission, FaultKind, Verdict};
 
@@ -15,13 +15,13 @@ const SHOWN_BYTES: usize = 2000;
 
 /// What becomes of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum CaseOutcome {
     /// It is delivered as it came.
     Keep,
     /// It is filtered out.
     Drop,
     /// These are delivered instead.
-    Emit(Vec<Output>),
+    Emit(Vec<CaseOutput>),
     /// It comes again. In an expectation none stands for any text.
     Retry(Option<String>),
     /// It is dead-lettered. In an expectation none stands for any text.
@@ -37,31 +37,31 @@ pub enum Outcome {
 
 /// One record to deliver.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Output {
+pub struct CaseOutput {
     /// Its payload.
-    pub data: Data,
+    pub data: CaseData,
     /// Its key; none: that of the event.
     pub key: Option<String>,
     /// Its route; none: the main output.
     pub route: Option<String>,
 }
 
-impl Outcome {
+impl CaseOutcome {
     /// Reads an expectation.
     pub(super) fn expected(raw: &RawValue) -> Result<Self, (serde_json::Error, Option<String>)> {
         let plain = |error| (error, None);
         Ok(match serde_json::from_str(raw.get()).map_err(plain)? {
-            Expected::Keep => Outcome::Keep,
-            Expected::Drop => Outcome::Drop,
-            Expected::Retry(why) => Outcome::Retry(why),
-            Expected::Reject(why) => Outcome::Reject(why),
+            Expected::Keep => CaseOutcome::Keep,
+            Expected::Drop => CaseOutcome::Drop,
+            Expected::Retry(why) => CaseOutcome::Retry(why),
+            Expected::Reject(why) => CaseOutcome::Reject(why),
             Expected::Fault(kind) => {
                 let kind = match kind {
                     ExpectedFault::Trap => FaultKind::Trap,
                     ExpectedFault::Timeout => FaultKind::Timeout,
                     ExpectedFault::Memory => FaultKind::Memory,
                 };
-                Outcome::Fault { kind: name(kind), reason: None }
+                CaseOutcome::Fault { kind: name(kind), reason: None }
             }
             Expected::Emit(outputs) => {
                 let mut emitted = Vec::with_capacity(outputs.len());
@@ -71,50 +71,49 @@ impl Outcome {
                         let message = format!("output {} of `emit`: {message}", index + 1);
                         (serde::de::Error::custom(&message), Some(message))
                     })?;
-                    emitted.push(Output { data, key, route });
+                    emitted.push(CaseOutput { data, key, route });
                 }
-                Outcome::Emit(emitted)
+                CaseOutcome::Emit(emitted)
             }
         })
     }
 
     /// What the transform answered, each output in the form that the expectation has for it. None: it did not get to
     /// answer.
-    pub(super) fn of(verdict: Verdict, expected: Option<&Outcome>) -> Option<Self> {
+    pub(super) fn of(verdict: Verdict, expected: Option<&CaseOutcome>) -> Option<Self> {
         Some(match verdict {
-            Verdict::Keep => Outcome::Keep,
-            Verdict::Drop => Outcome::Drop,
-            Verdict::Retry(why) => Outcome::Retry(Some(why)),
-            Verdict::Reject(why) => Outcome::Reject(Some(why)),
-            Verdict::Fault(fault) => Outcome::Fault { kind: name(fault.kind), reason: Some(fault.reason) },
+            Verdict::Keep => CaseOutcome::Keep,
+            Verdict::Drop => CaseOutcome::Drop,
+            Verdict::Retry(why) => CaseOutcome::Retry(Some(why)),
+            Verdict::Reject(why) => CaseOutcome::Reject(Some(why)),
+            Verdict::Fault(fault) => CaseOutcome::Fault { kind: name(fault.kind), reason: Some(fault.reason) },
             Verdict::Emit(outputs) => {
                 let forms = match expected {
-                    Some(Outcome::Emit(outputs)) => outputs.as_slice(),
+                    Some(CaseOutcome::Emit(outputs)) => outputs.as_slice(),
                     _ => &[],
                 };
-                let output = |(index, emission): (usize, Emission<'_>)| Output {
+                let output = |(index, emission): (usize, Emission<'_>)| CaseOutput {
                     data: match forms.get(index) {
-                        Some(form) => Data::in_form_of(emission.data.to_vec(), &form.data),
-                        None => Data::best_form_of(emission.data.to_vec()),
+                        Some(form) => CaseData::in_form_of(emission.data.to_vec(), &form.data),
+                        None => CaseData::best_form_of(emission.data.to_vec()),
                     },
                     key: emission.partition_key.map(str::to_owned),
                     route: emission.route.map(str::to_owned),
                 };
-                Outcome::Emit(outputs.iter().enumerate().map(output).collect())
+                CaseOutcome::Emit(outputs.iter().enumerate().map(output).collect())
             }
             Verdict::Folded | Verdict::Undecodable | Verdict::Interrupted | Verdict::Unavailable(_) => return None,
         })
     }
 
     /// Whether what came is what this expects, of an event with this key.
-    pub(super) fn allows(&self, came: &Outcome, event_key: &str) -> bool {
+    pub(super) fn allows(&self, came: &CaseOutcome, event_key: &str) -> bool {
         let is_text = |expected: &Option<String>, came: &Option<String>| expected.is_none() || expected == came;
         match (self, came) {
-            (Outcome::Retry(expected), Outcome::Retry(came)) | (Outcome::Reject(expected), Outcome::Reject(came)) => {
-                is_text(expected, came)
-            }
-            (Outcome::Fault { kind: expected, .. }, Outcome::Fault { kind: came, .. }) => expected == came,
-            (Outcome::Emit(expected), Outcome::Emit(came)) => {
+            (CaseOutcome::Retry(expected), CaseOutcome::Retry(came))
+            | (CaseOutcome::Reject(expected), CaseOutcome::Reject(came)) => is_text(expected, came),
+            (CaseOutcome::Fault { kind: expected, .. }, CaseOutcome::Fault { kind: came, .. }) => expected == came,
+            (CaseOutcome::Emit(expected), CaseOutcome::Emit(came)) => {
                 expected.len() == came.len()
                     && expected.iter().zip(came).all(|(expected, came)| expected.allows(came, event_key))
             }
@@ -124,29 +123,29 @@ impl Outcome {
 
     /// As a case writes it, laid out for a person.
     pub fn written(&self) -> String {
-        self.laid_out(Output::written)
+        self.laid_out(CaseOutput::written)
     }
 
-    /// The same with an end to long data, and with the reason of a fault.
+    /// Returns the outcome as text for a person, with long data cut and the reason of a fault.
     pub fn shown(&self) -> String {
         match self {
-            Outcome::Fault { kind, reason: Some(reason) } => {
+            CaseOutcome::Fault { kind, reason: Some(reason) } => {
                 json::pretty(&format!("{{\"fault\":{},\"because\":{}}}", json_string(kind), json_string(reason)))
             }
-            _ => self.laid_out(Output::shown),
+            _ => self.laid_out(CaseOutput::shown),
         }
     }
 
-    fn laid_out(&self, output: fn(&Output) -> String) -> String {
+    fn laid_out(&self, output: fn(&CaseOutput) -> String) -> String {
         let tagged = |tag: &str, value: &str| format!("{{\"{tag}\": {value}}}");
         let text = |text: &Option<String>| text.as_deref().map_or_else(|| "null".to_owned(), json_string);
         match self {
-            Outcome::Keep => "\"keep\"".to_owned(),
-            Outcome::Drop => "\"drop\"".to_owned(),
-            Outcome::Retry(why) => tagged("retry", &text(why)),
-            Outcome::Reject(why) => tagged("reject", &text(why)),
-            Outcome::Fault { kind, .. } => tagged("fault", &json_string(kind)),
-            Outcome::Emit(outputs) => {
+            CaseOutcome::Keep => "\"keep\"".to_owned(),
+            CaseOutcome::Drop => "\"drop\"".to_owned(),
+            CaseOutcome::Retry(why) => tagged("retry", &text(why)),
+            CaseOutcome::Reject(why) => tagged("reject", &text(why)),
+            CaseOutcome::Fault { kind, .. } => tagged("fault", &json_string(kind)),
+            CaseOutcome::Emit(outputs) => {
                 let outputs: Vec<String> = outputs.iter().map(output).collect();
                 json::pretty(&format!("{{\"emit\":[{}]}}", outputs.join(",")))
             }
@@ -154,9 +153,9 @@ impl Outcome {
     }
 }
 
-impl Output {
-    fn allows(&self, came: &Output, event_key: &str) -> bool {
-        let key = |output: &Output| output.key.clone().unwrap_or_else(|| event_key.to_owned());
+impl CaseOutput {
+    fn allows(&self, came: &CaseOutput, event_key: &str) -> bool {
+        let key = |output: &CaseOutput| output.key.clone().unwrap_or_else(|| event_key.to_owned());
         self.data.is(came.data.bytes()) && key(self) == key(came) && self.route == came.route
     }
 

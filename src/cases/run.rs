@@ -3,10 +3,10 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use super::outcome::Outcome;
+use super::outcome::CaseOutcome;
 use super::suite::Suite;
 use crate::event::{Batch, Event, InvalidSequenceNumber, Record};
-use crate::transform::{Conductor, Grouping, Job, Limits, LogBudget, RecordPool, StartError, Transform, Verdict};
+use crate::transform::{FlowControl, Grouping, Job, Limits, LogBudget, RecordPool, StartError, Transform, Verdict};
 
 /// What a guest sees as its stream.
 const STREAM_ARN: &str = "arn:aws:kinesis:us-east-1:000000000000:stream/test";
@@ -16,9 +16,9 @@ const SHARD_ID: &str = "shardId-000000000000";
 
 /// What came of one expectation.
 #[derive(Debug)]
-pub struct Came {
+pub struct CaseCheck {
     /// What became of the event; none: nothing, since the instance could not be started again.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<CaseOutcome>,
     /// Whether that is what was expected.
     pub is_expected: bool,
 }
@@ -33,7 +33,7 @@ pub enum RunError {
     #[error("the transform takes its settings, and they were to be refused")]
     NotRefused,
     /// The settings are refused, with another text.
-    #[error("the transform refuses its settings with another text: {came}")]
+    #[error("the transform rejected its settings with another text: {came}")]
     RefusedOtherwise {
         /// What it says.
         came: String,
@@ -48,7 +48,7 @@ pub enum RunError {
 ///
 /// # Errors
 /// When the transform does not start, or starts where it was to refuse its settings.
-pub async fn run(suite: &Suite, transform: &Transform, limits: Limits) -> Result<Vec<Came>, RunError> {
+pub async fn run(suite: &Suite, transform: &Transform, limits: Limits) -> Result<Vec<CaseCheck>, RunError> {
     let started = RecordPool::start(transform, limits, &suite.settings, NonZeroUsize::MIN);
     let guests = match (started, &suite.refused) {
         (Ok(guests), None) => guests,
@@ -62,9 +62,9 @@ pub async fn run(suite: &Suite, transform: &Transform, limits: Limits) -> Result
         (Err(error), _) => return Err(error.into()),
     };
     let batch = Arc::new(batch_of(suite)?);
-    let conductors: Vec<Box<dyn Conductor>> = vec![Box::new(ThroughAll)];
+    let flow_controls: Vec<Box<dyn FlowControl>> = vec![Box::new(ThroughAll)];
     let log = LogBudget::of(&batch);
-    let job = Job { batch, first: 0, conductors, grouping: Grouping::ByContent, time: None, log };
+    let job = Job { batch, first: 0, flow_controls, grouping: Grouping::ByContent, time: None, log };
     let mut run = guests.lend(1).run(job);
     let mut verdicts = Vec::with_capacity(suite.cases.len());
     while let Some(chunk) = run.next().await {
@@ -73,12 +73,12 @@ pub async fn run(suite: &Suite, transform: &Transform, limits: Limits) -> Result
     let mut verdicts = verdicts.into_iter();
     let came = suite.cases.iter().map(|case| {
         let expected = case.expected.as_ref();
-        let outcome = verdicts.next().and_then(|verdict| Outcome::of(verdict, expected));
+        let outcome = verdicts.next().and_then(|verdict| CaseOutcome::of(verdict, expected));
         let is_expected = match (expected, &outcome) {
             (Some(expected), Some(outcome)) => expected.allows(outcome, &case.given.key),
             _ => false,
         };
-        Came { outcome, is_expected }
+        CaseCheck { outcome, is_expected }
     });
     Ok(came.collect())
 }
@@ -101,7 +101,7 @@ fn batch_of(suite: &Suite) -> Result<Batch, InvalidSequenceNumber> {
 /// Every case has its turn, whatever became of those before it.
 struct ThroughAll;
 
-impl Conductor for ThroughAll {
+impl FlowControl for ThroughAll {
     fn wait_before(&mut self, _event: Event<'_>) -> std::time::Duration {
         std::time::Duration::ZERO
     }

@@ -7,8 +7,8 @@ use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::data::{Data, DataFields, given};
-use super::outcome::Outcome;
+use super::data::{CaseData, DataFields, given};
+use super::outcome::CaseOutcome;
 use crate::event::SequenceNumber;
 use crate::settings::parse_transform_settings;
 
@@ -37,17 +37,17 @@ pub struct Case {
     /// Where it begins in its file.
     pub line: usize,
     /// The event.
-    pub given: Given,
+    pub given: CaseEvent,
     /// None: the file says nothing yet.
-    pub expected: Option<Outcome>,
-    pub(super) place: Place,
+    pub expected: Option<CaseOutcome>,
+    pub(super) place: ExpectationSpan,
 }
 
 /// The event of a case.
 #[derive(Debug)]
-pub struct Given {
+pub struct CaseEvent {
     /// Its payload.
-    pub data: Data,
+    pub data: CaseData,
     /// Its partition key.
     pub key: String,
     /// Its sequence number.
@@ -60,7 +60,7 @@ pub struct Given {
 
 /// Where in the text of its file the expectation of a case stands, or belongs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum ExpectationSpan {
     /// In these bytes.
     Of(std::ops::Range<usize>),
     /// Nowhere yet: it belongs before this byte, which closes the case.
@@ -118,7 +118,7 @@ impl Suite {
     /// # Errors
     /// When it is none: with the line, and what was expected there.
     pub fn parse(path: &Path, text: String) -> Result<Self, InvalidSuite> {
-        let reader = Reader { path, text: &text };
+        let reader = SuiteReader { path, text: &text };
         let suite: SuiteText<'_> = reader.parse(&text)?;
         let settings = match suite.settings {
             None => Vec::new(),
@@ -145,19 +145,19 @@ impl Suite {
 }
 
 /// Knows which line a part of the text stands in.
-struct Reader<'a> {
+struct SuiteReader<'a> {
     path: &'a Path,
     text: &'a str,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> SuiteReader<'a> {
     fn case(&self, index: usize, raw: &'a RawValue) -> Result<Case, InvalidSuite> {
         let case: CaseText<'_> = self.parse(raw.get())?;
         let input: InputText<'_> = self.parse(case.input.get())?;
         let wrong_input = |message: &str| self.wrong(case.input, &format!("`input`: {message}"));
         let expected = match case.expect {
             None => None,
-            Some(expect) => Some(Outcome::expected(expect).map_err(|(error, message)| match message {
+            Some(expect) => Some(CaseOutcome::expected(expect).map_err(|(error, message)| match message {
                 Some(message) => self.wrong(expect, &message),
                 None => self.wrong_json(expect.get(), &error),
             })?),
@@ -165,9 +165,9 @@ impl<'a> Reader<'a> {
         let place = match case.expect {
             Some(expect) => {
                 let start = self.offset(expect.get());
-                Place::Of(start..start + expect.get().len())
+                ExpectationSpan::Of(start..start + expect.get().len())
             }
-            None => Place::Before(self.offset(raw.get()) + raw.get().len() - 1),
+            None => ExpectationSpan::Before(self.offset(raw.get()) + raw.get().len() - 1),
         };
         let sequence_number = input.sequence_number.unwrap_or_else(|| (index + 1).to_string());
         SequenceNumber::parse(&sequence_number).map_err(|error| wrong_input(&error.to_string()))?;
@@ -178,7 +178,8 @@ impl<'a> Reader<'a> {
         let InputText { json, text, base64, repeat, .. } = input;
         let data = DataFields { json, text, base64, repeat }.data().map_err(|message| wrong_input(&message))?;
         let key = input.key.unwrap_or_else(|| "key".to_owned());
-        let given = Given { data, key, sequence_number, sub_sequence_number: input.sub_sequence_number, arrived_at };
+        let given =
+            CaseEvent { data, key, sequence_number, sub_sequence_number: input.sub_sequence_number, arrived_at };
         Ok(Case { name: case.name, line: self.line(raw.get()), given, expected, place })
     }
 
@@ -230,7 +231,7 @@ mod tests {
     fn a_case_has_defaults_for_all_but_its_data() {
         let suite = parse(r#"{"cases":[{"name":"n","input":{"json": { "a" : null } }}]}"#).expect("a suite");
         let case = &suite.cases[0];
-        assert_eq!(case.given.data, Data::Json(r#"{"a":null}"#.to_owned()));
+        assert_eq!(case.given.data, CaseData::Json(r#"{"a":null}"#.to_owned()));
         assert_eq!((case.given.key.as_str(), case.given.sequence_number.as_str()), ("key", "1"));
         assert_eq!(milliseconds("2026-01-01T00:00:00Z"), Ok(case.given.arrived_at));
         assert_eq!(case.expected, None);
@@ -240,8 +241,8 @@ mod tests {
     fn null_is_json_too_and_any_reason_is_null() {
         let case = r#"{"cases":[{"name":"n","input":{"json":null},"expect":{"reject":null}}]}"#;
         let suite = parse(case).expect("a suite");
-        assert_eq!(suite.cases[0].given.data, Data::Json("null".to_owned()));
-        assert_eq!(suite.cases[0].expected, Some(Outcome::Reject(None)));
+        assert_eq!(suite.cases[0].given.data, CaseData::Json("null".to_owned()));
+        assert_eq!(suite.cases[0].expected, Some(CaseOutcome::Reject(None)));
         assert_eq!(parse(r#"{"refused":null}"#).expect("a suite").refused, Some(None));
     }
 

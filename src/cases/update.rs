@@ -1,12 +1,12 @@
 //! What came, written into the file of the cases as what is expected. All else in the file stays as it is.
 
-use super::run::Came;
-use super::suite::{Place, Suite};
+use super::run::CaseCheck;
+use super::suite::{ExpectationSpan, Suite};
 
 impl Suite {
     /// The text of the file with what came in the place of each expectation that it did not meet; none: there is
     /// nothing to change.
-    pub fn updated(&self, came: &[Came]) -> Option<String> {
+    pub fn updated(&self, came: &[CaseCheck]) -> Option<String> {
         let mut text = self.text.clone();
         let mut is_changed = false;
         // From the end on, so that places before stay where they are.
@@ -15,10 +15,10 @@ impl Suite {
             let written = outcome.written();
             is_changed = true;
             match &case.place {
-                Place::Of(range) => {
+                ExpectationSpan::Of(range) => {
                     text.replace_range(range.clone(), &indented(&written, indentation(&self.text, range.start)));
                 }
-                Place::Before(end) => insert(&mut text, *end, &written),
+                ExpectationSpan::Before(end) => insert(&mut text, *end, &written),
             }
         }
         is_changed.then_some(text)
@@ -55,12 +55,12 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::cases::{Data, Outcome, Output};
+    use crate::cases::{CaseData, CaseOutcome, CaseOutput};
 
-    fn updated(text: &str, outcomes: Vec<Outcome>) -> Option<String> {
+    fn updated(text: &str, outcomes: Vec<CaseOutcome>) -> Option<String> {
         let suite = Suite::parse(Path::new("t.json"), text.to_owned()).expect("a suite");
-        let came: Vec<Came> =
-            outcomes.into_iter().map(|outcome| Came { outcome: Some(outcome), is_expected: false }).collect();
+        let came: Vec<CaseCheck> =
+            outcomes.into_iter().map(|outcome| CaseCheck { outcome: Some(outcome), is_expected: false }).collect();
         let updated = suite.updated(&came);
         if let Some(text) = &updated {
             let again = Suite::parse(Path::new("t.json"), text.clone()).expect("still a suite");
@@ -71,16 +71,16 @@ mod tests {
         updated
     }
 
-    fn emitted(json: &str) -> Outcome {
-        let data = Data::Json(json.to_owned());
-        Outcome::Emit(vec![Output { data, key: None, route: Some("side".to_owned()) }])
+    fn emitted(json: &str) -> CaseOutcome {
+        let data = CaseData::Json(json.to_owned());
+        CaseOutcome::Emit(vec![CaseOutput { data, key: None, route: Some("side".to_owned()) }])
     }
 
     #[test]
     fn only_expectations_change() {
         let text = "{ \"cases\": [\n    {\"name\": \"ä\",  \"input\": {\"text\": \"x\"},\n      \"expect\":  \"keep\" },\n    \
                     {\"name\":\"b\",\"input\":{\"text\":\"}\"}}\n] }\n";
-        insta::assert_snapshot!(updated(text, vec![emitted(r#"{"a":1}"#), Outcome::Drop]).expect("changed"), @r#"
+        insta::assert_snapshot!(updated(text, vec![emitted(r#"{"a":1}"#), CaseOutcome::Drop]).expect("changed"), @r#"
         { "cases": [
             {"name": "ä",  "input": {"text": "x"},
               "expect":  {
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn an_expectation_gets_a_line_where_fields_have_lines() {
         let text = "{\"cases\": [{\n  \"name\": \"a\",\n  \"input\": {\"text\": \"\"}\n}]}";
-        insta::assert_snapshot!(updated(text, vec![Outcome::Retry(Some("a \"b\"".to_owned()))]).expect("changed"), @r#"
+        insta::assert_snapshot!(updated(text, vec![CaseOutcome::Retry(Some("a \"b\"".to_owned()))]).expect("changed"), @r#"
         {"cases": [{
           "name": "a",
           "input": {"text": ""},
@@ -114,6 +114,6 @@ mod tests {
     fn what_is_met_stays() {
         let text = r#"{"cases":[{"name":"a","input":{"text":""},"expect":"keep"}]}"#;
         let suite = Suite::parse(Path::new("t.json"), text.to_owned()).expect("a suite");
-        assert_eq!(suite.updated(&[Came { outcome: Some(Outcome::Keep), is_expected: true }]), None);
+        assert_eq!(suite.updated(&[CaseCheck { outcome: Some(CaseOutcome::Keep), is_expected: true }]), None);
     }
 }

@@ -11,10 +11,10 @@ use aws_sdk_dynamodb::types::{
     TableDescription, TableStatus,
 };
 
+use super::error::{self, CheckpointError};
 use super::row::{SHARD_ID, STREAM_ID};
 use super::table::Table;
-use super::trouble::{self, Trouble};
-use crate::settings::Capacity;
+use crate::settings::TableCapacity;
 
 /// How often to look whether a table is ready.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -23,13 +23,13 @@ const PAUSE: Duration = Duration::from_millis(250);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CreationError {
     /// It can't be looked for or made.
-    #[error("{0}; to make it takes dynamodb:DescribeTable and dynamodb:CreateTable")]
-    Trouble(#[from] Trouble),
+    #[error("{0}; creating it needs dynamodb:DescribeTable and dynamodb:CreateTable")]
+    Trouble(#[from] CheckpointError),
     /// It is there, and it is another table.
     #[error(transparent)]
     Keys(#[from] KeysError),
     /// It is not ready yet.
-    #[error("it is {status} after {}: positions are mirrored once it is active", humantime::format_duration(*.after))]
+    #[error("it is {status} after {}: positions are recorded once it is active", humantime::format_duration(*.after))]
     NotReady {
         /// What DynamoDB says of it.
         status: String,
@@ -43,7 +43,7 @@ pub enum CreationError {
 pub enum KeysError {
     /// It can't be looked at.
     #[error(transparent)]
-    Trouble(#[from] Trouble),
+    Trouble(#[from] CheckpointError),
     /// It has other keys.
     #[error(
         "its keys are {found}: they have to be StreamID (HASH) and ShardID (RANGE), both strings; name another table"
@@ -58,7 +58,11 @@ pub enum KeysError {
 ///
 /// # Errors
 /// When it is not ready within `patience`, is another table, or can't be made.
-pub async fn create_if_missing(table: &Table, capacity: Capacity, patience: Duration) -> Result<(), CreationError> {
+pub async fn create_if_missing(
+    table: &Table,
+    capacity: TableCapacity,
+    patience: Duration,
+) -> Result<(), CreationError> {
     let started = Instant::now();
     loop {
         let status = match described(table).await? {
@@ -82,42 +86,42 @@ pub async fn create_if_missing(table: &Table, capacity: Capacity, patience: Dura
     }
 }
 
-async fn described(table: &Table) -> Result<Option<TableDescription>, Trouble> {
+async fn described(table: &Table) -> Result<Option<TableDescription>, CheckpointError> {
     match table.client().describe_table().table_name(table.name()).send().await {
         Ok(answer) => Ok(answer.table),
         Err(error) => match error.as_service_error() {
             Some(DescribeTableError::ResourceNotFoundException(_)) => Ok(None),
-            _ => Err(trouble::of(&error)),
+            _ => Err(error::of(&error)),
         },
     }
 }
 
 /// Asks for the table; that another one did so first is just as well.
-async fn create(table: &Table, capacity: Capacity) -> Result<(), Trouble> {
+async fn create(table: &Table, capacity: TableCapacity) -> Result<(), CheckpointError> {
     let mut request = table.client().create_table().table_name(table.name());
     for (name, key_type) in [(STREAM_ID, KeyType::Hash), (SHARD_ID, KeyType::Range)] {
         let definition =
             AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S).build();
         let key = KeySchemaElement::builder().attribute_name(name).key_type(key_type).build();
         request = request
-            .attribute_definitions(definition.map_err(|error| Trouble::Refused(error.to_string()))?)
-            .key_schema(key.map_err(|error| Trouble::Refused(error.to_string()))?);
+            .attribute_definitions(definition.map_err(|error| CheckpointError::Refused(error.to_string()))?)
+            .key_schema(key.map_err(|error| CheckpointError::Refused(error.to_string()))?);
     }
     request = match capacity {
-        Capacity::OnDemand => request.billing_mode(BillingMode::PayPerRequest),
-        Capacity::Provisioned { read, write } => {
+        TableCapacity::OnDemand => request.billing_mode(BillingMode::PayPerRequest),
+        TableCapacity::Provisioned { read, write } => {
             let units = ProvisionedThroughput::builder()
                 .read_capacity_units(read.get().into())
                 .write_capacity_units(write.get().into())
                 .build()
-                .map_err(|error| Trouble::Refused(error.to_string()))?;
+                .map_err(|error| CheckpointError::Refused(error.to_string()))?;
             request.billing_mode(BillingMode::Provisioned).provisioned_throughput(units)
         }
     };
     match request.send().await {
         Ok(_) => Ok(()),
         Err(error) if is_made_already(&error) => Ok(()),
-        Err(error) => Err(trouble::of(&error)),
+        Err(error) => Err(error::of(&error)),
     }
 }
 
@@ -131,7 +135,7 @@ impl Table {
     /// # Errors
     /// When it has other keys, is missing, or can't be looked at.
     pub async fn check_keys(&self) -> Result<(), KeysError> {
-        check_keys(&described(self).await?.ok_or(Trouble::Missing)?)
+        check_keys(&described(self).await?.ok_or(CheckpointError::Missing)?)
     }
 }
 

@@ -3,28 +3,28 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::progress::Progress;
+use super::progress::ShardProgress;
 use crate::event::Shard;
 
 /// What was written last of each shard, and what was not written yet.
 #[derive(Debug)]
 pub(super) struct Pending {
     period: Duration,
-    shards: HashMap<Shard, State>,
+    shards: HashMap<Shard, PendingState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct PendingState {
     /// When its row was last written by this process, saying that nothing is in the way; none: the row may say
     /// anything.
     written_at: Option<Instant>,
-    held_back: Option<Progress>,
+    held_back: Option<ShardProgress>,
 }
 
 /// What to do about a position.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    Write(Progress),
+pub(super) enum CheckpointStep {
+    Write(ShardProgress),
     Defer,
 }
 
@@ -34,22 +34,22 @@ impl Pending {
     }
 
     /// Takes up what came of a batch. What stands still is written at once, and so is what comes after it.
-    pub(super) fn take(&mut self, progress: Progress, now: Instant) -> Step {
+    pub(super) fn take(&mut self, progress: ShardProgress, now: Instant) -> CheckpointStep {
         if self.period.is_zero() {
-            return Step::Write(progress);
+            return CheckpointStep::Write(progress);
         }
         let state = self.shards.entry(progress.shard.clone()).or_default();
         let is_due = state.written_at.is_none_or(|at| now.saturating_duration_since(at) >= self.period);
         if is_due || progress.stuck.is_some() {
             state.held_back = None;
-            return Step::Write(progress);
+            return CheckpointStep::Write(progress);
         }
         state.held_back = Some(progress);
-        Step::Defer
+        CheckpointStep::Defer
     }
 
     /// A row says this now.
-    pub(super) fn written(&mut self, progress: &Progress, now: Instant) {
+    pub(super) fn written(&mut self, progress: &ShardProgress, now: Instant) {
         if self.period.is_zero() {
             return;
         }
@@ -58,7 +58,7 @@ impl Pending {
     }
 
     /// Takes back what could not be written, unless something newer came up.
-    pub(super) fn give_back(&mut self, progress: Progress) {
+    pub(super) fn give_back(&mut self, progress: ShardProgress) {
         if self.period.is_zero() || progress.stuck.is_some() {
             return;
         }
@@ -69,9 +69,9 @@ impl Pending {
     }
 
     /// What was held back of other shards for long enough: perhaps they fell quiet.
-    pub(super) fn overdue(&mut self, but_not: &Shard, now: Instant) -> Vec<Progress> {
+    pub(super) fn overdue(&mut self, but_not: &Shard, now: Instant) -> Vec<ShardProgress> {
         let period = self.period;
-        let of_state = |(shard, state): (&Shard, &mut State)| {
+        let of_state = |(shard, state): (&Shard, &mut PendingState)| {
             let is_due = state.written_at.is_none_or(|at| now.saturating_duration_since(at) >= period);
             if shard != but_not && is_due { state.held_back.take() } else { None }
         };
@@ -79,7 +79,7 @@ impl Pending {
     }
 
     /// Everything that was held back.
-    pub(super) fn take_all(&mut self) -> Vec<Progress> {
+    pub(super) fn take_all(&mut self) -> Vec<ShardProgress> {
         self.shards.values_mut().filter_map(|state| state.held_back.take()).collect()
     }
 }
@@ -87,7 +87,7 @@ impl Pending {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checkpoint::progress::{Acknowledged, Stuck};
+    use crate::checkpoint::progress::{Acknowledged, BlockedProgress};
     use crate::event::Position;
 
     const PERIOD: Duration = Duration::from_secs(10);
@@ -96,33 +96,33 @@ mod tests {
         Position::new(sequence_number, 0).expect("a position")
     }
 
-    fn progress(shard: &str, position: &str) -> Progress {
-        Progress {
+    fn progress(shard: &str, position: &str) -> ShardProgress {
+        ShardProgress {
             shard: Shard { stream_arn: "arn".to_owned(), id: shard.to_owned() },
             acknowledged: Some(Acknowledged { sequence_number: position.to_owned(), arrived_at: 0 }),
             stuck: None,
         }
     }
 
-    fn stuck(shard: &str, position: &str) -> Progress {
-        let stuck = Stuck {
+    fn stuck(shard: &str, position: &str) -> ShardProgress {
+        let stuck = BlockedProgress {
             position: at(position),
             attempts: 1,
             delivered: None,
             made_by: String::new(),
             reason: String::new(),
         };
-        Progress { acknowledged: None, stuck: Some(stuck), ..progress(shard, position) }
+        ShardProgress { acknowledged: None, stuck: Some(stuck), ..progress(shard, position) }
     }
 
     /// Takes it up, and writes it where that is what to do.
-    fn writes(pending: &mut Pending, progress: Progress, now: Instant) -> bool {
+    fn writes(pending: &mut Pending, progress: ShardProgress, now: Instant) -> bool {
         match pending.take(progress, now) {
-            Step::Write(progress) => {
+            CheckpointStep::Write(progress) => {
                 pending.written(&progress, now);
                 true
             }
-            Step::Defer => false,
+            CheckpointStep::Defer => false,
         }
     }
 

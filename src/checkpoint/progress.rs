@@ -4,13 +4,13 @@ use crate::event::{Position, SequenceNumber, Shard};
 
 /// What there is to say of a shard after a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Progress {
+pub struct ShardProgress {
     /// The shard.
     pub shard: Shard,
     /// The last event that is acknowledged with all before it; none: the batch began with one that is not.
     pub acknowledged: Option<Acknowledged>,
     /// The first event that is not acknowledged; none: all are.
-    pub stuck: Option<Stuck>,
+    pub stuck: Option<BlockedProgress>,
 }
 
 /// The last event that is acknowledged with all before it.
@@ -24,7 +24,7 @@ pub struct Acknowledged {
 
 /// The first event that is not acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stuck {
+pub struct BlockedProgress {
     /// Its position. All events of its record before it are acknowledged where `delivered` is there.
     pub position: Position,
     /// How many times it was tried without any progress.
@@ -52,7 +52,7 @@ impl DeliveredOutputs {
     pub const NONE: Self = Self { outputs: 0, digest: None };
 }
 
-impl Progress {
+impl ShardProgress {
     /// Whether a row would not change by it: the batch was empty.
     pub(super) fn says_nothing(&self) -> bool {
         self.acknowledged.is_none() && self.stuck.is_none()
@@ -65,7 +65,7 @@ impl Progress {
 
     /// Whether it reaches further than another one of the same shard.
     pub(super) fn is_beyond(&self, other: &Self) -> bool {
-        fn position(progress: &Progress) -> Option<SequenceNumber<'_>> {
+        fn position(progress: &ShardProgress) -> Option<SequenceNumber<'_>> {
             let last = progress.acknowledged.as_ref()?;
             SequenceNumber::parse(&last.sequence_number).ok()
         }

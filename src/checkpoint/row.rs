@@ -5,21 +5,23 @@
 //! gone. We never write `ClientID` or `LeaseTimeout`: a row with one and not the other breaks its rebalancing.
 
 use std::collections::HashMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::Manner;
-use super::progress::{DeliveredOutputs, Progress, Stuck};
+use super::CheckpointOptions;
+use super::progress::{BlockedProgress, DeliveredOutputs, ShardProgress};
 use crate::event::Position;
+use crate::timestamp::{now_millis, rfc3339};
 
 pub(super) const STREAM_ID: &str = "StreamID";
 pub(super) const SHARD_ID: &str = "ShardID";
 /// The last sequence number that is acknowledged with all before it: a reader resumes after it.
 const POSITION: &str = "SequenceNumber";
-/// The same where there is no order across the shard: some before it may not be acknowledged.
+/// The attribute for the highest acknowledged position where batches of a shard run side by side: records before it may
+/// not be acknowledged.
 const HIGH_WATER_MARK: &str = "HighWaterMark";
 const CLIENT_ID: &str = "ClientID";
 const LEASE_TIMEOUT: &str = "LeaseTimeout";
@@ -64,19 +66,19 @@ pub(super) struct Update {
 /// What came of a batch, as a change that can't take the row backwards, whatever came in between: it holds only
 /// where nobody has claimed the row, and where its position is before the new one. Sequence numbers have no leading
 /// zeros, so a longer one is larger, and of two that are of one length the order of the digits decides.
-pub(super) fn update(progress: &Progress, stream_id: &str, manner: &Manner) -> Update {
+pub(super) fn update(progress: &ShardProgress, stream_id: &str, options: &CheckpointOptions) -> Update {
     let mut changes = Changes::default();
-    let has_order = manner.parallelization_factor == 1;
+    let has_order = options.parallelization_factor == 1;
     let position = if has_order { POSITION } else { HIGH_WATER_MARK };
     let acknowledged = progress.acknowledged.as_ref();
     if let Some(last) = acknowledged {
         changes.set(position, text(&last.sequence_number));
         changes.set(LAST_ARRIVAL_AT, text(&rfc3339(last.arrived_at)));
-        changes.set(BEHIND, number(millis_now().saturating_sub(last.arrived_at)));
+        changes.set(BEHIND, number(now_millis().saturating_sub(last.arrived_at)));
     }
-    changes.set(WRITTEN_AT, text(&rfc3339(millis_now())));
-    changes.set(WRITTEN_BY, text(&manner.written_by));
-    changes.set(PARALLELIZATION_FACTOR, number(manner.parallelization_factor.into()));
+    changes.set(WRITTEN_AT, text(&rfc3339(now_millis())));
+    changes.set(WRITTEN_BY, text(&options.written_by));
+    changes.set(PARALLELIZATION_FACTOR, number(options.parallelization_factor.into()));
     match &progress.stuck {
         Some(stuck) => {
             changes.set(STUCK_AT, text(stuck.position.sequence_number().as_str()));
@@ -100,7 +102,7 @@ pub(super) fn update(progress: &Progress, stream_id: &str, manner: &Manner) -> U
     }
     let mut condition = format!("attribute_not_exists({CLIENT_ID})");
     let (bound, comparison) = match (acknowledged, &progress.stuck) {
-        // The same position again, of a batch that came again: what it stands still at may have changed.
+        // The same position again, of a batch that came again: what it is blocked at may have changed.
         (Some(last), Some(_)) => (Some(last.sequence_number.as_str()), "<="),
         (Some(last), None) => (Some(last.sequence_number.as_str()), "<"),
         // Without order, another event may well stand still behind a higher one that is acknowledged.
@@ -151,7 +153,7 @@ impl Changes {
 
 /// A row, as far as it can be read: what is missing or of another type is none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Row {
+pub struct CheckpointRow {
     /// The stream, by name or ARN.
     pub stream_id: String,
     /// The shard.
@@ -161,7 +163,7 @@ pub struct Row {
     /// The highest one that is acknowledged, of a stream without order: some before it may not be.
     pub high_water_mark: Option<String>,
     /// The consumer that has claimed the shard.
-    pub held_by: Option<Holder>,
+    pub held_by: Option<LeaseHolder>,
     /// When a function wrote it.
     pub written_at: Option<OffsetDateTime>,
     /// Which function.
@@ -171,12 +173,12 @@ pub struct Row {
     /// How long that was before the row was written.
     pub behind: Option<Duration>,
     /// What the shard stood still at.
-    pub stuck: Option<Stuck>,
+    pub stuck: Option<BlockedProgress>,
 }
 
 /// A consumer that has claimed a shard.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder {
+pub struct LeaseHolder {
     /// What it calls itself.
     pub client_id: String,
     /// Until when, as it wrote that.
@@ -196,7 +198,7 @@ pub struct NotSafeToResume {
     pub high_water_mark: String,
 }
 
-impl Row {
+impl CheckpointRow {
     /// The sequence number to resume after; none: the shard has no position yet.
     ///
     /// # Errors
@@ -220,12 +222,12 @@ impl Row {
             shard_id: text(SHARD_ID).unwrap_or_default(),
             position: text(POSITION).filter(|position| !position.is_empty()),
             high_water_mark: text(HIGH_WATER_MARK),
-            held_by: text(CLIENT_ID).map(|client_id| Holder { client_id, lease_timeout: text(LEASE_TIMEOUT) }),
+            held_by: text(CLIENT_ID).map(|client_id| LeaseHolder { client_id, lease_timeout: text(LEASE_TIMEOUT) }),
             written_at: time(WRITTEN_AT),
             written_by: text(WRITTEN_BY),
             last_arrival_at: time(LAST_ARRIVAL_AT),
             behind: number(BEHIND).map(Duration::from_millis),
-            stuck: stuck_at.map(|position| Stuck {
+            stuck: stuck_at.map(|position| BlockedProgress {
                 position,
                 delivered: number(STUCK_OUTPUTS).and_then(|outputs| outputs.try_into().ok()).map(|outputs| {
                     DeliveredOutputs { outputs, digest: text(STUCK_OUTPUTS_DIGEST).and_then(|text| digest(&text)) }
@@ -255,17 +257,6 @@ fn number(number: u64) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }
 
-fn millis_now() -> u64 {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// A batch has no arrival beyond the year 9999, so that this always can be written.
-fn rfc3339(millis: u64) -> String {
-    let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000);
-    time.ok().and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -273,8 +264,8 @@ mod tests {
     use crate::event::Shard;
     use crate::settings::StreamIdForm;
 
-    fn manner(parallelization_factor: u8) -> Manner {
-        Manner {
+    fn options(parallelization_factor: u8) -> CheckpointOptions {
+        CheckpointOptions {
             stream_id: StreamIdForm::Name,
             timeout: Duration::from_millis(500),
             period: Duration::ZERO,
@@ -284,11 +275,11 @@ mod tests {
         }
     }
 
-    fn progress(stuck: bool) -> Progress {
-        Progress {
+    fn progress(stuck: bool) -> ShardProgress {
+        ShardProgress {
             shard: Shard { stream_arn: "arn".to_owned(), id: "shardId-000000000000".to_owned() },
             acknowledged: Some(Acknowledged { sequence_number: "4966".to_owned(), arrived_at: 1_545_084_650_987 }),
-            stuck: stuck.then(|| Stuck {
+            stuck: stuck.then(|| BlockedProgress {
                 position: Position::new("4967", 3).expect("a position"),
                 attempts: 2,
                 delivered: Some(DeliveredOutputs { outputs: 7, digest: Some([0xa5; 32]) }),
@@ -299,14 +290,14 @@ mod tests {
     }
 
     /// The row as it is after a first change.
-    fn row_after(update: &Update) -> Row {
+    fn row_after(update: &Update) -> CheckpointRow {
         let values = update.values.iter().map(|(name, value)| (name[1..].to_owned(), value.clone()));
-        Row::of(&values.chain(update.key.clone()).collect())
+        CheckpointRow::of(&values.chain(update.key.clone()).collect())
     }
 
     #[test]
     fn what_is_written_is_read_back() {
-        let update = update(&progress(true), "readings", &manner(1));
+        let update = update(&progress(true), "readings", &options(1));
         let row = row_after(&update);
         assert_eq!((row.stream_id.as_str(), row.shard_id.as_str()), ("readings", "shardId-000000000000"));
         assert_eq!(row.resume_after(), Ok(Some("4966")));
@@ -316,7 +307,7 @@ mod tests {
         let behind = row.written_at.expect("a time") - arrival;
         let difference = behind - row.behind.expect("a time span");
         assert!(difference.whole_milliseconds().abs() < 1000, "{difference}");
-        let stuck = row.stuck.expect("what it stands still at");
+        let stuck = row.stuck.expect("what it is blocked at");
         assert_eq!((stuck.position.to_string().as_str(), stuck.attempts), ("4967.3", 2));
         assert_eq!(stuck.delivered, Some(DeliveredOutputs { outputs: 7, digest: Some([0xa5; 32]) }));
         assert_eq!(stuck.reason.len(), REASON_BYTES, "a reason is bounded, at a character's end");
@@ -325,7 +316,7 @@ mod tests {
     #[test]
     fn the_names_of_a_holder_are_never_written() {
         for (stuck, factor) in [(true, 1), (false, 1), (true, 2), (false, 2)] {
-            let update = update(&progress(stuck), "readings", &manner(factor));
+            let update = update(&progress(stuck), "readings", &options(factor));
             assert!(!update.change.contains(CLIENT_ID) && !update.change.contains(LEASE_TIMEOUT), "{}", update.change);
             assert!(update.condition.starts_with("attribute_not_exists(ClientID)"), "{}", update.condition);
         }
@@ -334,7 +325,7 @@ mod tests {
     /// Another consumer would take it for a position: it must not find it under that name.
     #[test]
     fn without_order_there_is_no_position_but_a_mark() {
-        let update = update(&progress(false), "readings", &manner(2));
+        let update = update(&progress(false), "readings", &options(2));
         let row = row_after(&update);
         assert_eq!((row.position.as_deref(), row.high_water_mark.as_deref()), (None, Some("4966")));
         let refusal = row.resume_after().expect_err("not safe").to_string();
@@ -345,9 +336,9 @@ mod tests {
     #[test]
     fn a_row_of_another_make_is_read_as_far_as_it_goes() {
         let of = |pairs: &[(&str, AttributeValue)]| {
-            Row::of(&pairs.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect())
+            CheckpointRow::of(&pairs.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect())
         };
-        assert_eq!(of(&[]), Row::default());
+        assert_eq!(of(&[]), CheckpointRow::default());
         let broken = of(&[
             (POSITION, number(5)),
             (WRITTEN_AT, text("noon")),
@@ -358,6 +349,6 @@ mod tests {
         assert_eq!((broken.position, broken.written_at, broken.behind), (None, None, None));
         assert_eq!(broken.stuck.map(|stuck| stuck.attempts), Some(u32::MAX));
         let held = of(&[(POSITION, text("5")), (CLIENT_ID, text("connect-1"))]);
-        assert_eq!(held.held_by, Some(Holder { client_id: "connect-1".to_owned(), lease_timeout: None }));
+        assert_eq!(held.held_by, Some(LeaseHolder { client_id: "connect-1".to_owned(), lease_timeout: None }));
     }
 }

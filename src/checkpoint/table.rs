@@ -10,8 +10,8 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailur
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::row::{self, Row, Update};
-use super::trouble::{self, Trouble};
+use super::error::{self, CheckpointError};
+use super::row::{self, CheckpointRow, Update};
 use crate::aws;
 use crate::settings::TableName;
 
@@ -29,7 +29,7 @@ pub async fn open(name: &TableName, patience: Duration) -> Table {
 }
 
 impl Table {
-    /// The same, with a configuration at hand.
+    /// Returns the table with a given SDK configuration.
     pub fn new(config: &SdkConfig, name: &TableName, patience: Duration) -> Self {
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(patience / 2).connect_timeout(patience / 2);
         // The SDK waits up to a second before its first retry, which is longer than all the time that there is.
@@ -52,32 +52,32 @@ impl Table {
     ///
     /// # Errors
     /// When the table can't be read.
-    pub async fn read(&self, stream_id: &str, shard_id: &str) -> Result<Option<Row>, Trouble> {
+    pub async fn read(&self, stream_id: &str, shard_id: &str) -> Result<Option<CheckpointRow>, CheckpointError> {
         let key = Some(row::key(stream_id, shard_id));
         let request = self.client.get_item().table_name(&self.name).set_key(key).consistent_read(true);
-        let answer = request.send().await.map_err(|error| trouble::of(&error))?;
-        Ok(answer.item.map(|item| Row::of(&item)))
+        let answer = request.send().await.map_err(|error| error::of(&error))?;
+        Ok(answer.item.map(|item| CheckpointRow::of(&item)))
     }
 
     /// All rows, or those of one stream, by stream and shard.
     ///
     /// # Errors
     /// When the table can't be read.
-    pub async fn rows(&self, stream_id: Option<&str>) -> Result<Vec<Row>, Trouble> {
+    pub async fn rows(&self, stream_id: Option<&str>) -> Result<Vec<CheckpointRow>, CheckpointError> {
         let items = match stream_id {
             Some(stream_id) => {
                 let of_stream = format!("{} = :stream", row::STREAM_ID);
                 let request = self.client.query().table_name(&self.name).key_condition_expression(of_stream);
                 let value = AttributeValue::S(stream_id.to_owned());
                 let pages = request.expression_attribute_values(":stream", value).into_paginator().items().send();
-                pages.try_collect().await.map_err(|error| trouble::of(&error))
+                pages.try_collect().await.map_err(|error| error::of(&error))
             }
             None => {
                 let pages = self.client.scan().table_name(&self.name).into_paginator().items().send();
-                pages.try_collect().await.map_err(|error| trouble::of(&error))
+                pages.try_collect().await.map_err(|error| error::of(&error))
             }
         };
-        let mut rows: Vec<Row> = items?.iter().map(Row::of).collect();
+        let mut rows: Vec<CheckpointRow> = items?.iter().map(CheckpointRow::of).collect();
         rows.sort_by(|left, right| (&left.stream_id, &left.shard_id).cmp(&(&right.stream_id, &right.shard_id)));
         Ok(rows)
     }
@@ -86,7 +86,7 @@ impl Table {
     ///
     /// # Errors
     /// When they may not, or the table can't be reached.
-    pub async fn try_write(&self) -> Result<(), Trouble> {
+    pub async fn try_write(&self) -> Result<(), CheckpointError> {
         let request = self
             .client
             .update_item()
@@ -98,12 +98,12 @@ impl Table {
             Ok(_) => Ok(()),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
-                _ => Err(trouble::of(&error)),
+                _ => Err(error::of(&error)),
             },
         }
     }
 
-    pub(super) async fn write(&self, update: Update) -> Result<(), Trouble> {
+    pub(super) async fn write(&self, update: Update) -> Result<(), CheckpointError> {
         let request = self
             .client
             .update_item()
@@ -120,17 +120,17 @@ impl Table {
                 Some(UpdateItemError::ConditionalCheckFailedException(failure)) => {
                     Err(in_the_way(failure.item.as_ref()))
                 }
-                _ => Err(trouble::of(&error)),
+                _ => Err(error::of(&error)),
             },
         }
     }
 }
 
 /// What a row has that a change did not hold for.
-fn in_the_way(item: Option<&HashMap<String, AttributeValue>>) -> Trouble {
-    let row = item.map(Row::of).unwrap_or_default();
+fn in_the_way(item: Option<&HashMap<String, AttributeValue>>) -> CheckpointError {
+    let row = item.map(CheckpointRow::of).unwrap_or_default();
     match &row.held_by {
-        Some(holder) => Trouble::held(holder),
-        None => Trouble::Overtaken { position: row.position.or(row.high_water_mark).unwrap_or_default() },
+        Some(holder) => CheckpointError::held(holder),
+        None => CheckpointError::Overtaken { position: row.position.or(row.high_water_mark).unwrap_or_default() },
     }
 }

@@ -8,23 +8,22 @@ use clap::Args;
 
 use super::ALL_ACKNOWLEDGED;
 use super::foreign::{one_line, plain};
-use super::progress::Progress;
+use super::progress::ProgressDisplay;
 use crate::project::Project;
 use crate::settings::SettingsError;
-use crate::transform::{Description, LoadError, Manifest, Target, describe, precompile};
+use crate::transform::{CompileTarget, FileDescription, LoadError, Manifest, describe, precompile};
 
 /// What a project is precompiled for if nothing is said: what Lambda has.
-const BOTH: [Target; 2] = [Target::Arm64, Target::X86_64];
+const BOTH: [CompileTarget; 2] = [CompileTarget::Arm64, CompileTarget::X86_64];
 
 /// Build a transform, and precompile it for the machine that will run it
 ///
-/// A folder is built with the commands that its kinesieve.json names, those of its own language; the component is
-/// checked against the contract, and then precompiled. A component (.wasm) is precompiled as it is.
+/// A folder is built with the commands in its kinesieve.json. The component is checked against the contract and then
+/// precompiled. A component (.wasm) is precompiled as it is.
 ///
-/// Compiling takes from a tenth of a second (Rust) to ten seconds (JavaScript, Python), a precompiled
-/// transform loads in a millisecond or so. The result fits the machine and this version of kinesieve,
-/// and nothing else. A manifest with its digest is written beside it (FILE.json): the function runs
-/// the one only with the other, so keep them together.
+/// Compiling takes from a tenth of a second (Rust) to ten seconds (JavaScript, Python). A precompiled transform loads
+/// in about a millisecond. It fits only its machine and this version of kinesieve. A manifest with its digest is
+/// written beside it (FILE.json). The function needs both files, so keep them together.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -32,16 +31,16 @@ Examples:
   kinesieve build masker --target arm64
   kinesieve build transform.wasm --target arm64 --output transform.cwasm")]
 pub(super) struct BuildArguments {
-    /// The folder of a project (with kinesieve.json), or a component (.wasm)
+    /// Folder of a project (with kinesieve.json), or a component (.wasm)
     #[arg(value_name = "DIR|COMPONENT", default_value = ".")]
     place: PathBuf,
 
-    /// The machines that will run it, separated by commas: arm64 or x86_64 as in Lambda, or host for the one at hand
+    /// Machines that will run it, separated by commas: arm64 or x86_64 as in Lambda, or host for this machine
     /// [default for a folder: arm64,x86_64]
     #[arg(long = "target", value_name = "TARGET", value_delimiter = ',')]
-    targets: Vec<Target>,
+    targets: Vec<CompileTarget>,
 
-    /// Where to write it, for one target [default: the component with the ending .TARGET.cwasm]
+    /// Output file, for a single target [default: the path of the component with the extension .TARGET.cwasm]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -75,7 +74,7 @@ fn contradiction(message: &str) -> anyhow::Error {
 
 /// What the component is that the project's commands made.
 fn checked(component: &Path) -> Result<String, LoadError> {
-    let Description::Component(description) = describe(component)? else {
+    let FileDescription::Component(description) = describe(component)? else {
         // Nobody's tools make these; if they do, precompiling says what is wrong.
         return Ok(String::new());
     };
@@ -85,8 +84,8 @@ fn checked(component: &Path) -> Result<String, LoadError> {
     Ok(format!("{}: {}, imports {imports}\n", shown(component), size(description.bytes)))
 }
 
-fn precompiled(component: &Path, target: Target, output: &Path) -> anyhow::Result<String> {
-    let waiting = Progress::waiting_for(format!("compiling {} for {target}", component.display()));
+fn precompiled(component: &Path, target: CompileTarget, output: &Path) -> anyhow::Result<String> {
+    let waiting = ProgressDisplay::waiting_for(format!("compiling {} for {target}", component.display()));
     let built = precompile(component, target, output);
     waiting.finish();
     let built = built?;

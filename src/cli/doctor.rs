@@ -1,9 +1,9 @@
 //! `kinesieve doctor`: whether all is there that a deployment needs.
 
+mod capacity;
 mod finding;
 mod fit;
 mod probe;
-mod room;
 mod stream;
 mod table;
 mod targets;
@@ -18,24 +18,22 @@ use clap::Args;
 use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, print_json};
 use crate::aws::{self, causes};
 use crate::settings::{Arn, CheckpointSettings, FunctionOnly, Settings, Target, check_variables};
-use crate::transform::Target as Machine;
-use finding::{Finding, Verdict};
+use crate::transform::CompileTarget as Machine;
+use finding::{Finding, FindingStatus};
 
-/// Check that all is there that a deployment needs
+/// Check that everything a deployment needs is in place
 ///
-/// Takes the function's settings, as flags or from its environment variables, and looks, with the credentials at
-/// hand: whether the stream, the targets and the table are there and fit, whether each may be used in just the way in
-/// which the function does, whether the transform loads for the function's architecture, and whether memory and timeout
-/// leave room. Nothing is written anywhere: permissions are tried by requests that each service refuses for their
-/// content.
+/// Takes the function's settings, as flags or as environment variables, and checks with your credentials: whether the
+/// stream, the destinations and the table exist and fit, whether each request of the function is permitted, whether
+/// the transform loads for the function's architecture, and whether memory and timeout are sufficient. Nothing is
+/// written anywhere: permissions are checked by requests that each service refuses for their content.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-What is found holds for the credentials at hand. The function has a role of its own: to check that one, assume it
-(aws sts assume-role) first.
+The result holds for your credentials. To check the role of the function, assume it first (aws sts assume-role).
 
 Exit codes:
   0  nothing is missing
-  1  it could not start
+  1  the command could not start
   2  wrong usage
   3  something is missing
 
@@ -43,27 +41,27 @@ Example:
   kinesieve doctor --transform transform.cwasm --stream arn:aws:kinesis:eu-west-1:123456789012:stream/in \\
     --output arn:aws:kinesis:eu-west-1:123456789012:stream/out --checkpoint-table positions --memory 512")]
 pub(super) struct DoctorArguments {
-    /// The ARN of the stream that the function reads
+    /// ARN of the stream that the function reads
     #[arg(long, value_name = "ARN")]
     stream: Arn,
 
-    /// The function's architecture: arm64 or x86_64
+    /// Architecture of the function: arm64 or x86_64
     #[arg(long, value_name = "ARCHITECTURE", default_value = "arm64")]
     architecture: Machine,
 
-    /// The function's memory, in MB
+    /// Memory of the function, in MB
     #[arg(long, value_name = "MB", default_value = "512", value_parser = clap::value_parser!(u64).range(128..=10_240))]
     memory: u64,
 
-    /// The function's timeout, in seconds
+    /// Timeout of the function, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = clap::value_parser!(u64).range(1..=900))]
     timeout: u64,
 
-    /// The batch size of the event source mapping
+    /// Batch size of the event source mapping
     #[arg(long, value_name = "RECORDS", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     batch_size: u32,
 
-    /// Say it as JSON, an object a line
+    /// Print JSON, one object a line
     #[arg(long)]
     json: bool,
 
@@ -85,10 +83,10 @@ pub(super) fn doctor(arguments: &DoctorArguments) -> anyhow::Result<u8> {
     arguments.checkpoint.check()?;
     stream::check_arn(&arguments.stream)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut report = Report { json: arguments.json, is_something_missing: false };
+    let mut report = DoctorReporter { json: arguments.json, is_something_missing: false };
 
     report.say(&transform::check(settings, arguments.architecture))?;
-    let size = fit::Size {
+    let size = fit::FunctionSize {
         memory: ByteSize::mib(arguments.memory),
         timeout: std::time::Duration::from_secs(arguments.timeout),
         batch_size: arguments.batch_size,
@@ -96,7 +94,7 @@ pub(super) fn doctor(arguments: &DoctorArguments) -> anyhow::Result<u8> {
     report.say(&fit::check(settings, &arguments.checkpoint, &arguments.only, size))?;
     runtime.block_on(async {
         let (who, account) = identity(&arguments.stream).await;
-        let is_known = matches!(who.verdict, Verdict::Fine);
+        let is_known = matches!(who.verdict, FindingStatus::Fine);
         report.say(&[who])?;
         if !is_known {
             // Each of the rest would take its time to say the same.
@@ -112,12 +110,12 @@ pub(super) fn doctor(arguments: &DoctorArguments) -> anyhow::Result<u8> {
         for (role, target) in std::iter::once(output).chain(of_routes).chain(dead_letter).chain(large) {
             report.say(&targets::check(&role, target).await)?;
         }
-        if let Some(finding) = room::check(settings, stream.largest_record).await {
+        if let Some(finding) = capacity::check(settings, stream.largest_record).await {
             report.say(&[finding])?;
         }
         if let Some(name) = &arguments.checkpoint.table {
             let reads = arguments.checkpoint.skip_acknowledged || settings.max_attempts.is_some();
-            let table = table::Asked { name, stream: &arguments.stream, account: &account, reads };
+            let table = table::TableQuery { name, stream: &arguments.stream, account: &account, reads };
             report.say(&table::check(&table, arguments.checkpoint.create).await)?;
         }
         io::Result::Ok(())
@@ -136,7 +134,7 @@ async fn identity(stream: &Arn) -> (Finding, String) {
         Err(error) => {
             let reason = format!("{}: set a profile or credentials as the AWS SDK takes them", causes(&error));
             (
-                Finding { what: "credentials".to_owned(), verdict: Verdict::Missing { reason, grant: None } },
+                Finding { what: "credentials".to_owned(), verdict: FindingStatus::Missing { reason, grant: None } },
                 String::new(),
             )
         }
@@ -144,15 +142,15 @@ async fn identity(stream: &Arn) -> (Finding, String) {
 }
 
 /// Says what is found, as it is found: some requests take their time.
-struct Report {
+struct DoctorReporter {
     json: bool,
     is_something_missing: bool,
 }
 
-impl Report {
+impl DoctorReporter {
     fn say(&mut self, findings: &[Finding]) -> io::Result<()> {
         for finding in findings {
-            self.is_something_missing |= matches!(finding.verdict, Verdict::Missing { .. });
+            self.is_something_missing |= matches!(finding.verdict, FindingStatus::Missing { .. });
             if self.json {
                 print_json(&(serde_json::to_string(&finding.object())? + "\n"))?;
             } else {

@@ -6,7 +6,7 @@ use futures_util::future::{Either, select};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use super::progress::Progress;
+use super::progress::ProgressDisplay;
 
 /// What a shell says of a program that Ctrl-C ended: 128 and the signal's number.
 pub(super) const INTERRUPTED: u8 = 130;
@@ -19,7 +19,7 @@ pub(super) struct Interrupt {
 
 impl Interrupt {
     /// Listens from now on, inside a runtime. The first signal is answered with what happens now.
-    pub(super) fn listen(progress: &Progress, what_happens: &'static str) -> Self {
+    pub(super) fn listen(progress: &ProgressDisplay, what_happens: &'static str) -> Self {
         let (sender, asked) = watch::channel(false);
         let progress = progress.clone();
         // Without a handler, a signal ends the program by itself.

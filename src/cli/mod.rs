@@ -13,7 +13,7 @@ mod new;
 mod progress;
 mod put;
 mod redrive;
-mod run;
+pub(crate) mod run;
 mod status;
 mod summary;
 #[cfg(feature = "compiler")]
@@ -32,7 +32,7 @@ const FAILED: u8 = 1;
 /// It stopped at an event that is not acknowledged. (2 is clap's, for wrong usage.)
 const NOT_ACKNOWLEDGED: u8 = 3;
 
-/// Kinesieve: run a WebAssembly transform over the records of a Kinesis stream
+/// Run a WebAssembly transform over the records of a Kinesis stream
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, arg_required_else_help = true)]
 struct Arguments {
@@ -55,6 +55,13 @@ enum Command {
     Test(test::TestArguments),
     #[cfg(feature = "compiler")]
     Inspect(inspect::InspectArguments),
+}
+
+/// Returns the command line as clap has it: each command with its arguments, values and help.
+pub(crate) fn command() -> clap::Command {
+    use clap::CommandFactory;
+
+    Arguments::command()
 }
 
 /// Reads the arguments, does what they say, and answers with the exit code.
@@ -116,9 +123,9 @@ fn colours_wanted() -> bool {
 }
 
 fn parse() -> Result<Arguments, clap::Error> {
-    use clap::{CommandFactory, FromArgMatches};
+    use clap::FromArgMatches;
 
-    let command = Arguments::command().mut_subcommands(crate::settings::ignore_empty_variables);
+    let command = command().mut_subcommands(crate::settings::ignore_empty_variables);
     command.try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches)).map_err(on_one_line)
 }
 

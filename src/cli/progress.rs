@@ -14,11 +14,11 @@ const TICK: Duration = Duration::from_millis(200);
 
 /// A bar on standard error, if that is a terminal. Log lines go through it, so that they don't tear it.
 #[derive(Debug, Clone)]
-pub(super) struct Progress {
+pub(super) struct ProgressDisplay {
     bar: ProgressBar,
 }
 
-impl Progress {
+impl ProgressDisplay {
     /// `bytes`: how long the input is, where that is known. A bar would tear outputs that go to the
     /// same terminal, so there is none then.
     pub(super) fn new(bytes: Option<u64>, outputs_on_stdout: bool) -> Self {
@@ -91,7 +91,7 @@ impl Progress {
     }
 }
 
-impl<'a> MakeWriter<'a> for Progress {
+impl<'a> MakeWriter<'a> for ProgressDisplay {
     type Writer = AroundBar;
 
     fn make_writer(&'a self) -> Self::Writer {

@@ -17,43 +17,43 @@ use anyhow::{anyhow, bail};
 use aws_sdk_kinesis::config::ProvideCredentials;
 use clap::Args;
 
-use self::input::Input;
-use self::key::Key;
-use self::putter::{Putter, Stop, Tally};
-use self::rate::Rate;
+use self::input::PutInput;
+use self::key::KeyChoice;
+use self::putter::{PutCounts, PutStop, Putter};
+use self::rate::RateLimit;
 use self::record::{InputFormat, LineReader};
-use self::summary::Summary;
+use self::summary::PutSummary;
 use super::interrupt::{INTERRUPTED, Interrupt};
-use super::progress::Progress;
+use super::progress::ProgressDisplay;
 use super::{ALL_ACKNOWLEDGED, FAILED, NOT_ACKNOWLEDGED, colours_wanted, say};
 use crate::settings::{Order, StreamName, check_variables};
-use crate::sink::Kinesis;
+use crate::sink::KinesisSink;
 use crate::source::{FileSource, Format};
 use crate::{aws, telemetry};
 
 /// Put lines into a Kinesis stream
 ///
-/// Each line is a record, without its line end; empty lines are none. What `kinesieve run` wrote (`stdout`,
-/// `file:PATH`) is told by its first line, and its data is put under its own keys.
+/// Each line is a record, without its line end. Empty lines are skipped. Lines that `kinesieve run` wrote (`stdout`,
+/// `file:PATH`) are recognised by the first line, and their data is put under their own partition keys.
 ///
-/// What the stream refuses goes again, until it takes nothing for a minute. Lines are put in batches, one after the
-/// other; at the first line that is not put it stops, and says from which line to go on. Lines of a pipe are put as
-/// they come, and no more is read than can be put.
+/// Records that the stream refuses are sent again until the stream takes nothing for a minute. Lines are put in
+/// batches, one after the other. At the first line that can't be put, the command stops and says from which line to
+/// continue. Lines of a pipe are put as they come, and no more are read than can be put.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The stream's region is that of its ARN, or AWS_REGION. It takes the permission kinesis:PutRecords on the stream, and \
-kms:GenerateDataKey where its key is one of your own. Endpoint and credentials are those of the AWS SDK, as \
-AWS_ENDPOINT_URL_KINESIS and AWS_PROFILE.
+The region is that of the stream's ARN, or AWS_REGION. Permissions: kinesis:PutRecords on the stream, and \
+kms:GenerateDataKey if the stream is encrypted with a key of your own. Endpoint and credentials are settings of the AWS \
+SDK, such as AWS_ENDPOINT_URL_KINESIS and AWS_PROFILE.
 
-With --order key, no two records of one partition key share a request: with --constant-key, or few keys, that is \
-some ten to a hundred records a second. --order none is much faster.
+With --order key, two records of a partition key never share a request. With --constant-key, or with few keys, that \
+makes ten to a hundred records a second. --order none is much faster.
 
 Exit codes:
   0    all lines are put
-  1    it could not start, or a line is no record, or the input can't be read
+  1    the command could not start, a line is not a record, or the input can't be read
   2    wrong usage
   3    a record was not put
-  130  Ctrl-C: what was on its way is put
+  130  Ctrl-C: the records in flight are put
 
 Examples:
   kinesieve put --stream readings readings.ndjson --key /device/id
@@ -63,7 +63,7 @@ Examples:
   kinesieve run --transform t.wasm --input event.json | \\
     kinesieve put --stream arn:aws:kinesis:eu-west-1:123456789012:stream/out")]
 pub(super) struct PutArguments {
-    /// The lines; - is standard input
+    /// File of lines; - is standard input
     #[arg(value_name = "FILE", default_value = "-")]
     file: PathBuf,
 
@@ -71,20 +71,20 @@ pub(super) struct PutArguments {
     #[arg(long, value_name = "STREAM")]
     stream: StreamName,
 
-    /// The partition key of a record: a JSON pointer into its data, as /device/id, where a string, a number or a
-    /// boolean stands; or random, which spreads records over all shards [default: random; the own one of an output]
+    /// Partition key of a record: a JSON pointer into its data, such as /device/id, to a string, a number or a
+    /// boolean; or random, which spreads records over all shards [default: random; an output keeps its own]
     #[arg(long, value_name = "POINTER|random")]
-    key: Option<Key>,
+    key: Option<KeyChoice>,
 
-    /// Put all records under this partition key, so that they stay in one shard
+    /// Put all records under this partition key, which keeps them in one shard
     #[arg(long, value_name = "TEXT", value_parser = key::constant, conflicts_with = "key")]
     constant_key: Option<String>,
 
-    /// How the input holds its records
+    /// Format of the input
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = InputFormat::Auto)]
     input_format: InputFormat,
 
-    /// Begin with this line, counted from 1: to go on where an earlier run stopped
+    /// Start at this line, counted from 1, to continue where an earlier run stopped
     #[arg(long, value_name = "N", default_value = "1")]
     from_line: NonZeroU64,
 
@@ -92,7 +92,7 @@ pub(super) struct PutArguments {
     #[arg(long, env = "KINESIEVE_ORDER", value_name = "ORDER", default_value = "key")]
     order: Order,
 
-    /// Put no more than so many records in a second
+    /// Maximum number of records per second
     #[arg(long, value_name = "RECORDS_PER_SECOND")]
     rate: Option<NonZeroU32>,
 }
@@ -107,21 +107,21 @@ pub(super) fn put(arguments: &PutArguments) -> anyhow::Result<u8> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let (sink, region) = open(&arguments.stream, arguments.order).await?;
-        let progress = Progress::new(source.bytes(), false);
+        let progress = ProgressDisplay::new(source.bytes(), false);
         telemetry::log_text(tracing::level_filters::LevelFilter::INFO, progress.clone(), colours_wanted());
-        let key = arguments.constant_key.clone().map(Key::Constant).or_else(|| arguments.key.clone());
+        let key = arguments.constant_key.clone().map(KeyChoice::Constant).or_else(|| arguments.key.clone());
         let mut reader = LineReader::new(arguments.input_format, key, arguments.from_line.get());
         let mut putter = Putter {
             sink: &sink,
-            rate: arguments.rate.map(Rate::new),
+            rate: arguments.rate.map(RateLimit::new),
             progress: &progress,
             interrupt: Interrupt::listen(&progress, "ends once what is on its way is put"),
-            tally: Tally::default(),
+            tally: PutCounts::default(),
         };
         let started = Instant::now();
-        let stop = putter.put_all(Input::read(source), &mut reader).await;
+        let stop = putter.put_all(PutInput::read(source), &mut reader).await;
         progress.finish();
-        say(&Summary {
+        say(&PutSummary {
             tally: &putter.tally,
             stop: stop.as_ref(),
             stream: &arguments.stream,
@@ -134,20 +134,20 @@ pub(super) fn put(arguments: &PutArguments) -> anyhow::Result<u8> {
     })
 }
 
-fn exit_code(stop: Option<&Stop>, tally: &Tally) -> u8 {
+fn exit_code(stop: Option<&PutStop>, tally: &PutCounts) -> u8 {
     match stop {
         None => ALL_ACKNOWLEDGED,
         // It never came to put anything: the stream is not there, or may not be written to.
-        Some(Stop::NotPut { lasting_error: Some(_), .. }) if tally.records == 0 => FAILED,
-        Some(Stop::NotPut { .. }) => NOT_ACKNOWLEDGED,
-        Some(Stop::NoRecord { .. } | Stop::Broken { .. }) => FAILED,
-        Some(Stop::Interrupted) => INTERRUPTED,
+        Some(PutStop::NotPut { lasting_error: Some(_), .. }) if tally.records == 0 => FAILED,
+        Some(PutStop::NotPut { .. }) => NOT_ACKNOWLEDGED,
+        Some(PutStop::NoRecord { .. } | PutStop::Broken { .. }) => FAILED,
+        Some(PutStop::Interrupted) => INTERRUPTED,
     }
 }
 
 /// The stream, and its region. That nobody says who asks, or where, is found out at once: it would look like a
 /// service that can't be reached.
-async fn open(stream: &StreamName, order: Order) -> anyhow::Result<(Kinesis, String)> {
+async fn open(stream: &StreamName, order: Order) -> anyhow::Result<(KinesisSink, String)> {
     let config = aws::config_in(stream.region()).await;
     let Some(region) = config.region().map(ToString::to_string) else {
         bail!("nobody says in which region the stream {stream} is: set AWS_REGION, or give the stream's ARN");
@@ -158,5 +158,5 @@ async fn open(stream: &StreamName, order: Order) -> anyhow::Result<(Kinesis, Str
     if let Err(error) = credentials.provide_credentials().await {
         return Err(anyhow!("there are no AWS credentials: set AWS_PROFILE, for example ({})", aws::causes(&error)));
     }
-    Ok((Kinesis::named(&config, stream.clone(), order), region))
+    Ok((KinesisSink::named(&config, stream.clone(), order), region))
 }

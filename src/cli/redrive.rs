@@ -1,52 +1,51 @@
 //! `kinesieve redrive`: dead-lettered events through a transform again, and what became of each.
 
+mod counts;
 mod filter;
 mod outcome;
-mod tally;
-mod teller;
+mod reporter;
 
 use std::time::Instant;
 
 use clap::Args;
 
+use self::counts::RedriveCounts;
 use self::filter::Filter;
-use self::outcome::Outcome;
-use self::tally::Tally;
-use self::teller::Teller;
-use super::progress::Progress;
+use self::outcome::LetterOutcome;
+use self::reporter::RedriveReporter;
+use super::progress::ProgressDisplay;
 use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, colours_wanted, say};
 use crate::processor::Processor;
 use crate::settings::{Arn, Route, Settings, SettingsError, Target, check_variables, s3_prefix};
-use crate::source::dead_letters::{DeadLetterSource, LetterOpener, Place, ReadError};
+use crate::source::dead_letters::{DeadLetterLocation, DeadLetterSource, LetterOpener, LetterReadError};
 use crate::{assembly, telemetry};
 
-/// Run dead-lettered events again, once the transform is mended
+/// Process dead-lettered records again, after the transform is fixed
 ///
-/// Each event goes through the transform by itself, in the order in which the letters come, with the payload,
-/// key, position and arrival that it had in the stream. One that fails again stops none of those behind it.
-/// What became of each is said on standard error, a line a letter.
+/// Each record goes through the transform by itself, in the order of the dead letters, with the payload, partition
+/// key, position and arrival time that it had in the stream. A record that fails again does not stop the records
+/// behind it. The outcome of each is reported on standard error, one line a dead letter.
 ///
-/// A message of an SQS queue is deleted once its event is acknowledged: delivered, dropped by the transform,
-/// or put into --dead-letter; all others stay in the queue. From files, objects and streams nothing is ever
-/// deleted: redriving them twice delivers twice.
+/// A message of an SQS queue is deleted once its record is acknowledged: delivered, dropped by the transform, or
+/// written to --dead-letter. All other messages stay in the queue. Dead letters in files, objects and streams are
+/// never deleted, so redriving them twice delivers their outputs twice.
 ///
-/// The data of a letter that was too large for its target is fetched: from below --large, where the letter has a pointer,
-/// and from the stream that the record came from, as long as that has it, where the data was cut.
+/// The data of a dead letter that was too large for its destination is fetched: from below --large where the letter
+/// has a pointer, and from the record's stream, as long as the stream holds it, where the data was cut.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Every setting can also be given as the environment variable that stands behind it; a flag wins.
+Each setting can also be given as the environment variable that is named with it. A flag wins over a variable.
 
-Permissions: s3:ListBucket and s3:GetObject; sqs:ReceiveMessage, sqs:DeleteMessage and
-sqs:ChangeMessageVisibility; kinesis:ListShards, kinesis:GetShardIterator and kinesis:GetRecords. For letters that
-were too large for their target also s3:GetObject below --large, or, where they were cut, kinesis:GetShardIterator
-and kinesis:GetRecords on the stream that the record came from.
+Permissions: s3:ListBucket and s3:GetObject for a bucket; sqs:ReceiveMessage, sqs:DeleteMessage and
+sqs:ChangeMessageVisibility for a queue; kinesis:ListShards, kinesis:GetShardIterator and kinesis:GetRecords for a
+stream. Dead letters that were too large for their destination also need s3:GetObject below --large, or, where their
+data was cut, kinesis:GetShardIterator and kinesis:GetRecords on the stream of the record.
 
 Exit codes:
-  0  all letters that were not filtered out are acknowledged
-  1  it could not start, or the dead letters can't be read
+  0  all dead letters that were not filtered out are acknowledged
+  1  the command could not start, or the dead letters can't be read
   2  wrong usage
-  3  an event is not acknowledged, since it still fails for example, or its data is no longer there, or a letter is
-     malformed
+  3  a record is not acknowledged: it fails again, its data no longer exists, or its dead letter is malformed
 
 Examples:
   kinesieve redrive --from dead.ndjson --transform mended.wasm --output file:out.ndjson --dry-run
@@ -55,23 +54,23 @@ Examples:
   kinesieve redrive --from arn:aws:s3:::bucket/dead --transform mended.wasm --json \\
     --output file:out.ndjson --dead-letter file:still-dead.ndjson --since 2026-11-20T00:00:00Z")]
 pub(super) struct RedriveArguments {
-    /// Where the dead letters are: a file of lines (gzip or not), or - for standard input; the ARN of an SQS
-    /// queue, of a Kinesis stream, or of an S3 bucket with a prefix (`arn:aws:s3:::BUCKET/PREFIX`), of which the
-    /// objects .ndjson, .ndjson.gz and those without an ending are read in the order of their keys
+    /// Location of the dead letters: a file of lines (gzip or not), - for standard input, or the ARN of an SQS queue,
+    /// a Kinesis stream, or an S3 bucket with a prefix (`arn:aws:s3:::BUCKET/PREFIX`), whose objects .ndjson,
+    /// .ndjson.gz and without extension are read in the order of their keys
     #[arg(long, value_name = "PLACE")]
-    from: Place,
+    from: DeadLetterLocation,
 
-    /// The prefix below which large letters lie whole (`arn:aws:s3:::BUCKET/PREFIX`), as KINESIEVE_DEAD_LETTER_LARGE named
-    /// it when they were written; by default --dead-letter-large. A letter's pointer is followed to nowhere else
+    /// S3 prefix of whole large dead letters (`arn:aws:s3:::BUCKET/PREFIX`), as KINESIEVE_DEAD_LETTER_LARGE named it
+    /// when they were written; defaults to --dead-letter-large. A pointer that leads elsewhere is not followed
     #[arg(long, value_name = "PREFIX", value_parser = s3_prefix)]
     large: Option<Arn>,
 
-    /// Say what would become of each letter, in which form its data is, deliver nothing and delete nothing. The transform runs; what a
-    /// target would refuse does not show
+    /// Report the outcome and the form of each dead letter, but deliver nothing and delete nothing. The transform
+    /// runs; refusals by a destination do not show
     #[arg(long)]
     dry_run: bool,
 
-    /// Say what became of each letter as JSON, an object a line, on standard output
+    /// Report the outcome of each dead letter as JSON on standard output, one object a line
     #[arg(long)]
     json: bool,
 
@@ -84,7 +83,7 @@ pub(super) struct RedriveArguments {
 
 /// Whether what is done counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
+enum RedriveMode {
     Really,
     DryRun,
 }
@@ -92,17 +91,17 @@ enum Mode {
 pub(super) fn redrive(arguments: &RedriveArguments) -> anyhow::Result<u8> {
     let settings = &settings_of(arguments);
     let routes = check_variables(std::env::vars_os())?;
-    let mode = if arguments.dry_run { Mode::DryRun } else { Mode::Really };
+    let mode = if arguments.dry_run { RedriveMode::DryRun } else { RedriveMode::Really };
     check_targets(arguments, &routes)?;
     arguments.filter.check()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // The letters are looked at first: reading them is the cheaper of two ways to fail.
     let mut source = runtime.block_on(DeadLetterSource::open(&arguments.from))?;
-    let waiting = Progress::waiting_for(format!("loading {}", settings.transform.display()));
+    let waiting = ProgressDisplay::waiting_for(format!("loading {}", settings.transform.display()));
     let processor = runtime.block_on(async {
         match mode {
-            Mode::Really => assembly::processor(settings, &routes, &Target::Stdout).await,
-            Mode::DryRun => assembly::rehearsal(settings, &routes).await,
+            RedriveMode::Really => assembly::processor(settings, &routes, &Target::Stdout).await,
+            RedriveMode::DryRun => assembly::rehearsal(settings, &routes).await,
         }
     });
     waiting.finish();
@@ -115,13 +114,14 @@ pub(super) fn redrive(arguments: &RedriveArguments) -> anyhow::Result<u8> {
         ))
         .into());
     }
-    let progress = Progress::new(source.bytes(), arguments.json || writes_to_stdout(arguments, &routes)?);
+    let progress = ProgressDisplay::new(source.bytes(), arguments.json || writes_to_stdout(arguments, &routes)?);
     telemetry::log_text_without_events(settings.log, progress.clone(), colours_wanted());
 
-    let teller = Teller { mode, json: arguments.json, progress: &progress };
+    let reporter = RedriveReporter { mode, json: arguments.json, progress: &progress };
     let large = arguments.large.clone().or_else(|| arguments.settings.dead_letter_large.clone());
     let opener = LetterOpener::new(assembly::unpacking(settings), large);
-    let mut run = Run { processor, opener, filter: &arguments.filter, mode, teller, tally: Tally::default() };
+    let mut run =
+        RedriveRun { processor, opener, filter: &arguments.filter, mode, reporter, counts: RedriveCounts::default() };
     let started = Instant::now();
     let outcome = runtime.block_on(async {
         let outcome = run.all(&mut source).await;
@@ -129,8 +129,8 @@ pub(super) fn redrive(arguments: &RedriveArguments) -> anyhow::Result<u8> {
         outcome
     });
     progress.finish();
-    let summary = tally::Summary {
-        tally: &run.tally,
+    let summary = counts::RedriveSummary {
+        counts: &run.counts,
         from: &arguments.from,
         mode,
         left_out: source.left_out(),
@@ -139,7 +139,7 @@ pub(super) fn redrive(arguments: &RedriveArguments) -> anyhow::Result<u8> {
     // Also when the letters broke off: what came before is done, and should not be done again unawares.
     say(&summary);
     outcome?;
-    Ok(if run.tally.is_all_acknowledged() { ALL_ACKNOWLEDGED } else { NOT_ACKNOWLEDGED })
+    Ok(if run.counts.is_all_acknowledged() { ALL_ACKNOWLEDGED } else { NOT_ACKNOWLEDGED })
 }
 
 /// The settings, with what is different here: a letter that comes from a queue is deleted from it, and may be all that
@@ -154,34 +154,34 @@ fn settings_of(arguments: &RedriveArguments) -> Settings {
 }
 
 /// A redrive at work.
-struct Run<'a> {
+struct RedriveRun<'a> {
     processor: Processor,
     opener: LetterOpener,
     filter: &'a Filter,
-    mode: Mode,
-    teller: Teller<'a>,
-    tally: Tally,
+    mode: RedriveMode,
+    reporter: RedriveReporter<'a>,
+    counts: RedriveCounts,
 }
 
-impl Run<'_> {
+impl RedriveRun<'_> {
     /// Runs letter after letter.
-    async fn all(&mut self, source: &mut DeadLetterSource) -> Result<(), ReadError> {
+    async fn all(&mut self, source: &mut DeadLetterSource) -> Result<(), LetterReadError> {
         while let Some(found) = source.next().await? {
             let outcome = match &found.letter {
-                Err(malformed) => Outcome::Malformed(malformed.to_string()),
-                Ok(letter) if !self.filter.takes(letter) => Outcome::Skipped,
+                Err(malformed) => LetterOutcome::Malformed(malformed.to_string()),
+                Ok(letter) if !self.filter.takes(letter) => LetterOutcome::Skipped,
                 Ok(letter) => match self.opener.open(letter).await {
-                    Ok(batch) => Outcome::of(self.processor.process(batch, None).await),
+                    Ok(batch) => LetterOutcome::of(self.processor.process(batch, None).await),
                     Err(unopened) => unopened.into(),
                 },
             };
-            self.tally.add(&outcome);
-            self.teller.tell(&found, &outcome);
-            if outcome.is_acknowledged() && self.mode == Mode::Really {
+            self.counts.add(&outcome);
+            self.reporter.tell(&found, &outcome);
+            if outcome.is_acknowledged() && self.mode == RedriveMode::Really {
                 source.acknowledge(&found).await?;
-                self.tally.add_done();
+                self.counts.add_done();
             }
-            self.teller.progress.update(source.bytes_read(), self.tally.letters());
+            self.reporter.progress.update(source.bytes_read(), self.counts.letters());
         }
         Ok(())
     }
@@ -202,7 +202,7 @@ fn check_targets(arguments: &RedriveArguments, routes: &[Route]) -> Result<(), S
             "{target} and the dead letters of --from {from} would mix: name another place to write to"
         )));
     }
-    if settings.output.is_none() && matches!(from, Place::Sqs(_)) && !arguments.dry_run {
+    if settings.output.is_none() && matches!(from, DeadLetterLocation::Sqs(_)) && !arguments.dry_run {
         return Err(SettingsError::Contradiction(format!(
             "what is delivered is deleted from {from}: say with --output where it is to go, and be it stdout"
         )));

@@ -1,11 +1,11 @@
 //! `kinesieve run`: a transform over the records of a file or a stream, through the same processor as in Lambda.
 
 mod flags;
-mod metrics;
+pub(crate) mod metrics;
 mod rate;
+mod reporter;
 mod show;
 mod stream;
-mod teller;
 mod totals;
 mod view;
 mod windows;
@@ -18,12 +18,12 @@ use std::time::{Duration, Instant};
 use clap::Args;
 
 use self::flags::StreamFlags;
-use self::show::{Delivering, Place, Show};
+use self::show::{Show, ShowDelivery, ShowStream};
 use self::stream::StreamRun;
-use super::progress::Progress;
-use super::summary::Summary;
+use super::progress::ProgressDisplay;
+use super::summary::RunSummary;
 use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, colours_wanted, say};
-use crate::assembly::{AssemblyError, Extras};
+use crate::assembly::{AssemblyError, AssemblyOptions};
 use crate::processor::{Counts, Observer, Processor, Stop};
 use crate::settings::{Route, Settings, SettingsError, Target, check_variables};
 use crate::source::live::StreamPlace;
@@ -32,35 +32,35 @@ use crate::{assembly, telemetry};
 
 /// Run a transform over the records of a file or a stream
 ///
-/// The records go through the same code as in Lambda. Those of a file come in batches of 10,000 records or 6 MB at
-/// most, and the run stops at the first that is not acknowledged: one that the transform wants again, whose output
-/// can't be delivered, or that can't be processed while there is no --dead-letter for it.
+/// Records take the same path as in Lambda. The records of a file come in batches of up to 10,000 records or 6 MB.
+/// The run stops at the first record that is not acknowledged: the transform returns retry for it, its output can't
+/// be delivered, or it can't be processed and there is no --dead-letter.
 ///
-/// Those of a stream come as an event source mapping sends them: what is not acknowledged comes again, until it is, or
-/// until the rules give it up. The run follows all shards, also while they are split and merged, until Ctrl-C or
-/// --until: what is in flight comes to its end then, and it is said where each shard was left.
+/// The records of a stream come as an event source mapping sends them. A batch that is not acknowledged is tried
+/// again until it is, or until the rules give it up. The run follows all shards through splits and merges, until
+/// Ctrl-C or --until. It then finishes the batches in flight and reports the position of each shard.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Every setting can also be given as the environment variable that stands behind it; a flag wins.
+Each setting can also be given as the environment variable that is named with it. A flag wins over a variable.
 
-What --input is: - and each path that leads to something are files; stream:NAME and ARNs are streams. Of the rest, a
-name without a slash or a file's ending is a stream.
+How --input is read: - and any path that exists are files. stream:NAME and ARNs are streams. Any other name is a stream
+if it has neither a slash nor a file extension.
 
-Reading a stream needs kinesis:DescribeStreamSummary (where its ARN is not given), kinesis:ListShards,
-kinesis:GetShardIterator and kinesis:GetRecords; enhanced, kinesis:DescribeStreamConsumer,
-kinesis:RegisterStreamConsumer and kinesis:SubscribeToShard; a checkpoint table, dynamodb:GetItem and
+Permissions: kinesis:DescribeStreamSummary (unless the ARN is given), kinesis:ListShards, kinesis:GetShardIterator and
+kinesis:GetRecords on the stream. With --mode enhanced also kinesis:DescribeStreamConsumer,
+kinesis:RegisterStreamConsumer and kinesis:SubscribeToShard. With a checkpoint table also dynamodb:GetItem and
 dynamodb:UpdateItem.
 
-With --show and no target at all (--output, --route, --dead-letter) nothing is delivered, and what can't be processed
-stops nothing: a look at what the transform does. Otherwise outputs go where they are told to, and records are shown on
-standard output, or on standard error if a target is standard output. COLUMNS says how wide, NO_COLOR=1 without colours.
+With --show and no destination (--output, --route, --dead-letter), nothing is delivered, and a record that can't be
+processed does not stop the run. With a destination, outputs are delivered, and records are shown on standard output, or
+on standard error if a destination is standard output. COLUMNS sets the width. NO_COLOR=1 turns colours off.
 
 Exit codes:
-  0    all records are acknowledged, as far as it read
-  1    it could not start, or the input can't be read
+  0    all records that were read are acknowledged
+  1    the run could not start, or the input can't be read
   2    wrong usage
-  3    it stopped at a record that is not acknowledged, or gave some up without --on-failure
-  130  a second Ctrl-C ended it
+  3    the run stopped at a record that is not acknowledged, or gave up records without --on-failure
+  130  a second Ctrl-C ended the run
 
 Examples, over files:
   kinesieve run --transform t.wasm --input data.ndjson --show
@@ -72,27 +72,28 @@ Examples, over files:
 Examples, over streams:
   kinesieve run --transform t.wasm --input readings --output none --show 3
   kinesieve run --transform t.wasm --input readings:shardId-000000000001 --from trim-horizon --until count=1000
-  kinesieve run --transform t.wasm --input arn:aws:kinesis:eu-west-1:123456789012:stream/readings \
+  kinesieve run --transform t.wasm --input arn:aws:kinesis:eu-west-1:123456789012:stream/readings \\
     --from at-timestamp=2026-11-20T00:00:00Z --until now --batch-size 5000 --output file:out.ndjson
-  kinesieve run --transform t.wasm --input readings --from checkpoint --to-checkpoint \
+  kinesieve run --transform t.wasm --input readings --from checkpoint --to-checkpoint \\
     --checkpoint-table positions --output arn:aws:kinesis:eu-west-1:123456789012:stream/clean")]
 pub(super) struct RunArguments {
     /// The records: a file (a Lambda Kinesis event, the output of `aws kinesis get-records`, or lines, each the
-    /// payload of a record), - for standard input, or streams, separated by commas: NAME, stream:NAME or an ARN, with
-    /// :shardId-... behind it for one shard
+    /// payload of a record), - for standard input, or streams separated by commas: NAME, stream:NAME or an ARN,
+    /// followed by :shardId-... for a single shard
     #[arg(long, value_name = "INPUT")]
     input: String,
 
-    /// How a file holds its records
+    /// Format of a file
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Auto)]
     input_format: Format,
 
-    /// Show each record before and after, side by side, with what the transform says about it: all, or the first COUNT
-    /// of a file. With COUNT over a stream, the last so many outputs each time it is said how it goes
+    /// Show each record before and after the transform, side by side, with what the transform logs about it: all
+    /// records, or the first COUNT of a file. Over a stream, COUNT is the number of latest outputs in each progress
+    /// report
     #[arg(long, value_name = "COUNT")]
     show: Option<Option<NonZeroU32>>,
 
-    /// Play tumbling windows of this length, 1s to 15m, by the time of arrival, for a transform of the world
+    /// Process tumbling windows of this length, 1s to 15m, by time of arrival, with a transform of the world
     /// window-transform (TumblingWindowInSeconds)
     #[arg(long, value_name = "DURATION", value_parser = flags::tumbling_window)]
     tumbling_window: Option<Duration>,
@@ -133,17 +134,17 @@ fn run_file(arguments: &RunArguments, routes: &[Route]) -> anyhow::Result<u8> {
         Some(most) => Some(Showing::begin(most, settings, routes)?),
         None => None,
     };
-    let waiting = Progress::waiting_for(format!("loading {}", settings.transform.display()));
+    let waiting = ProgressDisplay::waiting_for(format!("loading {}", settings.transform.display()));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let processor = runtime.block_on(processor(settings, routes, showing.as_ref()));
     waiting.finish();
     let processor = processor?;
     windows::check(&processor, arguments.tumbling_window)?;
     let on_stdout = settings.output.as_ref().is_none_or(|target| *target == Target::Stdout);
-    let is_a_look = showing.as_ref().is_some_and(|showing| showing.delivering == Delivering::Nowhere);
+    let is_a_look = showing.as_ref().is_some_and(|showing| showing.delivering == ShowDelivery::Nowhere);
     let progress = match showing {
-        Some(_) => Progress::hidden(),
-        None => Progress::new(source.bytes(), on_stdout),
+        Some(_) => ProgressDisplay::hidden(),
+        None => ProgressDisplay::new(source.bytes(), on_stdout),
     };
     telemetry::log_text(settings.log, progress.clone(), colours_wanted());
 
@@ -158,7 +159,7 @@ fn run_file(arguments: &RunArguments, routes: &[Route]) -> anyhow::Result<u8> {
     progress.finish();
     let stop = outcome.as_ref().ok().and_then(Option::as_ref);
     // Also when the input broke off: what came before is done, and should not be done again unawares.
-    say(&Summary { counts: &counts, stop, elapsed: started.elapsed() });
+    say(&RunSummary { counts: &counts, stop, elapsed: started.elapsed() });
     if is_a_look {
         say(&"nothing of it was delivered: --output says where to");
     }
@@ -168,7 +169,7 @@ fn run_file(arguments: &RunArguments, routes: &[Route]) -> anyhow::Result<u8> {
 /// Records that are shown, and whether their outputs go anywhere.
 struct Showing {
     show: Arc<Show>,
-    delivering: Delivering,
+    delivering: ShowDelivery,
 }
 
 impl Showing {
@@ -176,10 +177,10 @@ impl Showing {
         let routes = settings.routes(routes)?;
         // Who names no target at all only looks.
         let names_none = settings.output.is_none() && settings.dead_letter.is_none() && routes.is_empty();
-        let delivering = if names_none { Delivering::Nowhere } else { Delivering::Really };
+        let delivering = if names_none { ShowDelivery::Nowhere } else { ShowDelivery::Really };
         let place = match delivering {
-            Delivering::Really if settings.writes_to_stdout(&routes) => Place::Stderr,
-            Delivering::Really | Delivering::Nowhere => Place::Stdout,
+            ShowDelivery::Really if settings.writes_to_stdout(&routes) => ShowStream::Stderr,
+            ShowDelivery::Really | ShowDelivery::Nowhere => ShowStream::Stdout,
         };
         let show = Show::begin(place, most, settings, routes.keys().copied(), delivering);
         Ok(Self { show, delivering })
@@ -195,10 +196,10 @@ async fn processor(
         return assembly::processor(settings, routes, &Target::Stdout).await;
     };
     let observer: Arc<dyn Observer> = Arc::clone(show) as _;
-    let extras = Extras { observer: Some(observer), ..Extras::default() };
+    let extras = AssemblyOptions { observer: Some(observer), ..AssemblyOptions::default() };
     match delivering {
-        Delivering::Really => assembly::processor_with(settings, routes, &Target::Stdout, extras).await,
-        Delivering::Nowhere => assembly::trial(settings, routes, extras).await,
+        ShowDelivery::Really => assembly::processor_with(settings, routes, &Target::Stdout, extras).await,
+        ShowDelivery::Nowhere => assembly::trial(settings, routes, extras).await,
     }
 }
 
@@ -206,7 +207,7 @@ async fn processor(
 async fn process_all(
     mut source: FileSource,
     processor: &Processor,
-    progress: &Progress,
+    progress: &ProgressDisplay,
     counts: &mut Counts,
 ) -> Result<Option<Stop>, SourceError> {
     while let Some(batch) = source.next_batch()? {

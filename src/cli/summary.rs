@@ -8,14 +8,14 @@ use crate::processor::{Counts, Stop};
 
 /// What came of a run.
 #[derive(Debug)]
-pub(super) struct Summary<'a> {
+pub(super) struct RunSummary<'a> {
     pub(super) counts: &'a Counts,
     /// Where it stopped, unless all was acknowledged.
     pub(super) stop: Option<&'a Stop>,
     pub(super) elapsed: Duration,
 }
 
-impl fmt::Display for Summary<'_> {
+impl fmt::Display for RunSummary<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts = self.counts;
         let seconds = self.elapsed.as_secs_f64().max(1e-9);
@@ -26,25 +26,25 @@ impl fmt::Display for Summary<'_> {
             counts.records as f64 / seconds,
             counts.bytes as f64 / 1e6 / seconds,
         )?;
-        writeln!(formatter, "  kept      {}", counts.kept)?;
-        writeln!(formatter, "  dropped   {}", counts.dropped)?;
+        writeln!(formatter, "  kept              {}", counts.kept)?;
+        writeln!(formatter, "  dropped           {}", counts.dropped)?;
         if counts.folded > 0 {
-            writeln!(formatter, "  folded    {}", counts.folded)?;
+            writeln!(formatter, "  folded            {}", counts.folded)?;
         }
-        writeln!(formatter, "  emitted   {}", counts.emitted)?;
+        writeln!(formatter, "  emitted           {}", counts.emitted)?;
         for (word, count) in [("control", counts.control), ("skipped", counts.skipped)] {
             if count > 0 {
-                writeln!(formatter, "  {word:<9} {count}")?;
+                writeln!(formatter, "  {word:<17} {count}")?;
             }
         }
-        write!(formatter, "  rejected  {}", counts.all_dead_lettered())?;
+        write!(formatter, "  dead-lettered     {}", counts.all_dead_lettered())?;
         if !counts.dead_lettered.is_empty() {
             let kinds: Vec<String> =
                 counts.dead_lettered.iter().map(|(kind, count)| format!("{count} {}", kind.as_str())).collect();
-            write!(formatter, " (to the dead letters: {})", kinds.join(", "))?;
+            write!(formatter, " ({})", kinds.join(", "))?;
         }
         writeln!(formatter)?;
-        writeln!(formatter, "  retried   {}", counts.unacknowledged)?;
+        writeln!(formatter, "  not acknowledged  {}", counts.unacknowledged)?;
         write!(
             formatter,
             "{} delivered, {:.1} MB",
@@ -55,7 +55,7 @@ impl fmt::Display for Summary<'_> {
             None => Ok(()),
             Some(stop) => write!(
                 formatter,
-                "\nstopped at sequence number {}: {}: {}\nevents from there on are not acknowledged",
+                "\nstopped at sequence number {}: {}: {}\nrecords from there on are not acknowledged",
                 stop.position.sequence_number(),
                 stop.cause,
                 one_line(&stop.reason)
@@ -72,7 +72,7 @@ pub(super) fn counted(count: u64, noun: &str) -> String {
 mod tests {
     use super::*;
     use crate::checkpoint::DeliveredOutputs;
-    use crate::dead_letter::Kind;
+    use crate::dead_letter::DeadLetterKind;
     use crate::event::Position;
     use crate::processor::Cause;
 
@@ -85,15 +85,15 @@ mod tests {
             dropped: 1 << 1,
             folded: 1 << 2,
             emitted: 1 << 3,
-            dead_lettered: [(Kind::Rejected, 1 << 4)].into(),
+            dead_lettered: [(DeadLetterKind::Rejected, 1 << 4)].into(),
             control: 1 << 5,
             skipped: 1 << 6,
             unacknowledged: 1 << 7,
             ..Counts::default()
         };
-        let summary = Summary { counts: &counts, stop: None, elapsed: Duration::from_millis(250) }.to_string();
+        let summary = RunSummary { counts: &counts, stop: None, elapsed: Duration::from_millis(250) }.to_string();
         let lines = summary.lines().filter_map(|line| line.strip_prefix("  "));
-        let count = |line: &str| line.split_whitespace().nth(1).and_then(|count| count.parse::<u64>().ok());
+        let count = |line: &str| line.split_whitespace().find_map(|word| word.parse::<u64>().ok());
         assert_eq!(lines.map(count).sum::<Option<u64>>(), Some(counts.records), "{summary}");
     }
 
@@ -106,7 +106,7 @@ mod tests {
             dropped: 300,
             folded: 0,
             emitted: 90,
-            dead_lettered: [(Kind::Rejected, 9), (Kind::Decode, 1)].into(),
+            dead_lettered: [(DeadLetterKind::Rejected, 9), (DeadLetterKind::Decode, 1)].into(),
             control: 0,
             skipped: 0,
             unacknowledged: 100,
@@ -122,17 +122,17 @@ mod tests {
             cause: Cause::Retry,
             reason: "the table is being rebuilt".to_owned(),
         };
-        let summary = Summary { counts: &counts, stop: Some(&stop), elapsed: Duration::from_millis(250) };
+        let summary = RunSummary { counts: &counts, stop: Some(&stop), elapsed: Duration::from_millis(250) };
         insta::assert_snapshot!(summary, @r"
         1200 records in 0.25 s: 4800 records/s, 0.7 MB/s
-          kept      700
-          dropped   300
-          emitted   90
-          rejected  10 (to the dead letters: 9 rejected, 1 decode)
-          retried   100
+          kept              700
+          dropped           300
+          emitted           90
+          dead-lettered     10 (9 rejected, 1 decode)
+          not acknowledged  100
         790 outputs delivered, 0.1 MB
         stopped at sequence number 4966: the transform asks for it again: the table is being rebuilt
-        events from there on are not acknowledged
+        records from there on are not acknowledged
         ");
     }
 }

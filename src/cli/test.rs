@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use clap::Args;
 
-use self::report::Report;
+use self::report::TestReport;
 use super::guest_lines::GuestLines;
-use super::progress::Progress;
+use super::progress::ProgressDisplay;
 use super::{ALL_ACKNOWLEDGED, FAILED, print_json, say, say_error};
 use crate::cases::{self, Suite};
 use crate::files::read_text_bounded;
@@ -26,10 +26,10 @@ const MOST_CASE_BYTES: u64 = 64 << 20;
 /// How often a watch looks for changes.
 const LOOK: Duration = Duration::from_millis(300);
 
-/// Test a transform: run its cases, and say where it does something else than they expect
+/// Test a transform: run its cases and report the differences
 ///
-/// Cases are JSON files, DIR/tests/*.json. The cases of a file go through one instance of the transform, in their
-/// order, in the same engine and under the same limits as in Lambda. Nothing is delivered anywhere.
+/// Cases are JSON files, DIR/tests/*.json. The cases of a file go through one instance of the transform, in order, in
+/// the same engine and with the same limits as in Lambda. Nothing is delivered.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 A file of cases:
@@ -62,19 +62,19 @@ Examples:
   kinesieve test masker --watch
   kinesieve test --transform t.wasm --update tests/new.json")]
 pub(super) struct TestArguments {
-    /// The folder of a project (with kinesieve.json), or one file of cases
+    /// Folder of a project (with kinesieve.json), or a file of cases
     #[arg(value_name = "DIR", default_value = ".")]
     place: PathBuf,
 
-    /// Test this component, and build nothing
+    /// Test this component without building anything
     #[arg(long, value_name = "FILE")]
     transform: Option<PathBuf>,
 
-    /// Write what came into the files, as what is expected from now on
+    /// Write the actual outcomes to the files, as the expected ones
     #[arg(long)]
     update: bool,
 
-    /// Stay, and test again when a file changes
+    /// Keep running, and test again when a file changes
     #[arg(long, conflicts_with_all = ["json", "update"])]
     watch: bool,
 
@@ -154,13 +154,13 @@ fn test_once(arguments: &TestArguments, lines: &GuestLines) -> anyhow::Result<u8
         Some(component) => component.clone(),
         None => Project::open(arguments.folder())?.build()?,
     };
-    let waiting = Progress::waiting_for(format!("compiling {}", component.display()));
+    let waiting = ProgressDisplay::waiting_for(format!("compiling {}", component.display()));
     let transform = Transform::load(&component);
     waiting.finish();
     let transform = transform?;
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut report = Report::default();
+    let mut report = TestReport::default();
     for suite in &suites {
         let came = runtime.block_on(cases::run(suite, &transform, Limits::default()));
         if let (true, Ok(came)) = (arguments.update, &came)

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::Kind;
+use super::DeadLetterKind;
 
 /// The JSON of one dead letter. Fields of a later version are passed over.
 ///
@@ -18,7 +18,7 @@ pub struct Envelope<'a> {
     #[serde(borrow)]
     pub reason: Cow<'a, str>,
     /// Why the event could not be processed.
-    pub kind: Kind,
+    pub kind: DeadLetterKind,
     /// The stream that the event came from.
     #[serde(borrow)]
     pub stream_arn: Cow<'a, str>,
@@ -52,13 +52,13 @@ pub struct Envelope<'a> {
     pub partition_key_cut: bool,
     /// The payload, or its front where `data_cut` says so; where it can't be decoded, its bytes as they came.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    pub data_base64: Option<Text<'a>>,
-    /// The same, compressed by gzip.
+    pub data_base64: Option<OptionalText<'a>>,
+    /// The payload, compressed by gzip, in base64.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    pub data_gzip_base64: Option<Text<'a>>,
+    pub data_gzip_base64: Option<OptionalText<'a>>,
     /// Where the letter is whole: `s3://BUCKET/KEY`.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    pub data_at: Option<Text<'a>>,
+    pub data_at: Option<OptionalText<'a>>,
     /// Whether the data is only the front of all that there is.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub data_cut: bool,
@@ -67,16 +67,16 @@ pub struct Envelope<'a> {
     pub data_bytes: Option<u64>,
     /// The SHA-256 of all of the data, in lower-case hexadecimal, where it is not here.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    pub data_sha256: Option<Text<'a>>,
+    pub data_sha256: Option<OptionalText<'a>>,
     /// Where the rest of the data is, for a person.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    pub data_note: Option<Text<'a>>,
+    pub data_note: Option<OptionalText<'a>>,
 }
 
 /// A text that is borrowed where it can be, also where it is optional.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
+pub struct OptionalText<'a>(#[serde(borrow)] pub Cow<'a, str>);
 
 /// What of a record could not be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,14 +92,14 @@ pub enum Undecoded {
 
 /// What data is that lies elsewhere: enough to know it again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fingerprint {
+pub struct DataFingerprint {
     /// How many bytes it has.
     pub bytes: u64,
     /// Its SHA-256, in lower-case hexadecimal.
     pub sha256: String,
 }
 
-impl Fingerprint {
+impl DataFingerprint {
     /// Returns the fingerprint of data. It takes a while where there are megabytes of it.
     pub fn of(data: &[u8]) -> Self {
         Self { bytes: data.len() as u64, sha256: hexadecimal(&Sha256::digest(data)) }

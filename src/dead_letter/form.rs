@@ -7,12 +7,11 @@ use std::io::{self, Write};
 
 use flate2::write::GzEncoder;
 use serde::Serialize;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::DeadLetter;
-use super::envelope::{Envelope, Fingerprint, Undecoded};
-use crate::event::{Batch, Flaw, Payload};
+use super::envelope::{DataFingerprint, Envelope, Undecoded};
+use crate::event::{Batch, Payload, PayloadError};
+use crate::timestamp::rfc3339;
 
 /// Characters of a partition key (Kinesis Data Streams, PutRecord).
 pub(super) const KEY_CHARACTERS: usize = 256;
@@ -28,7 +27,7 @@ const CUT_NOTE: &str = "the record itself is in the stream until its retention e
 
 /// What a letter is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum LetterForm {
     /// With all of the data.
     Whole,
     /// With all of the data, compressed.
@@ -39,18 +38,18 @@ pub(super) enum Form {
     Cut(usize),
 }
 
-impl Form {
+impl LetterForm {
     /// Returns the first form of a letter that is cut; none: there is too little data to cut any of it off.
     pub(super) fn first_cut(data_bytes: usize) -> Option<Self> {
-        (data_bytes > LEAST_CUT).then(|| Form::Cut(MOST_CUT.min(data_bytes / 2)))
+        (data_bytes > LEAST_CUT).then(|| LetterForm::Cut(MOST_CUT.min(data_bytes / 2)))
     }
 
     /// Returns the same with less of the data; none: there is none left.
     pub(super) fn cut_further(front: usize) -> Option<Self> {
         match front {
             0 => None,
-            front if front <= LEAST_CUT => Some(Form::Cut(0)),
-            front => Some(Form::Cut(front / 4)),
+            front if front <= LEAST_CUT => Some(LetterForm::Cut(0)),
+            front => Some(LetterForm::Cut(front / 4)),
         }
     }
 }
@@ -84,9 +83,11 @@ pub(super) fn head(batch: &Batch, letter: &DeadLetter<'_>, transform: &str, key:
         transform: transform.into(),
         undecoded: match event.payload {
             Payload::Decoded(_) => None,
-            Payload::Undecodable { flaw: Flaw::Envelope, .. } => Some(Undecoded::Envelope),
-            Payload::Undecodable { flaw: Flaw::Payload | Flaw::Nothing, .. } => Some(Undecoded::Payload),
-            Payload::Undecodable { flaw: Flaw::Record, .. } => Some(Undecoded::Record),
+            Payload::Undecodable { flaw: PayloadError::Envelope, .. } => Some(Undecoded::Envelope),
+            Payload::Undecodable { flaw: PayloadError::Payload | PayloadError::Nothing, .. } => {
+                Some(Undecoded::Payload)
+            }
+            Payload::Undecodable { flaw: PayloadError::Record, .. } => Some(Undecoded::Record),
         },
         partition_key_cut: cut_key.is_some(),
         data_base64: None,
@@ -136,7 +137,7 @@ pub(super) fn compressed(head: &[u8], data: &[u8]) -> io::Result<Vec<u8>> {
 }
 
 /// Returns a letter that says where it is whole.
-pub(super) fn pointer(head: &[u8], at: &str, data: &Fingerprint) -> Vec<u8> {
+pub(super) fn pointer(head: &[u8], at: &str, data: &DataFingerprint) -> Vec<u8> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct Fields<'a> {
@@ -151,7 +152,7 @@ pub(super) fn pointer(head: &[u8], at: &str, data: &Fingerprint) -> Vec<u8> {
 }
 
 /// Returns a letter with the front of its data.
-pub(super) fn cut(head: &[u8], front: &[u8], data: &Fingerprint) -> Vec<u8> {
+pub(super) fn cut(head: &[u8], front: &[u8], data: &DataFingerprint) -> Vec<u8> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct Fields<'a> {
@@ -189,18 +190,10 @@ fn json(object: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(object).expect("strings and integers into a Vec: neither side can fail")
 }
 
-/// Milliseconds since the Unix epoch as RFC 3339. A batch holds arrivals within the calendar.
-fn rfc3339(millis: u64) -> String {
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000)
-        .ok()
-        .and_then(|time| time.format(&Rfc3339).ok())
-        .unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dead_letter::Kind;
+    use crate::dead_letter::DeadLetterKind;
     use crate::event::Record;
 
     #[test]
@@ -215,8 +208,12 @@ mod tests {
         let record = Record { partition_key, sequence_number: "4959", sub_sequence_number: 3, arrived_at: 0 };
         batch.push_bytes(record, b"Hello").expect("pushed");
         let batch = batch.build();
-        let letter =
-            DeadLetter { event: batch.event(0), kind: Kind::Rejected, reason: "a \"quoted\"\nreason", attempts: 2 };
+        let letter = DeadLetter {
+            event: batch.event(0),
+            kind: DeadLetterKind::Rejected,
+            reason: "a \"quoted\"\nreason",
+            attempts: 2,
+        };
         head(&batch, &letter, "sha256:0", key)
     }
 
@@ -235,7 +232,7 @@ mod tests {
     #[test]
     fn the_other_forms_say_what_is_needed_to_find_the_data() {
         let head = b"{\"reason\":\"\"".as_slice();
-        let data = Fingerprint::of(b"Hello");
+        let data = DataFingerprint::of(b"Hello");
         assert_eq!(data.sha256, "185f8db32271fe25f561a6fc938b2e264306ec304eda518007d1764826381969");
         assert!(data.is_of(b"Hello") && !data.is_of(b"hello") && !data.is_of(b"Hello!"));
         assert_eq!(
@@ -269,13 +266,13 @@ mod tests {
     #[test]
     fn cutting_comes_to_an_end() {
         for bytes in [0, 1, 1024, 1025, 5000, 1 << 20, usize::MAX] {
-            let mut form = Form::first_cut(bytes);
+            let mut form = LetterForm::first_cut(bytes);
             assert_eq!(form.is_some(), bytes > LEAST_CUT);
             let mut before = bytes;
-            while let Some(Form::Cut(front)) = form {
+            while let Some(LetterForm::Cut(front)) = form {
                 assert!(front < before && front <= MOST_CUT);
                 before = front;
-                form = Form::cut_further(front);
+                form = LetterForm::cut_further(front);
             }
         }
     }

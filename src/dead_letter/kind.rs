@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Why an event can't be processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Kind {
+pub enum DeadLetterKind {
     /// The transform's own word.
     Rejected,
     /// The transform trapped, panicked or exited.
@@ -24,31 +24,38 @@ pub enum Kind {
     Exhausted,
 }
 
-impl Kind {
+impl DeadLetterKind {
     /// Every kind.
-    pub const ALL: [Kind; 7] =
-        [Kind::Rejected, Kind::Trap, Kind::Timeout, Kind::Memory, Kind::Decode, Kind::Undeliverable, Kind::Exhausted];
+    pub const ALL: [DeadLetterKind; 7] = [
+        DeadLetterKind::Rejected,
+        DeadLetterKind::Trap,
+        DeadLetterKind::Timeout,
+        DeadLetterKind::Memory,
+        DeadLetterKind::Decode,
+        DeadLetterKind::Undeliverable,
+        DeadLetterKind::Exhausted,
+    ];
 
     /// The name in a dead letter, a log line and a summary.
     pub fn as_str(self) -> &'static str {
         match self {
-            Kind::Rejected => "rejected",
-            Kind::Trap => "trap",
-            Kind::Timeout => "timeout",
-            Kind::Memory => "memory",
-            Kind::Decode => "decode",
-            Kind::Undeliverable => "undeliverable",
-            Kind::Exhausted => "exhausted",
+            DeadLetterKind::Rejected => "rejected",
+            DeadLetterKind::Trap => "trap",
+            DeadLetterKind::Timeout => "timeout",
+            DeadLetterKind::Memory => "memory",
+            DeadLetterKind::Decode => "decode",
+            DeadLetterKind::Undeliverable => "undeliverable",
+            DeadLetterKind::Exhausted => "exhausted",
         }
     }
 }
 
-impl FromStr for Kind {
+impl FromStr for DeadLetterKind {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let names = || Kind::ALL.map(Kind::as_str).join(", ");
-        let named = Kind::ALL.into_iter().find(|kind| kind.as_str() == text);
+        let names = || DeadLetterKind::ALL.map(DeadLetterKind::as_str).join(", ");
+        let named = DeadLetterKind::ALL.into_iter().find(|kind| kind.as_str() == text);
         named.ok_or_else(|| format!("{text:?} is no kind of dead letter: use one of {}", names()))
     }
 }

@@ -4,22 +4,22 @@ use std::pin::Pin;
 use std::time::Instant;
 
 use crate::event::Event;
-use crate::sink::{Delivery, Output, S3, key_segment};
+use crate::sink::{Delivery, Output, S3Sink, key_segment};
 
 /// A result to come.
-pub type Storing<'a> = Pin<Box<dyn Future<Output = Delivery> + Send + 'a>>;
+pub type StoreFuture<'a> = Pin<Box<dyn Future<Output = Delivery> + Send + 'a>>;
 
 /// A place for letters that are too large for the dead-letter target, each under a name of its own.
 pub trait LargeLetters: Send + Sync {
     /// Writes a letter under this name, over what is there. What is not written by `until` is to be given up.
-    fn store<'a>(&'a self, name: &'a str, letter: Output<'a>, until: Option<Instant>) -> Storing<'a>;
+    fn store<'a>(&'a self, name: &'a str, letter: Output<'a>, until: Option<Instant>) -> StoreFuture<'a>;
 
     /// Returns where the letter of this name is, as others name it: `s3://BUCKET/KEY`.
     fn address(&self, name: &str) -> String;
 }
 
-impl LargeLetters for S3 {
-    fn store<'a>(&'a self, name: &'a str, letter: Output<'a>, until: Option<Instant>) -> Storing<'a> {
+impl LargeLetters for S3Sink {
+    fn store<'a>(&'a self, name: &'a str, letter: Output<'a>, until: Option<Instant>) -> StoreFuture<'a> {
         Box::pin(async move {
             let answer = self.put_object(self.key_below_prefix(name), &[letter], until).await;
             let unanswered = || Delivery::Failed { reason: "the bucket gave no answer for it".into() };

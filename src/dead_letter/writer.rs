@@ -4,11 +4,11 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::envelope::Fingerprint;
-use super::form::{self, Form, KeyText};
+use super::envelope::DataFingerprint;
+use super::form::{self, KeyText, LetterForm};
 use super::{Cutting, DeadLetter, DeadLetters, large};
 use crate::event::{Batch, Event};
-use crate::sink::{Answer, Delivery, HandOver, Output};
+use crate::sink::{Delivery, DeliveryTiming, Output, SinkResponse};
 
 /// Bytes of letters that are in memory at once, but for one that is larger by itself.
 const CHUNK_BYTES: usize = 4 << 20;
@@ -25,16 +25,16 @@ pub(super) async fn write(
     batch: &Batch,
     all: &[DeadLetter<'_>],
     until: Option<Instant>,
-) -> Answer {
+) -> SinkResponse {
     let most_bytes = match letters.sink.hand_over() {
-        HandOver::Promptly => CHUNK_BYTES,
-        HandOver::Gathered { bytes } => bytes,
+        DeliveryTiming::Promptly => CHUNK_BYTES,
+        DeliveryTiming::Gathered { bytes } => bytes,
     };
-    let mut answer = Answer { deliveries: Vec::with_capacity(all.len()), ..Answer::default() };
+    let mut answer = SinkResponse { deliveries: Vec::with_capacity(all.len()), ..SinkResponse::default() };
     let mut rest = all;
     while !rest.is_empty() {
         let (chunk, behind) = rest.split_at(chunk_length(rest, most_bytes));
-        let failed = Chunk { letters, batch, chunk, until }.write(&mut answer).await;
+        let failed = LetterChunk { letters, batch, chunk, until }.write(&mut answer).await;
         rest = behind;
         if failed {
             let not_sent =
@@ -59,7 +59,7 @@ fn chunk_length(letters: &[DeadLetter<'_>], most_bytes: usize) -> usize {
 }
 
 /// Letters that are handed over together.
-struct Chunk<'a> {
+struct LetterChunk<'a> {
     letters: &'a DeadLetters,
     batch: &'a Batch,
     chunk: &'a [DeadLetter<'a>],
@@ -67,22 +67,22 @@ struct Chunk<'a> {
 }
 
 /// A letter in a form that the target does not refuse beforehand.
-struct Prepared {
+struct PreparedLetter {
     /// Its place in the chunk.
     place: usize,
-    form: Form,
+    form: LetterForm,
     bytes: Vec<u8>,
 }
 
 /// A form that the target refused.
-struct Refused {
-    form: Form,
+struct RefusedForm {
+    form: LetterForm,
     why: String,
 }
 
-impl Chunk<'_> {
+impl LetterChunk<'_> {
     /// Writes them, adds a result for each, and returns whether one failed.
-    async fn write(&self, answer: &mut Answer) -> bool {
+    async fn write(&self, answer: &mut SinkResponse) -> bool {
         let mut results: Vec<Option<Delivery>> = vec![None; self.chunk.len()];
         let mut pending = Vec::with_capacity(self.chunk.len());
         for (place, result) in results.iter_mut().enumerate() {
@@ -107,17 +107,17 @@ impl Chunk<'_> {
             let held_back = if takes_another_form { said.held_back } else { Vec::new() };
             let mut deliveries = said.deliveries.into_iter();
             let mut again = Vec::new();
-            for (at, Prepared { place, form, bytes }) in std::mem::take(&mut pending).into_iter().enumerate() {
+            for (at, PreparedLetter { place, form, bytes }) in std::mem::take(&mut pending).into_iter().enumerate() {
                 if held_back.binary_search(&at).is_ok() {
                     deliveries.next();
-                    again.push(Prepared { place, form, bytes });
+                    again.push(PreparedLetter { place, form, bytes });
                     continue;
                 }
                 drop(bytes);
                 results[place] = match deliveries.next() {
                     // The service takes less than its sink knows of, a stream's records for instance.
                     Some(Delivery::Undeliverable { reason: why }) => {
-                        match self.prepare(place, Some(Refused { form, why: why.to_string() })).await {
+                        match self.prepare(place, Some(RefusedForm { form, why: why.to_string() })).await {
                             Ok(prepared) => {
                                 again.push(prepared);
                                 None
@@ -142,36 +142,40 @@ impl Chunk<'_> {
     }
 
     /// Returns a letter in the first form, behind a refused one, that the target does not refuse.
-    async fn prepare(&self, place: usize, refused: Option<Refused>) -> Result<Prepared, Delivery> {
+    async fn prepare(&self, place: usize, refused: Option<RefusedForm>) -> Result<PreparedLetter, Delivery> {
         let Self { letters, batch, chunk, until } = *self;
         let letter = &chunk[place];
         let data = letter.event.payload.bytes();
         let (mut form, mut why) = match refused {
-            None => (Form::Whole, String::new()),
-            Some(Refused { form, why }) => (self.next_form(form, data.len(), &why)?, why),
+            None => (LetterForm::Whole, String::new()),
+            Some(RefusedForm { form, why }) => (self.next_form(form, data.len(), &why)?, why),
         };
-        let mut data = Data { borrowed: data, owned: None, fingerprint: None };
+        let mut data = WorkData { borrowed: data, owned: None, fingerprint: None };
         loop {
             if until.is_some_and(|until| Instant::now() >= until) {
                 return Err(Delivery::Failed { reason: "it was not sent before the deadline".into() });
             }
-            let key = if matches!(form, Form::Whole | Form::Compressed) { KeyText::Whole } else { KeyText::Bounded };
+            let key = if matches!(form, LetterForm::Whole | LetterForm::Compressed) {
+                KeyText::Whole
+            } else {
+                KeyText::Bounded
+            };
             let head = form::head(batch, letter, &letters.transform, key);
             let bytes = match form {
-                Form::Whole => Some(data.work(move |data| form::whole(&head, data)).await?),
-                Form::Compressed => {
+                LetterForm::Whole => Some(data.work(move |data| form::whole(&head, data)).await?),
+                LetterForm::Compressed => {
                     let whole_bytes = form::whole_bytes(&head, data.borrowed.len());
                     let packed = data.work(move |data| form::compressed(&head, data)).await?;
                     packed.ok().filter(|packed| packed.len() < whole_bytes)
                 }
-                Form::Pointer => {
+                LetterForm::Pointer => {
                     Some(form::pointer(&head, &self.store(place, &mut data).await?, data.fingerprint().await?))
                 }
-                Form::Cut(front) => Some(form::cut(&head, &data.borrowed[..front], data.fingerprint().await?)),
+                LetterForm::Cut(front) => Some(form::cut(&head, &data.borrowed[..front], data.fingerprint().await?)),
             };
             if let Some(bytes) = bytes {
                 match letters.sink.refuses(&self.output(place, &bytes)) {
-                    None => return Ok(Prepared { place, form, bytes }),
+                    None => return Ok(PreparedLetter { place, form, bytes }),
                     Some(reason) => why = reason,
                 }
             }
@@ -180,12 +184,12 @@ impl Chunk<'_> {
     }
 
     /// Returns the form to try behind one that is refused.
-    fn next_form(&self, form: Form, data_bytes: usize, why: &str) -> Result<Form, Delivery> {
+    fn next_form(&self, form: LetterForm, data_bytes: usize, why: &str) -> Result<LetterForm, Delivery> {
         let undeliverable = |reason: String| Err(Delivery::Undeliverable { reason: reason.into() });
         let next = match form {
-            Form::Whole => Some(Form::Compressed),
-            Form::Compressed if self.letters.large.is_some() => Some(Form::Pointer),
-            Form::Compressed => match (Form::first_cut(data_bytes), self.letters.cutting) {
+            LetterForm::Whole => Some(LetterForm::Compressed),
+            LetterForm::Compressed if self.letters.large.is_some() => Some(LetterForm::Pointer),
+            LetterForm::Compressed => match (LetterForm::first_cut(data_bytes), self.letters.cutting) {
                 (Some(cut), Cutting::Allowed) => Some(cut),
                 (None, _) => None,
                 (Some(_), Cutting::Forbidden) => {
@@ -193,14 +197,14 @@ impl Chunk<'_> {
                 }
                 (Some(_), Cutting::NowhereElse) => return undeliverable(not_cut("no stream has it", why)),
             },
-            Form::Pointer => None,
-            Form::Cut(front) => Form::cut_further(front),
+            LetterForm::Pointer => None,
+            LetterForm::Cut(front) => LetterForm::cut_further(front),
         };
         next.map_or_else(|| undeliverable(why.to_owned()), Ok)
     }
 
     /// Writes a letter whole to where large ones go, and returns where it is.
-    async fn store(&self, place: usize, data: &mut Data<'_>) -> Result<String, Delivery> {
+    async fn store(&self, place: usize, data: &mut WorkData<'_>) -> Result<String, Delivery> {
         let Some(large) = &self.letters.large else {
             return Err(Delivery::Failed { reason: "there is no place for large letters".into() });
         };
@@ -225,8 +229,8 @@ impl Chunk<'_> {
     }
 
     /// Position and sizes, never the payload.
-    fn log_cut(&self, event: Event<'_>, form: Form) {
-        if let Form::Cut(front) = form {
+    fn log_cut(&self, event: Event<'_>, form: LetterForm) {
+        if let LetterForm::Cut(front) = form {
             tracing::warn!(
                 shard_id = self.batch.shard_id(),
                 sequence_number = event.sequence_number.as_str(),
@@ -247,17 +251,17 @@ fn not_cut(because: &str, why: &str) -> String {
 }
 
 /// The data of a letter. Where there is much of it, what takes a while is done on another thread, which has to own it.
-struct Data<'a> {
+struct WorkData<'a> {
     borrowed: &'a [u8],
     owned: Option<Bytes>,
-    fingerprint: Option<Fingerprint>,
+    fingerprint: Option<DataFingerprint>,
 }
 
-impl Data<'_> {
-    async fn fingerprint(&mut self) -> Result<&Fingerprint, Delivery> {
+impl WorkData<'_> {
+    async fn fingerprint(&mut self) -> Result<&DataFingerprint, Delivery> {
         let fingerprint = match self.fingerprint.take() {
             Some(fingerprint) => fingerprint,
-            None => self.work(Fingerprint::of).await?,
+            None => self.work(DataFingerprint::of).await?,
         };
         Ok(self.fingerprint.insert(fingerprint))
     }

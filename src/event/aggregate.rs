@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use md5::{Digest, Md5};
 
-use wire::{Broken, Field, Fields};
+use wire::{InvalidProtobuf, WireField, WireFields};
 pub use writer::AggregateWriter;
 
 /// What an aggregate starts with.
@@ -58,7 +58,7 @@ pub enum NotAnAggregate {
     Digest,
     /// The message can't be read.
     #[error("its message is broken: {0}")]
-    Message(#[from] Broken),
+    Message(#[from] InvalidProtobuf),
     /// A user record lacks what it has to have.
     #[error("a user record has no {0}")]
     Incomplete(&'static str),
@@ -85,11 +85,11 @@ impl Aggregate {
             return Err(NotAnAggregate::Digest);
         }
         let mut aggregate = Self { partition_keys: Vec::new(), records: Vec::new() };
-        for field in Fields::new(payload, MAGIC.len()..end) {
+        for field in WireFields::new(payload, MAGIC.len()..end) {
             match field? {
-                Field::Bytes { number: 1, at } => aggregate.partition_keys.push(at),
-                Field::Bytes { number: 3, at } => aggregate.records.push(user_record(payload, at)?),
-                Field::Bytes { .. } | Field::Number { .. } | Field::Other => {}
+                WireField::Bytes { number: 1, at } => aggregate.partition_keys.push(at),
+                WireField::Bytes { number: 3, at } => aggregate.records.push(user_record(payload, at)?),
+                WireField::Bytes { .. } | WireField::Number { .. } | WireField::Other => {}
             }
             if aggregate.records.len().max(aggregate.partition_keys.len()) > MOST_RECORDS {
                 return Err(NotAnAggregate::TooMany);
@@ -102,11 +102,11 @@ impl Aggregate {
 /// The explicit hash key is passed over: real producers name one where there is no table of them.
 fn user_record(payload: &[u8], at: Range<usize>) -> Result<UserRecord, NotAnAggregate> {
     let (mut partition_key, mut data) = (None, None);
-    for field in Fields::new(payload, at) {
+    for field in WireFields::new(payload, at) {
         match field? {
-            Field::Number { number: 1, value } => partition_key = Some(value),
-            Field::Bytes { number: 3, at } => data = Some(at),
-            Field::Bytes { .. } | Field::Number { .. } | Field::Other => {}
+            WireField::Number { number: 1, value } => partition_key = Some(value),
+            WireField::Bytes { number: 3, at } => data = Some(at),
+            WireField::Bytes { .. } | WireField::Number { .. } | WireField::Other => {}
         }
     }
     Ok(UserRecord {

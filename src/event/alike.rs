@@ -22,7 +22,7 @@ pub(super) struct Alike {
     rest: Vec<u8>,
     /// How long that was when it was last tried.
     tried: usize,
-    place: Place,
+    place: ExpectedMember,
     records: Option<(Layout, BatchBuilder)>,
     /// How many bytes were looked at, again and again if need be.
     #[cfg(test)]
@@ -31,7 +31,7 @@ pub(super) struct Alike {
 
 /// What comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum ExpectedMember {
     Start,
     Record,
     BehindRecord,
@@ -48,7 +48,7 @@ impl Alike {
             expected: expected.min(MOST_BYTES),
             rest: Vec::new(),
             tried: 0,
-            place: Place::Start,
+            place: ExpectedMember::Start,
             records: None,
             #[cfg(test)]
             looked_at: 0,
@@ -90,7 +90,7 @@ impl Alike {
     pub(super) fn end(mut self) -> Option<Batch> {
         self.read_rest();
         let (_, batch) = self.records?;
-        (self.place == Place::End && self.rest.is_empty()).then(|| batch.build())
+        (self.place == ExpectedMember::End && self.rest.is_empty()).then(|| batch.build())
     }
 
     /// Reads what came since it was last tried.
@@ -104,7 +104,7 @@ impl Alike {
     }
 
     fn keep(&mut self, rest: Vec<u8>) {
-        if self.place != Place::Elsewhere {
+        if self.place != ExpectedMember::Elsewhere {
             self.tried = rest.len();
             self.rest = rest;
         }
@@ -128,10 +128,10 @@ impl Alike {
     #[inline]
     fn step(&mut self, cursor: &mut Cursor<'_>) -> Option<()> {
         self.place = match (self.place, &mut self.records) {
-            (Place::Start, _) => {
+            (ExpectedMember::Start, _) => {
                 let started = start(cursor);
                 if started.is_none() && cursor.body.len() > START_BYTES {
-                    self.place = Place::Elsewhere;
+                    self.place = ExpectedMember::Elsewhere;
                 }
                 started?;
                 let layout = Layout::learn(*cursor)?;
@@ -139,32 +139,32 @@ impl Alike {
                 // The first record is about as long as any; base64 holds three bytes in four characters.
                 batch.reserve(self.expected / layout.record_length() + 1, self.expected / 4 * 3);
                 self.records = Some((layout, batch));
-                Place::Record
+                ExpectedMember::Record
             }
-            (Place::Record, Some((layout, batch))) => {
+            (ExpectedMember::Record, Some((layout, batch))) => {
                 layout.read(cursor, batch)?;
-                Place::BehindRecord
+                ExpectedMember::BehindRecord
             }
-            (Place::BehindRecord, _) => {
+            (ExpectedMember::BehindRecord, _) => {
                 cursor.skip_whitespace();
                 if cursor.expect(b",").is_some() {
                     cursor.skip_whitespace();
                     // What is to come may begin with whitespace, too, which no record does.
                     cursor.body.get(cursor.at)?;
-                    Place::Record
+                    ExpectedMember::Record
                 } else {
                     cursor.expect(b"]")?;
-                    Place::BehindRecords
+                    ExpectedMember::BehindRecords
                 }
             }
-            (Place::BehindRecords, _) => {
+            (ExpectedMember::BehindRecords, _) => {
                 cursor.spaced(b"}")?;
-                Place::End
+                ExpectedMember::End
             }
-            (Place::End, _) if cursor.at < cursor.body.len() => {
+            (ExpectedMember::End, _) if cursor.at < cursor.body.len() => {
                 let before = cursor.at;
                 cursor.skip_whitespace();
-                (cursor.at > before).then_some(Place::End)?
+                (cursor.at > before).then_some(ExpectedMember::End)?
             }
             _ => return None,
         };

@@ -25,11 +25,11 @@ const BROKEN_BASE64: &str =
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
     shard: Shard,
-    contents: Contents,
+    contents: BatchContents,
     payloads: Vec<u8>,
     texts: String,
     /// Records are taken away at the front, by who unpacks them.
-    slots: VecDeque<Slot>,
+    slots: VecDeque<RecordSpan>,
     lowest: Lowest,
     /// Whether an unpacking left it: then what is unpacked next is copied out of it, so that no record is copied twice.
     is_rest: bool,
@@ -37,7 +37,7 @@ pub struct Batch {
 
 /// What a batch holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Contents {
+pub enum BatchContents {
     /// Records as they are in the stream: aggregated and encoded, some of them.
     #[default]
     Records,
@@ -65,7 +65,7 @@ impl Shard {
 
 /// Where one record lies in the arenas of its batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Slot {
+struct RecordSpan {
     payload: Range<usize>,
     partition_key: Range<usize>,
     sequence_number: Range<usize>,
@@ -78,13 +78,13 @@ struct Slot {
 /// Why a payload is not decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Undecodable {
-    flaw: Flaw,
+    flaw: PayloadError,
     reason: Cow<'static, str>,
 }
 
 /// What keeps a payload from the transform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flaw {
+pub enum PayloadError {
     /// What it travelled in is broken, its base64 for instance.
     Envelope,
     /// It is itself encoded otherwise than was said, or wrongly, or unpacks to too much.
@@ -116,12 +116,12 @@ pub struct Event<'a> {
 pub enum Payload<'a> {
     /// The bytes that the producer put into the stream.
     Decoded(&'a [u8]),
-    /// There is nothing that a transform could see: but for [`Flaw::Nothing`], this event can only be dead-lettered.
+    /// There is nothing that a transform could see: but for [`PayloadError::Nothing`], this event can only be dead-lettered.
     Undecodable {
         /// The bytes as they came, so that nothing is lost.
         raw: &'a [u8],
         /// What keeps it from the transform.
-        flaw: Flaw,
+        flaw: PayloadError,
         /// What is wrong with it.
         reason: &'a str,
     },
@@ -140,10 +140,10 @@ impl Batch {
     /// Starts an empty batch of a shard.
     pub fn builder(stream_arn: impl Into<String>, shard_id: impl Into<String>) -> BatchBuilder {
         let shard = Shard { stream_arn: stream_arn.into(), id: shard_id.into() };
-        BatchBuilder { batch: Batch::empty(shard, Contents::default()) }
+        BatchBuilder { batch: Batch::empty(shard, BatchContents::default()) }
     }
 
-    fn empty(shard: Shard, contents: Contents) -> Self {
+    fn empty(shard: Shard, contents: BatchContents) -> Self {
         Self {
             shard,
             contents,
@@ -238,7 +238,7 @@ impl Batch {
         self.slots.iter().map(|slot| self.view(slot))
     }
 
-    fn view<'a>(&'a self, slot: &'a Slot) -> Event<'a> {
+    fn view<'a>(&'a self, slot: &'a RecordSpan) -> Event<'a> {
         #[cfg(test)]
         tests::VIEWS.with(|views| views.set(views.get() + 1));
         let bytes = &self.payloads[slot.payload.clone()];
@@ -303,7 +303,7 @@ impl BatchBuilder {
             Ok(()) => self.push_slot(record, None, start),
             Err(_) => {
                 self.batch.payloads.truncate(start);
-                let why = Undecodable { flaw: Flaw::Envelope, reason: Cow::Borrowed(BROKEN_BASE64) };
+                let why = Undecodable { flaw: PayloadError::Envelope, reason: Cow::Borrowed(BROKEN_BASE64) };
                 self.push(record, Some(Box::new(why)), |arena| arena.extend_from_slice(encoded.as_bytes()))
             }
         }
@@ -331,7 +331,7 @@ impl BatchBuilder {
         raw: &[u8],
         reason: &str,
     ) -> Result<(), InvalidSequenceNumber> {
-        let why = Undecodable { flaw: Flaw::Envelope, reason: reason.to_owned().into() };
+        let why = Undecodable { flaw: PayloadError::Envelope, reason: reason.to_owned().into() };
         self.push(record, Some(Box::new(why)), |arena| arena.extend_from_slice(raw))
     }
 
@@ -350,9 +350,9 @@ impl BatchBuilder {
         self.batch.payloads.len()
     }
 
-    /// The same, where what is added is not as it was in the stream.
+    /// Returns the builder of a batch whose records do not have the form that they had in the stream.
     #[must_use]
-    pub fn holding(mut self, contents: Contents) -> Self {
+    pub fn holding(mut self, contents: BatchContents) -> Self {
         self.batch.contents = contents;
         self
     }
@@ -383,7 +383,7 @@ impl BatchBuilder {
             self.batch.payloads.truncate(payload_start);
             return Err(error);
         }
-        let slot = Slot {
+        let slot = RecordSpan {
             payload: payload_start..self.batch.payloads.len(),
             partition_key: append_text(&mut self.batch.texts, record.partition_key),
             sequence_number: append_text(&mut self.batch.texts, record.sequence_number),

@@ -8,11 +8,11 @@ mod message;
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
-use super::decoding::Allowance;
-use message::{Message, MessageType};
+use super::decoding::DecodeAllowance;
+use message::{MessageType, SubscriptionMessage};
 
 /// What a message holds.
-pub(super) enum Held<'a> {
+pub(super) enum MessageContents<'a> {
     /// Log events, one at least.
     Events(LogEvents<'a>),
     /// Nothing for anybody: CloudWatch Logs looks whether the stream takes what it sends.
@@ -31,10 +31,10 @@ pub(super) struct LogEvents<'a> {
 ///
 /// # Errors
 /// When it is none, or has too many log events. The reason holds nothing of it.
-pub(super) fn read<'a>(text: &'a [u8], allowance: &mut Allowance) -> Result<Held<'a>, String> {
+pub(super) fn read<'a>(text: &'a [u8], allowance: &mut DecodeAllowance) -> Result<MessageContents<'a>, String> {
     let refused = |reason: &str| format!("the payload is no message of CloudWatch Logs: {reason}");
     let mut excess = None;
-    let message = Message::parse(text, allowance, &mut excess);
+    let message = SubscriptionMessage::parse(text, allowance, &mut excess);
     if let Some(excess) = excess {
         return Err(excess);
     }
@@ -44,9 +44,9 @@ pub(super) fn read<'a>(text: &'a [u8], allowance: &mut Allowance) -> Result<Held
         _ => refused(&error.to_string()),
     })?;
     match message.message_type {
-        MessageType::Control => Ok(Held::Nothing("a control message of CloudWatch Logs")),
+        MessageType::Control => Ok(MessageContents::Nothing("a control message of CloudWatch Logs")),
         MessageType::Data if message.log_events.is_empty() => {
-            Ok(Held::Nothing("a message of CloudWatch Logs without log events"))
+            Ok(MessageContents::Nothing("a message of CloudWatch Logs without log events"))
         }
         MessageType::Data => {
             let fields = [("logGroup", message.log_group), ("logStream", message.log_stream), ("owner", message.owner)];
@@ -55,7 +55,7 @@ pub(super) fn read<'a>(text: &'a [u8], allowance: &mut Allowance) -> Result<Held
             let origin = fields.collect::<Vec<_>>().join(",");
             let repeated = origin.len().saturating_mul(message.log_events.len());
             allowance.take(repeated).map_err(|error| error.to_string())?;
-            Ok(Held::Events(LogEvents { events: message.log_events, origin }))
+            Ok(MessageContents::Events(LogEvents { events: message.log_events, origin }))
         }
         MessageType::Other => Err(refused("its messageType is neither DATA_MESSAGE nor CONTROL_MESSAGE")),
     }
@@ -110,9 +110,9 @@ mod tests {
     use super::*;
 
     fn events(message: &str) -> Result<Vec<Result<String, &'static str>>, String> {
-        match read(message.as_bytes(), &mut Allowance::new(1 << 20))? {
-            Held::Nothing(what) => Err(what.to_owned()),
-            Held::Events(events) => Ok(events
+        match read(message.as_bytes(), &mut DecodeAllowance::new(1 << 20))? {
+            MessageContents::Nothing(what) => Err(what.to_owned()),
+            MessageContents::Events(events) => Ok(events
                 .iter()
                 .map(|event| {
                     let mut text = Vec::new();
@@ -170,7 +170,7 @@ mod tests {
             let mut message = br#"{"messageType":"DATA_MESSAGE","owner":"1","logGroup":"g","logStream":"s","logEvents":[{"id":"3","timestamp":15,"message":"m"}]}"#.to_vec();
             let place = place % message.len();
             message.splice(place..(place + cut).min(message.len()), bytes);
-            if let Ok(Held::Events(events)) = read(&message, &mut Allowance::new(1 << 20)) {
+            if let Ok(MessageContents::Events(events)) = read(&message, &mut DecodeAllowance::new(1 << 20)) {
                 for event in events.iter() {
                     let _ = event.write(&mut Vec::new());
                 }

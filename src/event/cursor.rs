@@ -49,7 +49,7 @@ impl<'a> Cursor<'a> {
         (rest[length] == b'"').then_some(&rest[..length])
     }
 
-    /// The same, as a text that JSON allows as it is.
+    /// Returns a string that holds no escape.
     #[inline]
     pub(super) fn text(&mut self) -> Option<&'a str> {
         let bytes = self.unescaped()?;

@@ -15,18 +15,18 @@ const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// How a payload is compressed, by what it starts with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Packing {
+pub(super) enum CompressionFormat {
     Gzip,
     Zstd,
 }
 
-impl Packing {
+impl CompressionFormat {
     /// The one that a payload starts like; none: it starts like neither.
     pub(super) fn of(payload: &[u8]) -> Option<Self> {
         if payload.starts_with(&GZIP) {
-            Some(Packing::Gzip)
+            Some(CompressionFormat::Gzip)
         } else if payload.starts_with(&ZSTD) {
-            Some(Packing::Zstd)
+            Some(CompressionFormat::Zstd)
         } else {
             None
         }
@@ -54,12 +54,12 @@ pub(super) const EVENT_BYTES: usize = 200;
 
 /// How much one record may still unpack to.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Allowance {
+pub(super) struct DecodeAllowance {
     limit: usize,
     left: usize,
 }
 
-impl Allowance {
+impl DecodeAllowance {
     pub(super) fn new(limit: usize) -> Self {
         Self { limit, left: limit }
     }
@@ -87,15 +87,15 @@ impl Decoder {
     /// Appends what a payload unpacks to. After an error, nothing is appended.
     pub(super) fn decode(
         &mut self,
-        packing: Packing,
+        packing: CompressionFormat,
         payload: &[u8],
-        allowance: &mut Allowance,
+        allowance: &mut DecodeAllowance,
         to: &mut Vec<u8>,
     ) -> Result<(), DecodeError> {
         let start = to.len();
         let decoded = match packing {
-            Packing::Gzip => gzip(payload, allowance, to),
-            Packing::Zstd => self.zstd(payload, allowance, to),
+            CompressionFormat::Gzip => gzip(payload, allowance, to),
+            CompressionFormat::Zstd => self.zstd(payload, allowance, to),
         };
         if decoded.is_err() {
             to.truncate(start);
@@ -104,7 +104,7 @@ impl Decoder {
     }
 
     /// Frame after frame; those that hold no data are passed over.
-    fn zstd(&mut self, payload: &[u8], allowance: &mut Allowance, to: &mut Vec<u8>) -> Result<(), DecodeError> {
+    fn zstd(&mut self, payload: &[u8], allowance: &mut DecodeAllowance, to: &mut Vec<u8>) -> Result<(), DecodeError> {
         let broken = |reason: String| DecodeError::Broken { packing: "zstd", reason };
         let decoder = self.zstd.get_or_insert_with(Box::default);
         // A window is no larger than what it is a part of.
@@ -130,31 +130,31 @@ impl Decoder {
     }
 }
 
-fn gzip(payload: &[u8], allowance: &mut Allowance, to: &mut Vec<u8>) -> Result<(), DecodeError> {
+fn gzip(payload: &[u8], allowance: &mut DecodeAllowance, to: &mut Vec<u8>) -> Result<(), DecodeError> {
     let broken = || DecodeError::Broken { packing: "gzip", reason: "it is damaged, or cut off".to_owned() };
     read(&mut MultiGzDecoder::new(payload), allowance, to).map_err(|error| error.or_else(broken))
 }
 
 /// What went wrong while reading.
-enum ReadError {
+enum UnpackError {
     TooLarge(DecodeError),
     Broken,
 }
 
-impl ReadError {
+impl UnpackError {
     fn or_else(self, broken: impl FnOnce() -> DecodeError) -> DecodeError {
         match self {
-            ReadError::TooLarge(error) => error,
-            ReadError::Broken => broken(),
+            UnpackError::TooLarge(error) => error,
+            UnpackError::Broken => broken(),
         }
     }
 }
 
 /// Reads to the end, and no byte more than allowed but one.
-fn read(from: &mut impl Read, allowance: &mut Allowance, to: &mut Vec<u8>) -> Result<(), ReadError> {
+fn read(from: &mut impl Read, allowance: &mut DecodeAllowance, to: &mut Vec<u8>) -> Result<(), UnpackError> {
     let most = (allowance.left as u64).saturating_add(1);
-    let bytes = from.take(most).read_to_end(to).map_err(|_| ReadError::Broken)?;
-    allowance.take(bytes).map_err(ReadError::TooLarge)
+    let bytes = from.take(most).read_to_end(to).map_err(|_| UnpackError::Broken)?;
+    allowance.take(bytes).map_err(UnpackError::TooLarge)
 }
 
 #[cfg(test)]
@@ -179,9 +179,9 @@ pub(super) mod tests {
     }
 
     fn decode(payload: &[u8], limit: usize) -> Result<Vec<u8>, String> {
-        let packing = Packing::of(payload).ok_or("neither")?;
+        let packing = CompressionFormat::of(payload).ok_or("neither")?;
         let mut decoded = b"before".to_vec();
-        let result = Decoder::default().decode(packing, payload, &mut Allowance::new(limit), &mut decoded);
+        let result = Decoder::default().decode(packing, payload, &mut DecodeAllowance::new(limit), &mut decoded);
         assert!(result.is_ok() || decoded == b"before", "something is left of what failed");
         result.map(|()| decoded.split_off(6)).map_err(|error| error.to_string())
     }

@@ -95,7 +95,7 @@ pub fn parse_lambda_event(body: &[u8]) -> Result<Batch, EnvelopeError> {
     parse_invocation(body).map(|invocation| invocation.batch)
 }
 
-/// The same, with the part of a tumbling window that the batch is, if it is one.
+/// Parses a Lambda event into its batch and, where the event belongs to a tumbling window, the part of the window.
 ///
 /// # Errors
 /// As those of [`parse_lambda_event`].
@@ -107,14 +107,14 @@ pub fn parse_invocation(body: &[u8]) -> Result<Invocation, EnvelopeError> {
     }
 }
 
-/// The same, however the event is laid out.
+/// Parses a Lambda event of any layout with the general parser.
 pub(super) fn parse_any(body: &[u8]) -> Result<Invocation, EnvelopeError> {
     let text = std::str::from_utf8(body)?;
-    match serde_json::from_str::<Envelope<'_, WireRecord<'_, WireKinesis<'_>>>>(text) {
+    match serde_json::from_str::<LambdaEvent<'_, KinesisWireRecord<'_, WireKinesis<'_>>>>(text) {
         Ok(envelope) => collect(text.len(), envelope, |_, record| Ok(Readable::Whole(record))),
         // One broken record must not fail the others, so each is read by itself, at half the speed.
         Err(_) => {
-            let envelope: Envelope<'_, &RawValue> =
+            let envelope: LambdaEvent<'_, &RawValue> =
                 serde_json::from_str(text).map_err(|error| EnvelopeError::NotKinesis(without_content(&error)))?;
             collect(text.len(), envelope, read_alone)
         }
@@ -123,7 +123,7 @@ pub(super) fn parse_any(body: &[u8]) -> Result<Invocation, EnvelopeError> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Envelope<'a, R> {
+struct LambdaEvent<'a, R> {
     #[serde(rename = "Records")]
     records: Option<Vec<R>>,
     #[serde(borrow)]
@@ -142,13 +142,13 @@ struct Envelope<'a, R> {
 
 /// A record, with as much of its `kinesis` part as is wanted.
 #[derive(Deserialize)]
-struct WireRecord<'a, K> {
+struct KinesisWireRecord<'a, K> {
     #[serde(borrow, rename = "eventID")]
-    event_id: Option<Text<'a>>,
+    event_id: Option<EscapableText<'a>>,
     #[serde(borrow, rename = "eventSource")]
-    event_source: Option<Text<'a>>,
+    event_source: Option<EscapableText<'a>>,
     #[serde(borrow, rename = "eventSourceARN")]
-    event_source_arn: Option<Text<'a>>,
+    event_source_arn: Option<EscapableText<'a>>,
     kinesis: Option<K>,
 }
 
@@ -156,11 +156,11 @@ struct WireRecord<'a, K> {
 #[serde(rename_all = "camelCase")]
 struct WireKinesis<'a> {
     #[serde(borrow)]
-    data: Option<Text<'a>>,
+    data: Option<EscapableText<'a>>,
     #[serde(borrow)]
-    partition_key: Option<Text<'a>>,
+    partition_key: Option<EscapableText<'a>>,
     #[serde(borrow)]
-    sequence_number: Option<Text<'a>>,
+    sequence_number: Option<EscapableText<'a>>,
     /// Seconds since the Unix epoch, with a fraction.
     approximate_arrival_timestamp: Option<f64>,
 }
@@ -170,17 +170,17 @@ struct WireKinesis<'a> {
 #[serde(rename_all = "camelCase")]
 struct WirePosition<'a> {
     #[serde(borrow)]
-    sequence_number: Option<Text<'a>>,
+    sequence_number: Option<EscapableText<'a>>,
 }
 
 /// A string that borrows unless it holds an escape. (`Option<Cow<str>>` by itself never borrows.)
 #[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+struct EscapableText<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// A record as far as it could be read.
 enum Readable<'a> {
-    Whole(WireRecord<'a, WireKinesis<'a>>),
-    PositionOnly { record: WireRecord<'a, WirePosition<'a>>, raw: &'a str, reason: String },
+    Whole(KinesisWireRecord<'a, WireKinesis<'a>>),
+    PositionOnly { record: KinesisWireRecord<'a, WirePosition<'a>>, raw: &'a str, reason: String },
 }
 
 fn read_alone<'a>(index: usize, raw: &'a RawValue) -> Result<Readable<'a>, EnvelopeError> {
@@ -199,7 +199,7 @@ fn read_alone<'a>(index: usize, raw: &'a RawValue) -> Result<Readable<'a>, Envel
 
 fn collect<'a, R>(
     event_bytes: usize,
-    envelope: Envelope<'_, R>,
+    envelope: LambdaEvent<'_, R>,
     read: impl Fn(usize, R) -> Result<Readable<'a>, EnvelopeError>,
 ) -> Result<Invocation, EnvelopeError> {
     let raw_window = RawWindow {
@@ -217,7 +217,7 @@ fn collect<'a, R>(
         None => return Err(EnvelopeError::NoRecords),
     };
     let mut batch: Option<BatchBuilder> = None;
-    let mut origin = Origin::default();
+    let mut origin = BatchOrigin::default();
     let record_count = records.len();
     for (index, wire) in records.into_iter().enumerate() {
         let readable = read(index, wire)?;
@@ -226,20 +226,20 @@ fn collect<'a, R>(
             Readable::Whole(record) => (&record.event_source, &record.event_id, &record.event_source_arn),
             Readable::PositionOnly { record, .. } => (&record.event_source, &record.event_id, &record.event_source_arn),
         };
-        if let Some(Text(source)) = source
+        if let Some(EscapableText(source)) = source
             && source != "aws:kinesis"
         {
             return Err(EnvelopeError::OtherSource { index, found: excerpt(source) });
         }
-        let Text(event_id) = event_id.as_ref().ok_or(missing("eventID"))?;
-        let Text(arn) = arn.as_ref().ok_or(missing("eventSourceARN"))?;
+        let EscapableText(event_id) = event_id.as_ref().ok_or(missing("eventID"))?;
+        let EscapableText(arn) = arn.as_ref().ok_or(missing("eventSourceARN"))?;
         let batch = match &mut batch {
             Some(batch) => {
                 origin.check(index, arn, event_id)?;
                 batch
             }
             first => {
-                origin = Origin::read(index, arn, event_id)?;
+                origin = BatchOrigin::read(index, arn, event_id)?;
                 let builder = first.insert(Batch::builder(&origin.stream_arn, &origin.shard_id));
                 // Base64 holds three bytes in four characters; the envelope around it only adds.
                 builder.reserve(record_count, event_bytes / 4 * 3);
@@ -258,9 +258,10 @@ fn push(batch: &mut BatchBuilder, index: usize, readable: &Readable<'_>) -> Resu
     let pushed = match readable {
         Readable::Whole(record) => {
             let kinesis = record.kinesis.as_ref().ok_or(missing("kinesis"))?;
-            let Text(sequence_number) = kinesis.sequence_number.as_ref().ok_or(missing("kinesis.sequenceNumber"))?;
-            let Text(partition_key) = kinesis.partition_key.as_ref().ok_or(missing("kinesis.partitionKey"))?;
-            let Text(data) = kinesis.data.as_ref().ok_or(missing("kinesis.data"))?;
+            let EscapableText(sequence_number) =
+                kinesis.sequence_number.as_ref().ok_or(missing("kinesis.sequenceNumber"))?;
+            let EscapableText(partition_key) = kinesis.partition_key.as_ref().ok_or(missing("kinesis.partitionKey"))?;
+            let EscapableText(data) = kinesis.data.as_ref().ok_or(missing("kinesis.data"))?;
             let seconds =
                 kinesis.approximate_arrival_timestamp.ok_or(missing("kinesis.approximateArrivalTimestamp"))?;
             let arrived_at = to_millis(seconds);
@@ -268,7 +269,8 @@ fn push(batch: &mut BatchBuilder, index: usize, readable: &Readable<'_>) -> Resu
         }
         Readable::PositionOnly { record, raw, reason } => {
             let kinesis = record.kinesis.as_ref().ok_or(missing("kinesis"))?;
-            let Text(sequence_number) = kinesis.sequence_number.as_ref().ok_or(missing("kinesis.sequenceNumber"))?;
+            let EscapableText(sequence_number) =
+                kinesis.sequence_number.as_ref().ok_or(missing("kinesis.sequenceNumber"))?;
             let record = Record { partition_key: "", sequence_number, sub_sequence_number: 0, arrived_at: 0 };
             batch.push_undecodable(record, raw.as_bytes(), reason)
         }
@@ -303,13 +305,13 @@ fn to_millis(seconds: f64) -> u64 {
 /// The one stream and shard of a batch, with the text that it was read from: comparing that text
 /// spares taking every record's apart.
 #[derive(Default)]
-struct Origin {
+struct BatchOrigin {
     arn: String,
     stream_arn: String,
     shard_id: String,
 }
 
-impl Origin {
+impl BatchOrigin {
     fn read(index: usize, arn: &str, event_id: &str) -> Result<Self, EnvelopeError> {
         Ok(Self {
             arn: arn.to_owned(),

@@ -11,17 +11,17 @@ const NO_SHARD: &str = "shardId-000000000000";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Envelope<'a> {
+struct FirehoseEvent<'a> {
     #[serde(borrow)]
     delivery_stream_arn: Cow<'a, str>,
     #[serde(borrow)]
-    records: Vec<WireRecord<'a>>,
+    records: Vec<FirehoseWireRecord<'a>>,
 }
 
 /// Only the id has to be there: without it there is no answering for the record.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct WireRecord<'a> {
+struct FirehoseWireRecord<'a> {
     #[serde(borrow)]
     record_id: Option<Cow<'a, str>>,
     /// In milliseconds since the Unix epoch.
@@ -30,12 +30,12 @@ struct WireRecord<'a> {
     data: Option<Cow<'a, str>>,
     /// Where the record came out of a Kinesis stream.
     #[serde(borrow)]
-    kinesis_record_metadata: Option<Metadata<'a>>,
+    kinesis_record_metadata: Option<FirehoseMetadata<'a>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Metadata<'a> {
+struct FirehoseMetadata<'a> {
     #[serde(borrow)]
     partition_key: Option<Cow<'a, str>>,
 }
@@ -56,7 +56,7 @@ pub struct FirehoseRecords {
 /// # Errors
 /// What of it is not as Firehose sends it. The message quotes nothing of it.
 pub fn parse_firehose_event(body: &[u8]) -> Result<FirehoseRecords, String> {
-    let envelope: Envelope<'_> = serde_json::from_slice(body).map_err(|error| {
+    let envelope: FirehoseEvent<'_> = serde_json::from_slice(body).map_err(|error| {
         format!("the event is not one of Firehose: at line {} column {}", error.line(), error.column())
     })?;
     let mut batch = Batch::builder(envelope.delivery_stream_arn, NO_SHARD);

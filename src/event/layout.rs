@@ -11,7 +11,7 @@ use super::cursor::{Cursor, Member};
 
 /// A value that changes from record to record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Field {
+enum LayoutField {
     PartitionKey,
     SequenceNumber,
     Data,
@@ -19,7 +19,13 @@ enum Field {
     EventId,
 }
 
-const FIELDS: [Field; 5] = [Field::PartitionKey, Field::SequenceNumber, Field::Data, Field::Arrival, Field::EventId];
+const FIELDS: [LayoutField; 5] = [
+    LayoutField::PartitionKey,
+    LayoutField::SequenceNumber,
+    LayoutField::Data,
+    LayoutField::Arrival,
+    LayoutField::EventId,
+];
 
 /// How a record is laid out: a text, a value, and so on, and a text at the end.
 #[derive(Debug)]
@@ -27,7 +33,7 @@ pub(super) struct Layout {
     /// The first record as it came, of which all else is a part.
     record: Box<[u8]>,
     /// Before each value, the text that stands there.
-    values: [(Range<usize>, Field); FIELDS.len()],
+    values: [(Range<usize>, LayoutField); FIELDS.len()],
     end: Range<usize>,
     /// What each event id starts with: the shard and a colon.
     event_id_start: Range<usize>,
@@ -38,7 +44,7 @@ impl Layout {
     /// Learns it from the record that comes next, without going past it.
     pub(super) fn learn(cursor: Cursor<'_>) -> Option<Self> {
         let mut behind = cursor;
-        let mut found = Found::default();
+        let mut found = FoundField::default();
         record(&mut behind, &mut found)?;
         let bytes = &cursor.body[cursor.at..behind.at];
         // All that is compared with this record is text, as it is.
@@ -52,7 +58,7 @@ impl Layout {
         for (span, field) in found.values.into_iter().zip(FIELDS) {
             values.push((here(span?), field));
         }
-        let event_id = values[Field::EventId as usize].0.clone();
+        let event_id = values[LayoutField::EventId as usize].0.clone();
         let (shard_id, _) = whole[event_id.clone()].rsplit_once(':')?;
         if shard_id.is_empty() {
             return None;
@@ -89,11 +95,11 @@ impl Layout {
         for (text, field) in &self.values {
             cursor.expect(&self.record[text.clone()])?;
             match field {
-                Field::PartitionKey => partition_key = cursor.text()?,
-                Field::SequenceNumber => sequence_number = cursor.sequence_number()?,
-                Field::Data => data = cursor.unescaped()?,
-                Field::Arrival => arrived_at = cursor.milliseconds()?,
-                Field::EventId => {
+                LayoutField::PartitionKey => partition_key = cursor.text()?,
+                LayoutField::SequenceNumber => sequence_number = cursor.sequence_number()?,
+                LayoutField::Data => data = cursor.unescaped()?,
+                LayoutField::Arrival => arrived_at = cursor.milliseconds()?,
+                LayoutField::EventId => {
                     cursor.expect(&self.record[self.event_id_start.clone()])?;
                     event_id = cursor.sequence_number()?;
                 }
@@ -115,18 +121,18 @@ pub(super) fn stream_of(arn: &str) -> &str {
 
 /// Where values of a record lie: what is between the quotes, or the number.
 #[derive(Default)]
-struct Found {
+struct FoundField {
     has_kinesis: bool,
     values: [Option<Range<usize>>; FIELDS.len()],
     event_source: Option<Range<usize>>,
     event_source_arn: Option<Range<usize>>,
 }
 
-impl Found {
+impl FoundField {
     /// Notes a member of the record; none: it is of another type than in a Kinesis event, or comes twice.
     fn note(&mut self, name: &str, member: Member) -> Option<()> {
         let place = match name {
-            "eventID" => &mut self.values[Field::EventId as usize],
+            "eventID" => &mut self.values[LayoutField::EventId as usize],
             "eventSource" => &mut self.event_source,
             "eventSourceARN" => &mut self.event_source_arn,
             _ => return Some(()),
@@ -134,15 +140,15 @@ impl Found {
         put_text(place, member)
     }
 
-    /// The same for a member of its part `kinesis`.
+    /// Notes a member of the record's `kinesis` object.
     fn note_kinesis(&mut self, name: &str, member: Member) -> Option<()> {
         let field = match name {
-            "partitionKey" => Field::PartitionKey,
-            "sequenceNumber" => Field::SequenceNumber,
-            "data" => Field::Data,
+            "partitionKey" => LayoutField::PartitionKey,
+            "sequenceNumber" => LayoutField::SequenceNumber,
+            "data" => LayoutField::Data,
             "approximateArrivalTimestamp" => {
                 let Member::Number(span) = member else { return None };
-                return put(&mut self.values[Field::Arrival as usize], span);
+                return put(&mut self.values[LayoutField::Arrival as usize], span);
             }
             _ => return Some(()),
         };
@@ -160,7 +166,7 @@ fn put(place: &mut Option<Range<usize>>, span: Range<usize>) -> Option<()> {
 }
 
 /// Goes through a record, and notes where its values lie.
-fn record(cursor: &mut Cursor<'_>, found: &mut Found) -> Option<()> {
+fn record(cursor: &mut Cursor<'_>, found: &mut FoundField) -> Option<()> {
     cursor.members(|cursor, name| {
         if name != "kinesis" {
             return found.note(name, cursor.member()?);

@@ -168,7 +168,7 @@ mod tests {
         })
     }
 
-    /// The same, with changes.
+    /// Reads the window fields of an event after the given changes.
     fn read(changes: &[(&str, Option<Value>)]) -> Option<Result<WindowPart, String>> {
         let mut event = event();
         for (name, value) in changes {

@@ -15,14 +15,14 @@ const MOST_MESSAGE_BYTES: usize = 16 << 10;
 /// <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html#runtimes-api-invokeerror>.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Failed {
+pub(super) struct FailedInvocation {
     error_type: &'static str,
     error_message: String,
     /// Always empty: what fails here says why in its message.
     stack_trace: [&'static str; 0],
 }
 
-impl Failed {
+impl FailedInvocation {
     /// A failure of a type, such as `Kinesieve.WindowFailed`. A message that is too long to be told is cut.
     pub(super) fn new(error_type: &'static str, message: &str) -> Self {
         let error_message = message[..message.floor_char_boundary(MOST_MESSAGE_BYTES)].to_owned();
@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn the_body_has_the_fields_of_the_runtime_api() {
-        let failed = Failed::new("Kinesieve.WindowFailed", "the window \"a\" can't go on");
+        let failed = FailedInvocation::new("Kinesieve.WindowFailed", "the window \"a\" can't go on");
         let body = serde_json::to_value(&failed).expect("JSON");
         let expected = serde_json::json!({
             "errorType": "Kinesieve.WindowFailed", "errorMessage": "the window \"a\" can't go on", "stackTrace": [],
@@ -69,8 +69,8 @@ mod tests {
 
     #[test]
     fn a_message_of_megabytes_is_cut_between_two_characters() {
-        let failed = Failed::new("Kinesieve.FirehoseFailed", &format!("x{}", "é".repeat(1 << 20)));
+        let failed = FailedInvocation::new("Kinesieve.FirehoseFailed", &format!("x{}", "é".repeat(1 << 20)));
         assert_eq!(failed.message().len(), MOST_MESSAGE_BYTES - 1);
-        assert_eq!(Failed::new("Kinesieve.FirehoseFailed", "é").message(), "é");
+        assert_eq!(FailedInvocation::new("Kinesieve.FirehoseFailed", "é").message(), "é");
     }
 }

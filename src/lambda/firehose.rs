@@ -11,11 +11,11 @@ use std::time::Instant;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::handler::Handled;
+use super::handler::HandledInvocation;
 use crate::event::{FirehoseRecords, parse_firehose_event};
 use crate::processor::{Deadline, Processor, Report};
 use crate::settings::Pack;
-use crate::sink::{Answer, Answering, Delivery, Output, Sink};
+use crate::sink::{Delivery, Output, Sink, SinkFuture, SinkResponse};
 
 /// What Lambda lets a function answer at most, in bytes: 6 MB, and a little less for what is around it.
 const MOST_BYTES: usize = 6_000_000 - 1_000;
@@ -34,15 +34,15 @@ pub struct FirehoseResponse {
 #[serde(rename_all = "camelCase")]
 struct RecordAnswer {
     record_id: String,
-    result: Outcome,
+    result: RecordOutcome,
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    metadata: Option<Metadata>,
+    metadata: Option<RecordMetadata>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-enum Outcome {
+enum RecordOutcome {
     Ok,
     Dropped,
     ProcessingFailed,
@@ -50,13 +50,13 @@ enum Outcome {
 
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Metadata {
+struct RecordMetadata {
     partition_keys: Map<String, Value>,
 }
 
 /// What is gathered for one record.
 #[derive(Debug, Default)]
-struct Gathered {
+struct GatheredRecord {
     data: Vec<u8>,
     has_output: bool,
     /// The keys that the transform set, if it set any.
@@ -67,19 +67,19 @@ struct Gathered {
 
 /// Gathers the outputs of each record, by its position.
 #[derive(Debug)]
-struct Gatherer {
+struct RecordGatherer {
     pack: Pack,
     /// The key that each record came with.
     own_keys: HashMap<String, String>,
-    records: Mutex<HashMap<String, Gathered>>,
+    records: Mutex<HashMap<String, GatheredRecord>>,
 }
 
 /// Remembers the records that can't be processed, by position.
 #[derive(Debug, Default)]
-struct Failed(Mutex<Vec<String>>);
+struct FailedRecords(Mutex<Vec<String>>);
 
-impl Sink for Gatherer {
-    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Answering<'a> {
+impl Sink for RecordGatherer {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> SinkFuture<'a> {
         let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
         for output in outputs {
             let position = output.sequence_number.as_str();
@@ -96,23 +96,23 @@ impl Sink for Gatherer {
             record.partition_key = key;
             record.has_output = true;
         }
-        Box::pin(std::future::ready(Answer::of_all(outputs.len(), Delivery::Delivered)))
+        Box::pin(std::future::ready(SinkResponse::of_all(outputs.len(), Delivery::Delivered)))
     }
 }
 
-impl Sink for Failed {
-    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Answering<'a> {
+impl Sink for FailedRecords {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> SinkFuture<'a> {
         let positions = outputs.iter().map(|output| output.sequence_number.as_str().to_owned());
         self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(positions);
-        Box::pin(std::future::ready(Answer::of_all(outputs.len(), Delivery::Delivered)))
+        Box::pin(std::future::ready(SinkResponse::of_all(outputs.len(), Delivery::Delivered)))
     }
 }
 
 /// What became of an invocation by Firehose.
 #[derive(Debug)]
-pub(super) struct Answered {
+pub(super) struct FirehoseOutcome {
     /// What became of its records.
-    pub(super) handled: Handled,
+    pub(super) handled: HandledInvocation,
     /// The answer, or why there is none: the transform asks for a record again, or time is up. Firehose, told that the
     /// invocation failed, sends all of it again.
     pub(super) response: Result<FirehoseResponse, String>,
@@ -127,7 +127,7 @@ pub(super) async fn answer(
     body: &[u8],
     pack: Pack,
     deadline: Option<Deadline>,
-) -> Result<Answered, String> {
+) -> Result<FirehoseOutcome, String> {
     let started = Instant::now();
     if processor.works_on_windows() {
         return Err("the transform works on tumbling windows, and Firehose has none: run one of the world \
@@ -143,12 +143,12 @@ pub(super) async fn answer(
     }
     let own_keys =
         batch.iter().map(|event| (event.sequence_number.to_string(), event.partition_key.to_owned())).collect();
-    let gatherer = Arc::new(Gatherer { pack, own_keys, records: Mutex::default() });
-    let failed = Arc::<Failed>::default();
-    let ends = processor.ends().with_answer(Arc::clone(&gatherer) as _, Arc::clone(&failed) as _);
+    let gatherer = Arc::new(RecordGatherer { pack, own_keys, records: Mutex::default() });
+    let failed = Arc::<FailedRecords>::default();
+    let destinations = processor.destinations().with_answer(Arc::clone(&gatherer) as _, Arc::clone(&failed) as _);
     let shard = batch.shard().clone();
     let last_arrival = batch.iter().last().map(|event| event.arrived_at);
-    let report = processor.process_into(&ends, Arc::new(batch), deadline).await;
+    let report = processor.process_into(&destinations, Arc::new(batch), deadline).await;
     log(&report);
     let response = match &report.stop {
         Some(stop) => {
@@ -156,13 +156,20 @@ pub(super) async fn answer(
         }
         None => Ok(respond(ids, &gatherer, &failed)),
     };
-    Ok(Answered {
-        handled: Handled { report, shard, last_arrival, elapsed: started.elapsed(), carried: None, closed: None },
+    Ok(FirehoseOutcome {
+        handled: HandledInvocation {
+            report,
+            shard,
+            last_arrival,
+            elapsed: started.elapsed(),
+            carried: None,
+            closed: None,
+        },
         response,
     })
 }
 
-fn respond(ids: Vec<String>, gatherer: &Gatherer, failed: &Failed) -> FirehoseResponse {
+fn respond(ids: Vec<String>, gatherer: &RecordGatherer, failed: &FailedRecords) -> FirehoseResponse {
     let mut gathered = std::mem::take(&mut *gatherer.records.lock().unwrap_or_else(PoisonError::into_inner));
     for position in failed.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
         gathered.entry(position.clone()).or_default().trouble = Some("it could not be processed");
@@ -172,30 +179,30 @@ fn respond(ids: Vec<String>, gatherer: &Gatherer, failed: &Failed) -> FirehoseRe
 }
 
 /// Answers that fit together: what there is no room for, Firehose keeps with what failed.
-fn within_bounds(records: impl Iterator<Item = (String, Option<Gathered>)>) -> Vec<RecordAnswer> {
+fn within_bounds(records: impl Iterator<Item = (String, Option<GatheredRecord>)>) -> Vec<RecordAnswer> {
     let mut bytes = 0;
     let mut without_room = 0u64;
     let mut answers = Vec::new();
     for (record_id, gathered) in records {
         bytes += ENVELOPE_BYTES + record_id.len();
         let failed =
-            |record_id| RecordAnswer { record_id, result: Outcome::ProcessingFailed, data: None, metadata: None };
+            |record_id| RecordAnswer { record_id, result: RecordOutcome::ProcessingFailed, data: None, metadata: None };
         let answer = match gathered {
-            None => RecordAnswer { record_id, result: Outcome::Dropped, data: None, metadata: None },
-            Some(Gathered { trouble: Some(why), .. }) => {
+            None => RecordAnswer { record_id, result: RecordOutcome::Dropped, data: None, metadata: None },
+            Some(GatheredRecord { trouble: Some(why), .. }) => {
                 tracing::warn!(record_id, "ProcessingFailed: {why}");
                 failed(record_id)
             }
-            Some(Gathered { data, partition_key, .. }) => {
-                let metadata = partition_key.map(|key| Metadata { partition_keys: partition_keys(&key) });
-                let size = data.len().div_ceil(3) * 4 + metadata.as_ref().map_or(0, Metadata::bytes);
+            Some(GatheredRecord { data, partition_key, .. }) => {
+                let metadata = partition_key.map(|key| RecordMetadata { partition_keys: partition_keys(&key) });
+                let size = data.len().div_ceil(3) * 4 + metadata.as_ref().map_or(0, RecordMetadata::bytes);
                 if bytes + size > MOST_BYTES {
                     without_room += 1;
                     failed(record_id)
                 } else {
                     bytes += size;
                     let data = Some(base64_simd::STANDARD.encode_to_string(data));
-                    RecordAnswer { record_id, result: Outcome::Ok, data, metadata }
+                    RecordAnswer { record_id, result: RecordOutcome::Ok, data, metadata }
                 }
             }
         };
@@ -210,7 +217,7 @@ fn within_bounds(records: impl Iterator<Item = (String, Option<Gathered>)>) -> V
     answers
 }
 
-impl Metadata {
+impl RecordMetadata {
     fn bytes(&self) -> usize {
         serde_json::to_vec(&self.partition_keys).map_or(0, |text| text.len() + 40)
     }
@@ -243,8 +250,8 @@ fn log(report: &Report) {
 mod tests {
     use super::*;
 
-    fn gathered(data: Vec<u8>, partition_key: Option<&str>) -> Option<Gathered> {
-        Some(Gathered { data, partition_key: partition_key.map(str::to_owned), ..Gathered::default() })
+    fn gathered(data: Vec<u8>, partition_key: Option<&str>) -> Option<GatheredRecord> {
+        Some(GatheredRecord { data, partition_key: partition_key.map(str::to_owned), ..GatheredRecord::default() })
     }
 
     #[test]
@@ -261,8 +268,8 @@ mod tests {
         let large = || gathered(vec![b'x'; 1_400_000], Some("k"));
         let records = [large(), large(), None, large(), large(), gathered(b"small".to_vec(), None)];
         let answers = within_bounds((0..).zip(records).map(|(id, record): (u8, _)| (id.to_string(), record)));
-        use Outcome::{Dropped, Ok, ProcessingFailed};
-        let results: Vec<Outcome> = answers.iter().map(|answer| answer.result).collect();
+        use RecordOutcome::{Dropped, Ok, ProcessingFailed};
+        let results: Vec<RecordOutcome> = answers.iter().map(|answer| answer.result).collect();
         assert_eq!(results, [Ok, Ok, Dropped, Ok, ProcessingFailed, Ok]);
         let text = serde_json::to_vec(&FirehoseResponse { records: answers }).expect("JSON");
         assert!(text.len() <= 6_000_000, "{}", text.len());

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use aws_lambda_events::streams::KinesisEventResponse;
 
-use super::window::{self, Carried, StateError};
+use super::window::{self, CarriedState, StateError};
 use crate::event::{Batch, EnvelopeError, Invocation, Shard, WindowPartError, parse_invocation};
 use crate::processor::{Deadline, Processor, Report, WindowClosed, WindowError};
 
 /// What became of an invocation.
 #[derive(Debug)]
-pub struct Handled {
+pub struct HandledInvocation {
     /// What became of its batch.
     pub report: Report,
     /// Where its records came from.
@@ -22,7 +22,7 @@ pub struct Handled {
     /// From when all of its event was there to here.
     pub elapsed: Duration,
     /// What goes back with the answer to part of a window; none: it was none.
-    pub carried: Option<Carried>,
+    pub carried: Option<CarriedState>,
     /// What came of the window, if it closed.
     pub closed: Option<WindowClosed>,
 }
@@ -44,7 +44,7 @@ pub enum HandleError {
     Window(#[from] WindowError),
 }
 
-impl Handled {
+impl HandledInvocation {
     /// The response names the one sequence number to replay from, or none; `batchItemFailures` is always
     /// there, since Lambda takes a response without it for success.
     pub fn response(&self) -> KinesisEventResponse {
@@ -61,7 +61,11 @@ impl Handled {
 /// # Errors
 /// When the body is not a Kinesis event, or part of a window that can't go on: nothing of it was processed, and Lambda,
 /// told that the invocation failed, sends all of it again.
-pub async fn handle(processor: &Processor, body: &[u8], deadline: Option<Deadline>) -> Result<Handled, HandleError> {
+pub async fn handle(
+    processor: &Processor,
+    body: &[u8],
+    deadline: Option<Deadline>,
+) -> Result<HandledInvocation, HandleError> {
     let started = Instant::now();
     handle_invocation(processor, parse_invocation(body)?, deadline, started).await
 }
@@ -72,7 +76,7 @@ pub(super) async fn handle_batch(
     batch: Batch,
     deadline: Option<Deadline>,
     started: Instant,
-) -> Result<Handled, HandleError> {
+) -> Result<HandledInvocation, HandleError> {
     handle_invocation(processor, Invocation { batch, window: None }, deadline, started).await
 }
 
@@ -81,7 +85,7 @@ async fn handle_invocation(
     invocation: Invocation,
     deadline: Option<Deadline>,
     started: Instant,
-) -> Result<Handled, HandleError> {
+) -> Result<HandledInvocation, HandleError> {
     let Invocation { batch, window } = invocation;
     let last_arrival = batch.iter().last().map(|event| event.arrived_at);
     let batch = Arc::new(batch);
@@ -89,7 +93,7 @@ async fn handle_invocation(
         (None, false) => {
             let shard = batch.shard().clone();
             let report = processor.process(batch, deadline).await;
-            Handled { report, shard, last_arrival, elapsed: started.elapsed(), carried: None, closed: None }
+            HandledInvocation { report, shard, last_arrival, elapsed: started.elapsed(), carried: None, closed: None }
         }
         (None, true) => return Err(WindowError::OfWindows.into()),
         (Some(_), false) => return Err(WindowError::OfRecords.into()),
@@ -97,17 +101,17 @@ async fn handle_invocation(
             let slice = window::slice(part?)?;
             let shard = slice.shard.clone();
             let folded = processor.fold(batch, slice, deadline).await?;
-            let carried = Some(Carried::new(folded.state.as_ref()));
+            let carried = Some(CarriedState::new(folded.state.as_ref()));
             let (report, closed) = (folded.report, folded.closed);
-            Handled { report, shard, last_arrival, elapsed: started.elapsed(), carried, closed }
+            HandledInvocation { report, shard, last_arrival, elapsed: started.elapsed(), carried, closed }
         }
     };
     log(&handled);
     Ok(handled)
 }
 
-fn log(handled: &Handled) {
-    let Handled { report, shard, .. } = handled;
+fn log(handled: &HandledInvocation) {
+    let HandledInvocation { report, shard, .. } = handled;
     let counts = &report.counts;
     tracing::info!(
         shard_id = shard.id,

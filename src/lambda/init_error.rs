@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lambda_runtime_api_client::Client;
 
-use super::failed::Failed;
+use super::failed::FailedInvocation;
 
 use crate::redaction::redacted;
 
@@ -17,7 +17,7 @@ pub async fn report_init_error(error_type: &'static str, message: &str) {
     if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_none() {
         return;
     }
-    let request = Failed::new(error_type, &redacted(message)).request("/2018-06-01/runtime/init/error", None);
+    let request = FailedInvocation::new(error_type, &redacted(message)).request("/2018-06-01/runtime/init/error", None);
     let (Ok(client), Ok(request)) = (Client::builder().build(), request) else { return };
     // Whatever comes of it: the message is in the log, and the exit code says the rest.
     let _ = tokio::time::timeout(TIMEOUT, client.call(request)).await;

@@ -3,13 +3,18 @@
 //!
 //! Format: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 
+mod definition;
+
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
-use super::handler::Handled;
+pub use definition::InvocationMetric;
+
+use super::handler::HandledInvocation;
+use crate::timestamp::millis;
 
 /// The namespace of our metrics: others rely on it.
 const NAMESPACE: &str = "Kinesieve";
@@ -18,15 +23,15 @@ const NAMESPACE: &str = "Kinesieve";
 const MOST_METRICS: usize = 100;
 
 /// Writes the line. There is nowhere to say that standard error is closed.
-pub(super) fn write(function_name: &str, request_id: &str, handled: &Handled) {
+pub(super) fn write(function_name: &str, request_id: &str, handled: &HandledInvocation) {
     let mut line = line(function_name, request_id, handled, SystemTime::now()).to_string();
     line.push('\n');
     let _ = io::stderr().write_all(line.as_bytes());
 }
 
-fn line(function_name: &str, request_id: &str, handled: &Handled, now: SystemTime) -> Value {
+fn line(function_name: &str, request_id: &str, handled: &HandledInvocation, now: SystemTime) -> Value {
     let now_millis = millis(now.duration_since(UNIX_EPOCH).unwrap_or_default());
-    let mut metrics = Metrics::default();
+    let mut metrics = MetricsLine::default();
     metrics.add_all(handled, now_millis);
     let mut line = metrics.values;
     line.insert("FunctionName".to_owned(), function_name.into());
@@ -48,73 +53,80 @@ fn line(function_name: &str, request_id: &str, handled: &Handled, now: SystemTim
 
 /// Metrics by name: what CloudWatch has to know of them, and their values.
 #[derive(Default)]
-struct Metrics {
+struct MetricsLine {
     definitions: Vec<Value>,
     values: Map<String, Value>,
 }
 
-impl Metrics {
-    fn add_all(&mut self, handled: &Handled, now_millis: u64) {
-        let (counts, effort) = (&handled.report.counts, &handled.report.effort);
-        for (name, count) in [
-            ("Records", counts.records),
-            ("RecordsKept", counts.kept),
-            ("RecordsDropped", counts.dropped),
-            ("RecordsEmitted", counts.emitted),
-            ("RecordsDeadLettered", counts.all_dead_lettered()),
-            ("RecordsControl", counts.control),
-            ("RecordsSkipped", counts.skipped),
-            ("RecordsUnacknowledged", counts.unacknowledged),
-            ("Outputs", counts.outputs),
-            ("Retries", effort.retries),
+impl MetricsLine {
+    fn add_all(&mut self, handled: &HandledInvocation, now_millis: u64) {
+        use InvocationMetric as Metric;
+
+        let (counts, statistics) = (&handled.report.counts, &handled.report.statistics);
+        for (metric, count) in [
+            (Metric::Records, counts.records),
+            (Metric::RecordsKept, counts.kept),
+            (Metric::RecordsDropped, counts.dropped),
+            (Metric::RecordsEmitted, counts.emitted),
+            (Metric::RecordsDeadLettered, counts.all_dead_lettered()),
+            (Metric::RecordsControl, counts.control),
+            (Metric::RecordsSkipped, counts.skipped),
+            (Metric::RecordsUnacknowledged, counts.unacknowledged),
+            (Metric::Outputs, counts.outputs),
+            (Metric::Retries, statistics.retries),
+            (Metric::Bytes, counts.bytes),
+            (Metric::OutputBytes, counts.output_bytes),
         ] {
-            self.add(name, "Count", count);
+            self.add(metric, count);
         }
-        self.add("Bytes", "Bytes", counts.bytes);
-        self.add("OutputBytes", "Bytes", counts.output_bytes);
-        self.add("GuestTime", "Milliseconds", fraction(effort.guest));
-        self.add("DeliveryTime", "Milliseconds", fraction(effort.delivery));
-        self.add("TotalTime", "Milliseconds", fraction(handled.elapsed));
+        self.add(Metric::GuestTime, fraction(statistics.guest));
+        self.add(Metric::DeliveryTime, fraction(statistics.delivery));
+        self.add(Metric::TotalTime, fraction(handled.elapsed));
         if let Some(arrived_at) = handled.last_arrival {
-            self.add("LastRecordAge", "Milliseconds", now_millis.saturating_sub(arrived_at));
+            self.add(Metric::LastRecordAge, now_millis.saturating_sub(arrived_at));
         }
         if let Some(closed) = &handled.closed {
-            self.add("WindowsClosed", "Count", 1);
-            self.add("WindowsDeadLettered", "Count", u64::from(closed.dead_lettered.is_some()));
+            self.add(Metric::WindowsClosed, 1);
+            self.add(Metric::WindowsDeadLettered, u64::from(closed.dead_lettered.is_some()));
         }
         // Each metric is paid for, so those of windows are only there with windows.
         if let Some(carried) = &handled.carried {
-            self.add("RecordsFolded", "Count", counts.folded);
-            self.add("WindowStateBytes", "Bytes", carried.bytes() as u64);
+            self.add(Metric::RecordsFolded, counts.folded);
+            self.add(Metric::WindowStateBytes, carried.bytes() as u64);
         }
         if handled.report.checkpoint.is_some() {
-            self.add("CheckpointTime", "Milliseconds", fraction(effort.checkpoint));
-            self.add("CheckpointFailures", "Count", effort.checkpoint_troubles.len() as u64);
+            self.add(Metric::CheckpointTime, fraction(statistics.checkpoint));
+            self.add(Metric::CheckpointFailures, statistics.checkpoint_troubles.len() as u64);
             let mut by_kind = BTreeMap::<&str, u64>::new();
-            for trouble in &effort.checkpoint_troubles {
+            for trouble in &statistics.checkpoint_troubles {
                 *by_kind.entry(trouble.as_str()).or_default() += 1;
             }
             for (kind, count) in by_kind {
-                self.add(&format!("CheckpointFailures.{kind}"), "Count", count);
+                self.add_part(Metric::CheckpointFailures, kind, count);
             }
         }
         for (kind, count) in &counts.dead_lettered {
-            self.add(&format!("RecordsDeadLettered.{}", kind.as_str()), "Count", *count);
+            self.add_part(Metric::RecordsDeadLettered, kind.as_str(), *count);
         }
-        for (target, taken) in &effort.taken {
-            self.add(&format!("Outputs.{target}"), "Count", taken.outputs);
-            self.add(&format!("OutputBytes.{target}"), "Bytes", taken.bytes);
+        for (target, taken) in &statistics.taken {
+            self.add_part(Metric::Outputs, target, taken.outputs);
+            self.add_part(Metric::OutputBytes, target, taken.bytes);
         }
     }
 
-    fn add(&mut self, name: &str, unit: &str, value: impl Into<Value>) {
-        self.definitions.push(json!({ "Name": name, "Unit": unit }));
-        self.values.insert(name.to_owned(), value.into());
+    fn add(&mut self, metric: InvocationMetric, value: impl Into<Value>) {
+        self.add_named(metric.name().to_owned(), metric, value);
     }
-}
 
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+    /// Adds what a metric counts of one kind, or at one target.
+    fn add_part(&mut self, metric: InvocationMetric, part: &str, value: u64) {
+        self.add_named(format!("{}.{part}", metric.name()), metric, value);
+    }
+
+    fn add_named(&mut self, name: String, metric: InvocationMetric, value: impl Into<Value>) {
+        self.definitions.push(json!({ "Name": name, "Unit": metric.unit() }));
+        self.values.insert(name, value.into());
+    }
 }
 
 /// Milliseconds, to the microsecond.
@@ -125,15 +137,15 @@ fn fraction(duration: Duration) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checkpoint::{Noted, TroubleKind};
-    use crate::dead_letter::Kind;
+    use crate::checkpoint::{CheckpointErrorKind, CheckpointOutcome};
+    use crate::dead_letter::DeadLetterKind;
     use crate::event::Shard;
-    use crate::lambda::Carried;
-    use crate::processor::{Counts, Effort, Report, Taken};
+    use crate::lambda::CarriedState;
+    use crate::processor::{Counts, Report, Statistics, TargetStatistics};
 
-    fn handled(counts: Counts, effort: Effort) -> Handled {
-        Handled {
-            report: Report { stop: None, counts, first_dead_letter: None, checkpoint: None, effort },
+    fn handled(counts: Counts, statistics: Statistics) -> HandledInvocation {
+        HandledInvocation {
+            report: Report { stop: None, counts, first_dead_letter: None, checkpoint: None, statistics },
             shard: Shard { stream_arn: "arn".to_owned(), id: "shardId-000000000006".to_owned() },
             last_arrival: None,
             elapsed: Duration::ZERO,
@@ -157,14 +169,22 @@ mod tests {
             dropped: 1 << 1,
             folded: 1 << 2,
             emitted: 1 << 3,
-            dead_lettered: [(Kind::Rejected, 1 << 4), (Kind::Decode, 1 << 5), (Kind::Trap, 1 << 6)].into(),
+            dead_lettered: [
+                (DeadLetterKind::Rejected, 1 << 4),
+                (DeadLetterKind::Decode, 1 << 5),
+                (DeadLetterKind::Trap, 1 << 6),
+            ]
+            .into(),
             control: 1 << 7,
             skipped: 1 << 8,
             unacknowledged: (1 << 9) + (1 << 10),
             ..Counts::default()
         };
         assert_eq!(counts.acknowledged() + counts.unacknowledged, counts.records);
-        let folded = Handled { carried: Some(Carried::default()), ..handled(counts.clone(), Effort::default()) };
+        let folded = HandledInvocation {
+            carried: Some(CarriedState::default()),
+            ..handled(counts.clone(), Statistics::default())
+        };
         let line = line("f", "id", &folded, UNIX_EPOCH);
         let fates = defined(&line).into_iter().filter(|name| name.starts_with("Records") && !name.contains('.'));
         let sum: u64 = fates.filter(|name| name != "Records").map(|name| line[&name].as_u64().expect("a count")).sum();
@@ -173,9 +193,10 @@ mod tests {
 
     #[test]
     fn each_of_many_targets_has_its_metrics() {
-        let target = |number: u64| (format!("route-{number}"), Taken { outputs: number, bytes: 10 * number });
-        let effort = Effort { taken: (0..150).map(target).collect(), ..Effort::default() };
-        let line = line("f", "id", &handled(Counts::default(), effort), UNIX_EPOCH);
+        let target =
+            |number: u64| (format!("route-{number}"), TargetStatistics { outputs: number, bytes: 10 * number });
+        let statistics = Statistics { taken: (0..150).map(target).collect(), ..Statistics::default() };
+        let line = line("f", "id", &handled(Counts::default(), statistics), UNIX_EPOCH);
         let directives = line["_aws"]["CloudWatchMetrics"].as_array().expect("directives");
         let each = |directive: &Value| directive["Metrics"].as_array().expect("metrics").len() <= MOST_METRICS;
         assert!(directives.iter().all(each));
@@ -199,29 +220,29 @@ mod tests {
             dropped: 3,
             folded: 0,
             emitted: 1,
-            dead_lettered: [(Kind::Rejected, 1), (Kind::Exhausted, 1)].into(),
+            dead_lettered: [(DeadLetterKind::Rejected, 1), (DeadLetterKind::Exhausted, 1)].into(),
             control: 0,
             skipped: 0,
             unacknowledged: 0,
             outputs: 6,
             output_bytes: 400,
         };
-        let effort = Effort {
+        let statistics = Statistics {
             total: Duration::from_micros(3_100),
             checkpoint: Duration::from_micros(1_250),
-            checkpoint_troubles: vec![TroubleKind::Throttled],
+            checkpoint_troubles: vec![CheckpointErrorKind::Throttled],
             guest: Duration::from_micros(1_500),
             delivery: Duration::from_millis(2),
             retries: 7,
-            taken: [("main".to_owned(), Taken { outputs: 6, bytes: 400 })].into(),
+            taken: [("main".to_owned(), TargetStatistics { outputs: 6, bytes: 400 })].into(),
         };
-        let handled = Handled {
+        let handled = HandledInvocation {
             report: Report {
                 stop: None,
                 counts,
                 first_dead_letter: None,
-                checkpoint: Some(Noted::Failed(TroubleKind::Throttled)),
-                effort,
+                checkpoint: Some(CheckpointOutcome::Failed(CheckpointErrorKind::Throttled)),
+                statistics,
             },
             shard: Shard {
                 stream_arn: "arn:aws:kinesis:eu-west-1:123456789012:stream/readings".to_owned(),

@@ -23,22 +23,23 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 
 pub use firehose::FirehoseResponse;
-pub use handler::{HandleError, Handled, deadline, handle};
+pub use handler::{HandleError, HandledInvocation, deadline, handle};
 pub use init_error::report_init_error;
+pub use metrics::InvocationMetric;
 pub use runtime::RuntimeError;
 pub use start_budget::StartBudget;
-pub use window::{Carried, StateError};
+pub use window::{CarriedState, StateError};
 
-use failed::Failed;
+use failed::FailedInvocation;
 use handler::handle_batch;
-use runtime::{Invocation, RuntimeApi};
-use shape::Shape;
+use runtime::{NextInvocation, RuntimeApi};
+use shape::InvocationShape;
 
 use crate::aws::traced;
-use crate::checkpoint::Mirror;
+use crate::checkpoint::CheckpointWriter;
 use crate::event::Arrived;
 use crate::processor::{Deadline, Processor};
-use crate::settings::{Metrics, Pack};
+use crate::settings::{MetricsFormat, Pack};
 
 /// The name under which Lambda reports an invocation with something else than a Kinesis event.
 const NOT_A_KINESIS_EVENT: &str = "Kinesieve.NotAKinesisEvent";
@@ -110,7 +111,7 @@ pub struct Function {
     /// Time before an invocation's deadline that is kept to deliver and to answer.
     pub deadline_reserve: Duration,
     /// In which form counts are given.
-    pub metrics: Metrics,
+    pub metrics: MetricsFormat,
     /// What several outputs of one record of Firehose become.
     pub pack: Pack,
     /// What it says of itself when it is asked.
@@ -126,7 +127,7 @@ pub struct Function {
 /// When the runtime API can't be reached or answers what it must not.
 pub async fn serve(function: Function) -> Result<(), RuntimeError> {
     let function = Arc::new(function);
-    if function.processor.mirror().is_some_and(Mirror::has_period) {
+    if function.processor.checkpoint_writer().is_some_and(CheckpointWriter::has_period) {
         shutdown::flush_at_the_end(Arc::clone(&function)).await;
     }
     let loops = concurrency().get();
@@ -152,7 +153,7 @@ async fn work(function: Arc<Function>, api: Arc<RuntimeApi>) -> RuntimeError {
 }
 
 async fn work_once(function: &Function, api: &RuntimeApi) -> Result<(), RuntimeError> {
-    let Invocation { id, deadline: ends, trace_id, event } = api.next().await?;
+    let NextInvocation { id, deadline: ends, trace_id, event } = api.next().await?;
     let deadline = ends.and_then(|ends| deadline(ends, function.deadline_reserve));
     match traced(trace_id, function.answer(&id.request, event, deadline)).await {
         Ok(response) => api.answer(&id, &response).await,
@@ -163,7 +164,7 @@ async fn work_once(function: &Function, api: &RuntimeApi) -> Result<(), RuntimeE
 /// The answer to part of a window: as ever, and the state to go on from. Lambda takes an answer without one for a failure.
 #[derive(Debug, Serialize)]
 struct WindowResponse {
-    state: Carried,
+    state: CarriedState,
     #[serde(flatten)]
     failures: KinesisEventResponse,
 }
@@ -179,7 +180,12 @@ enum Response {
 }
 
 impl Function {
-    async fn answer(&self, request_id: &str, event: Arrived, deadline: Option<Deadline>) -> Result<Response, Failed> {
+    async fn answer(
+        &self,
+        request_id: &str,
+        event: Arrived,
+        deadline: Option<Deadline>,
+    ) -> Result<Response, FailedInvocation> {
         let started = Instant::now();
         let (handled, body) = match event {
             Arrived::Batch(batch) => (handle_batch(&self.processor, batch, deadline, started).await, Bytes::new()),
@@ -195,7 +201,7 @@ impl Function {
                 });
             }
             // Told by what it has: nobody pays for the question who sends records of a stream.
-            Err(HandleError::Envelope(error)) => match Shape::of(&body) {
+            Err(HandleError::Envelope(error)) => match InvocationShape::of(&body) {
                 None => (NOT_A_KINESIS_EVENT, error.to_string()),
                 Some(shape) => match self.answer_other(shape, &body, request_id, deadline).await {
                     Ok(response) => return Ok(response),
@@ -204,26 +210,26 @@ impl Function {
             },
             Err(error) => (WINDOW_FAILED, error.to_string()),
         };
-        let failed = Failed::new(error_type, &message);
+        let failed = FailedInvocation::new(error_type, &message);
         tracing::error!(request_id, "the invocation failed: {}", failed.message());
         Err(failed)
     }
 
-    fn count(&self, request_id: &str, handled: &Handled) {
-        if self.metrics == Metrics::Emf {
+    fn count(&self, request_id: &str, handled: &HandledInvocation) {
+        if self.metrics == MetricsFormat::Emf {
             metrics::write(&self.environment.function_name, request_id, handled);
         }
     }
 
     async fn answer_other(
         &self,
-        shape: Shape,
+        shape: InvocationShape,
         body: &[u8],
         request_id: &str,
         deadline: Option<Deadline>,
     ) -> Result<Response, (&'static str, String)> {
         match shape {
-            Shape::Firehose => {
+            InvocationShape::Firehose => {
                 let answered = firehose::answer(&self.processor, body, self.pack, deadline).await;
                 let response = answered.and_then(|answered| {
                     self.count(request_id, &answered.handled);
@@ -231,7 +237,7 @@ impl Function {
                 });
                 response.map(Response::Firehose).map_err(|error| (FIREHOSE_FAILED, error))
             }
-            Shape::Direct => {
+            InvocationShape::Direct => {
                 let answer = direct::answer(&self.processor, &self.about, body, deadline).await;
                 answer.map(Response::Direct).map_err(|error| (DIRECT_FAILED, error))
             }

@@ -17,7 +17,7 @@ use lambda_runtime_api_client::body::Body;
 use lambda_runtime_api_client::{BoxError, Client, build_request};
 use serde::Serialize;
 
-use super::failed::Failed;
+use super::failed::FailedInvocation;
 use crate::event::{Arrived, Arriving};
 
 /// Why the runtime API can't be used any more.
@@ -49,7 +49,7 @@ pub(super) struct RuntimeApi {
 
 /// What there is to do.
 #[derive(Debug)]
-pub(super) struct Invocation {
+pub(super) struct NextInvocation {
     pub(super) id: InvocationId,
     /// When it times out.
     pub(super) deadline: Option<SystemTime>,
@@ -78,7 +78,7 @@ impl RuntimeApi {
     }
 
     /// Waits for the next invocation, and for all of its event.
-    pub(super) async fn next(&self) -> Result<Invocation, RuntimeError> {
+    pub(super) async fn next(&self) -> Result<NextInvocation, RuntimeError> {
         let request = build_request().uri("/2018-06-01/runtime/invocation/next").body(Body::empty());
         let (parts, body) = self.call(request).await.map_err(RuntimeError::Unreachable)?.into_parts();
         if !parts.status.is_success() {
@@ -93,7 +93,7 @@ impl RuntimeApi {
             invocation: parts.headers.get("lambda-runtime-invocation-id").cloned(),
         };
         let event = arrived(body, self.reads_aside).await.map_err(RuntimeError::Unreachable)?;
-        Ok(Invocation {
+        Ok(NextInvocation {
             id,
             deadline: deadline.and_then(|time| SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(time))),
             trace_id: parts.headers.get("lambda-runtime-trace-id").cloned(),
@@ -113,7 +113,7 @@ impl RuntimeApi {
     }
 
     /// Says that an invocation failed.
-    pub(super) async fn fail(&self, id: &InvocationId, failed: &Failed) -> Result<(), RuntimeError> {
+    pub(super) async fn fail(&self, id: &InvocationId, failed: &FailedInvocation) -> Result<(), RuntimeError> {
         self.post(id, failed.request(&id.path("error"), id.invocation.as_ref())).await
     }
 

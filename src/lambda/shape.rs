@@ -5,7 +5,7 @@ use serde::de::IgnoredAny;
 
 /// What an invocation is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shape {
+pub(super) enum InvocationShape {
     /// Records of a delivery stream, to be transformed.
     Firehose,
     /// A request by hand.
@@ -20,13 +20,13 @@ struct Fields {
     operation: Option<IgnoredAny>,
 }
 
-impl Shape {
+impl InvocationShape {
     /// By the fields that a body has; none: it is neither.
     pub(super) fn of(body: &[u8]) -> Option<Self> {
         let fields: Fields = serde_json::from_slice(body).ok()?;
         match fields {
-            Fields { delivery_stream_arn: Some(_), records: Some(_), .. } => Some(Shape::Firehose),
-            Fields { operation: Some(_), .. } => Some(Shape::Direct),
+            Fields { delivery_stream_arn: Some(_), records: Some(_), .. } => Some(InvocationShape::Firehose),
+            Fields { operation: Some(_), .. } => Some(InvocationShape::Direct),
             _ => None,
         }
     }
@@ -38,9 +38,9 @@ mod tests {
 
     #[test]
     fn an_invocation_is_known_by_what_it_has() {
-        let of = |body: &str| Shape::of(body.as_bytes());
-        assert_eq!(of(r#"{"deliveryStreamArn":"arn","records":[]}"#), Some(Shape::Firehose));
-        assert_eq!(of(r#"{"operation":"health"}"#), Some(Shape::Direct));
+        let of = |body: &str| InvocationShape::of(body.as_bytes());
+        assert_eq!(of(r#"{"deliveryStreamArn":"arn","records":[]}"#), Some(InvocationShape::Firehose));
+        assert_eq!(of(r#"{"operation":"health"}"#), Some(InvocationShape::Direct));
         for other in
             [r#"{"records":[]}"#, r#"{"Records":[]}"#, "{}", "[]", "null", "", r#""operation""#, r#"{"operation":"#]
         {

@@ -38,8 +38,8 @@ pub(super) async fn flush_at_the_end(function: Arc<Function>) {
             _ = terminated.recv() => {}
             () = extension.wait() => { terminated.recv().await; }
         }
-        if let Some(mirror) = function.processor.mirror() {
-            mirror.flush(PATIENCE).await;
+        if let Some(checkpoint_writer) = function.processor.checkpoint_writer() {
+            checkpoint_writer.flush(PATIENCE).await;
         }
         std::process::exit(0);
     });

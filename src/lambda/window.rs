@@ -8,8 +8,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::event::{Position, WindowPart};
-use crate::processor::{MOST_STATE_BYTES, Slice, State};
-use crate::transform::{Ending, Window};
+use crate::processor::{MOST_STATE_BYTES, WindowSlice, WindowState};
+use crate::transform::{Window, WindowEnding};
 
 /// The version of the map that this build writes, and the only one that it reads.
 const VERSION: &str = "1";
@@ -20,7 +20,7 @@ const VERSION_FIELD: &str = "kinesieve";
 /// The state in an answer. Empty, the window is closed or begins.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub struct Carried(BTreeMap<&'static str, String>);
+pub struct CarriedState(BTreeMap<&'static str, String>);
 
 /// Why the state in an event can't be read. Nothing of it is quoted: it is made of payloads.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,10 +56,10 @@ pub enum StateError {
     },
 }
 
-impl Carried {
+impl CarriedState {
     /// The map of a state; an empty one for none.
-    pub fn new(state: Option<&State>) -> Self {
-        let Some(State { form, through, bytes }) = state else { return Self::default() };
+    pub fn new(state: Option<&WindowState>) -> Self {
+        let Some(WindowState { form, through, bytes }) = state else { return Self::default() };
         let mut map = BTreeMap::from([(VERSION_FIELD, VERSION.to_owned()), ("form", form.clone())]);
         if let Some(through) = through {
             map.insert("sequenceNumber", through.sequence_number().as_str().to_owned());
@@ -78,18 +78,18 @@ impl Carried {
 }
 
 /// What the processor has to know of part of a window.
-pub(super) fn slice(part: WindowPart) -> Result<Slice, StateError> {
+pub(super) fn slice(part: WindowPart) -> Result<WindowSlice, StateError> {
     let ending = match (part.is_terminated_early, part.is_final) {
-        (true, _) => Some(Ending::Early),
-        (false, true) => Some(Ending::Complete),
+        (true, _) => Some(WindowEnding::Early),
+        (false, true) => Some(WindowEnding::Complete),
         (false, false) => None,
     };
     let window = Window { start: part.start, end: part.end };
-    Ok(Slice { window, shard: part.shard, state: read(&part.state)?, ending })
+    Ok(WindowSlice { window, shard: part.shard, state: read(&part.state)?, ending })
 }
 
 /// The state in an event; none: `null`, or an empty map, as a window begins with.
-fn read(json: &str) -> Result<Option<State>, StateError> {
+fn read(json: &str) -> Result<Option<WindowState>, StateError> {
     let map = match serde_json::from_str(json) {
         Ok(Value::Object(map)) => map,
         Ok(Value::Null) => return Ok(None),
@@ -137,7 +137,7 @@ fn read(json: &str) -> Result<Option<State>, StateError> {
             Some(Arc::from(bytes))
         }
     };
-    Ok(Some(State { form, through, bytes }))
+    Ok(Some(WindowState { form, through, bytes }))
 }
 
 #[cfg(test)]
@@ -155,7 +155,7 @@ mod tests {
     fn an_empty_state_is_none() {
         assert_eq!(read("{}"), Ok(None));
         assert_eq!(read("null"), Ok(None));
-        assert_eq!(serde_json::to_string(&Carried::new(None)).expect("JSON"), "{}");
+        assert_eq!(serde_json::to_string(&CarriedState::new(None)).expect("JSON"), "{}");
     }
 
     #[test]
@@ -199,12 +199,12 @@ mod tests {
 
     #[test]
     fn the_largest_state_fits_into_what_lambda_carries() {
-        let state = State {
+        let state = WindowState {
             form: "x".repeat(256),
             through: Some(Position::new(&"9".repeat(129), u64::MAX).expect("a position")),
             bytes: Some(vec![0xff; MOST_STATE_BYTES].into()),
         };
-        let carried = Carried::new(Some(&state));
+        let carried = CarriedState::new(Some(&state));
         let json = serde_json::to_string(&carried).expect("JSON");
         assert!(json.len() <= 1_000_000, "{}", json.len());
         assert_eq!(carried.bytes(), json.len() - 1);
@@ -218,8 +218,8 @@ mod tests {
             bytes in prop::option::of(prop::collection::vec(any::<u8>(), 0..100)),
         ) {
             let through = position.map(|(number, index)| Position::new(&number, index).expect("a position"));
-            let state = State { form, through, bytes: bytes.map(Arc::from) };
-            let json = serde_json::to_string(&Carried::new(Some(&state))).expect("JSON");
+            let state = WindowState { form, through, bytes: bytes.map(Arc::from) };
+            let json = serde_json::to_string(&CarriedState::new(Some(&state))).expect("JSON");
             prop_assert_eq!(read(&json), Ok(Some(state)));
         }
 

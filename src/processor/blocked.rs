@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::checkpoint::{DeliveredOutputs, Stuck};
+use crate::checkpoint::{BlockedProgress, DeliveredOutputs};
 use crate::event::{Batch, Event, Position, Shard};
 use crate::transform::Emission;
 
@@ -27,7 +27,7 @@ const MOST_SEEN: usize = 4096;
 
 /// A record that was tried and not acknowledged.
 #[derive(Debug, Clone)]
-pub(super) struct Blocked {
+pub(super) struct BlockedRecord {
     /// Its first event that is not acknowledged.
     pub(super) position: Position,
     /// How often that event was tried without any progress.
@@ -37,12 +37,12 @@ pub(super) struct Blocked {
     /// Whether the events of the record before that one are known to be acknowledged.
     pub(super) is_front_done: bool,
     /// Events behind that are done, by sequence number.
-    pub(super) behind: Behind,
+    pub(super) behind: DoneBehind,
 }
 
 /// Events that are done, though one before them is not.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Behind {
+pub(super) struct DoneBehind {
     records: HashMap<Box<str>, RecordBehind>,
     /// How many ranges and outputs all of them have.
     entries: usize,
@@ -63,22 +63,22 @@ struct RecordBehind {
 #[derive(Debug, Default)]
 pub(super) struct BlockedRecords {
     /// The oldest first.
-    entries: Vec<(Shard, Arc<Blocked>)>,
+    entries: Vec<(Shard, Arc<BlockedRecord>)>,
     /// Shards of which this process had a batch: what others know of them was asked for.
     seen: HashSet<Shard>,
 }
 
-impl Blocked {
+impl BlockedRecord {
     /// Returns what the checkpoint table says. What was done of the record counts only if it was taken apart and
     /// transformed in the same way, and if whoever wrote the row counted outputs at all.
-    pub(super) fn in_table(stuck: Stuck, made_by: &str) -> Self {
+    pub(super) fn in_table(stuck: BlockedProgress, made_by: &str) -> Self {
         let delivered = stuck.delivered.filter(|_| stuck.made_by == made_by);
         Self {
             position: stuck.position,
             attempts: stuck.attempts,
             is_front_done: delivered.is_some(),
             delivered,
-            behind: Behind::default(),
+            behind: DoneBehind::default(),
         }
     }
 
@@ -121,7 +121,7 @@ impl Blocked {
     }
 }
 
-impl Behind {
+impl DoneBehind {
     /// Takes up an event that is done. Events come in shard order.
     pub(super) fn insert(&mut self, event: Event<'_>) {
         let number = event.sub_sequence_number;
@@ -188,13 +188,13 @@ impl BlockedRecords {
     }
 
     /// Returns what is known of the record in a batch that blocked its shard.
-    pub(super) fn in_batch(&self, batch: &Batch) -> Option<Arc<Blocked>> {
+    pub(super) fn in_batch(&self, batch: &Batch) -> Option<Arc<BlockedRecord>> {
         let of_shard = self.entries.iter().rev().filter(|(shard, _)| shard == batch.shard());
         of_shard.map(|(_, blocked)| blocked).find(|blocked| is_in(blocked, batch)).map(Arc::clone)
     }
 
     /// Remembers that a record blocks its shard, in the place of the one that blocked this batch before.
-    pub(super) fn insert(&mut self, shard: &Shard, before: Option<&Blocked>, blocked: Blocked) {
+    pub(super) fn insert(&mut self, shard: &Shard, before: Option<&BlockedRecord>, blocked: BlockedRecord) {
         if let Some(before) = before {
             self.remove(shard, before);
         }
@@ -209,12 +209,12 @@ impl BlockedRecords {
                 break;
             }
             entries -= blocked.behind.entries;
-            Arc::make_mut(blocked).behind = Behind::default();
+            Arc::make_mut(blocked).behind = DoneBehind::default();
         }
     }
 
     /// Forgets a record: it is acknowledged.
-    pub(super) fn remove(&mut self, shard: &Shard, blocked: &Blocked) {
+    pub(super) fn remove(&mut self, shard: &Shard, blocked: &BlockedRecord) {
         self.entries.retain(|(of, entry)| {
             of != shard || entry.position.sequence_number() != blocked.position.sequence_number()
         });
@@ -222,7 +222,7 @@ impl BlockedRecords {
 }
 
 /// Returns whether a batch has the record. As a rule it is the first.
-fn is_in(blocked: &Blocked, batch: &Batch) -> bool {
+fn is_in(blocked: &BlockedRecord, batch: &Batch) -> bool {
     batch.iter().any(|event| event.sequence_number == blocked.position.sequence_number())
 }
 
@@ -260,13 +260,13 @@ mod tests {
         batch.build()
     }
 
-    fn blocked(sequence_number: &str, sub_sequence_number: u64) -> Blocked {
-        Blocked {
+    fn blocked(sequence_number: &str, sub_sequence_number: u64) -> BlockedRecord {
+        BlockedRecord {
             position: Position::new(sequence_number, sub_sequence_number).expect("a position"),
             attempts: 1,
             delivered: None,
             is_front_done: true,
-            behind: Behind::default(),
+            behind: DoneBehind::default(),
         }
     }
 
@@ -331,7 +331,7 @@ mod tests {
             texts.iter().map(|text| Emission { data: text.as_bytes(), partition_key: None, route: None })
         };
         let delivered = DeliveredOutputs { outputs: 2, digest: Some(digest(outputs(&["a", "b"]))) };
-        let entry = Blocked { delivered: Some(delivered), ..blocked("10", 1) };
+        let entry = BlockedRecord { delivered: Some(delivered), ..blocked("10", 1) };
         let batch = batch(&[("10", 0), ("10", 1)]);
         assert_eq!(entry.delivered_of(batch.event(1), outputs(&["a", "b", "c"])), 2);
         assert_eq!(entry.delivered_of(batch.event(0), outputs(&["a", "b", "c"])), 0);

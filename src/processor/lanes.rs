@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use super::outputs::Outputs;
 use super::time::{before, within};
 use crate::event::Batch;
-use crate::sink::{Answer, Delivery, HandOver, Output, Sink};
+use crate::sink::{Delivery, DeliveryTiming, Output, Sink, SinkResponse};
 use crate::transform::Emissions;
 use copies::{Copied, Copies};
 
@@ -21,17 +21,17 @@ const OUTPUT_BYTES: usize = 200;
 /// All lanes of a part.
 pub(super) struct Lanes<'a> {
     batch: &'a Batch,
-    lanes: Vec<Lane<'a>>,
+    lanes: Vec<SinkLane<'a>>,
     /// The lane of each destination.
     lane_of: Vec<usize>,
 }
 
 /// What waits for one sink, in shard order.
-struct Lane<'a> {
+struct SinkLane<'a> {
     sink: &'a Arc<dyn Sink>,
     /// How many bytes are gathered before they are delivered; none: outputs go promptly.
     gathers: Option<usize>,
-    parcels: Vec<Parcel>,
+    parcels: Vec<PendingOutput>,
     /// What the parcels are made of that wait longer than what the transform gave is kept: those at the front.
     copies: Copies,
     /// How many those are.
@@ -42,7 +42,7 @@ struct Lane<'a> {
 
 /// An output that waits.
 #[derive(Debug)]
-pub(super) struct Parcel {
+pub(super) struct PendingOutput {
     /// The index of its event in the part.
     pub(super) index: usize,
     /// Its place among the outputs of the event.
@@ -51,12 +51,12 @@ pub(super) struct Parcel {
     pub(super) destination: u32,
     /// Its bytes of data.
     pub(super) bytes: usize,
-    pub(super) body: Body,
+    pub(super) body: OutputBody,
 }
 
 /// What an output is made of.
 #[derive(Debug)]
-pub(super) enum Body {
+pub(super) enum OutputBody {
     /// The event as it came.
     AsItCame,
     /// The output of this ordinal among what the transform gave.
@@ -67,7 +67,7 @@ pub(super) enum Body {
 
 /// Which lanes are emptied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Which {
+pub(super) enum LaneSelection {
     /// Those whose sinks want outputs promptly.
     Prompt,
     /// Those that gathered enough.
@@ -78,7 +78,7 @@ pub(super) enum Which {
 
 /// What a sink answered for the parcels of a lane, in shard order.
 pub(super) struct LaneAnswer {
-    pub(super) parcels: Vec<Parcel>,
+    pub(super) parcels: Vec<PendingOutput>,
     /// One for each parcel.
     pub(super) deliveries: Vec<Delivery>,
     /// The places of those that can be delivered again once what is undeliverable is settled, in order.
@@ -91,12 +91,12 @@ pub(super) struct LaneAnswer {
 
 impl<'a> Lanes<'a> {
     pub(super) fn new(batch: &'a Batch, outputs: &'a Outputs) -> Self {
-        let mut lanes: Vec<Lane<'a>> = Vec::new();
+        let mut lanes: Vec<SinkLane<'a>> = Vec::new();
         // Several routes may lead to one sink: what it gets stays in order.
         let lane_of = outputs.all().iter().map(|destination| {
             let sink = &destination.sink;
             lanes.iter().position(|lane| Arc::ptr_eq(lane.sink, sink)).unwrap_or_else(|| {
-                lanes.push(Lane::new(sink));
+                lanes.push(SinkLane::new(sink));
                 lanes.len() - 1
             })
         });
@@ -105,7 +105,7 @@ impl<'a> Lanes<'a> {
     }
 
     /// Takes up an output, and returns what it takes of memory.
-    pub(super) fn push(&mut self, parcel: Parcel) -> usize {
+    pub(super) fn push(&mut self, parcel: PendingOutput) -> usize {
         let takes = parcel.bytes + OUTPUT_BYTES;
         if let Some(lane) = self.lane_of.get(parcel.destination as usize).and_then(|lane| self.lanes.get_mut(*lane)) {
             if lane.parcels.is_empty() {
@@ -120,17 +120,17 @@ impl<'a> Lanes<'a> {
     /// Returns whether a lane gathered enough to be delivered. Asked only between two events, what is delivered together
     /// depends on the batch alone.
     pub(super) fn is_any_full(&self) -> bool {
-        self.lanes.iter().any(Lane::is_full)
+        self.lanes.iter().any(SinkLane::is_full)
     }
 
     /// Returns whether an output of an event before this one waits in a lane that gathers.
     pub(super) fn gathers_before(&self, index: usize) -> bool {
-        let is_before = |lane: &Lane<'_>| lane.parcels.first().is_some_and(|parcel| parcel.index < index);
+        let is_before = |lane: &SinkLane<'_>| lane.parcels.first().is_some_and(|parcel| parcel.index < index);
         self.lanes.iter().any(|lane| lane.gathers.is_some() && is_before(lane))
     }
 
     /// Lets go of what belongs to this event or a later one, and tells of each output.
-    pub(super) fn cut(&mut self, end: usize, mut is_dropped: impl FnMut(&Parcel)) {
+    pub(super) fn cut(&mut self, end: usize, mut is_dropped: impl FnMut(&PendingOutput)) {
         for lane in &mut self.lanes {
             let kept = lane.parcels.partition_point(|parcel| parcel.index < end);
             lane.parcels.drain(kept..).for_each(|parcel| is_dropped(&parcel));
@@ -153,12 +153,17 @@ impl<'a> Lanes<'a> {
     }
 
     /// Delivers what waits of events before an index, the sinks side by side, and returns what they said.
-    pub(super) async fn deliver(&mut self, which: Which, end: usize, answer_by: Option<Instant>) -> Vec<LaneAnswer> {
+    pub(super) async fn deliver(
+        &mut self,
+        which: LaneSelection,
+        end: usize,
+        answer_by: Option<Instant>,
+    ) -> Vec<LaneAnswer> {
         let batch = self.batch;
         let lanes = self.lanes.iter_mut().enumerate().filter(|(_, lane)| match which {
-            Which::All => true,
-            Which::Prompt => lane.gathers.is_none(),
-            Which::Full => lane.is_full(),
+            LaneSelection::All => true,
+            LaneSelection::Prompt => lane.gathers.is_none(),
+            LaneSelection::Full => lane.is_full(),
         });
         let busy = lanes.filter(|(_, lane)| lane.parcels.first().is_some_and(|parcel| parcel.index < end));
         join_all(
@@ -168,7 +173,7 @@ impl<'a> Lanes<'a> {
     }
 
     /// Takes outputs back that an answer says were held back: they come before what waits in their lane.
-    pub(super) fn put_back(&mut self, answer: &LaneAnswer, mut parcels: Vec<Parcel>) {
+    pub(super) fn put_back(&mut self, answer: &LaneAnswer, mut parcels: Vec<PendingOutput>) {
         if let Some(lane) = self.lanes.get_mut(answer.lane) {
             lane.bytes += parcels.iter().map(|parcel| parcel.bytes + OUTPUT_BYTES).sum::<usize>();
             parcels.append(&mut lane.parcels);
@@ -186,11 +191,11 @@ impl<'a> Lanes<'a> {
     }
 }
 
-impl<'a> Lane<'a> {
+impl<'a> SinkLane<'a> {
     fn new(sink: &'a Arc<dyn Sink>) -> Self {
         let gathers = match sink.hand_over() {
-            HandOver::Promptly => None,
-            HandOver::Gathered { bytes } => Some(bytes),
+            DeliveryTiming::Promptly => None,
+            DeliveryTiming::Gathered { bytes } => Some(bytes),
         };
         Self { sink, gathers, parcels: Vec::new(), copies: Copies::default(), kept: 0, bytes: 0 }
     }
@@ -210,7 +215,7 @@ impl<'a> Lane<'a> {
             // What has no answer in time has failed for now; it may have arrived.
             within(answer_by, self.sink.deliver(&outputs, before(answer_by))).await.unwrap_or_else(|| {
                 let reason = "the target did not answer before the deadline".into();
-                Answer::of_all(outputs.len(), Delivery::Failed { reason })
+                SinkResponse::of_all(outputs.len(), Delivery::Failed { reason })
             })
         };
         let mut deliveries = answer.deliveries;
@@ -221,13 +226,13 @@ impl<'a> Lane<'a> {
 }
 
 /// Returns an output as its sink gets it.
-fn output<'o>(batch: &'o Batch, copies: &'o Copies, parcel: &'o Parcel) -> Output<'o> {
+fn output<'o>(batch: &'o Batch, copies: &'o Copies, parcel: &'o PendingOutput) -> Output<'o> {
     let event = batch.event(parcel.index);
     let as_it_came = Output { ordinal: parcel.ordinal, ..Output::as_it_came(batch.shard(), event) };
     let emission = match &parcel.body {
-        Body::AsItCame => return as_it_came,
-        Body::Emitted(emissions) => emissions.get(parcel.ordinal as usize),
-        Body::Copied(copied) => copies.get(*copied),
+        OutputBody::AsItCame => return as_it_came,
+        OutputBody::Emitted(emissions) => emissions.get(parcel.ordinal as usize),
+        OutputBody::Copied(copied) => copies.get(*copied),
     };
     Output {
         data: emission.data,
@@ -243,27 +248,27 @@ mod tests {
 
     use super::*;
     use crate::event::Record;
-    use crate::sink::Answering;
+    use crate::sink::SinkFuture;
     use crate::transform::Emission;
 
     /// A target that gathers, and remembers what it took.
     #[derive(Default)]
-    struct Gatherer {
+    struct GatheringTarget {
         taken: Mutex<Vec<(String, String, Option<String>)>>,
     }
 
-    impl Sink for Gatherer {
-        fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Answering<'a> {
+    impl Sink for GatheringTarget {
+        fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> SinkFuture<'a> {
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
             let taken = outputs
                 .iter()
                 .map(|output| (text(output.data), output.partition_key.to_owned(), output.route.map(str::to_owned)));
             self.taken.lock().expect("unpoisoned").extend(taken);
-            Box::pin(std::future::ready(Answer::of_all(outputs.len(), Delivery::Delivered)))
+            Box::pin(std::future::ready(SinkResponse::of_all(outputs.len(), Delivery::Delivered)))
         }
 
-        fn hand_over(&self) -> HandOver {
-            HandOver::Gathered { bytes: 10 * OUTPUT_BYTES }
+        fn hand_over(&self) -> DeliveryTiming {
+            DeliveryTiming::Gathered { bytes: 10 * OUTPUT_BYTES }
         }
     }
 
@@ -282,14 +287,14 @@ mod tests {
         batch.build()
     }
 
-    fn parcel(index: usize, ordinal: u32, body: Body) -> Parcel {
-        Parcel { index, ordinal, destination: 0, bytes: 0, body }
+    fn parcel(index: usize, ordinal: u32, body: OutputBody) -> PendingOutput {
+        PendingOutput { index, ordinal, destination: 0, bytes: 0, body }
     }
 
     /// What is gathered may wait for long: it must not keep what else the transform gave at the same time.
     #[test]
     fn what_waits_lets_go_of_what_the_transform_gave() {
-        let sink = Arc::new(Gatherer::default());
+        let sink = Arc::new(GatheringTarget::default());
         let outputs = Outputs::new(sink.clone(), []);
         let batch = batch(4);
         let mut lanes = Lanes::new(&batch, &outputs);
@@ -297,19 +302,19 @@ mod tests {
         let one = Emissions::copy_of([emission(b"one", Some("key"), None)].into_iter());
         let two = [emission(b"two", None, Some("side")), emission(b"", None, None)];
         let two = Emissions::copy_of(two.into_iter());
-        lanes.push(parcel(0, 0, Body::Emitted(one.clone())));
-        lanes.push(parcel(1, 0, Body::AsItCame));
+        lanes.push(parcel(0, 0, OutputBody::Emitted(one.clone())));
+        lanes.push(parcel(1, 0, OutputBody::AsItCame));
         lanes.keep_copies();
-        lanes.push(parcel(2, 0, Body::Emitted(two.clone())));
-        lanes.push(parcel(2, 1, Body::Emitted(two.clone())));
-        lanes.push(parcel(3, 0, Body::Emitted(one.clone())));
+        lanes.push(parcel(2, 0, OutputBody::Emitted(two.clone())));
+        lanes.push(parcel(2, 1, OutputBody::Emitted(two.clone())));
+        lanes.push(parcel(3, 0, OutputBody::Emitted(one.clone())));
         lanes.keep_copies();
         lanes.keep_copies();
         assert_eq!((one.holders(), two.holders()), (1, 1));
         lanes.cut(3, |dropped| assert_eq!(dropped.index, 3));
 
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        let deliver = |lanes: &mut Lanes<'_>, end| runtime.block_on(lanes.deliver(Which::All, end, None)).len();
+        let deliver = |lanes: &mut Lanes<'_>, end| runtime.block_on(lanes.deliver(LaneSelection::All, end, None)).len();
         assert_eq!((deliver(&mut lanes, 2), deliver(&mut lanes, 9), deliver(&mut lanes, 9)), (1, 1, 0));
         let taken =
             |data: &str, key: &str, route: Option<&str>| (data.to_owned(), key.to_owned(), route.map(str::to_owned));
@@ -325,12 +330,12 @@ mod tests {
     /// Outputs without any data are gathered to no more than others.
     #[test]
     fn tiny_outputs_fill_a_lane_too() {
-        let outputs = Outputs::new(Arc::new(Gatherer::default()), []);
+        let outputs = Outputs::new(Arc::new(GatheringTarget::default()), []);
         let batch = batch(10);
         let mut lanes = Lanes::new(&batch, &outputs);
         for index in 0..10 {
             assert!(!lanes.is_any_full());
-            lanes.push(parcel(index, 0, Body::Emitted(Emissions::default())));
+            lanes.push(parcel(index, 0, OutputBody::Emitted(Emissions::default())));
         }
         assert!(lanes.is_any_full());
     }

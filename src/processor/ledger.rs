@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::report::{Cause, Counts, Failure};
 use crate::checkpoint::DeliveredOutputs;
-use crate::dead_letter::Kind;
+use crate::dead_letter::DeadLetterKind;
 
 /// The account of one invocation. The events of its batch come in parts, one after the other; indices are those in the
 /// part at hand.
@@ -19,11 +19,11 @@ pub(super) struct Ledger {
     /// What became of those.
     counts: Counts,
     /// The entries of the part at hand, as far as verdicts came.
-    entries: Vec<Entry>,
+    entries: Vec<LedgerEntry>,
     /// How many events the part has.
     events: usize,
     /// Where the acknowledged events end, if they do. It only ever moves towards the front.
-    stop: Option<Stopped>,
+    stop: Option<LedgerStop>,
     /// By the index of its event, the first output of it that was not delivered: of the first events.
     undelivered: BTreeMap<usize, Undelivered>,
     first_dead_letter: Option<Failure>,
@@ -31,12 +31,12 @@ pub(super) struct Ledger {
 
 /// What an event came to, if it is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum EventOutcome {
     Kept,
     Dropped,
     Folded,
     Emitted,
-    Failed(Kind),
+    Failed(DeadLetterKind),
     /// It held nothing.
     Control,
     /// It was acknowledged before.
@@ -45,35 +45,35 @@ pub(super) enum Fate {
 
 /// One event's entry.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Entry {
-    fate: Fate,
+pub(super) struct LedgerEntry {
+    fate: EventOutcome,
     /// Outputs that are not delivered yet; of a failed event, its dead letter.
     outstanding: u32,
     outputs: u32,
     bytes: u64,
 }
 
-impl Entry {
+impl LedgerEntry {
     /// Returns the entry of an event of which nothing is to be delivered.
-    pub(super) fn without_outputs(fate: Fate) -> Self {
+    pub(super) fn without_outputs(fate: EventOutcome) -> Self {
         Self { fate, outstanding: 0, outputs: 0, bytes: 0 }
     }
 
     /// Returns the entry of an event with so many outputs, of so many bytes together, of which the first were delivered
     /// when it came before.
-    pub(super) fn with_outputs(fate: Fate, outputs: u32, bytes: u64, delivered_before: u32) -> Self {
+    pub(super) fn with_outputs(fate: EventOutcome, outputs: u32, bytes: u64, delivered_before: u32) -> Self {
         Self { fate, outstanding: outputs.saturating_sub(delivered_before), outputs, bytes }
     }
 
     /// Returns the entry of an event that failed for good; its dead letter is outstanding.
-    pub(super) fn failed(kind: Kind) -> Self {
-        Self { fate: Fate::Failed(kind), outstanding: 1, outputs: 0, bytes: 0 }
+    pub(super) fn failed(kind: DeadLetterKind) -> Self {
+        Self { fate: EventOutcome::Failed(kind), outstanding: 1, outputs: 0, bytes: 0 }
     }
 }
 
 /// Where the acknowledged events end.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Stopped {
+pub(super) struct LedgerStop {
     /// The index in the part of the first event that is not acknowledged.
     pub(super) index: usize,
     pub(super) cause: Cause,
@@ -99,7 +99,7 @@ impl Ledger {
         self.close_part(self.events);
         self.before += std::mem::replace(&mut self.events, events);
         self.entries.reserve(events);
-        self.entries.resize(skipped.min(events), Entry::without_outputs(Fate::Skipped));
+        self.entries.resize(skipped.min(events), LedgerEntry::without_outputs(EventOutcome::Skipped));
     }
 
     /// Returns the index of the event whose verdict comes next.
@@ -118,7 +118,7 @@ impl Ledger {
     }
 
     /// Returns where the acknowledged events end, as far as is known yet.
-    pub(super) fn stop(&self) -> Option<&Stopped> {
+    pub(super) fn stop(&self) -> Option<&LedgerStop> {
         self.stop.as_ref()
     }
 
@@ -135,14 +135,14 @@ impl Ledger {
     }
 
     /// Enters the next event.
-    pub(super) fn enter(&mut self, entry: Entry) {
+    pub(super) fn enter(&mut self, entry: LedgerEntry) {
         self.entries.push(entry);
     }
 
     /// Enters that one output of an event was delivered.
     pub(super) fn delivered(&mut self, index: usize) {
         if let Some(entry) = self.entries.get_mut(index)
-            && !matches!(entry.fate, Fate::Failed(_))
+            && !matches!(entry.fate, EventOutcome::Failed(_))
         {
             entry.outstanding = entry.outstanding.saturating_sub(1);
         }
@@ -164,9 +164,9 @@ impl Ledger {
     }
 
     /// Enters that an event failed for good after all: what else it came to does not count.
-    pub(super) fn failed(&mut self, index: usize, kind: Kind) {
+    pub(super) fn failed(&mut self, index: usize, kind: DeadLetterKind) {
         if let Some(entry) = self.entries.get_mut(index) {
-            *entry = Entry::failed(kind);
+            *entry = LedgerEntry::failed(kind);
         }
     }
 
@@ -184,7 +184,7 @@ impl Ledger {
     /// Ends the acknowledged events before this one, unless they end sooner.
     pub(super) fn stop_at(&mut self, index: usize, cause: Cause, reason: impl Into<String>) {
         if index < self.end() {
-            self.stop = Some(Stopped { index, cause, reason: reason.into() });
+            self.stop = Some(LedgerStop { index, cause, reason: reason.into() });
         }
     }
 
@@ -221,13 +221,13 @@ impl Ledger {
         for entry in self.entries.drain(..).take(end) {
             let counts = &mut self.counts;
             match entry.fate {
-                Fate::Kept => counts.kept += 1,
-                Fate::Dropped => counts.dropped += 1,
-                Fate::Folded => counts.folded += 1,
-                Fate::Emitted => counts.emitted += 1,
-                Fate::Failed(kind) => *counts.dead_lettered.entry(kind).or_default() += 1,
-                Fate::Control => counts.control += 1,
-                Fate::Skipped => counts.skipped += 1,
+                EventOutcome::Kept => counts.kept += 1,
+                EventOutcome::Dropped => counts.dropped += 1,
+                EventOutcome::Folded => counts.folded += 1,
+                EventOutcome::Emitted => counts.emitted += 1,
+                EventOutcome::Failed(kind) => *counts.dead_lettered.entry(kind).or_default() += 1,
+                EventOutcome::Control => counts.control += 1,
+                EventOutcome::Skipped => counts.skipped += 1,
             }
             counts.outputs += u64::from(entry.outputs);
             counts.output_bytes += entry.bytes;
@@ -245,7 +245,7 @@ mod tests {
 
     /// What comes of one event, in a case.
     #[derive(Debug, Clone, Copy)]
-    enum Step {
+    enum TestStep {
         Dropped,
         /// So many outputs, of which one may fail, and one may turn out to be undeliverable.
         Outputs {
@@ -265,35 +265,35 @@ mod tests {
         },
     }
 
-    impl Step {
+    impl TestStep {
         /// The model: whether the event is acknowledged.
         fn is_acknowledged(self, letters_are_written: bool) -> bool {
             match self {
-                Step::Dropped => true,
-                Step::Outputs { count, fails, never } => {
+                TestStep::Dropped => true,
+                TestStep::Outputs { count, fails, never } => {
                     let is_one = |place: Option<u32>| place.is_some_and(|place| place < count);
                     !is_one(fails) && (!is_one(never) || letters_are_written)
                 }
-                Step::Failed { is_written } => is_written,
-                Step::Retry => false,
-                Step::Forgotten { count } => count == 0,
+                TestStep::Failed { is_written } => is_written,
+                TestStep::Retry => false,
+                TestStep::Forgotten { count } => count == 0,
             }
         }
     }
 
-    fn step() -> impl Strategy<Value = Step> {
+    fn step() -> impl Strategy<Value = TestStep> {
         let place = || prop_oneof![6 => Just(None), 1 => (0u32..4).prop_map(Some)];
         prop_oneof![
-            4 => Just(Step::Dropped),
-            12 => (0u32..4, place(), place()).prop_map(|(count, fails, never)| Step::Outputs { count, fails, never }),
-            3 => prop_oneof![4 => Just(true), 1 => Just(false)].prop_map(|is_written| Step::Failed { is_written }),
-            1 => Just(Step::Retry),
-            1 => (0u32..3).prop_map(|count| Step::Forgotten { count }),
+            4 => Just(TestStep::Dropped),
+            12 => (0u32..4, place(), place()).prop_map(|(count, fails, never)| TestStep::Outputs { count, fails, never }),
+            3 => prop_oneof![4 => Just(true), 1 => Just(false)].prop_map(|is_written| TestStep::Failed { is_written }),
+            1 => Just(TestStep::Retry),
+            1 => (0u32..3).prop_map(|count| TestStep::Forgotten { count }),
         ]
     }
 
     /// Plays a part as a settlement does: verdicts in groups, and behind each what came of its outputs, in another order.
-    fn play(ledger: &mut Ledger, part: &[Step], group: usize, letters_are_written: bool) {
+    fn play(ledger: &mut Ledger, part: &[TestStep], group: usize, letters_are_written: bool) {
         ledger.begin_part(part.len(), 0);
         for (number, steps) in part.chunks(group.max(1)).enumerate() {
             let first = number * group.max(1);
@@ -302,19 +302,19 @@ mod tests {
                     break;
                 }
                 match *step {
-                    Step::Dropped => ledger.enter(Entry::without_outputs(Fate::Dropped)),
-                    Step::Outputs { count, .. } | Step::Forgotten { count } => {
-                        ledger.enter(Entry::with_outputs(Fate::Emitted, count, count.into(), 0));
+                    TestStep::Dropped => ledger.enter(LedgerEntry::without_outputs(EventOutcome::Dropped)),
+                    TestStep::Outputs { count, .. } | TestStep::Forgotten { count } => {
+                        ledger.enter(LedgerEntry::with_outputs(EventOutcome::Emitted, count, count.into(), 0));
                     }
-                    Step::Failed { .. } => ledger.enter(Entry::failed(Kind::Rejected)),
-                    Step::Retry => ledger.stop_at(index, Cause::Retry, "later"),
+                    TestStep::Failed { .. } => ledger.enter(LedgerEntry::failed(DeadLetterKind::Rejected)),
+                    TestStep::Retry => ledger.stop_at(index, Cause::Retry, "later"),
                 }
             }
             let entered = first..ledger.next().min(first + steps.len());
             for index in entered.rev() {
                 let failure = |kind| Failure { index, kind, reason: String::new() };
                 match part[index] {
-                    Step::Outputs { count, fails, never } => {
+                    TestStep::Outputs { count, fails, never } => {
                         let mut is_undeliverable = false;
                         for ordinal in 0..count {
                             if fails == Some(ordinal) {
@@ -327,22 +327,22 @@ mod tests {
                             }
                         }
                         if is_undeliverable {
-                            ledger.failed(index, Kind::Undeliverable);
+                            ledger.failed(index, DeadLetterKind::Undeliverable);
                             if letters_are_written {
-                                ledger.dead_lettered(failure(Kind::Undeliverable));
+                                ledger.dead_lettered(failure(DeadLetterKind::Undeliverable));
                             } else {
-                                ledger.stop_at(index, Cause::DeadLetterFailed(Kind::Undeliverable), "down");
+                                ledger.stop_at(index, Cause::DeadLetterFailed(DeadLetterKind::Undeliverable), "down");
                             }
                             // Too late to change anything.
                             ledger.delivered(index);
                         }
                     }
-                    Step::Failed { is_written: true } => ledger.dead_lettered(failure(Kind::Rejected)),
-                    Step::Failed { is_written: false } => {
-                        ledger.stop_at(index, Cause::DeadLetterFailed(Kind::Rejected), "down");
+                    TestStep::Failed { is_written: true } => ledger.dead_lettered(failure(DeadLetterKind::Rejected)),
+                    TestStep::Failed { is_written: false } => {
+                        ledger.stop_at(index, Cause::DeadLetterFailed(DeadLetterKind::Rejected), "down");
                     }
-                    Step::Forgotten { count } => (1..count).for_each(|_| ledger.delivered(index)),
-                    Step::Dropped | Step::Retry => {}
+                    TestStep::Forgotten { count } => (1..count).for_each(|_| ledger.delivered(index)),
+                    TestStep::Dropped | TestStep::Retry => {}
                 }
             }
         }
@@ -386,10 +386,10 @@ mod tests {
     }
 
     /// Counts how often a reason is made.
-    struct Reason<'a>(&'a Cell<u64>);
+    struct RetryReason<'a>(&'a Cell<u64>);
 
-    impl From<Reason<'_>> for String {
-        fn from(reason: Reason<'_>) -> Self {
+    impl From<RetryReason<'_>> for String {
+        fn from(reason: RetryReason<'_>) -> Self {
             reason.0.set(reason.0.get() + 1);
             String::new()
         }
@@ -403,13 +403,13 @@ mod tests {
             let (reasons, digests) = (Cell::new(0), Cell::new(0_usize));
             let mut ledger = Ledger::default();
             ledger.begin_part(events, 0);
-            (0..events).for_each(|_| ledger.enter(Entry::with_outputs(Fate::Kept, 1, 1, 0)));
+            (0..events).for_each(|_| ledger.enter(LedgerEntry::with_outputs(EventOutcome::Kept, 1, 1, 0)));
             for index in 0..events {
                 ledger.not_delivered(index, 1, || {
                     digests.set(digests.get() + 1);
                     None
                 });
-                ledger.stop_at(index, Cause::NotDelivered, Reason(&reasons));
+                ledger.stop_at(index, Cause::NotDelivered, RetryReason(&reasons));
             }
             ledger.check();
             assert_eq!((reasons.get(), digests.get()), (1, MOST_UNDELIVERED), "{events}");
@@ -422,7 +422,7 @@ mod tests {
     fn an_output_that_was_delivered_before_is_not_outstanding() {
         let mut ledger = Ledger::default();
         ledger.begin_part(1, 0);
-        ledger.enter(Entry::with_outputs(Fate::Emitted, 3, 30, 2));
+        ledger.enter(LedgerEntry::with_outputs(EventOutcome::Emitted, 3, 30, 2));
         assert!(!ledger.is_done(0));
         ledger.delivered(0);
         assert!(ledger.is_done(0));

@@ -40,19 +40,19 @@ impl Pace {
 #[derive(Debug)]
 pub(super) struct Pacing {
     pace: Pace,
-    shards: Mutex<HashMap<Shard, Arc<Mutex<Lead>>>>,
+    shards: Mutex<HashMap<Shard, Arc<Mutex<EarliestStart>>>>,
 }
 
 /// The pace of one shard at work.
 #[derive(Debug, Clone)]
 pub(super) struct Pacer {
     pace: Pace,
-    lead: Arc<Mutex<Lead>>,
+    earliest_start: Arc<Mutex<EarliestStart>>,
 }
 
 /// The time at which the next record may begin; none: at once.
 #[derive(Debug, Default)]
-struct Lead(Option<Instant>);
+struct EarliestStart(Option<Instant>);
 
 impl Pacing {
     pub(super) fn new(pace: Pace) -> Self {
@@ -65,8 +65,8 @@ impl Pacing {
             return None;
         }
         let mut shards = self.shards.lock().unwrap_or_else(PoisonError::into_inner);
-        let lead = Arc::clone(shards.entry(shard.clone()).or_default());
-        Some(Pacer { pace: self.pace, lead })
+        let earliest_start = Arc::clone(shards.entry(shard.clone()).or_default());
+        Some(Pacer { pace: self.pace, earliest_start })
     }
 }
 
@@ -74,14 +74,14 @@ impl Pacer {
     /// How long to wait before this event may begin. It counts as begun.
     pub(super) fn wait_before(&self, event: Event<'_>) -> Duration {
         let time = self.pace.time_of(event.payload.bytes().len());
-        self.lead.lock().unwrap_or_else(PoisonError::into_inner).wait(time, Instant::now())
+        self.earliest_start.lock().unwrap_or_else(PoisonError::into_inner).wait(time, Instant::now())
     }
 }
 
-impl Lead {
+impl EarliestStart {
     fn wait(&mut self, time: Duration, now: Instant) -> Duration {
         let earliest = now.checked_sub(CATCHES_UP).unwrap_or(now);
-        let begins = self.0.map_or(now, |lead| lead.max(earliest));
+        let begins = self.0.map_or(now, |earliest_start| earliest_start.max(earliest));
         self.0 = begins.checked_add(time);
         let wait = begins.saturating_duration_since(now);
         if wait < SHORTEST { Duration::ZERO } else { wait }
@@ -115,10 +115,10 @@ mod tests {
         ) {
             let start = Instant::now();
             let mut now = start;
-            let mut lead = Lead::default();
+            let mut earliest_start = EarliestStart::default();
             let mut begun: Vec<Duration> = Vec::new();
             for delay in delays {
-                let wait = lead.wait(pace(rate, 0).time_of(0), now);
+                let wait = earliest_start.wait(pace(rate, 0).time_of(0), now);
                 let most = Duration::from_secs_f64(1.0 / f64::from(rate)) + SHORTEST;
                 prop_assert!(wait <= most, "{:?}", wait);
                 now += wait;

@@ -6,8 +6,8 @@ use std::fmt;
 use std::ops::AddAssign;
 use std::time::Duration;
 
-use crate::checkpoint::{DeliveredOutputs, Noted, TroubleKind};
-use crate::dead_letter::Kind;
+use crate::checkpoint::{CheckpointErrorKind, CheckpointOutcome, DeliveredOutputs};
+use crate::dead_letter::DeadLetterKind;
 use crate::event::{Position, Shard};
 
 /// What came of a batch.
@@ -21,9 +21,9 @@ pub struct Report {
     /// The first event that was dead-lettered, if one was: in a batch of one, why it was.
     pub first_dead_letter: Option<Failure>,
     /// What came of mirroring the position; none: there is no mirror, or there was no event.
-    pub checkpoint: Option<Noted>,
+    pub checkpoint: Option<CheckpointOutcome>,
     /// What it took.
-    pub effort: Effort,
+    pub statistics: Statistics,
 }
 
 /// Why an event can't be processed.
@@ -32,20 +32,20 @@ pub struct Failure {
     /// Its index in the batch.
     pub index: usize,
     /// The kind.
-    pub kind: Kind,
+    pub kind: DeadLetterKind,
     /// Why, for a person.
     pub reason: String,
 }
 
 /// What a batch took: time, and what its targets had to do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Effort {
+pub struct Statistics {
     /// From the first event to the report.
     pub total: Duration,
     /// In which the checkpoint table was waited for; the guest may have been at work at the same time.
     pub checkpoint: Duration,
     /// What went wrong with it: when it was read, when it was written.
-    pub checkpoint_troubles: Vec<TroubleKind>,
+    pub checkpoint_troubles: Vec<CheckpointErrorKind>,
     /// On the guest's thread, in the transform for the most part.
     pub guest: Duration,
     /// In which outputs or dead letters were on their way; the guest may have worked on at the same time.
@@ -53,20 +53,20 @@ pub struct Effort {
     /// Outputs and dead letters that had to go again, each counted as often as it did.
     pub retries: u64,
     /// What each target took, by its name: `main`, or the route's. Also of events that come again.
-    pub taken: BTreeMap<String, Taken>,
+    pub taken: BTreeMap<String, TargetStatistics>,
 }
 
 /// What a target took.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Taken {
+pub struct TargetStatistics {
     /// Outputs.
     pub outputs: u64,
     /// Their bytes of data.
     pub bytes: u64,
 }
 
-impl AddAssign for Effort {
-    fn add_assign(&mut self, other: Effort) {
+impl AddAssign for Statistics {
+    fn add_assign(&mut self, other: Statistics) {
         self.total += other.total;
         self.checkpoint += other.checkpoint;
         self.checkpoint_troubles.extend(other.checkpoint_troubles);
@@ -79,8 +79,8 @@ impl AddAssign for Effort {
     }
 }
 
-impl Effort {
-    pub(super) fn took(&mut self, target: &str, taken: Taken) {
+impl Statistics {
+    pub(super) fn took(&mut self, target: &str, taken: TargetStatistics) {
         let sum = self.taken.entry(target.to_owned()).or_default();
         sum.outputs += taken.outputs;
         sum.bytes += taken.bytes;
@@ -131,9 +131,9 @@ pub enum Cause {
     /// The transform answered `retry`.
     Retry,
     /// The event failed for good, and no dead-letter target is configured.
-    NoDeadLetterTarget(Kind),
+    NoDeadLetterTarget(DeadLetterKind),
     /// The event failed for good, and its dead letter could not be written.
-    DeadLetterFailed(Kind),
+    DeadLetterFailed(DeadLetterKind),
     /// An output was not delivered.
     NotDelivered,
     /// Time was up.
@@ -176,7 +176,7 @@ pub struct Counts {
     /// Acknowledged: replaced by what the transform emitted.
     pub emitted: u64,
     /// Acknowledged: dead-lettered, by reason.
-    pub dead_lettered: BTreeMap<Kind, u64>,
+    pub dead_lettered: BTreeMap<DeadLetterKind, u64>,
     /// Acknowledged: messages that hold nothing for a transform, as control messages of CloudWatch Logs.
     pub control: u64,
     /// Acknowledged when they came before, as the checkpoint table or the state of their window says, and not

@@ -2,10 +2,11 @@
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use super::blocked::Blocked;
+use super::blocked::BlockedRecord;
 use crate::event::Event;
+use crate::timestamp::now_millis;
 
 /// From when on an event that the transform asks for again is dead-lettered instead.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -28,23 +29,21 @@ impl RetryLimits {
 pub(super) struct RetryBudget {
     limits: RetryLimits,
     /// The record that blocked the shard, as this process remembers it.
-    blocked: Option<Arc<Blocked>>,
+    blocked: Option<Arc<BlockedRecord>>,
     /// And as others do: not known at first. The guest is at work already while they are asked.
-    of_others: Arc<OnceLock<Option<Arc<Blocked>>>>,
+    of_others: Arc<OnceLock<Option<Arc<BlockedRecord>>>>,
     /// When the batch began, in milliseconds since the Unix epoch.
     began_at: u64,
 }
 
 impl RetryBudget {
     /// Returns the budget of an invocation that begins now. `blocked` is the record that blocked its shard.
-    pub(super) fn new(limits: RetryLimits, blocked: Option<Arc<Blocked>>) -> Self {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let began_at = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
-        Self { limits, blocked, of_others: Arc::default(), began_at }
+    pub(super) fn new(limits: RetryLimits, blocked: Option<Arc<BlockedRecord>>) -> Self {
+        Self { limits, blocked, of_others: Arc::default(), began_at: now_millis() }
     }
 
     /// What other processes know. It counts from the first verdict that is settled on, so it is said before.
-    pub(super) fn others_know(&self, blocked: Option<Arc<Blocked>>) {
+    pub(super) fn others_know(&self, blocked: Option<Arc<BlockedRecord>>) {
         // Said once; a second time would change nothing about what was settled.
         let _ = self.of_others.set(blocked);
     }

@@ -9,16 +9,16 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::blocked::digest;
-use super::lanes::{Body, LaneAnswer, Lanes, Parcel, Which};
-use super::ledger::{Entry, Fate};
-use super::report::{Cause, Failure, Taken};
-use super::ruling::{Ruling, rule};
+use super::decision::{EventDecision, rule};
+use super::lanes::{LaneAnswer, LaneSelection, Lanes, OutputBody, PendingOutput};
+use super::ledger::{EventOutcome, LedgerEntry};
+use super::report::{Cause, Failure, TargetStatistics};
 use super::run::BatchRun;
 use super::time::{before, half_way, within};
-use crate::dead_letter::{DeadLetter, Kind};
+use crate::dead_letter::{DeadLetter, DeadLetterKind};
 use crate::event::{Batch, Event};
 use crate::sink::{Delivery, Output};
-use crate::transform::{Chunk, Emissions, Verdict};
+use crate::transform::{Emissions, Verdict, VerdictChunk};
 
 /// How much may wait for dead letters that in turn wait for outputs that are gathered, in bytes: then all of it goes.
 const WAITING_BYTES: usize = 4 << 20;
@@ -45,7 +45,7 @@ impl<'s, 'a> Settlement<'s, 'a> {
         'a: 's,
     {
         run.ledger.begin_part(batch.len(), skipped);
-        let lanes = Lanes::new(batch, &run.ends.outputs);
+        let lanes = Lanes::new(batch, &run.destinations.outputs);
         Self { run, batch, lanes, failures: Vec::new(), waiting: 0, ended_by: None, places: Vec::new() }
     }
 
@@ -83,10 +83,10 @@ impl<'s, 'a> Settlement<'s, 'a> {
     }
 
     /// Delivers and dead-letters what these verdicts call for.
-    pub(super) async fn settle(&mut self, mut chunks: Vec<Chunk>) {
+    pub(super) async fn settle(&mut self, mut chunks: Vec<VerdictChunk>) {
         // Dropped at the end: till then their outputs are in memory.
         for chunk in &mut chunks {
-            self.run.effort.guest += chunk.busy;
+            self.run.statistics.guest += chunk.busy;
             if chunk.first != self.run.ledger.next() && !self.is_over() {
                 self.stop_here(Cause::TransformDown, "the transform's verdicts are out of order");
             }
@@ -96,19 +96,19 @@ impl<'s, 'a> Settlement<'s, 'a> {
                 }
                 self.take_up(verdict);
                 if self.waiting >= WAITING_BYTES {
-                    self.deliver(Which::All).await;
+                    self.deliver(LaneSelection::All).await;
                 } else if self.lanes.is_any_full() {
-                    self.deliver(Which::Full).await;
+                    self.deliver(LaneSelection::Full).await;
                 }
             }
         }
-        self.deliver(Which::Prompt).await;
+        self.deliver(LaneSelection::Prompt).await;
         self.lanes.keep_copies();
     }
 
     /// Delivers what still waits, and ends the part.
     pub(super) async fn finish(mut self) {
-        self.deliver(Which::All).await;
+        self.deliver(LaneSelection::All).await;
         self.run.ledger.check();
     }
 
@@ -119,41 +119,45 @@ impl<'s, 'a> Settlement<'s, 'a> {
             observer.see(self.batch, event, &verdict);
         }
         if self.run.is_done(event) {
-            return self.run.ledger.enter(Entry::without_outputs(Fate::Skipped));
+            return self.run.ledger.enter(LedgerEntry::without_outputs(EventOutcome::Skipped));
         }
         match &verdict {
             Verdict::Interrupted => self.ended_by = Some((Cause::Deadline, "time was up before it was processed")),
             Verdict::Unavailable(_) => self.ended_by = Some((Cause::TransformDown, "there is no instance for it")),
             _ => {}
         }
-        let has_dead_letters = self.run.ends.dead_letters.is_some();
+        let has_dead_letters = self.run.destinations.dead_letters.is_some();
         match rule(event, verdict, has_dead_letters, &self.run.retry) {
-            Ruling::Kept => self.keep(index, event),
-            Ruling::Emitted(emissions) => self.emit(index, event, &emissions),
-            Ruling::Nothing(fate) => self.run.ledger.enter(Entry::without_outputs(fate)),
-            Ruling::Failed(kind, reason) => self.fail(index, kind, reason),
-            Ruling::Stops(cause, reason) => self.run.ledger.stop_at(index, cause, reason),
+            EventDecision::Kept => self.keep(index, event),
+            EventDecision::Emitted(emissions) => self.emit(index, event, &emissions),
+            EventDecision::Nothing(fate) => self.run.ledger.enter(LedgerEntry::without_outputs(fate)),
+            EventDecision::Failed(kind, reason) => self.fail(index, kind, reason),
+            EventDecision::Stops(cause, reason) => self.run.ledger.stop_at(index, cause, reason),
         }
     }
 
     fn keep(&mut self, index: usize, event: Event<'_>) {
         let output = Output::as_it_came(self.batch.shard(), event);
-        if let Some(reason) = self.run.ends.outputs.main().refuses(&output) {
-            return self.fail(index, Kind::Undeliverable, reason);
+        if let Some(reason) = self.run.destinations.outputs.main().refuses(&output) {
+            return self.fail(index, DeadLetterKind::Undeliverable, reason);
         }
         let bytes = output.data.len();
-        self.run.ledger.enter(Entry::with_outputs(Fate::Kept, 1, bytes as u64, 0));
-        self.push(Parcel { index, ordinal: 0, destination: 0, bytes, body: Body::AsItCame });
+        self.run.ledger.enter(LedgerEntry::with_outputs(EventOutcome::Kept, 1, bytes as u64, 0));
+        self.push(PendingOutput { index, ordinal: 0, destination: 0, bytes, body: OutputBody::AsItCame });
     }
 
     fn emit(&mut self, index: usize, event: Event<'_>, emissions: &Emissions) {
-        let outputs = &self.run.ends.outputs;
+        let outputs = &self.run.destinations.outputs;
         let as_it_came = Output::as_it_came(self.batch.shard(), event);
         let mut all_bytes = 0;
         self.places.clear();
         for (ordinal, emission) in (0..).zip(emissions.iter()) {
             let Some(place) = outputs.place(emission.route) else {
-                return self.fail(index, Kind::Undeliverable, unknown_route(emission.route.unwrap_or_default()));
+                return self.fail(
+                    index,
+                    DeadLetterKind::Undeliverable,
+                    unknown_route(emission.route.unwrap_or_default()),
+                );
             };
             let output = Output {
                 data: emission.data,
@@ -163,28 +167,29 @@ impl<'s, 'a> Settlement<'s, 'a> {
                 ..as_it_came
             };
             if let Some(reason) = outputs.all()[place].sink.refuses(&output) {
-                return self.fail(index, Kind::Undeliverable, reason);
+                return self.fail(index, DeadLetterKind::Undeliverable, reason);
             }
             all_bytes += emission.data.len() as u64;
             self.places.push(place as u32);
         }
         let delivered_before = self.run.delivered_of(event, emissions);
-        let entry = Entry::with_outputs(Fate::Emitted, emissions.len() as u32, all_bytes, delivered_before);
+        let entry =
+            LedgerEntry::with_outputs(EventOutcome::Emitted, emissions.len() as u32, all_bytes, delivered_before);
         self.run.ledger.enter(entry);
         let places = std::mem::take(&mut self.places);
         for (ordinal, destination) in (0..).zip(&places).skip(delivered_before as usize) {
-            self.push(Parcel {
+            self.push(PendingOutput {
                 index,
                 ordinal,
                 destination: *destination,
                 bytes: emissions.get(ordinal as usize).data.len(),
-                body: Body::Emitted(emissions.clone()),
+                body: OutputBody::Emitted(emissions.clone()),
             });
         }
         self.places = places;
     }
 
-    fn push(&mut self, parcel: Parcel) {
+    fn push(&mut self, parcel: PendingOutput) {
         let takes = self.lanes.push(parcel);
         if !self.failures.is_empty() {
             self.waiting += takes;
@@ -192,26 +197,27 @@ impl<'s, 'a> Settlement<'s, 'a> {
     }
 
     /// Takes up an event that failed for good. With nowhere to put it, it comes again, and all behind it.
-    fn fail(&mut self, index: usize, kind: Kind, reason: String) {
-        if self.run.ends.dead_letters.is_none() {
+    fn fail(&mut self, index: usize, kind: DeadLetterKind, reason: String) {
+        if self.run.destinations.dead_letters.is_none() {
             return self.run.ledger.stop_at(index, Cause::NoDeadLetterTarget(kind), reason);
         }
-        self.run.ledger.enter(Entry::failed(kind));
+        self.run.ledger.enter(LedgerEntry::failed(kind));
         self.waiting += size_of::<Failure>() + reason.len();
         self.failures.push(Failure { index, kind, reason });
     }
 
     /// Delivers outputs and dead letters of events that can still be acknowledged, as far as they need not wait.
-    async fn deliver(&mut self, which: Which) {
+    async fn deliver(&mut self, which: LaneSelection) {
         loop {
             self.cut();
             let first_failure = self.failures.first().map(|failure| failure.index);
             // Dead letters wait for all outputs before them.
-            let which = if which == Which::Full && first_failure.is_some() { Which::All } else { which };
+            let which =
+                if which == LaneSelection::Full && first_failure.is_some() { LaneSelection::All } else { which };
             self.deliver_before(which, first_failure.unwrap_or(usize::MAX)).await;
             self.cut();
             let Some(first) = self.failures.first() else { return };
-            if which == Which::Prompt && self.lanes.gathers_before(first.index) {
+            if which == LaneSelection::Prompt && self.lanes.gathers_before(first.index) {
                 return;
             }
             self.dead_letter().await;
@@ -226,33 +232,35 @@ impl<'s, 'a> Settlement<'s, 'a> {
         self.failures.truncate(self.failures.partition_point(|failure| failure.index < end));
     }
 
-    async fn deliver_before(&mut self, which: Which, end: usize) {
+    async fn deliver_before(&mut self, which: LaneSelection, end: usize) {
         let settle_by = self.run.time.settle_by();
-        let leaves_time = (which != Which::All && self.lanes.gathers_before(usize::MAX)) || self.run.may_be_exhausted();
+        let leaves_time =
+            (which != LaneSelection::All && self.lanes.gathers_before(usize::MAX)) || self.run.may_be_exhausted();
         let answer_by = if leaves_time { half_way(settle_by) } else { settle_by };
         let started = Instant::now();
         let answers = self.lanes.deliver(which, end, answer_by).await;
         if !answers.is_empty() {
-            self.run.effort.delivery += started.elapsed();
+            self.run.statistics.delivery += started.elapsed();
             self.take_in(answers);
         }
     }
 
     fn take_in(&mut self, answers: Vec<LaneAnswer>) {
-        let destinations = self.run.ends.outputs.all();
+        let destinations = self.run.destinations.outputs.all();
         // None: nothing was meant for it.
-        let mut taken: Vec<Option<Taken>> = vec![None; destinations.len()];
+        let mut taken: Vec<Option<TargetStatistics>> = vec![None; destinations.len()];
         let mut failures: Vec<Failure> = Vec::new();
-        let mut refused: Vec<(Parcel, Arc<str>)> = Vec::new();
+        let mut refused: Vec<(PendingOutput, Arc<str>)> = Vec::new();
         for mut answer in answers {
-            self.run.effort.retries += answer.retries;
+            self.run.statistics.retries += answer.retries;
             let mut held_back = Vec::new();
             let all = std::mem::take(&mut answer.parcels).into_iter().zip(std::mem::take(&mut answer.deliveries));
             for (place, (parcel, delivery)) in all.enumerate() {
                 let taken = taken[parcel.destination as usize].get_or_insert_default();
                 match delivery {
                     Delivery::Failed { .. }
-                        if self.run.ends.dead_letters.is_some() && answer.held_back.binary_search(&place).is_ok() =>
+                        if self.run.destinations.dead_letters.is_some()
+                            && answer.held_back.binary_search(&place).is_ok() =>
                     {
                         held_back.push(parcel);
                     }
@@ -263,7 +271,7 @@ impl<'s, 'a> Settlement<'s, 'a> {
                     }
                     Delivery::Undeliverable { reason } => {
                         let reason = reason.to_string();
-                        failures.push(Failure { index: parcel.index, kind: Kind::Undeliverable, reason });
+                        failures.push(Failure { index: parcel.index, kind: DeadLetterKind::Undeliverable, reason });
                     }
                     Delivery::Failed { reason } => refused.push((parcel, reason)),
                 }
@@ -275,14 +283,14 @@ impl<'s, 'a> Settlement<'s, 'a> {
         self.run.took_anything |= taken.iter().flatten().any(|taken| taken.outputs > 0);
         for (destination, taken) in destinations.iter().zip(taken) {
             if let Some(taken) = taken {
-                self.run.effort.took(&destination.name, taken);
+                self.run.statistics.took(&destination.name, taken);
             }
         }
         for (parcel, reason) in refused {
             match self.run.exhausted(self.batch.event(parcel.index)) {
                 Some(why) => {
                     let reason = format!("its output is not delivered, at {why}, while others are: {reason}");
-                    failures.push(Failure { index: parcel.index, kind: Kind::Exhausted, reason });
+                    failures.push(Failure { index: parcel.index, kind: DeadLetterKind::Exhausted, reason });
                 }
                 None => {
                     self.run.ledger.not_delivered(parcel.index, parcel.ordinal, || digest_before(&parcel));
@@ -296,7 +304,7 @@ impl<'s, 'a> Settlement<'s, 'a> {
         if failures.is_empty() {
             return;
         }
-        if self.run.ends.dead_letters.is_none() {
+        if self.run.destinations.dead_letters.is_none() {
             let Failure { index, kind, reason } = failures.swap_remove(0);
             return self.run.ledger.stop_at(index, Cause::NoDeadLetterTarget(kind), reason);
         }
@@ -311,7 +319,7 @@ impl<'s, 'a> Settlement<'s, 'a> {
     async fn dead_letter(&mut self) {
         self.waiting = 0;
         let failures = std::mem::take(&mut self.failures);
-        let Some(dead_letters) = &self.run.ends.dead_letters else { return };
+        let Some(dead_letters) = &self.run.destinations.dead_letters else { return };
         let letters: Vec<DeadLetter<'_>> = failures
             .iter()
             .map(|failure| {
@@ -325,8 +333,8 @@ impl<'s, 'a> Settlement<'s, 'a> {
         let started = Instant::now();
         let answer = within(by, dead_letters.write(self.batch, &letters, before(by))).await.unwrap_or_default();
         drop(letters);
-        self.run.effort.delivery += started.elapsed();
-        self.run.effort.retries += answer.retries;
+        self.run.statistics.delivery += started.elapsed();
+        self.run.statistics.retries += answer.retries;
         let mut deliveries = answer.deliveries.into_iter();
         for failure in failures {
             let why_not = match deliveries.next() {
@@ -359,9 +367,11 @@ impl<'s, 'a> Settlement<'s, 'a> {
 }
 
 /// Returns the digest of the outputs of an event before this one.
-fn digest_before(parcel: &Parcel) -> Option<[u8; 32]> {
+fn digest_before(parcel: &PendingOutput) -> Option<[u8; 32]> {
     match &parcel.body {
-        Body::Emitted(emissions) if parcel.ordinal > 0 => Some(digest(emissions.iter().take(parcel.ordinal as usize))),
+        OutputBody::Emitted(emissions) if parcel.ordinal > 0 => {
+            Some(digest(emissions.iter().take(parcel.ordinal as usize)))
+        }
         _ => None,
     }
 }

@@ -19,7 +19,8 @@ use super::unpacking::unpack;
 use super::{Deadline, Processor};
 use crate::event::{Batch, Position, Record, Shard};
 use crate::transform::{
-    Chunk, Close, Closed, Ending, Folding, Grouping, Guests, Job, Lease, Opening, StateRefused, Verdict, Window, World,
+    ClosedFold, FoldClose, Folding, Grouping, Guests, Job, StateRefused, Verdict, VerdictChunk, Window, WindowEnding,
+    WindowOpening, WorkerLease, World,
 };
 
 /// The most bytes that a state may have, as the transform saves it. Lambda takes 1 MB of JSON, in which they are base64.
@@ -27,20 +28,20 @@ pub const MOST_STATE_BYTES: usize = 700_000;
 
 /// Part of a window: what comes with a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Slice {
+pub struct WindowSlice {
     /// The window that all events of the batch are in.
     pub window: Window,
     /// The shard, which a batch without records does not say.
     pub shard: Shard,
     /// What was handed back with the batch before; none: the window begins.
-    pub state: Option<State>,
+    pub state: Option<WindowState>,
     /// Whether, and how, the window closes with this batch.
-    pub ending: Option<Ending>,
+    pub ending: Option<WindowEnding>,
 }
 
 /// The state of a window between two batches.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct State {
+pub struct WindowState {
     /// The form of its bytes, by the transform's own name.
     pub form: String,
     /// The last event that is done with; none: none is.
@@ -57,11 +58,11 @@ fn reaches(position: &Position, batch: &Batch) -> usize {
 
 /// What came of part of a window.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Folded {
+pub struct FoldedBatch {
     /// What became of the events.
     pub report: Report,
     /// What the next batch has to come with; none: the window is closed, or nothing of it is there yet.
-    pub state: Option<State>,
+    pub state: Option<WindowState>,
     /// What came of the window, if it closed.
     pub closed: Option<WindowClosed>,
 }
@@ -121,13 +122,13 @@ pub enum WindowError {
     NotClosed {
         /// What stands in the way.
         cause: Cause,
-        /// The same, for a person.
+        /// The reason as text for a person.
         reason: String,
     },
 }
 
 /// How far a part of a batch came.
-struct Part {
+struct PartProgress {
     bytes: Option<Arc<[u8]>>,
     through: Option<Position>,
     conclusion: Option<Verdict>,
@@ -146,13 +147,13 @@ impl Processor {
     pub async fn fold(
         &self,
         batch: Arc<Batch>,
-        slice: Slice,
+        slice: WindowSlice,
         deadline: Option<Deadline>,
-    ) -> Result<Folded, WindowError> {
+    ) -> Result<FoldedBatch, WindowError> {
         let Guests::Windows(pool) = &self.guests else { return Err(WindowError::OfRecords) };
         let started = Instant::now();
         let guest = pool.lend();
-        let Slice { window, shard, state: came, ending } = slice;
+        let WindowSlice { window, shard, state: came, ending } = slice;
         if let Some(state) = &came
             && state.form != pool.form()
         {
@@ -160,9 +161,9 @@ impl Processor {
         }
         // What an answer names where the window can't be closed.
         let front = batch.iter().next().map(|event| (Position::of(event), batch.lowest_from(0).into()));
-        let mut run = BatchRun::begin(self, &self.ends, None, &batch, deadline);
+        let mut run = BatchRun::begin(self, &self.destinations, None, &batch, deadline);
         let (through, bytes) = came.clone().map_or((None, None), |state| (state.through, state.bytes));
-        let mut part = Part { bytes, through, conclusion: None };
+        let mut part = PartProgress { bytes, through, conclusion: None };
         let mut rest = Some(batch);
         while let Some(records) = rest {
             if run.stop().is_some() {
@@ -175,31 +176,33 @@ impl Processor {
             part = self.fold_part(&mut run, &guest, unpacked.batch, window, part, ending).await?;
         }
         drop(guest);
-        let Part { bytes, through, conclusion } = part;
+        let PartProgress { bytes, through, conclusion } = part;
         let Some(conclusion) = conclusion else {
             if let Some(too_large) = bytes.as_ref().map(|bytes| bytes.len()).filter(|size| *size > MOST_STATE_BYTES) {
                 return Err(WindowError::TooLarge { bytes: too_large });
             }
             let has_state = bytes.is_some() || through.is_some();
-            let state = has_state.then(|| State { form: pool.form().to_owned(), through, bytes });
-            return Ok(Folded { report: run.finish(started).await, state, closed: None });
+            let state = has_state.then(|| WindowState { form: pool.form().to_owned(), through, bytes });
+            return Ok(FoldedBatch { report: run.finish(started).await, state, closed: None });
         };
         let closing = closing_batch(&shard, window, through.as_ref(), bytes.as_deref());
         let mut came_of_it = self.conclude(&closing, conclusion, &run).await;
         let mut report = run.finish(started).await;
-        report.effort += std::mem::take(&mut came_of_it.effort);
+        report.statistics += std::mem::take(&mut came_of_it.statistics);
         match came_of_it.stop {
             None => {
                 let Counts { outputs, output_bytes, .. } = came_of_it.counts;
                 report.counts.outputs += outputs;
                 report.counts.output_bytes += output_bytes;
                 let closed = WindowClosed { outputs, dead_lettered: came_of_it.first_dead_letter };
-                Ok(Folded { report, state: None, closed: Some(closed) })
+                Ok(FoldedBatch { report, state: None, closed: Some(closed) })
             }
             Some(stop) => match front {
-                Some((first, replay_from)) => {
-                    Ok(Folded { report: nothing_done(report, stop, first, replay_from), state: came, closed: None })
-                }
+                Some((first, replay_from)) => Ok(FoldedBatch {
+                    report: nothing_done(report, stop, first, replay_from),
+                    state: came,
+                    closed: None,
+                }),
                 None => Err(WindowError::NotClosed { cause: stop.cause, reason: stop.reason }),
             },
         }
@@ -209,27 +212,27 @@ impl Processor {
     async fn fold_part(
         &self,
         run: &mut BatchRun<'_>,
-        guest: &Lease<'_, Folding>,
+        guest: &WorkerLease<'_, Folding>,
         part: Arc<Batch>,
         window: Window,
-        before: Part,
-        ending: Option<Ending>,
-    ) -> Result<Part, WindowError> {
-        let Part { bytes, through, conclusion: _ } = before;
+        before: PartProgress,
+        ending: Option<WindowEnding>,
+    ) -> Result<PartProgress, WindowError> {
+        let PartProgress { bytes, through, conclusion: _ } = before;
         let skipped = through.as_ref().map_or(0, |through| reaches(through, &part));
         if skipped > 0 {
             tracing::info!(shard_id = part.shard_id(), events = skipped, "already in the state of their window");
         }
-        let is_prompt = run.ends.hands_over_dead_letters_promptly();
+        let is_prompt = run.destinations.hands_over_dead_letters_promptly();
         let job = Job {
             batch: Arc::clone(&part),
             first: skipped,
-            conductors: vec![Box::new(run.leader(self.pacing.of(part.shard())))],
+            flow_controls: vec![Box::new(run.flow_control(self.pacing.of(part.shard())))],
             grouping: if is_prompt { Grouping::Promptly } else { Grouping::ByContent },
             time: run.time.guest_time(),
             log: run.log.clone(),
         };
-        let mut fold = guest.fold(job, Opening { window, state: bytes });
+        let mut fold = guest.fold(job, WindowOpening { window, state: bytes });
         let settle_by = run.time.settle_by();
         let mut settlement = Settlement::begin(run, &part, skipped);
         while !settlement.is_over() {
@@ -249,8 +252,8 @@ impl Processor {
         let ending = ending.filter(|_| !settlement.has_stopped());
         // Some of the reserve is for what comes of the window.
         let by = half_way(settle_by);
-        let closed = within(settle_by, fold.close(Close { end, ending, by })).await;
-        let Some(Closed { end, state, why_not, conclusion }) = closed.transpose()?.flatten() else {
+        let closed = within(settle_by, fold.close(FoldClose { end, ending, by })).await;
+        let Some(ClosedFold { end, state, why_not, conclusion }) = closed.transpose()?.flatten() else {
             return Err(WindowError::NoState);
         };
         let conclusion = match why_not {
@@ -269,16 +272,16 @@ impl Processor {
         settlement.finish().await;
         run.end_part(&part, skipped);
         let last = (end > skipped).then(|| part.event(end - 1));
-        Ok(Part { bytes: state, through: last.map(Position::of).or(through), conclusion })
+        Ok(PartProgress { bytes: state, through: last.map(Position::of).or(through), conclusion })
     }
 
     /// Delivers what came of a window, or dead-letters its state: an event of its own, in the time of the batch.
     async fn conclude(&self, closing: &Batch, conclusion: Verdict, of: &BatchRun<'_>) -> Report {
         let started = Instant::now();
-        let ends = self.ends.for_what_is_in_no_stream();
-        let mut run = BatchRun::within(self, &ends, closing, of.time);
+        let destinations = self.destinations.for_what_is_in_no_stream();
+        let mut run = BatchRun::within(self, &destinations, closing, of.time);
         let mut settlement = Settlement::begin(&mut run, closing, 0);
-        let mut chunk = Chunk::default();
+        let mut chunk = VerdictChunk::default();
         chunk.verdicts.push(conclusion);
         settlement.settle(vec![chunk]).await;
         settlement.finish().await;
@@ -315,6 +318,6 @@ fn nothing_done(report: Report, stop: Stop, first: Position, replay_from: Positi
         counts: Counts { records, bytes, unacknowledged: records, ..Counts::default() },
         first_dead_letter: None,
         checkpoint: None,
-        effort: report.effort,
+        statistics: report.statistics,
     }
 }

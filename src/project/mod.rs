@@ -70,12 +70,12 @@ pub(crate) enum ProjectError {
 #[derive(Debug)]
 pub(crate) struct Project {
     folder: PathBuf,
-    description: Description,
+    description: ProjectDescription,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Description {
+struct ProjectDescription {
     /// Programs with their arguments, run in the folder one after the other.
     build: Vec<Vec<String>>,
     /// The core module that they make, where the language has no tool that makes components; none: they make the
@@ -94,7 +94,7 @@ impl Project {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(ProjectError::NoProject { path }),
             Err(source) => return Err(ProjectError::Unreadable { path, source }),
         };
-        let description: Description = serde_json::from_str(&text).map_err(|error| {
+        let description: ProjectDescription = serde_json::from_str(&text).map_err(|error| {
             let message = error.to_string();
             let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message).to_owned();
             ProjectError::Invalid { path: path.clone(), line: error.line(), message }

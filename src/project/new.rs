@@ -35,7 +35,7 @@ pub(crate) enum NewError {
 }
 
 /// A file of a template: where it goes, and its text, in which `{{...}}` stands for what depends on the project.
-type File = (&'static str, &'static str);
+type TemplateFile = (&'static str, &'static str);
 
 macro_rules! template {
     ($path:literal) => {
@@ -49,14 +49,14 @@ macro_rules! sdk {
     };
 }
 
-const COMMON: &[File] = &[
+const COMMON: &[TemplateFile] = &[
     ("README.md", template!("common/README.md")),
     ("input.ndjson", template!("common/input.ndjson")),
     ("tests/readings.json", template!("common/readings.json")),
     ("tests/settings.json", template!("common/settings.json")),
 ];
 
-const RUST: &[File] = &[
+const RUST: &[TemplateFile] = &[
     (".gitignore", "/target\n"),
     ("Cargo.toml", template!("rust/Cargo.toml.in")),
     ("kinesieve.json", template!("rust/kinesieve.json")),
@@ -82,7 +82,7 @@ const RUST: &[File] = &[
     sdk!("src/window_bindings.rs"),
 ];
 
-const JAVASCRIPT: &[File] = &[
+const JAVASCRIPT: &[TemplateFile] = &[
     (".gitignore", "/node_modules\n*.wasm\n*.cwasm\n*.cwasm.json\n"),
     ("kinesieve.json", template!("javascript/kinesieve.json")),
     ("package.json", template!("javascript/package.json")),
@@ -91,7 +91,7 @@ const JAVASCRIPT: &[File] = &[
     ("wit/transform.wit", CONTRACT),
 ];
 
-const TYPESCRIPT: &[File] = &[
+const TYPESCRIPT: &[TemplateFile] = &[
     (".gitignore", "/build\n/node_modules\n*.wasm\n*.cwasm\n*.cwasm.json\n"),
     ("kinesieve.json", template!("typescript/kinesieve.json")),
     ("package.json", template!("typescript/package.json")),
@@ -103,7 +103,7 @@ const TYPESCRIPT: &[File] = &[
     ("wit/transform.wit", CONTRACT),
 ];
 
-const PYTHON: &[File] = &[
+const PYTHON: &[TemplateFile] = &[
     (".gitignore", "/.venv\n__pycache__/\n*.wasm\n*.cwasm\n*.cwasm.json\n"),
     ("kinesieve.json", template!("python/kinesieve.json")),
     ("requirements.txt", template!("python/requirements.txt")),
@@ -111,7 +111,7 @@ const PYTHON: &[File] = &[
     ("wit/transform.wit", CONTRACT),
 ];
 
-const C: &[File] = &[
+const C: &[TemplateFile] = &[
     (".gitignore", "/.venv\n*.wasm\n*.cwasm\n*.cwasm.json\n"),
     ("kinesieve.json", template!("c/kinesieve.json")),
     ("requirements.txt", template!("c/requirements.txt")),
@@ -123,7 +123,7 @@ const C: &[File] = &[
     ("wit/transform.wit", CONTRACT),
 ];
 
-const GO: &[File] = &[
+const GO: &[TemplateFile] = &[
     (".gitignore", "/.venv\n*.wasm\n*.cwasm\n*.cwasm.json\n"),
     ("go.mod", template!("go/go.mod.in")),
     ("kinesieve.json", template!("go/kinesieve.json")),
@@ -135,9 +135,9 @@ const GO: &[File] = &[
 ];
 
 /// What a language's projects have of their own.
-struct Kit {
+struct LanguageKit {
     name: &'static str,
-    files: &'static [File],
+    files: &'static [TemplateFile],
     /// The file with the transform.
     source: &'static str,
     /// What its page says of the other files.
@@ -149,10 +149,10 @@ struct Kit {
 }
 
 impl Language {
-    fn kit(self) -> Kit {
+    fn kit(self) -> LanguageKit {
         let node = "Node.js 20 or later, which has `npm`. The first build installs the rest into `node_modules`.";
         match self {
-            Language::Rust => Kit {
+            Language::Rust => LanguageKit {
                 name: "Rust",
                 files: RUST,
                 source: "src/lib.rs",
@@ -161,7 +161,7 @@ impl Language {
                         function as native code besides.",
                 tools: &["cargo"],
             },
-            Language::Javascript => Kit {
+            Language::Javascript => LanguageKit {
                 name: "JavaScript",
                 files: JAVASCRIPT,
                 source: "src/transform.js",
@@ -170,7 +170,7 @@ impl Language {
                 needs: node,
                 tools: &["npm"],
             },
-            Language::Typescript => Kit {
+            Language::Typescript => LanguageKit {
                 name: "TypeScript",
                 files: TYPESCRIPT,
                 source: "src/transform.ts",
@@ -180,7 +180,7 @@ impl Language {
                 needs: node,
                 tools: &["npm"],
             },
-            Language::Python => Kit {
+            Language::Python => LanguageKit {
                 name: "Python",
                 files: PYTHON,
                 source: "src/transform.py",
@@ -189,7 +189,7 @@ impl Language {
                         rest there.",
                 tools: &["python3"],
             },
-            Language::C => Kit {
+            Language::C => LanguageKit {
                 name: "C",
                 files: C,
                 source: "src/transform.c",
@@ -202,7 +202,7 @@ impl Language {
                         the component of the module that it compiles.",
                 tools: &["python3"],
             },
-            Language::Go => Kit {
+            Language::Go => LanguageKit {
                 name: "Go",
                 files: GO,
                 source: "transform.go",

@@ -20,7 +20,7 @@ pub struct Arn {
 
 /// A text that is no ARN.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("it is no ARN: an ARN is arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE")]
+#[error("not an ARN: an ARN has the form arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE")]
 pub struct InvalidArn;
 
 impl FromStr for Arn {

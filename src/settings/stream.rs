@@ -19,7 +19,7 @@ pub enum StreamName {
 
 /// A text that names no stream.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is no stream: {reason}; use a name or an ARN, arn:aws:kinesis:REGION:ACCOUNT:stream/NAME")]
+#[error("invalid stream {text:?}: {reason}; use a name or an ARN, arn:aws:kinesis:REGION:ACCOUNT:stream/NAME")]
 pub struct InvalidStreamName {
     /// The text.
     pub text: String,
@@ -115,7 +115,7 @@ mod tests {
         ] {
             let message = text.parse::<StreamName>().expect_err(text).to_string();
             assert!(
-                message.contains(&format!("{text:?} is no stream")) && message.contains("stream/NAME"),
+                message.contains(&format!("invalid stream {text:?}")) && message.contains("stream/NAME"),
                 "{message}"
             );
         }

@@ -38,13 +38,13 @@ const PREFIX_BYTES: usize = 700;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTarget {
     /// It has none of the forms.
-    #[error("{0:?} is no target: use {FORMS}")]
+    #[error("invalid destination {0:?}: use {FORMS}")]
     Unknown(String),
     /// There is no path behind `file:`.
-    #[error("\"file:\" lacks its path: use file:PATH")]
+    #[error("\"file:\" has no path: use file:PATH")]
     NoPath,
     /// It starts like an ARN, but is none of a target.
-    #[error("{arn:?} is no target: {reason}; use {FORMS}")]
+    #[error("invalid destination {arn:?}: {reason}; use {FORMS}")]
     Arn {
         /// What was given.
         arn: String,
@@ -181,7 +181,7 @@ impl FromStr for Target {
 }
 
 fn resource(text: &str) -> Result<Target, &'static str> {
-    let arn: Arn = text.parse().map_err(|_| "it is no ARN (arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE)")?;
+    let arn: Arn = text.parse().map_err(|_| "not an ARN (arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE)")?;
     if arn.service == "s3" {
         return bucket(arn);
     }
@@ -357,6 +357,6 @@ mod tests {
         assert!(message("arn:aws:kinesis:eu-west-1:123456789012:stream/a/consumer/b:1").contains("a consumer's"));
         assert!(message("arn:aws:kinesis:eu-west-1:123456789012:table/a").contains("stream/NAME"));
         assert!(message("arn:aws:kinesis::123456789012:stream/a").contains("its region"));
-        assert!(message("arn:aws").contains("it is no ARN"));
+        assert!(message("arn:aws").contains("not an ARN"));
     }
 }

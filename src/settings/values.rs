@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use clap::ValueEnum;
 use tracing::level_filters::LevelFilter;
 
 use super::target::{InvalidTarget, Target};
@@ -46,180 +47,74 @@ pub fn normal_route(name: &str) -> String {
     name.to_lowercase().replace('_', "-")
 }
 
-/// How far the order of events is kept on the way out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Returns the name of a value, as a setting writes it.
+pub fn name_of(value: impl ValueEnum) -> String {
+    value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+}
+
+/// The order in which outputs are delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Order {
-    /// An output is never delivered after a later one of the same partition key.
+    /// Never deliver an output after a later one of the same partition key
     Key,
-    /// Outputs go side by side.
+    /// Deliver outputs side by side
     None,
 }
 
-impl FromStr for Order {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "key" => Ok(Order::Key),
-            "none" => Ok(Order::None),
-            _ => Err(format!("{text:?} is no order: use key or none")),
-        }
-    }
-}
-
-/// How objects are compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The compression of objects in S3.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Compression {
-    /// Not at all.
+    /// No compression
     None,
-    /// By gzip.
+    /// gzip
     Gzip,
-}
-
-impl FromStr for Compression {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "none" => Ok(Compression::None),
-            "gzip" => Ok(Compression::Gzip),
-            _ => Err(format!("{text:?} is no compression: use none or gzip")),
-        }
-    }
 }
 
 /// How payloads are decoded before the transform sees them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Decode {
-    /// Not at all.
+    /// Payloads are used as they are
     None,
-    /// All by gzip.
+    /// All payloads are gzip
     Gzip,
-    /// All by zstd.
+    /// All payloads are zstd
     Zstd,
-    /// Each by what it starts with; what starts like neither stays as it is.
+    /// gzip, zstd or neither, told by the first bytes of each payload
     Auto,
-    /// As messages of CloudWatch Logs, each log event an event.
+    /// Messages of CloudWatch Logs: each log event becomes a record
+    #[value(name = "cloudwatch-logs")]
     CloudWatchLogs,
 }
 
-impl Decode {
-    /// As it is written.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Decode::None => "none",
-            Decode::Gzip => "gzip",
-            Decode::Zstd => "zstd",
-            Decode::Auto => "auto",
-            Decode::CloudWatchLogs => "cloudwatch-logs",
-        }
-    }
-}
-
-impl FromStr for Decode {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "none" => Ok(Decode::None),
-            "gzip" => Ok(Decode::Gzip),
-            "zstd" => Ok(Decode::Zstd),
-            "auto" => Ok(Decode::Auto),
-            "cloudwatch-logs" => Ok(Decode::CloudWatchLogs),
-            _ => Err(format!("{text:?} is no way to decode: use none, gzip, zstd, auto or cloudwatch-logs")),
-        }
-    }
-}
-
-/// How the data of outputs is compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The compression of the data of outputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Encode {
-    /// Not at all.
+    /// No compression
     None,
-    /// By gzip.
+    /// gzip
     Gzip,
-    /// By zstd.
+    /// zstd
     Zstd,
 }
 
-impl Encode {
-    /// As it is written.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Encode::None => "none",
-            Encode::Gzip => "gzip",
-            Encode::Zstd => "zstd",
-        }
-    }
-}
-
-impl FromStr for Encode {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "none" => Ok(Encode::None),
-            "gzip" => Ok(Encode::Gzip),
-            "zstd" => Ok(Encode::Zstd),
-            _ => Err(format!("{text:?} is no way to encode: use none, gzip or zstd")),
-        }
-    }
-}
-
-/// What several outputs become for a target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How several outputs are packed into one record, message or object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Pack {
-    /// Nothing: each stays by itself.
+    /// Each output stays by itself
     None,
-    /// Lines, each with its end.
+    /// Lines, each with a line end
     Lines,
-    /// A JSON array.
+    /// A JSON array
     Array,
 }
 
-impl Pack {
-    /// As it is written.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Pack::None => "none",
-            Pack::Lines => "lines",
-            Pack::Array => "array",
-        }
-    }
-}
-
-impl FromStr for Pack {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "none" => Ok(Pack::None),
-            "lines" => Ok(Pack::Lines),
-            "array" => Ok(Pack::Array),
-            _ => Err(format!("{text:?} is no way to pack: use none, lines or array")),
-        }
-    }
-}
-
-/// In which form the counts of an invocation are given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Metrics {
-    /// As a line of CloudWatch's embedded metric format.
+/// The form of an invocation's metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MetricsFormat {
+    /// A line in CloudWatch's embedded metric format
     Emf,
-    /// In none.
+    /// No metrics
     None,
-}
-
-impl FromStr for Metrics {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "emf" => Ok(Metrics::Emf),
-            "none" => Ok(Metrics::None),
-            _ => Err(format!("{text:?} is no format of metrics: use emf or none")),
-        }
-    }
 }
 
 /// A Lambda invocation lasts 15 minutes at most; the clock of a guest ticks every 10 ms.
@@ -317,7 +212,7 @@ pub fn transform_settings(text: &str) -> Result<Vec<(String, String)>, String> {
     let settings = if text.trim_start().starts_with('{') { from_json(text)? } else { from_pairs(text)? };
     for (index, (key, _)) in settings.iter().enumerate() {
         if settings[..index].iter().any(|(earlier, _)| earlier == key) {
-            return Err(format!("the key {key:?} is given twice"));
+            return Err(format!("the key {key:?} is set twice"));
         }
     }
     Ok(settings)

@@ -22,11 +22,11 @@ pub(super) async fn computed<T: Send + 'static>(
 
 /// Lets others go on between the pieces of work that can't leave its place.
 #[derive(Debug, Default)]
-pub(super) struct Breather {
+pub(super) struct Yielder {
     bytes: usize,
 }
 
-impl Breather {
+impl Yielder {
     /// So many more bytes were worked on.
     pub(super) async fn after(&mut self, bytes: usize) {
         self.bytes += bytes;
@@ -63,7 +63,7 @@ mod tests {
             }
         };
         let work = async {
-            let mut breather = Breather::default();
+            let mut breather = Yielder::default();
             for _ in 0..100 {
                 breather.after(AT_ONCE_BYTES / 4).await;
             }

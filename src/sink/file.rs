@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use super::{Answer, Answering, Delivery, Lines, Output, Sink, line, reason};
+use super::{Delivery, LineContent, Output, Sink, SinkFuture, SinkResponse, line, reason};
 
 /// Appends to a file.
 #[derive(Debug)]
-pub(super) struct File {
+pub(super) struct FileSink {
     appender: Arc<Mutex<Appender>>,
-    lines: Lines,
+    lines: LineContent,
 }
 
 #[derive(Debug)]
@@ -24,16 +24,16 @@ struct Appender {
     file: fs::File,
 }
 
-impl File {
+impl FileSink {
     /// Opens the file to append to, and makes it if it is not there.
-    pub(super) fn open(path: &Path, lines: Lines) -> io::Result<Self> {
+    pub(super) fn open(path: &Path, lines: LineContent) -> io::Result<Self> {
         let file = fs::OpenOptions::new().append(true).create(true).open(path)?;
         Ok(Self { appender: Arc::new(Mutex::new(Appender { path: path.to_owned(), file })), lines })
     }
 }
 
-impl Sink for File {
-    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Answering<'a> {
+impl Sink for FileSink {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> SinkFuture<'a> {
         let appender = Arc::clone(&self.appender);
         Box::pin(async move {
             let text = line::encode(outputs, self.lines).await;
@@ -66,11 +66,11 @@ impl Appender {
 pub(super) async fn off_the_runtime(
     count: usize,
     write: impl FnOnce() -> Result<(), String> + Send + 'static,
-) -> Answer {
+) -> SinkResponse {
     let fate = match tokio::task::spawn_blocking(write).await {
         Ok(Ok(())) => Delivery::Delivered,
         Ok(Err(why)) => Delivery::Failed { reason: reason(why) },
         Err(error) => Delivery::Failed { reason: reason(format!("the write did not end: {error}")) },
     };
-    Answer::of_all(count, fate)
+    SinkResponse::of_all(count, fate)
 }

@@ -11,9 +11,9 @@ use aws_sdk_firehose::config::retry::RetryConfig;
 use aws_sdk_firehose::primitives::Blob;
 use aws_sdk_firehose::types::{PutRecordBatchResponseEntry, Record};
 
-use super::queue::{RequestLimits, Said};
-use super::requests::{Sent, Service, deliver};
-use super::{Answering, Output, Sink, Warming, aws};
+use super::queue::{RecordResponse, RequestLimits};
+use super::requests::{RequestOutcome, RequestService, deliver};
+use super::{Output, Sink, SinkFuture, WarmUp, aws};
 use crate::aws::TraceHeader;
 use crate::settings::{Arn, Order};
 
@@ -22,13 +22,13 @@ const RECORD_BYTES: usize = 1000 << 10;
 
 /// A delivery stream that outputs are put into.
 #[derive(Debug)]
-pub struct Firehose {
+pub struct FirehoseSink {
     client: Client,
     name: String,
     order: Order,
 }
 
-impl Firehose {
+impl FirehoseSink {
     /// A delivery stream, by a client for its region. The client's own retries are switched off, as for
     /// a Kinesis stream.
     pub fn new(config: &SdkConfig, delivery_stream: &Arn, order: Order) -> Self {
@@ -39,8 +39,8 @@ impl Firehose {
     }
 }
 
-impl Sink for Firehose {
-    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], until: Option<Instant>) -> Answering<'a> {
+impl Sink for FirehoseSink {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], until: Option<Instant>) -> SinkFuture<'a> {
         Box::pin(deliver(self, outputs, self.order, until))
     }
 
@@ -49,13 +49,13 @@ impl Sink for Firehose {
     }
 
     /// A request without records is refused, by a service that it reached.
-    fn warm(&self) -> Warming<'_> {
+    fn warm(&self) -> WarmUp<'_> {
         let request = self.client.put_record_batch().delivery_stream_name(&self.name).set_records(Some(Vec::new()));
         Box::pin(async move { drop(request.send().await) })
     }
 }
 
-impl Service for Firehose {
+impl RequestService for FirehoseSink {
     const LIMITS: RequestLimits = RequestLimits { records: 500, bytes: 4 << 20, alone_above: RECORD_BYTES };
 
     const AT_ONCE: usize = 4;
@@ -68,12 +68,12 @@ impl Service for Firehose {
         Ok(bytes)
     }
 
-    async fn send(&self, outputs: &[&Output<'_>]) -> Sent {
+    async fn send(&self, outputs: &[&Output<'_>]) -> RequestOutcome {
         let records: Result<Vec<Record>, _> =
             outputs.iter().map(|output| Record::builder().data(Blob::new(output.data)).build()).collect();
         let records = match records {
             Ok(records) => records,
-            Err(error) => return Sent::Hopeless { code: None, reason: error.to_string() },
+            Err(error) => return RequestOutcome::Hopeless { code: None, reason: error.to_string() },
         };
         let call = self.client.put_record_batch().delivery_stream_name(&self.name).set_records(Some(records));
         match call.send().await {
@@ -83,6 +83,6 @@ impl Service for Firehose {
     }
 }
 
-fn said(record: &PutRecordBatchResponseEntry) -> Said {
+fn said(record: &PutRecordBatchResponseEntry) -> RecordResponse {
     aws::said(record.error_code(), record.error_message(), ("record id", record.record_id()))
 }

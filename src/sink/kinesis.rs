@@ -8,9 +8,9 @@ use aws_sdk_kinesis::config::retry::RetryConfig;
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::{PutRecordsRequestEntry, PutRecordsResultEntry};
 
-use super::queue::{RequestLimits, Said};
-use super::requests::{Sent, Service, deliver};
-use super::{Answering, Output, Sink, Warming, aws};
+use super::queue::{RecordResponse, RequestLimits};
+use super::requests::{RequestOutcome, RequestService, deliver};
+use super::{Output, Sink, SinkFuture, WarmUp, aws};
 use crate::aws::TraceHeader;
 use crate::settings::{Arn, Order, StreamName};
 
@@ -22,20 +22,20 @@ const KEY_CHARACTERS: usize = 256;
 
 /// A stream that outputs are put into.
 #[derive(Debug)]
-pub struct Kinesis {
+pub struct KinesisSink {
     client: Client,
     stream: StreamName,
     order: Order,
 }
 
-impl Kinesis {
+impl KinesisSink {
     /// A stream, by a client for its region. Retries are ours, since only we know the order that they
     /// have to keep, so the client's own are switched off.
     pub fn new(config: &SdkConfig, stream: &Arn, order: Order) -> Self {
         Self::named(config, StreamName::from(stream), order)
     }
 
-    /// The same, where the stream may be known by its name alone.
+    /// Returns the sink for a stream that may be known by its name alone.
     pub fn named(config: &SdkConfig, stream: StreamName, order: Order) -> Self {
         let config = aws_sdk_kinesis::config::Builder::from(config).retry_config(RetryConfig::disabled());
         let config = config.interceptor(TraceHeader).build();
@@ -43,8 +43,8 @@ impl Kinesis {
     }
 }
 
-impl Sink for Kinesis {
-    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], until: Option<Instant>) -> Answering<'a> {
+impl Sink for KinesisSink {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], until: Option<Instant>) -> SinkFuture<'a> {
         Box::pin(deliver(self, outputs, self.order, until))
     }
 
@@ -53,7 +53,7 @@ impl Sink for Kinesis {
     }
 
     /// A request without records is refused, by a service that it reached.
-    fn warm(&self) -> Warming<'_> {
+    fn warm(&self) -> WarmUp<'_> {
         let request = self.client.put_records().set_records(Some(Vec::new()));
         let request = match &self.stream {
             StreamName::Arn(arn) => request.stream_arn(arn.to_string()),
@@ -63,7 +63,7 @@ impl Sink for Kinesis {
     }
 }
 
-impl Service for Kinesis {
+impl RequestService for KinesisSink {
     /// Keys count as bytes of a request. By default a stream takes records of 1 MiB, and refuses a whole
     /// request for one that is larger.
     const LIMITS: RequestLimits = RequestLimits { records: 500, bytes: 10 << 20, alone_above: 1 << 20 };
@@ -85,14 +85,14 @@ impl Service for Kinesis {
         Ok(bytes)
     }
 
-    async fn send(&self, outputs: &[&Output<'_>]) -> Sent {
+    async fn send(&self, outputs: &[&Output<'_>]) -> RequestOutcome {
         let entries = outputs.iter().map(|output| {
             PutRecordsRequestEntry::builder().data(Blob::new(output.data)).partition_key(output.partition_key).build()
         });
         // The two required members are set in the lines above.
         let entries: Vec<_> = match entries.collect() {
             Ok(entries) => entries,
-            Err(error) => return Sent::Hopeless { code: None, reason: error.to_string() },
+            Err(error) => return RequestOutcome::Hopeless { code: None, reason: error.to_string() },
         };
         let request = self.client.put_records().set_records(Some(entries));
         let request = match &self.stream {
@@ -108,6 +108,6 @@ impl Service for Kinesis {
     }
 }
 
-fn said(record: &PutRecordsResultEntry) -> Said {
+fn said(record: &PutRecordsResultEntry) -> RecordResponse {
     aws::said(record.error_code(), record.error_message(), ("sequence number", record.sequence_number()))
 }

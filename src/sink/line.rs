@@ -4,15 +4,15 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use super::computed::Breather;
-use super::{Lines, Output};
+use super::computed::Yielder;
+use super::{LineContent, Output};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Envelope<'a> {
+struct LineFields<'a> {
     partition_key: &'a str,
     #[serde(flatten)]
-    data: Data<'a>,
+    data: LineData<'a>,
     route: Option<&'a str>,
     sequence_number: &'a str,
     sub_sequence_number: u64,
@@ -20,7 +20,7 @@ struct Envelope<'a> {
 
 /// `data` as text where the bytes are UTF-8, else `dataBase64`.
 #[derive(Serialize)]
-enum Data<'a> {
+enum LineData<'a> {
     #[serde(rename = "data")]
     Text(&'a str),
     #[serde(rename = "dataBase64")]
@@ -29,13 +29,13 @@ enum Data<'a> {
 
 /// Writes outputs as lines, each with its end, or as one array, piece by piece.
 #[derive(Debug)]
-pub(super) struct Writer {
-    lines: Lines,
+pub(super) struct LineWriter {
+    lines: LineContent,
     is_first: bool,
 }
 
-impl Writer {
-    pub(super) fn new(lines: Lines) -> Self {
+impl LineWriter {
+    pub(super) fn new(lines: LineContent) -> Self {
         Self { lines, is_first: true }
     }
 
@@ -43,9 +43,9 @@ impl Writer {
     pub(super) fn write(&mut self, text: &mut Vec<u8>, output: &Output<'_>) {
         let is_first = std::mem::replace(&mut self.is_first, false);
         match self.lines {
-            Lines::Bare => text.extend_from_slice(output.data),
-            Lines::Envelopes => write_envelope(text, output),
-            Lines::Elements => {
+            LineContent::Bare => text.extend_from_slice(output.data),
+            LineContent::Envelopes => write_envelope(text, output),
+            LineContent::Elements => {
                 text.push(if is_first { b'[' } else { b',' });
                 return text.extend_from_slice(output.data);
             }
@@ -55,17 +55,17 @@ impl Writer {
 
     /// What stands behind the last one.
     pub(super) fn end(self, text: &mut Vec<u8>) {
-        if self.lines == Lines::Elements && !self.is_first {
+        if self.lines == LineContent::Elements && !self.is_first {
             text.push(b']');
         }
     }
 }
 
 /// All of the outputs. Others go on meanwhile.
-pub(super) async fn encode(outputs: &[Output<'_>], lines: Lines) -> Vec<u8> {
+pub(super) async fn encode(outputs: &[Output<'_>], lines: LineContent) -> Vec<u8> {
     let mut text = Vec::with_capacity(expected_bytes(outputs));
-    let mut writer = Writer::new(lines);
-    let mut breather = Breather::default();
+    let mut writer = LineWriter::new(lines);
+    let mut breather = Yielder::default();
     for output in outputs {
         writer.write(&mut text, output);
         breather.after(output.data.len()).await;
@@ -81,10 +81,10 @@ pub(super) fn expected_bytes(outputs: &[Output<'_>]) -> usize {
 
 fn write_envelope(text: &mut Vec<u8>, output: &Output<'_>) {
     let data = match std::str::from_utf8(output.data) {
-        Ok(data) => Data::Text(data),
-        Err(_) => Data::Base64(base64_simd::STANDARD.encode_to_string(output.data).into()),
+        Ok(data) => LineData::Text(data),
+        Err(_) => LineData::Base64(base64_simd::STANDARD.encode_to_string(output.data).into()),
     };
-    let envelope = Envelope {
+    let envelope = LineFields {
         partition_key: output.partition_key,
         data,
         route: output.route,
@@ -112,7 +112,7 @@ mod tests {
             ordinal: 0,
         };
         let mut text = Vec::new();
-        Writer::new(Lines::Envelopes).write(&mut text, &output);
+        LineWriter::new(LineContent::Envelopes).write(&mut text, &output);
         String::from_utf8(text).expect("UTF-8")
     }
 

@@ -20,13 +20,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
-pub use firehose::Firehose;
-pub use kinesis::Kinesis;
+pub use firehose::FirehoseSink;
+pub use kinesis::KinesisSink;
 pub use packing::Packing;
-pub use s3::S3;
+pub use s3::S3Sink;
 pub(crate) use s3::key_segment;
-pub use samples::{Sample, Sampled, Samples};
-pub use sqs::Sqs;
+pub use samples::{OutputSamples, Sample, SamplingSink};
+pub use sqs::SqsSink;
 
 use crate::aws::{config, cut};
 use crate::event::{Event, SequenceNumber, Shard};
@@ -93,7 +93,7 @@ fn reason(text: String) -> Arc<str> {
 
 /// The answer of a sink.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Answer {
+pub struct SinkResponse {
     /// One result an output, in their order.
     pub deliveries: Vec<Delivery>,
     /// The places, in order, of outputs that failed only because they were not sent: one that they may not overtake turned
@@ -106,18 +106,18 @@ pub struct Answer {
     pub lasting_error: Option<String>,
 }
 
-impl Answer {
-    /// The same for all outputs, at the first try.
+impl SinkResponse {
+    /// Returns the response that gives every output the same result, at the first try.
     pub fn of_all(count: usize, delivery: Delivery) -> Self {
         Self { deliveries: vec![delivery; count], ..Self::default() }
     }
 }
 
 /// An answer to come.
-pub type Answering<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
+pub type SinkFuture<'a> = Pin<Box<dyn Future<Output = SinkResponse> + Send + 'a>>;
 
 /// Something to come that is worth no answer.
-pub type Warming<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+pub type WarmUp<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// A place that outputs are delivered to.
 ///
@@ -127,11 +127,11 @@ pub type Warming<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 pub trait Sink: Send + Sync {
     /// Delivers outputs of one shard, in its order. What is not delivered by `until` is to be given up, so
     /// that what was delivered can be told; none: there is no hurry.
-    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], until: Option<Instant>) -> Answering<'a>;
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], until: Option<Instant>) -> SinkFuture<'a>;
 
     /// When outputs are best handed over.
-    fn hand_over(&self) -> HandOver {
-        HandOver::Promptly
+    fn hand_over(&self) -> DeliveryTiming {
+        DeliveryTiming::Promptly
     }
 
     /// Returns why the target can never take this output, as far as that can be told before anything is sent: by its
@@ -142,14 +142,14 @@ pub trait Sink: Send + Sync {
 
     /// Makes ready what the first delivery would have to wait for, a connection, with a request that changes nothing.
     /// Whatever comes of it is of no matter.
-    fn warm(&self) -> Warming<'_> {
+    fn warm(&self) -> WarmUp<'_> {
         Box::pin(std::future::ready(()))
     }
 }
 
 /// Delivers outputs, and those that are held back behind an undeliverable one as well: for whom it makes no difference what
 /// becomes of that one.
-pub async fn deliver_all(sink: &dyn Sink, outputs: &[Output<'_>], until: Option<Instant>) -> Answer {
+pub async fn deliver_all(sink: &dyn Sink, outputs: &[Output<'_>], until: Option<Instant>) -> SinkResponse {
     let mut answer = sink.deliver(outputs, until).await;
     while !answer.held_back.is_empty() {
         let places = std::mem::take(&mut answer.held_back);
@@ -173,7 +173,7 @@ pub async fn deliver_all(sink: &dyn Sink, outputs: &[Output<'_>], until: Option<
 
 /// When outputs are handed to a sink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HandOver {
+pub enum DeliveryTiming {
     /// As soon as they are there.
     Promptly,
     /// Once there are so many bytes of them, or the batch ends: what is handed over together depends on
@@ -186,7 +186,7 @@ pub enum HandOver {
 
 /// What is written for each output where a target holds lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lines {
+pub enum LineContent {
     /// An NDJSON object of the output's data, key, route and position.
     Envelopes,
     /// The output's data alone: it is a line of JSON already.
@@ -197,9 +197,9 @@ pub enum Lines {
 
 /// How a target is written to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Manner {
+pub struct SinkOptions {
     /// What a line is, where the target holds lines.
-    pub lines: Lines,
+    pub lines: LineContent,
     /// How far the order is kept, where outputs could overtake each other.
     pub order: Order,
     /// How objects are compressed.
@@ -210,15 +210,15 @@ pub struct Manner {
 ///
 /// # Errors
 /// When a file can't be written to, or nobody says in which region a bucket is.
-pub async fn open(target: &Target, manner: Manner) -> io::Result<Arc<dyn Sink>> {
+pub async fn open(target: &Target, options: SinkOptions) -> io::Result<Arc<dyn Sink>> {
     Ok(match target {
-        Target::Kinesis(arn) => Arc::new(Kinesis::new(&config(arn).await, arn, manner.order)),
-        Target::Firehose(arn) => Arc::new(Firehose::new(&config(arn).await, arn, manner.order)),
-        Target::Sqs(arn) => Arc::new(Sqs::new(&config(arn).await, arn, manner.order)),
-        Target::S3(arn) => Arc::new(open_bucket(arn, manner.lines, manner.compression).await?),
-        Target::Stdout => Arc::new(stdout::Stdout::new(manner.lines)),
-        Target::None => Arc::new(none::Nowhere),
-        Target::File(path) => Arc::new(file::File::open(path, manner.lines)?),
+        Target::Kinesis(arn) => Arc::new(KinesisSink::new(&config(arn).await, arn, options.order)),
+        Target::Firehose(arn) => Arc::new(FirehoseSink::new(&config(arn).await, arn, options.order)),
+        Target::Sqs(arn) => Arc::new(SqsSink::new(&config(arn).await, arn, options.order)),
+        Target::S3(arn) => Arc::new(open_bucket(arn, options.lines, options.compression).await?),
+        Target::Stdout => Arc::new(stdout::StdoutSink::new(options.lines)),
+        Target::None => Arc::new(none::NullSink),
+        Target::File(path) => Arc::new(file::FileSink::open(path, options.lines)?),
     })
 }
 
@@ -226,12 +226,12 @@ pub async fn open(target: &Target, manner: Manner) -> io::Result<Arc<dyn Sink>> 
 ///
 /// # Errors
 /// When nobody says in which region it is.
-pub(crate) async fn open_bucket(place: &Arn, lines: Lines, compression: Compression) -> io::Result<S3> {
+pub(crate) async fn open_bucket(place: &Arn, lines: LineContent, compression: Compression) -> io::Result<S3Sink> {
     let config = config(place).await;
     if config.region().is_none() {
         return Err(io::Error::other("a bucket's ARN does not say its region: set AWS_REGION"));
     }
-    Ok(S3::new(&config, place, lines, compression))
+    Ok(S3Sink::new(&config, place, lines, compression))
 }
 
 #[cfg(test)]

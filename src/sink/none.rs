@@ -3,14 +3,14 @@
 
 use std::time::Instant;
 
-use super::{Answer, Answering, Delivery, Output, Sink};
+use super::{Delivery, Output, Sink, SinkFuture, SinkResponse};
 
 /// Delivers nowhere.
 #[derive(Debug)]
-pub(super) struct Nowhere;
+pub(super) struct NullSink;
 
-impl Sink for Nowhere {
-    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Answering<'a> {
-        Box::pin(std::future::ready(Answer::of_all(outputs.len(), Delivery::Delivered)))
+impl Sink for NullSink {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> SinkFuture<'a> {
+        Box::pin(std::future::ready(SinkResponse::of_all(outputs.len(), Delivery::Delivered)))
     }
 }

@@ -15,11 +15,13 @@ use std::time::Instant;
 use flate2::write::GzEncoder;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
-use super::computed::{AT_ONCE_BYTES, Breather, computed};
-use super::{Answer, Answering, Delivery, HandOver, Lines, Manner, Output, Sink, Warming, reason};
+use super::computed::{AT_ONCE_BYTES, Yielder, computed};
+use super::{
+    Delivery, DeliveryTiming, LineContent, Output, Sink, SinkFuture, SinkOptions, SinkResponse, WarmUp, reason,
+};
 use crate::aws::config;
 use crate::settings::{Encode, Pack, Target};
-use parcels::{OwnedPieces, Parcel, Parcels, Piece};
+use parcels::{OwnedPieces, Parcel, ParcelPiece, Parcels};
 use shards::{ShardMap, Shards};
 
 /// Enough to fill parcels well where there are many keys, and no more in memory than that.
@@ -58,14 +60,14 @@ impl Default for Packing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wrapping {
     /// What they are put into is the target's business, but they have to fit into it.
-    Elements(Form),
-    Parcels(Shape),
+    Elements(PackForm),
+    Parcels(ParcelShape),
 }
 
 /// What a parcel is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Shape {
-    how: How,
+struct ParcelShape {
+    how: PackMethod,
     encode: Encode,
     pack_records: usize,
     pack_bytes: usize,
@@ -73,25 +75,25 @@ struct Shape {
 
 /// Which outputs become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum How {
+enum PackMethod {
     /// Each is a parcel.
     Single,
     /// Those of a shard, or of a key, a KPL aggregate.
     Aggregate,
     /// Those of a key, or all, a pack.
-    Pack { form: Form, by: By },
+    Pack { form: PackForm, by: PackGrouping },
 }
 
 /// What a pack looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
+enum PackForm {
     Lines,
     Array,
 }
 
 /// Which outputs may share a pack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum By {
+enum PackGrouping {
     Key,
     Nothing,
 }
@@ -101,8 +103,8 @@ impl Packing {
     ///
     /// # Errors
     /// When the target can't be opened.
-    pub async fn open(self, target: &Target, manner: Manner) -> io::Result<Arc<dyn Sink>> {
-        let sink = super::open(target, Manner { lines: self.lines(target), ..manner }).await?;
+    pub async fn open(self, target: &Target, options: SinkOptions) -> io::Result<Arc<dyn Sink>> {
+        let sink = super::open(target, SinkOptions { lines: self.lines(target), ..options }).await?;
         let shards = match target {
             Target::Kinesis(stream) if self.aggregate => Some(Shards::new(&config(stream).await, stream)),
             _ => None,
@@ -111,11 +113,11 @@ impl Packing {
     }
 
     /// What a line is in a target of outputs that holds lines.
-    fn lines(&self, target: &Target) -> Lines {
+    fn lines(&self, target: &Target) -> LineContent {
         match (target, self.pack) {
-            (Target::S3(_), Pack::Lines) => Lines::Bare,
-            (Target::S3(_), Pack::Array) => Lines::Elements,
-            _ => Lines::Envelopes,
+            (Target::S3(_), Pack::Lines) => LineContent::Bare,
+            (Target::S3(_), Pack::Array) => LineContent::Elements,
+            _ => LineContent::Envelopes,
         }
     }
 
@@ -127,24 +129,24 @@ impl Packing {
     fn wrap_by(self, shards: Option<Shards>, sink: Arc<dyn Sink>, target: &Target) -> Arc<dyn Sink> {
         let form = match self.pack {
             Pack::None => None,
-            Pack::Lines => Some(Form::Lines),
-            Pack::Array => Some(Form::Array),
+            Pack::Lines => Some(PackForm::Lines),
+            Pack::Array => Some(PackForm::Array),
         };
         let how = match (target, form) {
-            (Target::Kinesis(_), _) if self.aggregate => How::Aggregate,
+            (Target::Kinesis(_), _) if self.aggregate => PackMethod::Aggregate,
             // A message says its key, and a group of a FIFO queue is one.
-            (Target::Sqs(_), Some(form)) => How::Pack { form, by: By::Key },
-            (Target::Firehose(_), Some(form)) => How::Pack { form, by: By::Nothing },
+            (Target::Sqs(_), Some(form)) => PackMethod::Pack { form, by: PackGrouping::Key },
+            (Target::Firehose(_), Some(form)) => PackMethod::Pack { form, by: PackGrouping::Nothing },
             (Target::S3(_), Some(form)) => {
                 return Arc::new(Packer { inner: sink, shards, wrapping: Wrapping::Elements(form) });
             }
             (Target::Kinesis(_) | Target::Sqs(_) | Target::Firehose(_), _) if self.encode != Encode::None => {
-                How::Single
+                PackMethod::Single
             }
             _ => return sink,
         };
         let Self { encode, pack_records, pack_bytes, .. } = self;
-        let shape = Shape { how, encode, pack_records, pack_bytes };
+        let shape = ParcelShape { how, encode, pack_records, pack_bytes };
         Arc::new(Packer { inner: sink, shards, wrapping: Wrapping::Parcels(shape) })
     }
 }
@@ -157,8 +159,8 @@ struct Packer {
 }
 
 impl Packer {
-    async fn deliver_elements(&self, form: Form, outputs: &[Output<'_>], until: Option<Instant>) -> Answer {
-        let mut breather = Breather::default();
+    async fn deliver_elements(&self, form: PackForm, outputs: &[Output<'_>], until: Option<Instant>) -> SinkResponse {
+        let mut breather = Yielder::default();
         let mut deliveries: Vec<Option<Delivery>> = vec![None; outputs.len()];
         let (mut places, mut elements) = (Vec::with_capacity(outputs.len()), Vec::with_capacity(outputs.len()));
         for (index, output) in outputs.iter().enumerate() {
@@ -178,14 +180,19 @@ impl Packer {
         complete(deliveries, answer, |place| places.get(place).map_or(&[], std::slice::from_ref))
     }
 
-    async fn deliver_parcels(&self, shape: Shape, outputs: &[Output<'_>], until: Option<Instant>) -> Answer {
+    async fn deliver_parcels(
+        &self,
+        shape: ParcelShape,
+        outputs: &[Output<'_>],
+        until: Option<Instant>,
+    ) -> SinkResponse {
         let shards = match &self.shards {
             Some(shards) => shards.map(until).await,
             None => None,
         };
         let Parcels { parcels, refused } = match parcels(shape, shards, outputs).await {
             Ok(parcels) => parcels,
-            Err(why) => return Answer::of_all(outputs.len(), Delivery::Failed { reason: reason(why) }),
+            Err(why) => return SinkResponse::of_all(outputs.len(), Delivery::Failed { reason: reason(why) }),
         };
         let mut deliveries: Vec<Option<Delivery>> = vec![None; outputs.len()];
         for (index, reason) in refused {
@@ -209,11 +216,12 @@ impl Packer {
 }
 
 /// The parcels of outputs. What takes a while is not done where services are waited for.
-async fn parcels(shape: Shape, shards: Option<Arc<ShardMap>>, outputs: &[Output<'_>]) -> Result<Parcels, String> {
-    let is_costly = shape.encode != Encode::None || !matches!(shape.how, How::Pack { form: Form::Lines, .. });
+async fn parcels(shape: ParcelShape, shards: Option<Arc<ShardMap>>, outputs: &[Output<'_>]) -> Result<Parcels, String> {
+    let is_costly =
+        shape.encode != Encode::None || !matches!(shape.how, PackMethod::Pack { form: PackForm::Lines, .. });
     let bytes = outputs.iter().map(|output| output.data.len()).sum();
     if !is_costly || bytes <= AT_ONCE_BYTES {
-        let pieces: Vec<Piece<'_>> = outputs.iter().map(Piece::of).collect();
+        let pieces: Vec<ParcelPiece<'_>> = outputs.iter().map(ParcelPiece::of).collect();
         return Ok(Parcels::of(shape, shards.as_deref(), &pieces));
     }
     let pieces = OwnedPieces::of(outputs);
@@ -224,53 +232,55 @@ async fn parcels(shape: Shape, shards: Option<Arc<ShardMap>>, outputs: &[Output<
 /// given.
 fn complete<'m>(
     deliveries: Vec<Option<Delivery>>,
-    answer: Answer,
+    answer: SinkResponse,
     outputs_at: impl Fn(usize) -> &'m [usize],
-) -> Answer {
+) -> SinkResponse {
     let mut held_back: Vec<usize> = answer.held_back.iter().flat_map(|place| outputs_at(*place)).copied().collect();
     held_back.sort_unstable();
     let unanswered = || Delivery::Failed { reason: "the target gave no answer for it".into() };
     let deliveries = deliveries.into_iter().map(|delivery| delivery.unwrap_or_else(unanswered)).collect();
-    Answer { deliveries, held_back, ..answer }
+    SinkResponse { deliveries, held_back, ..answer }
 }
 
 impl Sink for Packer {
-    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], until: Option<Instant>) -> Answering<'a> {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], until: Option<Instant>) -> SinkFuture<'a> {
         match self.wrapping {
             Wrapping::Elements(form) => Box::pin(self.deliver_elements(form, outputs, until)),
             Wrapping::Parcels(shape) => Box::pin(self.deliver_parcels(shape, outputs, until)),
         }
     }
 
-    fn hand_over(&self) -> HandOver {
+    fn hand_over(&self) -> DeliveryTiming {
         match self.wrapping {
-            Wrapping::Parcels(Shape { how: How::Aggregate | How::Pack { .. }, .. }) => {
-                HandOver::Gathered { bytes: GATHERED_BYTES }
+            Wrapping::Parcels(ParcelShape { how: PackMethod::Aggregate | PackMethod::Pack { .. }, .. }) => {
+                DeliveryTiming::Gathered { bytes: GATHERED_BYTES }
             }
-            Wrapping::Parcels(Shape { how: How::Single, .. }) | Wrapping::Elements(_) => self.inner.hand_over(),
+            Wrapping::Parcels(ParcelShape { how: PackMethod::Single, .. }) | Wrapping::Elements(_) => {
+                self.inner.hand_over()
+            }
         }
     }
 
     /// What is compressed has a size that nobody knows yet: of it, only the key can be wrong.
     fn refuses(&self, output: &Output<'_>) -> Option<String> {
         let inner = |partition_key, data: &[u8]| self.inner.refuses(&Output { partition_key, data, ..*output });
-        let element = |form: Form| form.element(output.data).map_err(str::to_owned);
+        let element = |form: PackForm| form.element(output.data).map_err(str::to_owned);
         let key = output.partition_key;
         match self.wrapping {
             Wrapping::Elements(form) => element(form).map_or_else(Some, |element| inner(key, element)),
-            Wrapping::Parcels(Shape { how: How::Pack { form, by }, encode, .. }) => {
-                let key = if by == By::Key { key } else { "" };
+            Wrapping::Parcels(ParcelShape { how: PackMethod::Pack { form, by }, encode, .. }) => {
+                let key = if by == PackGrouping::Key { key } else { "" };
                 element(form).map_or_else(Some, |element| match encode {
                     Encode::None if element.len() >= SMALL_BYTES => inner(key, &form.pack_of_one(element)),
                     _ => inner(key, SOME_DATA),
                 })
             }
-            Wrapping::Parcels(Shape { encode: Encode::None, .. }) => inner(key, output.data),
+            Wrapping::Parcels(ParcelShape { encode: Encode::None, .. }) => inner(key, output.data),
             Wrapping::Parcels(_) => inner(key, SOME_DATA),
         }
     }
 
-    fn warm(&self) -> Warming<'_> {
+    fn warm(&self) -> WarmUp<'_> {
         self.inner.warm()
     }
 }

@@ -12,7 +12,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 
-use super::{Answer, Delivery, Output, reason};
+use super::{Delivery, Output, SinkResponse, reason};
 use crate::settings::Order;
 
 /// What a service takes.
@@ -28,7 +28,7 @@ pub(super) struct RequestLimits {
 
 /// What a service said of one record of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Said {
+pub(super) enum RecordResponse {
     /// It has it.
     Taken,
     /// Not now.
@@ -40,7 +40,7 @@ pub(super) enum Said {
 /// The outputs of one delivery, until each has its result.
 #[derive(Debug)]
 pub(super) struct Queue {
-    places: Vec<Place>,
+    places: Vec<OutputState>,
     limits: RequestLimits,
     /// What may go next, by index: neither on its way, nor behind something of its key.
     ready: BinaryHeap<Reverse<usize>>,
@@ -56,7 +56,7 @@ pub(super) struct Queue {
 
 /// What is known of one output.
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct OutputState {
     /// What it weighs in a request, in bytes.
     weight: usize,
     /// The next output that has to wait for this one, by index.
@@ -76,7 +76,7 @@ impl Queue {
         limits: RequestLimits,
         weigh: impl Fn(&Output<'a>) -> Result<usize, String>,
     ) -> Self {
-        let mut places: Vec<Place> = Vec::with_capacity(outputs.len());
+        let mut places: Vec<OutputState> = Vec::with_capacity(outputs.len());
         let mut results = vec![None; outputs.len()];
         let mut ready = Vec::new();
         let mut last_of_key: HashMap<&str, usize> = HashMap::new();
@@ -85,7 +85,12 @@ impl Queue {
                 results[index] = Some(Delivery::Undeliverable { reason: why.into() });
                 0
             });
-            places.push(Place { weight, next_of_key: None, is_alone: weight > limits.alone_above, was_sent: false });
+            places.push(OutputState {
+                weight,
+                next_of_key: None,
+                is_alone: weight > limits.alone_above,
+                was_sent: false,
+            });
             if results[index].is_some() {
                 continue;
             }
@@ -136,18 +141,18 @@ impl Queue {
 
     /// Takes in the answers to a request, one for each of its outputs; what has none counts as refused.
     /// Answers how many were refused.
-    pub(super) fn settle(&mut self, request: &[usize], answers: impl IntoIterator<Item = Said>) -> usize {
+    pub(super) fn settle(&mut self, request: &[usize], answers: impl IntoIterator<Item = RecordResponse>) -> usize {
         let mut answers = answers.into_iter();
         let mut refused = 0;
         for &index in request {
             match answers.next() {
-                Some(Said::Taken) => self.end(index, Delivery::Delivered),
-                Some(Said::Never(why)) => self.never(index, why),
+                Some(RecordResponse::Taken) => self.end(index, Delivery::Delivered),
+                Some(RecordResponse::Never(why)) => self.never(index, why),
                 other => {
                     refused += 1;
                     self.again(index);
                     self.last_refusal = Some(match other {
-                        Some(Said::Refused(why)) => why,
+                        Some(RecordResponse::Refused(why)) => why,
                         _ => "the service gave no answer for it".to_owned(),
                     });
                 }
@@ -215,7 +220,7 @@ impl Queue {
 
     /// The results, in order. What has none was not delivered, for the reason that is given or the last
     /// one that the service gave.
-    pub(super) fn finish(mut self, gave_up: &str) -> Answer {
+    pub(super) fn finish(mut self, gave_up: &str) -> SinkResponse {
         let why: Arc<str> = match self.last_refusal {
             Some(refusal) => reason(format!("{gave_up}: {refusal}")),
             None => gave_up.into(),
@@ -223,7 +228,7 @@ impl Queue {
         let failed = || Delivery::Failed { reason: Arc::clone(&why) };
         self.held_back.sort_unstable();
         let deliveries = self.results.into_iter().map(|result| result.unwrap_or_else(failed)).collect();
-        Answer { deliveries, held_back: self.held_back, retries: self.retries, lasting_error: None }
+        SinkResponse { deliveries, held_back: self.held_back, retries: self.retries, lasting_error: None }
     }
 }
 
@@ -311,12 +316,12 @@ mod tests {
                 }
                 let at = usize::from(*luck.next().expect("a cycle")) % on_their_way.len();
                 let request = on_their_way.swap_remove(at);
-                let answers: Vec<Said> = request
+                let answers: Vec<RecordResponse> = request
                     .iter()
-                    .map(|_| if *luck.next().expect("a cycle") < 6 { Said::Taken } else { Said::Refused("later".into()) })
+                    .map(|_| if *luck.next().expect("a cycle") < 6 { RecordResponse::Taken } else { RecordResponse::Refused("later".into()) })
                     .collect();
                 for (index, answer) in request.iter().zip(&answers) {
-                    if *answer == Said::Taken {
+                    if *answer == RecordResponse::Taken {
                         prop_assert!(!taken.contains(index), "{} was taken twice", index);
                         let earlier = (0..*index).filter(|&earlier| {
                             by_key && outputs[earlier].partition_key == outputs[*index].partition_key
@@ -351,13 +356,16 @@ mod tests {
         let outputs = outputs(&shard, &records);
         let mut queue = Queue::new(&outputs, Order::Key, LIMITS, weigh);
         let request = queue.next_request().expect("a request");
-        let never = Said::Never("it is no text".to_owned());
-        assert_eq!(queue.settle(&request, [Said::Taken, Said::Refused("later".to_owned()), never]), 1);
+        let never = RecordResponse::Never("it is no text".to_owned());
+        assert_eq!(
+            queue.settle(&request, [RecordResponse::Taken, RecordResponse::Refused("later".to_owned()), never]),
+            1
+        );
         assert_eq!(queue.next_request(), Some(vec![1]));
         // A service that says nothing of it has not taken it.
         assert_eq!(queue.settle(&[1], []), 1);
         assert_eq!(queue.next_request(), Some(vec![1]));
-        queue.settle(&[1], [Said::Taken]);
+        queue.settle(&[1], [RecordResponse::Taken]);
         let undeliverable = |reason: &str| Delivery::Undeliverable { reason: reason.into() };
         let expected = vec![
             Delivery::Delivered,
@@ -365,7 +373,7 @@ mod tests {
             undeliverable("it is no text"),
             undeliverable("it is too large"),
         ];
-        assert_eq!(queue.finish(""), Answer { deliveries: expected, retries: 2, ..Answer::default() });
+        assert_eq!(queue.finish(""), SinkResponse { deliveries: expected, retries: 2, ..SinkResponse::default() });
     }
 
     /// What is behind it of its key must not arrive before it is settled what becomes of it.
@@ -376,9 +384,9 @@ mod tests {
         let outputs = outputs(&shard, &records);
         let mut queue = Queue::new(&outputs, Order::Key, LIMITS, weigh);
         assert_eq!(queue.next_request(), Some(vec![0, 1]));
-        queue.settle(&[0, 1], [Said::Never("too large for this stream".to_owned()), Said::Taken]);
+        queue.settle(&[0, 1], [RecordResponse::Never("too large for this stream".to_owned()), RecordResponse::Taken]);
         assert_eq!(queue.next_request(), Some(vec![3]));
-        queue.settle(&[3], [Said::Taken]);
+        queue.settle(&[3], [RecordResponse::Taken]);
         assert_eq!(queue.next_request(), None);
         let answer = queue.finish("held back");
         assert_eq!(answer.held_back, [2, 4]);
@@ -399,7 +407,7 @@ mod tests {
             if index == 1 {
                 queue.invalid(&request, "it is wrong".to_owned());
             } else {
-                queue.settle(&request, [Said::Taken]);
+                queue.settle(&request, [RecordResponse::Taken]);
             }
         }
         let wrong = Delivery::Undeliverable { reason: "it is wrong".into() };
@@ -407,10 +415,10 @@ mod tests {
     }
 
     /// What a service does with an output at each time that it gets it.
-    type Service = fn(index: usize, time: usize) -> Said;
+    type SimulatedService = fn(index: usize, time: usize) -> RecordResponse;
 
     /// How many entries a queue looks at until all of so many outputs are taken, and how often it sends one.
-    fn looks(count: usize, keys: usize, order: Order, said: Service) -> (u64, u64) {
+    fn looks(count: usize, keys: usize, order: Order, said: SimulatedService) -> (u64, u64) {
         let shard = shard();
         let keys: Vec<String> = (0..keys).map(|key| format!("{key:x}")).collect();
         let sequence_number = SequenceNumber::parse("1").expect("a number");
@@ -430,7 +438,7 @@ mod tests {
         let mut sent = 0;
         while let Some(request) = queue.next_request() {
             sent += request.len() as u64;
-            let answers: Vec<Said> = request
+            let answers: Vec<RecordResponse> = request
                 .iter()
                 .map(|&index| {
                     times[index] += 1;
@@ -448,14 +456,16 @@ mod tests {
     /// Whatever a service refuses, and however many outputs wait for one: a request costs what is in it.
     #[test]
     fn the_work_grows_with_what_is_sent_and_with_nothing_else() {
-        let services: [(&str, Service); 3] = [
-            ("takes all", |_, _| Said::Taken),
-            ("refuses all three times", |_, time| if time > 3 { Said::Taken } else { Said::Refused(String::new()) }),
+        let services: [(&str, SimulatedService); 3] = [
+            ("takes all", |_, _| RecordResponse::Taken),
+            ("refuses all three times", |_, time| {
+                if time > 3 { RecordResponse::Taken } else { RecordResponse::Refused(String::new()) }
+            }),
             ("refuses some for long", |index, time| {
-                if time > 8 || index % 7 != 0 { Said::Taken } else { Said::Refused(String::new()) }
+                if time > 8 || index % 7 != 0 { RecordResponse::Taken } else { RecordResponse::Refused(String::new()) }
             }),
         ];
-        assert_eq!(looks(1, 1, Order::Key, |_, _| Said::Taken), (2, 1));
+        assert_eq!(looks(1, 1, Order::Key, |_, _| RecordResponse::Taken), (2, 1));
         let check = |count, keys, order, (name, service)| {
             let (looks, sent) = looks(count, keys, order, service);
             // Each is looked at when it is taken up and when it is answered; and one more ends a request.

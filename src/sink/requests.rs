@@ -9,8 +9,8 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::Instant;
 
-use super::queue::{Queue, RequestLimits, Said};
-use super::{Answer, Output};
+use super::queue::{Queue, RecordResponse, RequestLimits};
+use super::{Output, SinkResponse};
 use crate::backoff::Backoff;
 use crate::settings::Order;
 
@@ -18,7 +18,7 @@ use crate::settings::Order;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A service that takes records in requests.
-pub(super) trait Service: Sync {
+pub(super) trait RequestService: Sync {
     /// What a request can hold.
     const LIMITS: RequestLimits;
 
@@ -32,14 +32,14 @@ pub(super) trait Service: Sync {
     fn weigh(&self, output: &Output<'_>) -> Result<usize, String>;
 
     /// Sends a request of these outputs.
-    fn send(&self, outputs: &[&Output<'_>]) -> impl Future<Output = Sent> + Send;
+    fn send(&self, outputs: &[&Output<'_>]) -> impl Future<Output = RequestOutcome> + Send;
 }
 
 /// What came of a request.
 #[derive(Debug)]
-pub(super) enum Sent {
+pub(super) enum RequestOutcome {
     /// The service answered for each record.
-    Answered(Vec<Said>),
+    Answered(Vec<RecordResponse>),
     /// The whole request failed in a way that passes.
     Refused(String),
     /// The service finds something wrong in it.
@@ -54,12 +54,12 @@ pub(super) enum Sent {
 }
 
 /// Delivers outputs, by as many requests as it takes.
-pub(super) async fn deliver<S: Service>(
+pub(super) async fn deliver<S: RequestService>(
     service: &S,
     outputs: &[Output<'_>],
     order: Order,
     until: Option<std::time::Instant>,
-) -> Answer {
+) -> SinkResponse {
     let until = until.map(Instant::from_std);
     let mut queue = Queue::new(outputs, order, S::LIMITS, |output| service.weigh(output));
     let mut on_their_way = FuturesUnordered::new();
@@ -99,7 +99,7 @@ pub(super) async fn deliver<S: Service>(
             continue;
         };
         let pause = match sent {
-            Sent::Answered(answers) => {
+            RequestOutcome::Answered(answers) => {
                 let refused = queue.settle(&request, answers);
                 if refused < request.len() {
                     patience_ends = Instant::now() + PATIENCE;
@@ -113,18 +113,18 @@ pub(super) async fn deliver<S: Service>(
                     backoff.after_failure(fastrand::f64())
                 }
             }
-            Sent::Refused(reason) => {
+            RequestOutcome::Refused(reason) => {
                 queue.refuse(&request, reason);
                 backoff.after_failure(fastrand::f64())
             }
             // Taken apart, it may go at once.
-            Sent::Invalid(reason) => {
+            RequestOutcome::Invalid(reason) => {
                 queue.invalid(&request, reason);
                 Duration::ZERO
             }
-            Sent::Hopeless { code, reason } => {
+            RequestOutcome::Hopeless { code, reason } => {
                 queue.refuse(&request, reason);
-                return Answer { lasting_error: code, ..queue.finish("the service refuses it") };
+                return SinkResponse { lasting_error: code, ..queue.finish("the service refuses it") };
             }
         };
         pause_ends = pause_ends.max(Instant::now() + pause);

@@ -17,9 +17,9 @@ use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 
-use super::queue::{RequestLimits, Said};
-use super::requests::{Sent, Service, deliver};
-use super::{Answer, Answering, Delivery, HandOver, Lines, Output, Sink, Warming, aws, line, reason};
+use super::queue::{RecordResponse, RequestLimits};
+use super::requests::{RequestOutcome, RequestService, deliver};
+use super::{Delivery, DeliveryTiming, LineContent, Output, Sink, SinkFuture, SinkResponse, WarmUp, aws, line, reason};
 use crate::aws::{TraceHeader, bucket_and_prefix, s3_config};
 use crate::settings::{Arn, Compression, Order};
 
@@ -28,19 +28,19 @@ const OBJECT_BYTES: usize = 16 << 20;
 
 /// A bucket, and a prefix of keys in it.
 #[derive(Debug)]
-pub struct S3 {
+pub struct S3Sink {
     client: Client,
     bucket: String,
     /// Empty, or with its slash.
     prefix: String,
-    lines: Lines,
+    lines: LineContent,
     compression: Compression,
 }
 
-impl S3 {
+impl S3Sink {
     /// A bucket and prefix. An ARN of S3 names no region: the client's is the SDK's own. Its retries are
     /// switched off, since the time for all tries is bounded here.
-    pub fn new(config: &SdkConfig, place: &Arn, lines: Lines, compression: Compression) -> Self {
+    pub fn new(config: &SdkConfig, place: &Arn, lines: LineContent, compression: Compression) -> Self {
         let config = s3_config(config).retry_config(RetryConfig::disabled()).interceptor(TraceHeader).build();
         let (bucket, prefix) = bucket_and_prefix(place);
         Self { client: Client::from_conf(config), bucket: bucket.to_owned(), prefix, lines, compression }
@@ -73,27 +73,27 @@ impl S3 {
     /// What the key of an object ends with.
     fn ending(&self) -> &'static str {
         match (self.lines, self.compression) {
-            (Lines::Elements, Compression::None) => ".json",
-            (Lines::Elements, Compression::Gzip) => ".json.gz",
-            (Lines::Envelopes | Lines::Bare, Compression::None) => ".ndjson",
-            (Lines::Envelopes | Lines::Bare, Compression::Gzip) => ".ndjson.gz",
+            (LineContent::Elements, Compression::None) => ".json",
+            (LineContent::Elements, Compression::Gzip) => ".json.gz",
+            (LineContent::Envelopes | LineContent::Bare, Compression::None) => ".ndjson",
+            (LineContent::Envelopes | LineContent::Bare, Compression::Gzip) => ".ndjson.gz",
         }
     }
 
-    async fn put(&self, outputs: &[Output<'_>], until: Option<Instant>) -> Answer {
-        let (Some(first), Some(last)) = (outputs.first(), outputs.last()) else { return Answer::default() };
+    async fn put(&self, outputs: &[Output<'_>], until: Option<Instant>) -> SinkResponse {
+        let (Some(first), Some(last)) = (outputs.first(), outputs.last()) else { return SinkResponse::default() };
         self.put_object(self.key(first, last), outputs, until).await
     }
 
     /// Puts an object of these outputs under this key, over what is there.
-    pub(crate) async fn put_object(&self, key: String, outputs: &[Output<'_>], until: Option<Instant>) -> Answer {
+    pub(crate) async fn put_object(&self, key: String, outputs: &[Output<'_>], until: Option<Instant>) -> SinkResponse {
         let body = match self.compression {
             Compression::None => line::encode(outputs, self.lines).await,
             Compression::Gzip => match object::gzipped(outputs, self.lines).await {
                 Ok(body) => body,
                 Err(why) => {
                     let reason = reason(format!("the object could not be compressed: {why}"));
-                    return Answer::of_all(outputs.len(), Delivery::Failed { reason });
+                    return SinkResponse::of_all(outputs.len(), Delivery::Failed { reason });
                 }
             },
         };
@@ -103,17 +103,17 @@ impl S3 {
     }
 }
 
-impl Sink for S3 {
-    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], until: Option<Instant>) -> Answering<'a> {
+impl Sink for S3Sink {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], until: Option<Instant>) -> SinkFuture<'a> {
         Box::pin(self.put(outputs, until))
     }
 
-    fn hand_over(&self) -> HandOver {
-        HandOver::Gathered { bytes: OBJECT_BYTES }
+    fn hand_over(&self) -> DeliveryTiming {
+        DeliveryTiming::Gathered { bytes: OBJECT_BYTES }
     }
 
     /// Whether the bucket may be asked for is of no matter: it was reached.
-    fn warm(&self) -> Warming<'_> {
+    fn warm(&self) -> WarmUp<'_> {
         let request = self.client.head_bucket().bucket(&self.bucket);
         Box::pin(async move { drop(request.send().await) })
     }
@@ -121,12 +121,12 @@ impl Sink for S3 {
 
 /// An object on its way: a request that holds all of its outputs.
 struct Upload<'a> {
-    target: &'a S3,
+    target: &'a S3Sink,
     key: String,
     body: Bytes,
 }
 
-impl Service for Upload<'_> {
+impl RequestService for Upload<'_> {
     /// An object takes what it is given: it ends where its caller says.
     const LIMITS: RequestLimits = RequestLimits { records: usize::MAX, bytes: usize::MAX, alone_above: usize::MAX };
 
@@ -136,11 +136,11 @@ impl Service for Upload<'_> {
         Ok(0)
     }
 
-    async fn send(&self, outputs: &[&Output<'_>]) -> Sent {
+    async fn send(&self, outputs: &[&Output<'_>]) -> RequestOutcome {
         let content_type = match (self.target.compression, self.target.lines) {
             (Compression::Gzip, _) => "application/gzip",
-            (Compression::None, Lines::Elements) => "application/json",
-            (Compression::None, Lines::Envelopes | Lines::Bare) => "application/x-ndjson",
+            (Compression::None, LineContent::Elements) => "application/json",
+            (Compression::None, LineContent::Envelopes | LineContent::Bare) => "application/x-ndjson",
         };
         let call = self
             .target
@@ -151,10 +151,10 @@ impl Service for Upload<'_> {
             .content_type(content_type)
             .body(ByteStream::from(self.body.clone()));
         match call.customize().interceptor(said::PutObjectAnswer).send().await {
-            Ok(_) => Sent::Answered(vec![Said::Taken; outputs.len()]),
+            Ok(_) => RequestOutcome::Answered(vec![RecordResponse::Taken; outputs.len()]),
             Err(error) => match aws::failed(&error) {
                 // An object can't be taken apart: its parts would have the same key.
-                Sent::Invalid(reason) => Sent::Hopeless { code: None, reason },
+                RequestOutcome::Invalid(reason) => RequestOutcome::Hopeless { code: None, reason },
                 sent => sent,
             },
         }
@@ -203,7 +203,7 @@ mod tests {
             sub_sequence_number: 7,
             ordinal: 0,
         };
-        S3::new(&config, &place, Lines::Bare, compression).key(&output(first), &output(last))
+        S3Sink::new(&config, &place, LineContent::Bare, compression).key(&output(first), &output(last))
     }
 
     #[test]

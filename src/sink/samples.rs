@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::{Answering, Delivery, HandOver, Output, Sink, Warming};
+use super::{Delivery, DeliveryTiming, Output, Sink, SinkFuture, WarmUp};
 
 /// As much of an output as is kept, in bytes.
 const EXCERPT_BYTES: usize = 512;
@@ -20,12 +20,12 @@ pub struct Sample {
 
 /// The last outputs that were delivered, up to so many.
 #[derive(Debug)]
-pub struct Samples {
+pub struct OutputSamples {
     most: usize,
     last: Mutex<VecDeque<Sample>>,
 }
 
-impl Samples {
+impl OutputSamples {
     /// Keeps so many.
     pub fn new(most: usize) -> Self {
         Self { most, last: Mutex::default() }
@@ -60,20 +60,20 @@ impl Samples {
 }
 
 /// A sink that keeps samples of what another one delivers.
-pub struct Sampled {
+pub struct SamplingSink {
     sink: Arc<dyn Sink>,
-    samples: Arc<Samples>,
+    samples: Arc<OutputSamples>,
 }
 
-impl Sampled {
+impl SamplingSink {
     /// Samples of what this sink delivers.
-    pub fn new(sink: Arc<dyn Sink>, samples: Arc<Samples>) -> Self {
+    pub fn new(sink: Arc<dyn Sink>, samples: Arc<OutputSamples>) -> Self {
         Self { sink, samples }
     }
 }
 
-impl Sink for Sampled {
-    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], until: Option<Instant>) -> Answering<'a> {
+impl Sink for SamplingSink {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], until: Option<Instant>) -> SinkFuture<'a> {
         Box::pin(async move {
             let answer = self.sink.deliver(outputs, until).await;
             let delivered = outputs.iter().zip(&answer.deliveries).rev();
@@ -84,7 +84,7 @@ impl Sink for Sampled {
         })
     }
 
-    fn hand_over(&self) -> HandOver {
+    fn hand_over(&self) -> DeliveryTiming {
         self.sink.hand_over()
     }
 
@@ -92,7 +92,7 @@ impl Sink for Sampled {
         self.sink.refuses(output)
     }
 
-    fn warm(&self) -> Warming<'_> {
+    fn warm(&self) -> WarmUp<'_> {
         self.sink.warm()
     }
 }

@@ -15,9 +15,9 @@ use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
 use sha2::{Digest, Sha256};
 
 use super::computed::computed;
-use super::queue::{RequestLimits, Said};
-use super::requests::{Sent, Service, deliver};
-use super::{Answering, Output, Sink, Warming, aws};
+use super::queue::{RecordResponse, RequestLimits};
+use super::requests::{RequestOutcome, RequestService, deliver};
+use super::{Output, Sink, SinkFuture, WarmUp, aws};
 use crate::aws::{TraceHeader, queue_url};
 use crate::settings::{Arn, Order};
 
@@ -33,14 +33,14 @@ const ENCODING: &str = "encoding";
 
 /// A queue that outputs are sent to.
 #[derive(Debug)]
-pub struct Sqs {
+pub struct SqsSink {
     client: Client,
     url: String,
     is_fifo: bool,
     order: Order,
 }
 
-impl Sqs {
+impl SqsSink {
     /// A queue, by a client for its region. The client's own retries are switched off, as for a Kinesis
     /// stream.
     pub fn new(config: &SdkConfig, queue: &Arn, order: Order) -> Self {
@@ -51,8 +51,8 @@ impl Sqs {
     }
 }
 
-impl Sink for Sqs {
-    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], until: Option<Instant>) -> Answering<'a> {
+impl Sink for SqsSink {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], until: Option<Instant>) -> SinkFuture<'a> {
         Box::pin(deliver(self, outputs, self.order, until))
     }
 
@@ -61,13 +61,13 @@ impl Sink for Sqs {
     }
 
     /// A request without messages is refused, by a service that it reached.
-    fn warm(&self) -> Warming<'_> {
+    fn warm(&self) -> WarmUp<'_> {
         let request = self.client.send_message_batch().queue_url(&self.url).set_entries(Some(Vec::new()));
         Box::pin(async move { drop(request.send().await) })
     }
 }
 
-impl Service for Sqs {
+impl RequestService for SqsSink {
     const LIMITS: RequestLimits = RequestLimits { records: 10, bytes: BYTES, alone_above: BYTES };
 
     /// A request holds few messages, so many have to be on their way.
@@ -84,58 +84,60 @@ impl Service for Sqs {
         Ok(bytes)
     }
 
-    async fn send(&self, outputs: &[&Output<'_>]) -> Sent {
-        let messages: Vec<Message> = outputs.iter().map(|output| Message::of(output, self.is_fifo)).collect();
+    async fn send(&self, outputs: &[&Output<'_>]) -> RequestOutcome {
+        let messages: Vec<SqsMessage> = outputs.iter().map(|output| SqsMessage::of(output, self.is_fifo)).collect();
         let bytes = messages.iter().map(|message| message.data.len()).sum();
-        let entries = computed(bytes, || messages.into_iter().enumerate().map(Message::entry).collect()).await;
+        let entries = computed(bytes, || messages.into_iter().enumerate().map(SqsMessage::entry).collect()).await;
         let entries: Vec<_> = match entries.and_then(|entries: Result<_, String>| entries) {
             Ok(entries) => entries,
-            Err(reason) => return Sent::Hopeless { code: None, reason },
+            Err(reason) => return RequestOutcome::Hopeless { code: None, reason },
         };
         match self.client.send_message_batch().queue_url(&self.url).set_entries(Some(entries)).send().await {
-            Ok(output) => Sent::Answered(said(&output, outputs.len())),
+            Ok(output) => RequestOutcome::Answered(said(&output, outputs.len())),
             Err(error) => aws::failed(&error),
         }
     }
 }
 
 /// What was said of each message: the service answers by their ids, in no order.
-fn said(output: &SendMessageBatchOutput, count: usize) -> Vec<Said> {
+fn said(output: &SendMessageBatchOutput, count: usize) -> Vec<RecordResponse> {
     let place = |id: &str| id.parse().ok().filter(|place: &usize| *place < count && place.to_string() == id);
     let taken = output.successful().iter().map(|taken| (taken.id(), said_of(None, None, Some(taken.message_id()))));
     let failed =
         output.failed().iter().map(|failed| (failed.id(), said_of(Some(failed.code()), failed.message(), None)));
-    let mut said: Vec<Option<Said>> = vec![None; count];
+    let mut said: Vec<Option<RecordResponse>> = vec![None; count];
     let mut strangers = 0;
     for (id, of_it) in taken.chain(failed) {
         match place(id) {
             None => strangers += 1,
             Some(place) if said[place].is_none() => said[place] = Some(of_it),
             Some(place) => {
-                said[place] = Some(Said::Refused("the service answered more than once for it".to_owned()));
+                said[place] = Some(RecordResponse::Refused("the service answered more than once for it".to_owned()));
             }
         }
     }
     let unanswered = || match strangers {
-        0 => Said::Refused("the service gave no answer for it".to_owned()),
-        _ => Said::Refused("the service gave no answer for it, but for a message that was not sent".to_owned()),
+        0 => RecordResponse::Refused("the service gave no answer for it".to_owned()),
+        _ => {
+            RecordResponse::Refused("the service gave no answer for it, but for a message that was not sent".to_owned())
+        }
     };
     said.into_iter().map(|said| said.unwrap_or_else(unanswered)).collect()
 }
 
-fn said_of(code: Option<&str>, message: Option<&str>, message_id: Option<&str>) -> Said {
+fn said_of(code: Option<&str>, message: Option<&str>, message_id: Option<&str>) -> RecordResponse {
     aws::said(code, message, ("message id", message_id))
 }
 
 /// An output on its way to become a message, with all that this takes.
-struct Message {
+struct SqsMessage {
     data: Vec<u8>,
     partition_key: String,
     /// In a FIFO queue, where it came from, as its deduplication id says it.
     position: Option<String>,
 }
 
-impl Message {
+impl SqsMessage {
     fn of(output: &Output<'_>, is_fifo: bool) -> Self {
         Self {
             data: output.data.to_vec(),
@@ -308,22 +310,28 @@ mod tests {
 
     #[test]
     fn what_is_not_said_once_of_a_message_is_a_refusal() {
-        let refused = |reason: &str| Said::Refused(reason.to_owned());
+        let refused = |reason: &str| RecordResponse::Refused(reason.to_owned());
         let more = || refused("the service answered more than once for it");
         let nothing = || refused("the service gave no answer for it");
         let others = || refused("the service gave no answer for it, but for a message that was not sent");
         let said = |taken: &[(&str, &str)], failed: &[(&str, &str)]| super::said(&answer(taken, failed), 2);
-        assert_eq!(said(&[("1", "b"), ("0", "a")], &[]), [Said::Taken, Said::Taken]);
-        assert_eq!(said(&[("1", "b")], &[("0", "InternalFailure")]), [refused("InternalFailure"), Said::Taken]);
-        assert_eq!(said(&[("0", "a"), ("1", "b")], &[("0", "InvalidMessageContents")]), [more(), Said::Taken]);
-        assert_eq!(said(&[("0", "a"), ("1", "b"), ("0", "a"), ("0", "a")], &[]), [more(), Said::Taken]);
+        assert_eq!(said(&[("1", "b"), ("0", "a")], &[]), [RecordResponse::Taken, RecordResponse::Taken]);
+        assert_eq!(
+            said(&[("1", "b")], &[("0", "InternalFailure")]),
+            [refused("InternalFailure"), RecordResponse::Taken]
+        );
+        assert_eq!(
+            said(&[("0", "a"), ("1", "b")], &[("0", "InvalidMessageContents")]),
+            [more(), RecordResponse::Taken]
+        );
+        assert_eq!(said(&[("0", "a"), ("1", "b"), ("0", "a"), ("0", "a")], &[]), [more(), RecordResponse::Taken]);
         assert_eq!(said(&[], &[("0", "A"), ("1", "B"), ("0", "A")]), [more(), refused("B")]);
         assert_eq!(said(&[], &[]), [nothing(), nothing()]);
         for id in ["2", "00", "+0", "", "key"] {
-            assert_eq!(said(&[("1", "b"), (id, "a")], &[]), [others(), Said::Taken], "{id}");
+            assert_eq!(said(&[("1", "b"), (id, "a")], &[]), [others(), RecordResponse::Taken], "{id}");
         }
         let neither = refused("the service answered with neither an error nor a message id for it");
-        assert_eq!(said(&[("0", ""), ("1", "b")], &[]), [neither.clone(), Said::Taken]);
-        assert_eq!(said(&[("1", "b")], &[("0", "")]), [neither, Said::Taken]);
+        assert_eq!(said(&[("0", ""), ("1", "b")], &[]), [neither.clone(), RecordResponse::Taken]);
+        assert_eq!(said(&[("1", "b")], &[("0", "")]), [neither, RecordResponse::Taken]);
     }
 }

@@ -3,19 +3,19 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::Instant;
 
-use super::{Answering, Lines, Output, Sink, file, line};
+use super::{LineContent, Output, Sink, SinkFuture, file, line};
 use crate::foreign;
 
 /// Writes to standard output.
 #[derive(Debug)]
-pub(super) struct Stdout {
-    lines: Lines,
+pub(super) struct StdoutSink {
+    lines: LineContent,
     /// Whether a terminal shows what is written: it would obey what stands in the outputs.
     is_terminal: bool,
 }
 
-impl Stdout {
-    pub(super) fn new(lines: Lines) -> Self {
+impl StdoutSink {
+    pub(super) fn new(lines: LineContent) -> Self {
         Self { lines, is_terminal: io::stdout().is_terminal() }
     }
 
@@ -29,8 +29,8 @@ impl Stdout {
     }
 }
 
-impl Sink for Stdout {
-    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Answering<'a> {
+impl Sink for StdoutSink {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> SinkFuture<'a> {
         Box::pin(async move {
             let text = self.encode(outputs).await;
             file::off_the_runtime(outputs.len(), move || {

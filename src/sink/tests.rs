@@ -22,22 +22,29 @@ fn arn(text: &str) -> Arn {
 
 fn sinks(folder: &std::path::Path) -> Vec<(&'static str, Arc<dyn Sink>)> {
     let config = config();
-    let queue = |name: &str| Sqs::new(&config, &arn(&format!("arn:aws:sqs:eu-west-1:123456789012:{name}")), ORDER);
-    let bucket = |lines, compression| S3::new(&config, &arn("arn:aws:s3:::bucket/prefix"), lines, compression);
-    let sampled = Kinesis::new(&config, &arn("arn:aws:kinesis:eu-west-1:123456789012:stream/out"), ORDER);
+    let queue = |name: &str| SqsSink::new(&config, &arn(&format!("arn:aws:sqs:eu-west-1:123456789012:{name}")), ORDER);
+    let bucket = |lines, compression| S3Sink::new(&config, &arn("arn:aws:s3:::bucket/prefix"), lines, compression);
+    let sampled = KinesisSink::new(&config, &arn("arn:aws:kinesis:eu-west-1:123456789012:stream/out"), ORDER);
     vec![
-        ("kinesis", Arc::new(Kinesis::new(&config, &arn("arn:aws:kinesis:eu-west-1:123456789012:stream/out"), ORDER))),
-        ("sampled", Arc::new(Sampled::new(Arc::new(sampled), Arc::new(Samples::new(1))))),
+        (
+            "kinesis",
+            Arc::new(KinesisSink::new(&config, &arn("arn:aws:kinesis:eu-west-1:123456789012:stream/out"), ORDER)),
+        ),
+        ("sampled", Arc::new(SamplingSink::new(Arc::new(sampled), Arc::new(OutputSamples::new(1))))),
         (
             "firehose",
-            Arc::new(Firehose::new(&config, &arn("arn:aws:firehose:eu-west-1:123456789012:deliverystream/out"), ORDER)),
+            Arc::new(FirehoseSink::new(
+                &config,
+                &arn("arn:aws:firehose:eu-west-1:123456789012:deliverystream/out"),
+                ORDER,
+            )),
         ),
         ("queue", Arc::new(queue("out"))),
         ("fifo queue", Arc::new(queue("out.fifo"))),
-        ("bucket", Arc::new(bucket(Lines::Envelopes, Compression::None))),
-        ("zipped bucket", Arc::new(bucket(Lines::Elements, Compression::Gzip))),
-        ("file", Arc::new(file::File::open(&folder.join("out"), Lines::Envelopes).expect("a file"))),
-        ("none", Arc::new(none::Nowhere)),
+        ("bucket", Arc::new(bucket(LineContent::Envelopes, Compression::None))),
+        ("zipped bucket", Arc::new(bucket(LineContent::Elements, Compression::Gzip))),
+        ("file", Arc::new(file::FileSink::open(&folder.join("out"), LineContent::Envelopes).expect("a file"))),
+        ("none", Arc::new(none::NullSink)),
     ]
 }
 
@@ -108,7 +115,7 @@ async fn a_sink_says_beforehand_what_it_can_never_take() {
             ("zipped bucket", 0),
         ]
     );
-    let stdout = stdout::Stdout::new(Lines::Envelopes);
+    let stdout = stdout::StdoutSink::new(LineContent::Envelopes);
     let output = Output {
         data: b"",
         partition_key: "",

@@ -11,7 +11,7 @@ use clap::ValueEnum;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::lines::{Buffered, Lines, Supply, buffered};
+use super::lines::{Buffered, LineSource, LineSupply, buffered};
 use super::{SourceError, get_records};
 use crate::event::{Batch, parse_lambda_event};
 
@@ -42,7 +42,7 @@ pub struct FileSource {
 enum Batches {
     /// A document is one batch.
     One(Option<Batch>),
-    Lines(Lines),
+    Lines(LineSource),
 }
 
 impl FileSource {
@@ -53,11 +53,11 @@ impl FileSource {
     pub fn open(path: &Path, format: Format) -> Result<Self, SourceError> {
         let name = if is_stdin(path) { "standard input".to_owned() } else { path.display().to_string() };
         let unreadable = |source| SourceError::Unreadable { name: name.clone(), source };
-        let Input { reader, bytes, bytes_read } = Input::open(path).map_err(unreadable)?;
-        let supply = if bytes.is_some() { Supply::Complete } else { Supply::Growing };
+        let FileInput { reader, bytes, bytes_read } = FileInput::open(path).map_err(unreadable)?;
+        let supply = if bytes.is_some() { LineSupply::Complete } else { LineSupply::Growing };
         let stem = path.file_stem().map_or_else(|| "-".into(), |stem| stem.to_string_lossy().into_owned());
         let stream_arn = format!("arn:aws:kinesis:local:000000000000:stream/{stem}");
-        let batches = Opener { name: &name, stream_arn, supply }.open(buffered(reader), format)?;
+        let batches = FileOpener { name: &name, stream_arn, supply }.open(buffered(reader), format)?;
         Ok(Self { name, bytes, bytes_read, batches })
     }
 
@@ -95,7 +95,7 @@ impl FileSource {
 }
 
 /// What a path leads to, while it is read.
-pub(super) struct Input {
+pub(super) struct FileInput {
     pub(super) reader: Box<dyn Read + Send>,
     /// How long it is, in bytes, where that is known.
     pub(super) bytes: Option<u64>,
@@ -103,7 +103,7 @@ pub(super) struct Input {
     pub(super) bytes_read: Arc<AtomicU64>,
 }
 
-impl Input {
+impl FileInput {
     /// Opens a file, or standard input for `-`.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let (input, bytes): (Box<dyn Read + Send>, _) = if is_stdin(path) {
@@ -118,7 +118,7 @@ impl Input {
             (Box::new(file), bytes)
         };
         let bytes_read = Arc::new(AtomicU64::new(0));
-        Ok(Self { reader: Box::new(Counted { input, bytes_read: Arc::clone(&bytes_read) }), bytes, bytes_read })
+        Ok(Self { reader: Box::new(CountedReader { input, bytes_read: Arc::clone(&bytes_read) }), bytes, bytes_read })
     }
 }
 
@@ -132,10 +132,10 @@ fn is_stdin(path: &Path) -> bool {
 }
 
 /// Finds out how an input holds its records.
-struct Opener<'a> {
+struct FileOpener<'a> {
     name: &'a str,
     stream_arn: String,
-    supply: Supply,
+    supply: LineSupply,
 }
 
 /// What of a document says which of the two it is.
@@ -154,12 +154,12 @@ struct DocumentRecord {
 
 /// Only whether it is one: a line with `Records` may be a document by itself.
 #[derive(Deserialize)]
-struct Object {
+struct DocumentProbe {
     #[serde(rename = "Records")]
     records: Option<IgnoredAny>,
 }
 
-impl Opener<'_> {
+impl FileOpener<'_> {
     fn open(self, input: Buffered, format: Format) -> Result<Batches, SourceError> {
         match format {
             Format::Lines => Ok(self.lines(Vec::new(), input)),
@@ -180,7 +180,9 @@ impl Opener<'_> {
         let first_line = head.trim_ascii();
         let is_document = match first_line.first() {
             // A line of NDJSON is whole by itself; a document's first line is not, or holds "Records".
-            Some(b'{') => serde_json::from_slice::<Object>(first_line).map_or(true, |line| line.records.is_some()),
+            Some(b'{') => {
+                serde_json::from_slice::<DocumentProbe>(first_line).map_or(true, |line| line.records.is_some())
+            }
             _ => false,
         };
         if !is_document {
@@ -220,7 +222,7 @@ impl Opener<'_> {
     }
 
     fn lines(self, head: Vec<u8>, rest: Buffered) -> Batches {
-        Batches::Lines(Lines::new(head, rest, self.supply, self.stream_arn))
+        Batches::Lines(LineSource::new(head, rest, self.supply, self.stream_arn))
     }
 
     fn lambda_event(&self, text: &str) -> Result<Batches, SourceError> {
@@ -253,12 +255,12 @@ impl Opener<'_> {
 }
 
 /// Counts what is read, for the progress.
-struct Counted {
+struct CountedReader {
     input: Box<dyn Read + Send>,
     bytes_read: Arc<AtomicU64>,
 }
 
-impl Read for Counted {
+impl Read for CountedReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.input.read(buffer)?;
         self.bytes_read.fetch_add(count as u64, Ordering::Relaxed);

@@ -10,14 +10,14 @@ use super::LOCAL_SHARD;
 use crate::event::{Batch, Record};
 
 #[derive(Deserialize)]
-struct Answer<'a> {
+struct GetRecordsResponse<'a> {
     #[serde(borrow, rename = "Records")]
-    records: Vec<WireRecord<'a>>,
+    records: Vec<GetRecordsWireRecord<'a>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct WireRecord<'a> {
+struct GetRecordsWireRecord<'a> {
     #[serde(borrow)]
     sequence_number: Cow<'a, str>,
     #[serde(borrow)]
@@ -56,7 +56,7 @@ impl Timestamp<'_> {
 /// A message that names the record and the field. Data with broken base64 is no error: that record is
 /// undecodable by itself.
 pub(super) fn parse(text: &str, stream_arn: &str) -> Result<Batch, String> {
-    let answer: Answer<'_> =
+    let answer: GetRecordsResponse<'_> =
         serde_json::from_str(text).map_err(|error| format!("it is no output of get-records: {error}"))?;
     let mut batch = Batch::builder(stream_arn, LOCAL_SHARD);
     for (index, wire) in answer.records.iter().enumerate() {

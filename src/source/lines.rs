@@ -4,10 +4,10 @@
 //! position where a run stops is the line to look at. Empty lines are no records.
 
 use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{LOCAL_SHARD, MAX_PAYLOAD_BYTES, MAX_RECORDS};
 use crate::event::{Batch, Record};
+use crate::timestamp::now_millis;
 
 /// The longest line that is taken: no Kinesis record is larger.
 const MAX_LINE_BYTES: usize = 10 << 20;
@@ -25,7 +25,7 @@ pub(super) fn buffered(input: Box<dyn Read + Send>) -> Buffered {
 
 /// Whether an input has all of its lines, or they are still being written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Supply {
+pub(super) enum LineSupply {
     /// A file: to read on is never to wait.
     Complete,
     /// A pipe, say: what was read may be all that there is for hours.
@@ -33,19 +33,19 @@ pub(super) enum Supply {
 }
 
 /// Reads lines into batches.
-pub(super) struct Lines {
+pub(super) struct LineSource {
     /// What was read to find out that it is lines, and what is behind it.
     reader: Chain<Cursor<Vec<u8>>, Buffered>,
-    supply: Supply,
+    supply: LineSupply,
     stream_arn: String,
     lines_read: u64,
     most_records: usize,
     most_bytes: usize,
 }
 
-impl Lines {
+impl LineSource {
     /// Lines of an input whose beginning was read already, into `head`.
-    pub(super) fn new(head: Vec<u8>, rest: Buffered, supply: Supply, stream_arn: String) -> Self {
+    pub(super) fn new(head: Vec<u8>, rest: Buffered, supply: LineSupply, stream_arn: String) -> Self {
         Self {
             reader: Cursor::new(head).chain(rest),
             supply,
@@ -79,7 +79,7 @@ impl Lines {
                     partition_key: &number,
                     sequence_number: &number,
                     sub_sequence_number: 0,
-                    arrived_at: now(),
+                    arrived_at: now_millis(),
                 };
                 batch.push_bytes(record, &payload).map_err(io::Error::other)?;
             }
@@ -93,7 +93,7 @@ impl Lines {
         // What a cursor is behind of is read.
         let unread = usize::try_from(head.position()).ok().and_then(|read| head.get_ref().get(read..));
         let has_line = |bytes: &[u8]| bytes.contains(&b'\n');
-        self.supply == Supply::Growing && !has_line(unread.unwrap_or_default()) && !has_line(rest.buffer())
+        self.supply == LineSupply::Growing && !has_line(unread.unwrap_or_default()) && !has_line(rest.buffer())
     }
 
     /// Reads a line without its end; false at the end of the input.
@@ -115,20 +115,15 @@ impl Lines {
     }
 }
 
-fn now() -> u64 {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn lines(input: impl Read + Send + 'static, supply: Supply) -> Lines {
-        Lines::new(Vec::new(), buffered(Box::new(input)), supply, "arn".to_owned())
+    fn lines(input: impl Read + Send + 'static, supply: LineSupply) -> LineSource {
+        LineSource::new(Vec::new(), buffered(Box::new(input)), supply, "arn".to_owned())
     }
 
-    fn sizes(mut lines: Lines) -> Vec<usize> {
+    fn sizes(mut lines: LineSource) -> Vec<usize> {
         let mut sizes = Vec::new();
         while let Some(batch) = lines.next_batch().expect("readable") {
             sizes.push(batch.len());
@@ -137,7 +132,7 @@ mod tests {
     }
 
     fn read(input: &'static [u8]) -> Vec<(String, String)> {
-        let mut lines = lines(input, Supply::Complete);
+        let mut lines = lines(input, LineSupply::Complete);
         let mut read = Vec::new();
         while let Some(batch) = lines.next_batch().expect("readable") {
             read.extend(batch.iter().map(|event| {
@@ -160,13 +155,13 @@ mod tests {
     #[test]
     fn a_batch_holds_no_more_than_lambda_would_send() {
         let many = "x\n".repeat(MAX_RECORDS + 1).into_bytes();
-        assert_eq!(sizes(lines(Cursor::new(many), Supply::Complete)), [MAX_RECORDS, 1]);
+        assert_eq!(sizes(lines(Cursor::new(many), LineSupply::Complete)), [MAX_RECORDS, 1]);
     }
 
     /// Gives a few bytes a read, as a pipe does.
-    struct Pipe(Vec<&'static [u8]>);
+    struct TestPipe(Vec<&'static [u8]>);
 
-    impl Read for Pipe {
+    impl Read for TestPipe {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
             let next = if self.0.is_empty() { &[][..] } else { self.0.remove(0) };
             buffer[..next.len()].copy_from_slice(next);
@@ -176,8 +171,8 @@ mod tests {
 
     #[test]
     fn a_pipe_that_falls_quiet_gives_what_it_has() {
-        let pipe = || Pipe(vec![b"one\ntwo\nth", b"ree\n"]);
-        assert_eq!(sizes(lines(pipe(), Supply::Growing)), [2, 1]);
+        let pipe = || TestPipe(vec![b"one\ntwo\nth", b"ree\n"]);
+        assert_eq!(sizes(lines(pipe(), LineSupply::Growing)), [2, 1]);
     }
 
     #[test]
@@ -185,27 +180,27 @@ mod tests {
         for (head, at_hand) in [("one\n", 1), ("\n\none\n", 1), ("one\ntwo\n", 2), ("on", 1), ("one\ntw", 2)] {
             // Behind the head a first read is due, and the lines that it gives are at hand as well.
             let rest: &'static [u8] = if head.ends_with('\n') { b"more\nand more\n" } else { b"e\nmore\nand more\n" };
-            let mut rest = buffered(Box::new(Pipe(vec![rest, b"later\n"])));
+            let mut rest = buffered(Box::new(TestPipe(vec![rest, b"later\n"])));
             rest.fill_buf().expect("readable");
-            let lines = Lines::new(head.into(), rest, Supply::Growing, "arn".to_owned());
+            let lines = LineSource::new(head.into(), rest, LineSupply::Growing, "arn".to_owned());
             assert_eq!(sizes(lines), [at_hand + 2, 1], "{head:?}");
         }
     }
 
     #[test]
     fn a_file_fills_its_batches_wherever_its_reads_end() {
-        let file = || Pipe(vec![b"one\ntwo\nth", b"ree\n", b"four", b"\n"]);
-        assert_eq!(sizes(lines(file(), Supply::Complete)), [4]);
+        let file = || TestPipe(vec![b"one\ntwo\nth", b"ree\n", b"four", b"\n"]);
+        assert_eq!(sizes(lines(file(), LineSupply::Complete)), [4]);
         // Longer than the buffer, in bytes.
         let line = [&[b'x'; 999][..], b"\n"].concat();
         let file = line.repeat(BUFFER_BYTES / 1000 + 100);
-        assert_eq!(sizes(lines(Cursor::new(file), Supply::Complete)), [BUFFER_BYTES / 1000 + 100]);
+        assert_eq!(sizes(lines(Cursor::new(file), LineSupply::Complete)), [BUFFER_BYTES / 1000 + 100]);
     }
 
     #[test]
     fn a_line_that_no_stream_could_carry_is_refused() {
         let long = Cursor::new(vec![b'x'; MAX_LINE_BYTES + 1]);
-        let error = lines(long, Supply::Complete).next_batch().expect_err("too long");
+        let error = lines(long, LineSupply::Complete).next_batch().expect_err("too long");
         assert!(error.to_string().contains("line 1"), "{error}");
     }
 }

@@ -11,16 +11,17 @@ use wasmtime::component::{Component, InstancePre};
 use wasmtime::{Engine, Precompiled};
 
 use super::contract::{self, ContractError, World};
-#[cfg(feature = "compiler")]
 use super::engine::Threads;
-use super::engine::{Calls, Purpose, Target, engine};
+use super::engine::{EnginePurpose, InliningMode, engine};
 #[cfg(feature = "compiler")]
-use super::extent::{Extent, Unfit};
+use super::extent::{Extent, NotCompilable};
 use super::host::{self, HostState};
 #[cfg(feature = "compiler")]
 use super::manifest::sha256_hex;
 use super::manifest::{Manifest, sha256_hex_of_file};
 use super::precompiled;
+#[cfg(feature = "compiler")]
+use super::target::CompileTarget;
 use super::ticker::Ticker;
 #[cfg(feature = "compiler")]
 use crate::files::read_bounded;
@@ -38,7 +39,7 @@ pub enum LoadError {
     },
     /// The file is no WebAssembly at all.
     #[error(
-        "transform {path}: it is not WebAssembly: it starts with {found}. Give a component (.wasm) or what `kinesieve build` made of one (.cwasm)"
+        "transform {path}: not WebAssembly: the file starts with {found}. Give a component (.wasm), or a component that `kinesieve build` precompiled (.cwasm)"
     )]
     NotWebAssembly {
         /// The file.
@@ -48,7 +49,7 @@ pub enum LoadError {
     },
     /// The file is a core module.
     #[error(
-        "transform {path}: it is a core module, not a component. Build it with a toolchain that makes components \
+        "transform {path}: a core module, not a component. Build it with a toolchain that makes components \
          (in Rust: --target wasm32-wasip2), or wrap it with `wasm-tools component new`"
     )]
     CoreModule {
@@ -56,7 +57,7 @@ pub enum LoadError {
         path: PathBuf,
     },
     /// The component can't be compiled: it is truncated, invalid, or uses what is switched off.
-    #[error("transform {path}: it can't be compiled: {reason}")]
+    #[error("transform {path}: can't compile it: {reason}")]
     Invalid {
         /// The file.
         path: PathBuf,
@@ -75,7 +76,7 @@ pub enum LoadError {
     },
     /// This build has no compiler.
     #[error(
-        "transform {path}: this build of kinesieve has no compiler. Precompile it: `kinesieve build {path} --target {machine}`"
+        "transform {path}: this build of kinesieve has no compiler. Precompile the transform: `kinesieve build {path} --target {machine}`"
     )]
     NoCompiler {
         /// The file.
@@ -85,7 +86,7 @@ pub enum LoadError {
     },
     /// A precompiled file stands without its manifest, or with one that can't be read.
     #[error(
-        "transform {path}: it is precompiled, but its manifest {manifest} can't be read: {reason}. `kinesieve build` \
+        "transform {path}: can't read the manifest {manifest} of the precompiled file: {reason}. `kinesieve build` \
          writes both; keep them together"
     )]
     NoManifest {
@@ -157,9 +158,9 @@ impl Transform {
     /// # Errors
     /// When it can't be read, compiled or run by this build, or is no transform.
     pub fn load(path: &Path) -> Result<Self, LoadError> {
-        match Kind::of(path)? {
-            Kind::Component => Self::compile(path),
-            Kind::Precompiled => Self::open_precompiled(path),
+        match FileKind::of(path)? {
+            FileKind::Component => Self::compile(path),
+            FileKind::Precompiled => Self::open_precompiled(path),
         }
     }
 
@@ -185,21 +186,21 @@ impl Transform {
     #[cfg(feature = "compiler")]
     fn compile(path: &Path) -> Result<Self, LoadError> {
         let (source, extent) = read_checked(path)?;
-        let engine = engine(Purpose::CompileAndRun(threads(&extent))).map_err(no_engine)?;
+        let engine = engine(EnginePurpose::CompileAndRun(threads(&extent))).map_err(no_engine)?;
         let component = Component::from_binary(&engine, &source).map_err(|error| invalid(path, &error))?;
         Self::checked(path, engine, component, &sha256_hex(&source))
     }
 
     #[cfg(not(feature = "compiler"))]
     fn compile(path: &Path) -> Result<Self, LoadError> {
-        Err(LoadError::NoCompiler { path: path.to_owned(), machine: Target::of_this_machine() })
+        Err(LoadError::NoCompiler { path: path.to_owned(), machine: CompileTarget::of_this_machine() })
     }
 
     fn open_precompiled(path: &Path) -> Result<Self, LoadError> {
         let manifest = checked_manifest(path)?;
-        let machine = Target::of_this_machine();
-        let calls = if manifest.inlined { Calls::Inlined } else { Calls::Kept };
-        let engine = engine(Purpose::RunPrecompiled(calls)).map_err(no_engine)?;
+        let machine = CompileTarget::of_this_machine();
+        let calls = if manifest.inlined { InliningMode::Inlined } else { InliningMode::Kept };
+        let engine = engine(EnginePurpose::RunPrecompiled(calls)).map_err(no_engine)?;
         let component = precompiled::load(&engine, path).map_err(|error| LoadError::OtherSettings {
             path: path.to_owned(),
             made_for: format!("{} and {}", manifest.target, manifest.engine),
@@ -228,15 +229,15 @@ impl Transform {
 /// # Errors
 /// When it is neither, can't be read, or is not what its manifest speaks of.
 pub fn check_precompiled(path: &Path) -> Result<Option<Manifest>, LoadError> {
-    match Kind::of(path)? {
-        Kind::Component => Ok(None),
-        Kind::Precompiled => checked_manifest(path).map(Some),
+    match FileKind::of(path)? {
+        FileKind::Component => Ok(None),
+        FileKind::Precompiled => checked_manifest(path).map(Some),
     }
 }
 
 fn checked_manifest(path: &Path) -> Result<Manifest, LoadError> {
     let manifest = read_manifest(path)?;
-    let machine = Target::of_this_machine();
+    let machine = CompileTarget::of_this_machine();
     let found = sha256_hex_of_file(path).map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })?;
     if found != manifest.sha256 {
         return Err(LoadError::DigestMismatch { path: path.to_owned(), found, expected: manifest.sha256, machine });
@@ -269,8 +270,8 @@ pub(super) fn read_checked(path: &Path) -> Result<(Vec<u8>, Extent), LoadError> 
     let source = read(path)?;
     contract::check_binary(&source).map_err(|source| LoadError::Contract { path: path.to_owned(), source })?;
     let extent = Extent::of(&source).map_err(|unfit| match unfit {
-        Unfit::Excess(excess) => LoadError::TooLarge { path: path.to_owned(), reason: excess.to_string() },
-        Unfit::Invalid(error) => invalid_bytes(path, &error),
+        NotCompilable::Excess(excess) => LoadError::TooLarge { path: path.to_owned(), reason: excess.to_string() },
+        NotCompilable::Invalid(error) => invalid_bytes(path, &error),
     })?;
     Ok((source, extent))
 }
@@ -283,12 +284,12 @@ pub(super) fn threads(extent: &Extent) -> Threads {
 }
 
 /// What a file is, told from its first bytes.
-pub(super) enum Kind {
+pub(super) enum FileKind {
     Component,
     Precompiled,
 }
 
-impl Kind {
+impl FileKind {
     pub(super) fn of(path: &Path) -> Result<Self, LoadError> {
         let unreadable = |source| LoadError::Unreadable { path: path.to_owned(), source };
         let mut head = Vec::with_capacity(8);
@@ -296,13 +297,13 @@ impl Kind {
         // Both kinds of WebAssembly start with "\0asm"; then a version, and a layer: 0 is a core
         // module, 1 a component.
         match head.as_slice() {
-            [0, b'a', b's', b'm', _, _, 1, 0] => Ok(Kind::Component),
+            [0, b'a', b's', b'm', _, _, 1, 0] => Ok(FileKind::Component),
             [0, b'a', b's', b'm', _, _, 0, 0] => Err(LoadError::CoreModule { path: path.to_owned() }),
             // The eighth byte is the engine's own. A file that is cut off or damaged behind it is still one.
             [0x7f, b'E', b'L', b'F', 2, 1, _, 0xc8]
                 if !matches!(Engine::detect_precompiled_file(path), Ok(Some(Precompiled::Module))) =>
             {
-                Ok(Kind::Precompiled)
+                Ok(FileKind::Precompiled)
             }
             [] => Err(LoadError::NotWebAssembly { path: path.to_owned(), found: "nothing: it is empty".to_owned() }),
             other => {
@@ -317,7 +318,7 @@ pub(super) fn invalid(path: &Path, error: &wasmtime::Error) -> LoadError {
     invalid_bytes(path, &format_args!("{error:#}"))
 }
 
-/// The same by what is wrong with it.
+/// Returns the error of a file whose bytes are invalid.
 #[cfg(feature = "compiler")]
 pub(super) fn invalid_bytes(path: &Path, error: &dyn std::fmt::Display) -> LoadError {
     // The compiler says some things on several lines.

@@ -3,9 +3,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::artifact::{Kind, LoadError, invalid, no_engine, read_checked, threads};
-use super::engine::{Calls, Purpose, Target, engine};
+use super::artifact::{FileKind, LoadError, invalid, no_engine, read_checked, threads};
+use super::engine::{EnginePurpose, InliningMode, engine};
 use super::manifest::{ENGINE, Manifest, sha256_hex};
+use super::target::CompileTarget;
 use crate::settings;
 
 /// Why a component was not precompiled.
@@ -51,8 +52,8 @@ pub struct Built {
 ///
 /// # Errors
 /// When the component is no transform or the files can't be written.
-pub fn precompile(component: &Path, target: Target, output: &Path) -> Result<Built, BuildError> {
-    if let Kind::Precompiled = Kind::of(component)? {
+pub fn precompile(component: &Path, target: CompileTarget, output: &Path) -> Result<Built, BuildError> {
+    if let FileKind::Precompiled = FileKind::of(component)? {
         return Err(BuildError::AlreadyPrecompiled { path: component.to_owned() });
     }
     if settings::is_same_file(component, output) {
@@ -60,12 +61,12 @@ pub fn precompile(component: &Path, target: Target, output: &Path) -> Result<Bui
     }
     // Checked before the long work: compiling takes ten seconds for a JavaScript or Python guest.
     let (source, extent) = read_checked(component)?;
-    let calls = if extent.is_inlined() { Calls::Inlined } else { Calls::Kept };
-    let engine = engine(Purpose::Precompile(target, calls, threads(&extent))).map_err(no_engine)?;
+    let calls = if extent.is_inlined() { InliningMode::Inlined } else { InliningMode::Kept };
+    let engine = engine(EnginePurpose::Precompile(target, calls, threads(&extent))).map_err(no_engine)?;
     let code = engine.precompile_component(&source).map_err(|error| invalid(component, &error))?;
     let made_for = match target {
-        Target::Host => Target::of_this_machine(),
-        Target::Arm64 | Target::X86_64 => target.as_str(),
+        CompileTarget::Host => CompileTarget::of_this_machine(),
+        CompileTarget::Arm64 | CompileTarget::X86_64 => target.as_str(),
     };
     let manifest = Manifest {
         sha256: sha256_hex(&code),
@@ -73,7 +74,7 @@ pub fn precompile(component: &Path, target: Target, output: &Path) -> Result<Bui
         target: made_for.to_owned(),
         engine: ENGINE.to_owned(),
         built_by: concat!("kinesieve ", env!("CARGO_PKG_VERSION")).to_owned(),
-        inlined: calls == Calls::Inlined,
+        inlined: calls == InliningMode::Inlined,
     };
     let mut manifest_text = serde_json::to_vec_pretty(&manifest)
         .map_err(io::Error::from)

@@ -23,34 +23,34 @@ pub struct Emission<'a> {
 /// The outputs of one event, in their order.
 #[derive(Debug, Clone, Default)]
 pub struct Emissions {
-    shelf: Arc<Shelf>,
+    arena: Arc<OutputArena>,
     outputs: Range<usize>,
 }
 
 /// The outputs of a group of events, behind each other.
 #[derive(Debug, Default)]
-pub(super) struct Shelf {
+pub(super) struct OutputArena {
     data: Vec<u8>,
     texts: String,
-    slots: Vec<Slot>,
+    slots: Vec<OutputSpan>,
 }
 
 /// Where one output lies.
 #[derive(Debug)]
-struct Slot {
+struct OutputSpan {
     data: Range<usize>,
     partition_key: Option<Range<usize>>,
     route: Option<Range<usize>>,
 }
 
-impl Shelf {
+impl OutputArena {
     /// Takes the outputs of an event, and answers which of all they are.
     pub(super) fn put(&mut self, outputs: &[Output]) -> Range<usize> {
         let first = self.slots.len();
         for output in outputs {
             let start = self.data.len();
             self.data.extend_from_slice(&output.data);
-            let slot = Slot {
+            let slot = OutputSpan {
                 data: start..self.data.len(),
                 partition_key: output.partition_key.as_deref().map(|text| self.put_text(text)),
                 route: output.route.as_deref().map(|text| self.put_text(text)),
@@ -68,15 +68,15 @@ impl Shelf {
 
     /// What is in it, in bytes: many empty outputs are not nothing.
     pub(super) fn bytes(&self) -> usize {
-        self.data.len() + self.texts.len() + self.slots.len() * size_of::<Slot>()
+        self.data.len() + self.texts.len() + self.slots.len() * size_of::<OutputSpan>()
     }
 
     /// What it takes of memory: room that is left in its buffers, too.
     pub(super) fn held(&self) -> usize {
-        self.data.capacity() + self.texts.capacity() + self.slots.capacity() * size_of::<Slot>()
+        self.data.capacity() + self.texts.capacity() + self.slots.capacity() * size_of::<OutputSpan>()
     }
 
-    fn emission(&self, slot: &Slot) -> Emission<'_> {
+    fn emission(&self, slot: &OutputSpan) -> Emission<'_> {
         let text = |range: &Range<usize>| &self.texts[range.clone()];
         Emission {
             data: &self.data[slot.data.clone()],
@@ -87,8 +87,8 @@ impl Shelf {
 }
 
 impl Emissions {
-    pub(super) fn new(shelf: &Arc<Shelf>, outputs: Range<usize>) -> Self {
-        Self { shelf: Arc::clone(shelf), outputs }
+    pub(super) fn new(arena: &Arc<OutputArena>, outputs: Range<usize>) -> Self {
+        Self { arena: Arc::clone(arena), outputs }
     }
 
     /// How many there are.
@@ -105,7 +105,7 @@ impl Emissions {
     pub(super) fn bytes(&self) -> usize {
         let text = |text: Option<&str>| text.map_or(0, str::len);
         let size = |emission: Emission<'_>| {
-            emission.data.len() + text(emission.partition_key) + text(emission.route) + size_of::<Slot>()
+            emission.data.len() + text(emission.partition_key) + text(emission.route) + size_of::<OutputSpan>()
         };
         self.iter().map(size).sum()
     }
@@ -119,25 +119,25 @@ impl Emissions {
     /// Returns how many share the group's outputs with this one, itself included.
     #[cfg(test)]
     pub(crate) fn holders(&self) -> usize {
-        Arc::strong_count(&self.shelf)
+        Arc::strong_count(&self.arena)
     }
 
     /// Returns a copy of outputs as those of one event.
     pub(crate) fn copy_of<'e>(emissions: impl ExactSizeIterator<Item = Emission<'e>> + Clone) -> Self {
-        let mut shelf = Shelf::default();
-        shelf.data.reserve_exact(emissions.clone().map(|emission| emission.data.len()).sum());
-        shelf.slots.reserve_exact(emissions.len());
+        let mut arena = OutputArena::default();
+        arena.data.reserve_exact(emissions.clone().map(|emission| emission.data.len()).sum());
+        arena.slots.reserve_exact(emissions.len());
         for Emission { data, partition_key, route } in emissions {
-            let start = shelf.data.len();
-            shelf.data.extend_from_slice(data);
-            let slot = Slot {
-                data: start..shelf.data.len(),
-                partition_key: partition_key.map(|text| shelf.put_text(text)),
-                route: route.map(|text| shelf.put_text(text)),
+            let start = arena.data.len();
+            arena.data.extend_from_slice(data);
+            let slot = OutputSpan {
+                data: start..arena.data.len(),
+                partition_key: partition_key.map(|text| arena.put_text(text)),
+                route: route.map(|text| arena.put_text(text)),
             };
-            shelf.slots.push(slot);
+            arena.slots.push(slot);
         }
-        Self { outputs: 0..shelf.slots.len(), shelf: Arc::new(shelf) }
+        Self { outputs: 0..arena.slots.len(), arena: Arc::new(arena) }
     }
 
     /// The output at this place among those of its event.
@@ -145,11 +145,11 @@ impl Emissions {
     /// # Panics
     /// When there is none.
     pub fn get(&self, ordinal: usize) -> Emission<'_> {
-        self.shelf.emission(&self.shelf.slots[self.outputs.clone()][ordinal])
+        self.arena.emission(&self.arena.slots[self.outputs.clone()][ordinal])
     }
 
     /// All of them.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Emission<'_>> + Clone {
-        self.shelf.slots[self.outputs.clone()].iter().map(|slot| self.shelf.emission(slot))
+        self.arena.slots[self.outputs.clone()].iter().map(|slot| self.arena.emission(slot))
     }
 }

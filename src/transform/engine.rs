@@ -3,24 +3,24 @@
 
 use wasmtime::{Config, Engine, Inlining};
 
-pub use super::target::Target;
+use super::target::CompileTarget;
 
 /// What an engine is for.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Purpose {
+pub(super) enum EnginePurpose {
     /// Compile a component and run it here at once: the start waits for the compiler.
     #[cfg(feature = "compiler")]
     CompileAndRun(Threads),
     /// Compile a component for a machine, once, to a file.
     #[cfg(feature = "compiler")]
-    Precompile(Target, Calls, Threads),
+    Precompile(CompileTarget, InliningMode, Threads),
     /// Run what was precompiled.
-    RunPrecompiled(Calls),
+    RunPrecompiled(InliningMode),
 }
 
 /// What becomes of calls of small functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Calls {
+pub(super) enum InliningMode {
     /// What they call is inlined. Gains 6%, compiles three times as long, and holds all functions in memory meanwhile.
     Inlined,
     /// They stay calls.
@@ -42,29 +42,29 @@ pub(super) enum Threads {
 /// Left at their defaults, each for a measured reason: memory reservation and guard pages, and traps
 /// by signal (a bounds check for each access costs a tenth of guest time), and the on-demand
 /// allocator (a pool was no faster with one long-lived instance a thread).
-pub(super) fn engine(purpose: Purpose) -> wasmtime::Result<Engine> {
+pub(super) fn engine(purpose: EnginePurpose) -> wasmtime::Result<Engine> {
     let mut config = Config::new();
     // Time limits. Costs about a tenth of guest time; counting fuel costs three times as much.
     config.epoch_interruption(true);
     let calls = match purpose {
         // Inlining is worth its time where compiling happens once.
         #[cfg(feature = "compiler")]
-        Purpose::CompileAndRun(threads) => {
+        EnginePurpose::CompileAndRun(threads) => {
             config.parallel_compilation(threads == Threads::All);
-            Calls::Kept
+            InliningMode::Kept
         }
         #[cfg(feature = "compiler")]
-        Purpose::Precompile(target, calls, threads) => {
+        EnginePurpose::Precompile(target, calls, threads) => {
             config.parallel_compilation(threads == Threads::All);
             super::precompiled::compile_for(&mut config, target)?;
             calls
         }
-        Purpose::RunPrecompiled(calls) => calls,
+        EnginePurpose::RunPrecompiled(calls) => calls,
     };
     // It is a part of what precompiled code must agree on with the engine that loads it.
     config.compiler_inlining(match calls {
-        Calls::Inlined => Inlining::Yes,
-        Calls::Kept => Inlining::No,
+        InliningMode::Inlined => Inlining::Yes,
+        InliningMode::Kept => Inlining::No,
     });
     Engine::new(&config)
 }

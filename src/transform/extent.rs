@@ -9,7 +9,7 @@ mod count;
 mod functions;
 mod instances;
 
-use self::functions::Function;
+use self::functions::FunctionExtent;
 
 /// The most bytes of a component that are read.
 pub(super) const MOST_BYTES: u64 = 64 << 20;
@@ -59,7 +59,7 @@ pub(super) struct Extent {
     /// The most that a function has of variables times branches: at each meeting of branches, the compiler may have to say
     /// anew what each variable is.
     merges: u64,
-    /// The same of all functions together.
+    /// The sum of `merges` over all functions.
     all_merges: u64,
     /// Bytes of what components say, without the modules in them.
     component_bytes: u64,
@@ -73,7 +73,7 @@ pub(super) struct Extent {
 
 /// More of something than is compiled.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Excess {
+pub(super) struct ExtentExceeded {
     /// What it has too much of.
     pub(super) what: &'static str,
     /// How much it has, at least.
@@ -84,22 +84,22 @@ pub(super) struct Excess {
 
 /// Why a component is not to be compiled.
 #[derive(Debug)]
-pub(super) enum Unfit {
+pub(super) enum NotCompilable {
     /// There is too much in it.
-    Excess(Excess),
+    Excess(ExtentExceeded),
     /// It can't be read.
     Invalid(wasmparser::BinaryReaderError),
 }
 
-impl From<wasmparser::BinaryReaderError> for Unfit {
+impl From<wasmparser::BinaryReaderError> for NotCompilable {
     fn from(error: wasmparser::BinaryReaderError) -> Self {
-        Unfit::Invalid(error)
+        NotCompilable::Invalid(error)
     }
 }
 
 impl Extent {
     /// Counts what is in a component, and stops where it is too much.
-    pub(super) fn of(component: &[u8]) -> Result<Self, Unfit> {
+    pub(super) fn of(component: &[u8]) -> Result<Self, NotCompilable> {
         count::count(component)
     }
 
@@ -122,10 +122,10 @@ impl Extent {
         ]
     }
 
-    fn check(&self) -> Result<(), Excess> {
+    fn check(&self) -> Result<(), ExtentExceeded> {
         match self.limits().into_iter().find(|(_, found, limit)| found > limit) {
             None => Ok(()),
-            Some((what, found, limit)) => Err(Excess { what, found, limit }),
+            Some((what, found, limit)) => Err(ExtentExceeded { what, found, limit }),
         }
     }
 
@@ -143,7 +143,7 @@ impl Extent {
     }
 
     /// Adds a function.
-    fn add(&mut self, function: &Function) {
+    fn add(&mut self, function: &FunctionExtent) {
         self.instructions = self.instructions.saturating_add(function.instructions);
         self.largest_function = self.largest_function.max(function.instructions);
         self.locals = self.locals.saturating_add(function.locals);
@@ -160,7 +160,7 @@ impl Extent {
     }
 }
 
-impl std::fmt::Display for Excess {
+impl std::fmt::Display for ExtentExceeded {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { what, found, limit } = self;
         match *limit {

@@ -6,7 +6,7 @@ use wasmtime_wasi::I32Exit;
 
 use super::host::HostState;
 use super::limits::Limits;
-use super::log::Written;
+use super::log::GuestOutput;
 use super::verdict::{Fault, FaultKind};
 
 /// The longest reason that is kept of what a guest says.
@@ -23,7 +23,7 @@ pub(super) fn fault_of(
     state: &HostState,
     limits: Limits,
     time: &str,
-    written: &Written,
+    written: &GuestOutput,
 ) -> Fault {
     if state.limiter.refused() {
         let limit = ByteSize::b(limits.memory as u64).display().iec();

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::bindings::Output;
-use super::emissions::{Emissions, Shelf};
-use super::memory::Room;
+use super::emissions::{Emissions, OutputArena};
+use super::memory::MemoryPermit;
 use super::verdict::Verdict;
 
 /// Verdicts are handed over in groups, so that the hand-over costs nothing a record, yet outputs are
@@ -28,22 +28,22 @@ pub enum Grouping {
 
 /// What a call gave.
 #[derive(Debug)]
-pub(super) enum Given {
+pub(super) enum CallOutcome {
     /// Outputs, as they came from the engine.
     Outputs(Vec<Output>),
     /// Any other verdict.
     Other(Verdict),
 }
 
-impl From<Verdict> for Given {
+impl From<Verdict> for CallOutcome {
     fn from(verdict: Verdict) -> Self {
-        Given::Other(verdict)
+        CallOutcome::Other(verdict)
     }
 }
 
 /// A verdict while its group is filled, and on its way.
 #[derive(Debug)]
-pub(super) enum Entry {
+pub(super) enum VerdictEntry {
     /// These of the group's outputs.
     Outputs(Range<usize>),
     /// Any other verdict.
@@ -52,9 +52,9 @@ pub(super) enum Entry {
 
 /// Verdicts of one guest, in the order of its events, that were not handed over yet.
 #[derive(Debug)]
-pub(super) struct Group {
-    entries: Vec<Entry>,
-    shelf: Shelf,
+pub(super) struct VerdictGroup {
+    entries: Vec<VerdictEntry>,
+    arena: OutputArena,
     /// What the entries take of memory, their outputs left out.
     bytes: usize,
     pub(super) since: Instant,
@@ -63,55 +63,55 @@ pub(super) struct Group {
 
 /// Verdicts of one guest that were handed over.
 #[derive(Debug)]
-pub(super) struct HandedOver {
-    pub(super) entries: Vec<Entry>,
-    pub(super) shelf: Arc<Shelf>,
+pub(super) struct SentGroup {
+    pub(super) entries: Vec<VerdictEntry>,
+    pub(super) arena: Arc<OutputArena>,
     /// Time that went into them on the guest's thread: not what it waited for.
     pub(super) busy: Duration,
     /// Their share of what may be in memory.
-    pub(super) room: Room,
+    pub(super) permit: MemoryPermit,
 }
 
-impl Entry {
+impl VerdictEntry {
     /// The verdict, of a group with these outputs.
-    pub(super) fn into_verdict(self, shelf: &Arc<Shelf>) -> Verdict {
+    pub(super) fn into_verdict(self, arena: &Arc<OutputArena>) -> Verdict {
         match self {
-            Entry::Outputs(outputs) => Verdict::Emit(Emissions::new(shelf, outputs)),
-            Entry::Other(verdict) => verdict,
+            VerdictEntry::Outputs(outputs) => Verdict::Emit(Emissions::new(arena, outputs)),
+            VerdictEntry::Other(verdict) => verdict,
         }
     }
 }
 
-impl Group {
+impl VerdictGroup {
     pub(super) fn new(now: Instant) -> Self {
-        Self { entries: Vec::new(), shelf: Shelf::default(), bytes: 0, since: now, waited: Duration::ZERO }
+        Self { entries: Vec::new(), arena: OutputArena::default(), bytes: 0, since: now, waited: Duration::ZERO }
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    pub(super) fn push(&mut self, given: Given) {
+    pub(super) fn push(&mut self, given: CallOutcome) {
         let entry = match given {
-            Given::Outputs(outputs) => Entry::Outputs(self.shelf.put(&outputs)),
-            Given::Other(verdict) => {
+            CallOutcome::Outputs(outputs) => VerdictEntry::Outputs(self.arena.put(&outputs)),
+            CallOutcome::Other(verdict) => {
                 self.bytes += size_of_text(&verdict);
-                Entry::Other(verdict)
+                VerdictEntry::Other(verdict)
             }
         };
-        self.bytes += size_of::<Entry>();
+        self.bytes += size_of::<VerdictEntry>();
         self.entries.push(entry);
     }
 
     /// What is in it, in bytes: all of an output, however little it holds.
     fn bytes(&self) -> usize {
-        self.bytes + self.shelf.bytes()
+        self.bytes + self.arena.bytes()
     }
 
     /// What it takes of memory: room that is left in its buffers, too.
     pub(super) fn held(&self) -> usize {
-        let entries = self.entries.len() * size_of::<Entry>();
-        self.bytes - entries + self.entries.capacity() * size_of::<Entry>() + self.shelf.held()
+        let entries = self.entries.len() * size_of::<VerdictEntry>();
+        self.bytes - entries + self.entries.capacity() * size_of::<VerdictEntry>() + self.arena.held()
     }
 
     pub(super) fn is_full(&self, now: Instant, grouping: Grouping) -> bool {
@@ -120,8 +120,8 @@ impl Group {
     }
 
     /// Ends it: this much of the memory is its share.
-    pub(super) fn hand_over(self, busy: Duration, room: Room) -> HandedOver {
-        HandedOver { entries: self.entries, shelf: Arc::new(self.shelf), busy, room }
+    pub(super) fn hand_over(self, busy: Duration, permit: MemoryPermit) -> SentGroup {
+        SentGroup { entries: self.entries, arena: Arc::new(self.arena), busy, permit }
     }
 }
 
@@ -164,9 +164,9 @@ mod tests {
         }
     }
 
-    fn group_of(outputs: &[Output]) -> Group {
-        let mut group = Group::new(Instant::now());
-        group.push(Given::Outputs(outputs.to_vec()));
+    fn group_of(outputs: &[Output]) -> VerdictGroup {
+        let mut group = VerdictGroup::new(Instant::now());
+        group.push(CallOutcome::Outputs(outputs.to_vec()));
         group
     }
 
@@ -180,20 +180,20 @@ mod tests {
         assert_eq!(full, empty + 4 + 3 + 5);
 
         let group = group_of(&[output("data", Some("key"), Some("route")), output("", None, None)]);
-        let room = Arc::new(crate::transform::memory::Memory::new(1)).take(0);
-        let handed_over = group.hand_over(Duration::ZERO, room);
+        let permit = Arc::new(crate::transform::memory::MemoryBudget::new(1)).take(0);
+        let handed_over = group.hand_over(Duration::ZERO, permit);
         let entry = handed_over.entries.into_iter().next().expect("an entry");
-        let verdict = entry.into_verdict(&handed_over.shelf);
+        let verdict = entry.into_verdict(&handed_over.arena);
         assert_eq!(size(&verdict) - size(&Verdict::Keep), full + empty);
     }
 
     #[test]
     fn outputs_without_data_fill_a_group_and_the_memory() {
         let outputs = vec![output("", None, None); 10_000];
-        let mut group = Group::new(Instant::now());
+        let mut group = VerdictGroup::new(Instant::now());
         let mut events = 0;
         while !group.is_full(group.since, Grouping::ByContent) {
-            group.push(Given::Outputs(outputs.clone()));
+            group.push(CallOutcome::Outputs(outputs.clone()));
             events += 1;
         }
         assert!(events < 10, "{events} events of 10000 outputs each are a group");

@@ -7,7 +7,7 @@ use wasmtime::Store;
 
 use super::guest_time::{GuestTime, time_until};
 use super::host::HostState;
-use super::instance::{Blueprint, Broke, CallTime, Exports, Instance, StartError};
+use super::instance::{CallError, CallTime, Exports, Instance, InstanceTemplate, StartError};
 use super::log_budget::LogBudget;
 use super::ticker::{Ticker, Timekeeping};
 use super::verdict::{Fault, FaultKind, Verdict};
@@ -18,7 +18,7 @@ pub(super) const NO_INSTANCE: &str = "there is no instance of the transform";
 
 /// An instance while it lives, and all that it takes to make one.
 pub(super) struct InstanceSlot<E: Exports> {
-    blueprint: Arc<Blueprint<E>>,
+    blueprint: Arc<InstanceTemplate<E>>,
     ticker: Arc<Ticker>,
     /// None after a fault, until the next call needs one. In a box, since it is taken away for each call.
     instance: Option<Box<Instance<E>>>,
@@ -34,7 +34,7 @@ pub(super) struct Guest<'a, E: Exports> {
 }
 
 impl<E: Exports> InstanceSlot<E> {
-    pub(super) fn new(blueprint: Arc<Blueprint<E>>, ticker: Arc<Ticker>) -> Self {
+    pub(super) fn new(blueprint: Arc<InstanceTemplate<E>>, ticker: Arc<Ticker>) -> Self {
         Self { blueprint, ticker, instance: None }
     }
 
@@ -106,9 +106,9 @@ impl<E: Exports> Guest<'_, E> {
         about: Option<Event<'_>>,
         until: Option<Instant>,
         call: impl FnOnce(&E, &mut Store<HostState>) -> wasmtime::Result<T>,
-    ) -> Result<T, Broke> {
+    ) -> Result<T, CallError> {
         let now = self.clock.now();
-        let Some(mut instance) = self.slot.instance.take() else { return Err(Broke::NoInstance) };
+        let Some(mut instance) = self.slot.instance.take() else { return Err(CallError::NoInstance) };
         let time = CallTime { now, left: time_until(until, now) };
         let (answer, written) = instance.call(&self.batch, self.slot.blueprint.limits, time, call);
         if !written.is_empty() {
@@ -137,21 +137,21 @@ impl<E: Exports> Guest<'_, E> {
     /// The start of an instance between the turn and the call counts as the event's own time: what is interrupted is
     /// thrown away, so on a replay there would be such a start again.
     #[cold]
-    fn verdict_of(&self, broke: Broke, turn: Instant) -> Verdict {
+    fn verdict_of(&self, broke: CallError, turn: Instant) -> Verdict {
         match (broke, self.time) {
-            (Broke::Fault(fault), _) => Verdict::Fault(fault),
-            (Broke::Interrupted, Some(time)) if time.is_nearly_all_from(turn) => {
-                let had = time.interrupt_at.saturating_duration_since(turn);
+            (CallError::Fault(fault), _) => Verdict::Fault(fault),
+            (CallError::Interrupted, Some(time)) if time.is_nearly_all_from(turn) => {
+                let had = time.interrupt_at.saturating_duration_since(turn).as_millis();
                 Verdict::Fault(Fault {
                     kind: FaultKind::Timeout,
                     reason: format!(
-                        "took longer than all the time that there is for a batch, {had:?}: give the function a longer \
-                         timeout, or the transform less (KINESIEVE_EVENT_TIMEOUT)"
+                        "took longer than the {had} ms that an invocation has for the transform: raise the timeout of the \
+                         function, or lower KINESIEVE_EVENT_TIMEOUT"
                     ),
                 })
             }
-            (Broke::Interrupted, _) => Verdict::Interrupted,
-            (Broke::NoInstance, _) => Verdict::Unavailable(NO_INSTANCE.to_owned()),
+            (CallError::Interrupted, _) => Verdict::Interrupted,
+            (CallError::NoInstance, _) => Verdict::Unavailable(NO_INSTANCE.to_owned()),
         }
     }
 }

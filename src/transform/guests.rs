@@ -42,7 +42,7 @@ impl Guests {
         }
     }
 
-    /// The same, but no batch takes more workers than this: where several come at once, each finds some.
+    /// Returns the guests with a limit on the workers of one batch, so that batches side by side each find some.
     #[must_use]
     pub fn with_most_for_a_batch(self, most: NonZeroUsize) -> Self {
         match self {

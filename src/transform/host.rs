@@ -14,7 +14,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use super::bindings::RecordTransform;
 use super::bindings::kinesieve::transform::{host, types};
 use super::limits::MemoryLimiter;
-use super::log::{GuestLog, Stream};
+use super::log::{GuestLog, GuestStream};
 use crate::event::Batch;
 
 /// The most random bytes that one call gives: each is made on the host, and in no one's time limit.
@@ -44,8 +44,8 @@ impl HostState {
         // that is at its end; clocks and randomness are the host's. The network is denied twice: no
         // address is allowed by default, and here no socket is made at all.
         let wasi = WasiCtxBuilder::new()
-            .stdout(log.pipe(Stream::Out))
-            .stderr(log.pipe(Stream::Error))
+            .stdout(log.pipe(GuestStream::Out))
+            .stderr(log.pipe(GuestStream::Error))
             .allow_tcp(false)
             .allow_udp(false)
             .allow_ip_name_lookup(false)

@@ -5,12 +5,12 @@ use std::path::Path;
 use serde::Serialize;
 use wasmparser::{ComponentName, KnownCustom, Parser, Payload};
 
-use super::artifact::{Kind, LoadError, check_precompiled, invalid_bytes, read};
+use super::artifact::{FileKind, LoadError, check_precompiled, invalid_bytes, read};
 use super::contract::{Surface, World, is_granted, remedy};
 use super::elf::Headers;
-use super::engine::Target;
-use super::extent::{Extent, Unfit};
+use super::extent::{Extent, NotCompilable};
 use super::manifest::{ENGINE, Manifest, sha256_hex};
+use super::target::CompileTarget;
 
 /// The longest text of a component's metadata that is shown: whoever built it may have written anything.
 const METADATA_BYTES: usize = 4096;
@@ -18,7 +18,7 @@ const METADATA_BYTES: usize = 4096;
 /// What a file is.
 #[derive(Debug, Serialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]
-pub enum Description {
+pub enum FileDescription {
     /// A component.
     Component(Box<ComponentDescription>),
     /// What was made of one.
@@ -44,7 +44,7 @@ pub struct ComponentDescription {
     /// What it asks for.
     pub imports: Vec<ImportDescription>,
     /// What whoever built it says about it.
-    pub metadata: Metadata,
+    pub metadata: ComponentMetadata,
     /// The core modules inside, the largest first.
     pub module_bytes: Vec<usize>,
     /// The bytes that help debugging and nothing else: `name` and `.debug_*` sections.
@@ -65,7 +65,7 @@ pub struct ImportDescription {
 
 /// What WebAssembly has custom sections for.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Metadata {
+pub struct ComponentMetadata {
     /// The component's name.
     pub name: Option<String>,
     /// Its own version.
@@ -103,12 +103,12 @@ pub struct PrecompiledDescription {
     pub unfit: Option<String>,
 }
 
-impl Description {
+impl FileDescription {
     /// Why this build can't run it; none: it can.
     pub fn unfit(&self) -> Option<&str> {
         match self {
-            Description::Component(component) => component.unfit.as_deref(),
-            Description::Precompiled(precompiled) => precompiled.unfit.as_deref(),
+            FileDescription::Component(component) => component.unfit.as_deref(),
+            FileDescription::Precompiled(precompiled) => precompiled.unfit.as_deref(),
         }
     }
 }
@@ -117,10 +117,12 @@ impl Description {
 ///
 /// # Errors
 /// When it is neither a component nor a precompiled one that is as its manifest says.
-pub fn describe(path: &Path) -> Result<Description, LoadError> {
-    match Kind::of(path)? {
-        Kind::Component => component(path).map(|component| Description::Component(Box::new(component))),
-        Kind::Precompiled => precompiled(path).map(|precompiled| Description::Precompiled(Box::new(precompiled))),
+pub fn describe(path: &Path) -> Result<FileDescription, LoadError> {
+    match FileKind::of(path)? {
+        FileKind::Component => component(path).map(|component| FileDescription::Component(Box::new(component))),
+        FileKind::Precompiled => {
+            precompiled(path).map(|precompiled| FileDescription::Precompiled(Box::new(precompiled)))
+        }
     }
 }
 
@@ -148,7 +150,7 @@ fn unfit_to_load(headers: &std::io::Result<Headers>, manifest: &Manifest) -> Opt
         Ok(headers) => headers,
         Err(error) => return Some(format!("it is damaged: {error}")),
     };
-    let here = Target::of_this_machine();
+    let here = CompileTarget::of_this_machine();
     let made_for = headers.machine.unwrap_or("another machine");
     let engine = format!("wasmtime {}", headers.engine_version);
     if made_for != here {
@@ -173,14 +175,14 @@ fn unfit_to_load(headers: &std::io::Result<Headers>, manifest: &Manifest) -> Opt
 fn component(path: &Path) -> Result<ComponentDescription, LoadError> {
     let source = read(path)?;
     // Read once for what it says, and then as the loader does, which alone decides whether it fits.
-    let contents = Contents::of(&source).map_err(|error| invalid_bytes(path, &error))?;
+    let contents = ComponentContents::of(&source).map_err(|error| invalid_bytes(path, &error))?;
     let surface = Surface::of_binary(&source).unwrap_or_default();
     let contract = surface.contract_version().map(str::to_owned);
     let world = surface.world().map(World::as_str);
     let unfit = surface.check().err().map(|error| error.to_string()).or_else(|| match Extent::of(&source) {
         Ok(_) => None,
-        Err(Unfit::Excess(excess)) => Some(excess.to_string()),
-        Err(Unfit::Invalid(error)) => Some(error.to_string()),
+        Err(NotCompilable::Excess(excess)) => Some(excess.to_string()),
+        Err(NotCompilable::Invalid(error)) => Some(error.to_string()),
     });
     let imports = surface.imports.into_iter().map(|name| {
         let granted = is_granted(&name);
@@ -202,13 +204,13 @@ fn component(path: &Path) -> Result<ComponentDescription, LoadError> {
 
 /// What a component's sections hold.
 #[derive(Debug, Default)]
-struct Contents {
-    metadata: Metadata,
+struct ComponentContents {
+    metadata: ComponentMetadata,
     module_bytes: Vec<usize>,
     debug_bytes: usize,
 }
 
-impl Contents {
+impl ComponentContents {
     fn of(component: &[u8]) -> wasmparser::Result<Self> {
         let mut contents = Self::default();
         let mut depth = 0_usize;
@@ -305,15 +307,15 @@ mod tests {
             ("producers", producers),
             (".debug_info", b"xxxx"),
         ]);
-        let contents = Contents::of(&bytes).expect("a component");
+        let contents = ComponentContents::of(&bytes).expect("a component");
         assert_eq!(
             contents.metadata,
-            Metadata {
+            ComponentMetadata {
                 name: Some("masker".to_owned()),
                 version: Some("1.2.3".to_owned()),
                 licenses: Some("Apache-2.0".to_owned()),
                 producers: vec!["C".to_owned(), "Rust 1.95".to_owned()],
-                ..Metadata::default()
+                ..ComponentMetadata::default()
             }
         );
         assert_eq!(contents.debug_bytes, 4);
@@ -322,8 +324,8 @@ mod tests {
     #[test]
     fn broken_metadata_is_left_out() {
         let bytes = component_with(&[("producers", b"\xff\xff"), ("component-name", b"\0\x7f"), ("version", b"\xff")]);
-        let contents = Contents::of(&bytes).expect("a component");
+        let contents = ComponentContents::of(&bytes).expect("a component");
         let version = Some("\u{fffd}".to_owned());
-        assert_eq!(contents.metadata, Metadata { version, ..Metadata::default() });
+        assert_eq!(contents.metadata, ComponentMetadata { version, ..ComponentMetadata::default() });
     }
 }

@@ -9,7 +9,7 @@ use wasmtime::{Engine, Store, WasmBacktrace};
 use super::fault::{bounded, fault_of, is_interrupt};
 use super::host::HostState;
 use super::limits::{HANDED_OVER, Limits, START_TIME};
-use super::log::Written;
+use super::log::GuestOutput;
 use super::ticker::ticks;
 use super::verdict::Fault;
 use crate::event::Batch;
@@ -24,13 +24,13 @@ const FOR_EVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StartError {
     /// Its `configure` refused the settings.
-    #[error("the transform refuses its settings: {0}")]
+    #[error("the transform rejected its settings: {0}")]
     Refused(String),
     /// It broke before its first event.
-    #[error("the transform broke while it started: {0}")]
+    #[error("the transform failed while it started: {0}")]
     Broken(String),
     /// The operating system gave no thread.
-    #[error("no thread for the transform: {0}")]
+    #[error("can't start a thread for the transform: {0}")]
     NoThread(String),
     /// It works on something else.
     #[error("{0}")]
@@ -62,14 +62,14 @@ pub(super) trait Exports: Sized + Send + 'static {
 }
 
 /// What every new instance is made of.
-pub(super) struct Blueprint<E: Exports> {
+pub(super) struct InstanceTemplate<E: Exports> {
     engine: Engine,
     component: E::Component,
     pub(super) limits: Limits,
     settings: Vec<(String, String)>,
 }
 
-impl<E: Exports> Blueprint<E> {
+impl<E: Exports> InstanceTemplate<E> {
     pub(super) fn new(
         linked: InstancePre<HostState>,
         limits: Limits,
@@ -99,7 +99,7 @@ pub(super) struct CallTime {
 
 /// Why a call came to no answer.
 #[derive(Debug)]
-pub(super) enum Broke {
+pub(super) enum CallError {
     /// The guest is broken.
     Fault(Fault),
     /// All time was over, not the call's own.
@@ -110,7 +110,10 @@ pub(super) enum Broke {
 
 impl<E: Exports> Instance<E> {
     /// Makes an instance and configures it, all of it within the time left and [`START_TIME`].
-    pub(super) fn start(blueprint: &Blueprint<E>, time_left: Duration) -> (Result<Self, StartError>, Written) {
+    pub(super) fn start(
+        blueprint: &InstanceTemplate<E>,
+        time_left: Duration,
+    ) -> (Result<Self, StartError>, GuestOutput) {
         let limits = blueprint.limits;
         let mut store = Store::new(&blueprint.engine, HostState::new(limits.memory));
         store.limiter(|state| &mut state.limiter);
@@ -128,7 +131,7 @@ impl<E: Exports> Instance<E> {
         limits: Limits,
         time: CallTime,
         call: impl FnOnce(&E, &mut Store<HostState>) -> wasmtime::Result<T>,
-    ) -> (Result<T, Broke>, Written) {
+    ) -> (Result<T, CallError>, GuestOutput) {
         allow(&mut self.store, time.now, limits.event_time.min(time.left));
         let state = self.store.data_mut();
         state.limiter.forget_refusal();
@@ -139,14 +142,14 @@ impl<E: Exports> Instance<E> {
         let mut written = self.store.data().log.take();
         let answer = answer.map_err(|error| {
             if time.left < limits.event_time && is_interrupt(&error) {
-                return Broke::Interrupted;
+                return CallError::Interrupted;
             }
             let limit = format!("{:?} (KINESIEVE_EVENT_TIMEOUT)", limits.event_time);
             let fault = fault_of(&error, self.store.data(), limits, &limit, &written);
             if let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() {
                 written.add_backtrace(backtrace);
             }
-            Broke::Fault(fault)
+            CallError::Fault(fault)
         });
         (answer, written)
     }
@@ -159,11 +162,11 @@ impl<E: Exports> Instance<E> {
 
 fn start_in<E: Exports>(
     store: &mut Store<HostState>,
-    blueprint: &Blueprint<E>,
+    blueprint: &InstanceTemplate<E>,
 ) -> Result<(E, Option<String>), StartError> {
     let broken = |error: &wasmtime::Error, store: &Store<HostState>| {
         let limit = format!("{START_TIME:?}");
-        StartError::Broken(fault_of(error, store.data(), blueprint.limits, &limit, &Written::default()).reason)
+        StartError::Broken(fault_of(error, store.data(), blueprint.limits, &limit, &GuestOutput::default()).reason)
     };
     let exports = match E::instantiate(&blueprint.component, store) {
         Ok(exports) => exports,

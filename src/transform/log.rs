@@ -20,25 +20,25 @@ const LINE_BYTES: usize = 4096;
 
 /// The lines of the event in hand; a clone is another handle to the same.
 #[derive(Debug, Clone, Default)]
-pub(super) struct GuestLog(Arc<Shared>);
+pub(super) struct GuestLog(Arc<SharedLog>);
 
 #[derive(Debug, Default)]
-struct Shared {
-    lines: Mutex<Lines>,
+struct SharedLog {
+    lines: Mutex<LogLines>,
     /// Whether anything was written since the last look: most events leave nothing, and a lock costs more than this.
     is_touched: AtomicBool,
 }
 
 #[derive(Debug, Default)]
-struct Lines {
-    kept: Vec<Line>,
+struct LogLines {
+    kept: Vec<LogLine>,
     left_out: usize,
     unfinished: [Vec<u8>; 2],
 }
 
 /// One line that a guest wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Line {
+pub(super) struct LogLine {
     pub(super) level: Level,
     /// `log`, `stdout`, `stderr` or `backtrace`.
     pub(super) source: &'static str,
@@ -47,13 +47,13 @@ pub(super) struct Line {
 
 /// The lines of one event.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Written {
-    pub(super) lines: Vec<Line>,
+pub(super) struct GuestOutput {
+    pub(super) lines: Vec<LogLine>,
     /// How many more there were.
     pub(super) left_out: usize,
 }
 
-impl Written {
+impl GuestOutput {
     /// Where the guest broke: a line a function, the innermost first. They are in the log for whoever looks closely.
     pub(super) fn add_backtrace(&mut self, backtrace: &WasmBacktrace) {
         let text = backtrace.to_string();
@@ -63,7 +63,7 @@ impl Written {
         let hint = "   its functions have no names: build it without stripping them";
         let lines = frames.chain((!has_names).then_some(hint));
         // The names are the component's own, and as long as it likes.
-        let line = |text: &str| Line { level: Level::DEBUG, source: "backtrace", text: cut(text.as_bytes()) };
+        let line = |text: &str| LogLine { level: Level::DEBUG, source: "backtrace", text: cut(text.as_bytes()) };
         self.lines.extend(lines.map(line));
     }
 
@@ -80,50 +80,50 @@ impl GuestLog {
     }
 
     /// A stream for the guest to print to.
-    pub(super) fn pipe(&self, stream: Stream) -> Pipe {
-        Pipe { log: self.clone(), stream }
+    pub(super) fn pipe(&self, stream: GuestStream) -> GuestPipe {
+        GuestPipe { log: self.clone(), stream }
     }
 
     /// What was written since the last call. A line without its end counts: it belongs to the event
     /// that it was written in.
-    pub(super) fn take(&self) -> Written {
+    pub(super) fn take(&self) -> GuestOutput {
         // The guest writes on the thread that calls this.
         if !self.0.is_touched.load(Ordering::Relaxed) {
-            return Written::default();
+            return GuestOutput::default();
         }
         let mut lines = self.lines();
         self.0.is_touched.store(false, Ordering::Relaxed);
-        for stream in [Stream::Out, Stream::Error] {
+        for stream in [GuestStream::Out, GuestStream::Error] {
             let unfinished = std::mem::take(&mut lines.unfinished[stream as usize]);
             lines.keep_printed(stream, &unfinished);
         }
-        Written { lines: std::mem::take(&mut lines.kept), left_out: std::mem::take(&mut lines.left_out) }
+        GuestOutput { lines: std::mem::take(&mut lines.kept), left_out: std::mem::take(&mut lines.left_out) }
     }
 
     /// The lines, for somebody who writes some.
-    fn lines(&self) -> MutexGuard<'_, Lines> {
+    fn lines(&self) -> MutexGuard<'_, LogLines> {
         self.0.is_touched.store(true, Ordering::Relaxed);
         self.0.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Lines {
+impl LogLines {
     fn keep(&mut self, level: Level, source: &'static str, text: &[u8]) {
         if self.kept.len() == LINES_AN_EVENT {
             self.left_out += 1;
             return;
         }
-        self.kept.push(Line { level, source, text: cut(text) });
+        self.kept.push(LogLine { level, source, text: cut(text) });
     }
 
     /// Blank lines are layout, and layout is lost among the lines of other events.
-    fn keep_printed(&mut self, stream: Stream, line: &[u8]) {
+    fn keep_printed(&mut self, stream: GuestStream, line: &[u8]) {
         if !line.trim_ascii().is_empty() {
             self.keep(stream.level(), stream.name(), line);
         }
     }
 
-    fn print(&mut self, stream: Stream, bytes: &[u8]) {
+    fn print(&mut self, stream: GuestStream, bytes: &[u8]) {
         let mut rest = bytes;
         while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
             let mut line = std::mem::take(&mut self.unfinished[stream as usize]);
@@ -133,8 +133,8 @@ impl Lines {
         }
         let unfinished = &mut self.unfinished[stream as usize];
         // One byte more than is kept, so that a line cut here is marked as cut.
-        let room = (LINE_BYTES + 1).saturating_sub(unfinished.len());
-        unfinished.extend_from_slice(&rest[..rest.len().min(room)]);
+        let permit = (LINE_BYTES + 1).saturating_sub(unfinished.len());
+        unfinished.extend_from_slice(&rest[..rest.len().min(permit)]);
     }
 }
 
@@ -150,42 +150,42 @@ fn cut(text: &[u8]) -> String {
 
 /// A stream that a guest prints to.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Stream {
+pub(super) enum GuestStream {
     Out = 0,
     Error = 1,
 }
 
-impl Stream {
+impl GuestStream {
     fn name(self) -> &'static str {
         match self {
-            Stream::Out => "stdout",
-            Stream::Error => "stderr",
+            GuestStream::Out => "stdout",
+            GuestStream::Error => "stderr",
         }
     }
 
     /// Languages print panics and stack traces to standard error.
     fn level(self) -> Level {
         match self {
-            Stream::Out => Level::INFO,
-            Stream::Error => Level::WARN,
+            GuestStream::Out => Level::INFO,
+            GuestStream::Error => Level::WARN,
         }
     }
 }
 
 /// The end of a stream that the guest holds.
 #[derive(Debug, Clone)]
-pub(super) struct Pipe {
+pub(super) struct GuestPipe {
     log: GuestLog,
-    stream: Stream,
+    stream: GuestStream,
 }
 
-impl IsTerminal for Pipe {
+impl IsTerminal for GuestPipe {
     fn is_terminal(&self) -> bool {
         false
     }
 }
 
-impl StdoutStream for Pipe {
+impl StdoutStream for GuestPipe {
     fn p2_stream(&self) -> Box<dyn OutputStream> {
         Box::new(self.clone())
     }
@@ -196,7 +196,7 @@ impl StdoutStream for Pipe {
     }
 }
 
-impl OutputStream for Pipe {
+impl OutputStream for GuestPipe {
     fn write(&mut self, bytes: bytes::Bytes) -> StreamResult<()> {
         self.log.lines().print(self.stream, &bytes);
         Ok(())
@@ -212,7 +212,7 @@ impl OutputStream for Pipe {
     }
 }
 
-impl Pollable for Pipe {
+impl Pollable for GuestPipe {
     fn ready<'life, 'future>(&'life mut self) -> Pin<Box<dyn Future<Output = ()> + Send + 'future>>
     where
         'life: 'future,
@@ -226,30 +226,30 @@ impl Pollable for Pipe {
 mod tests {
     use super::*;
 
-    fn texts(written: &Written) -> Vec<&str> {
+    fn texts(written: &GuestOutput) -> Vec<&str> {
         written.lines.iter().map(|line| line.text.as_str()).collect()
     }
 
     #[test]
     fn prints_become_lines_however_they_are_cut() {
         let log = GuestLog::default();
-        log.lines().print(Stream::Out, b"one\ntw");
-        log.lines().print(Stream::Error, b"careful");
-        log.lines().print(Stream::Out, b"o\n\nrest");
+        log.lines().print(GuestStream::Out, b"one\ntw");
+        log.lines().print(GuestStream::Error, b"careful");
+        log.lines().print(GuestStream::Out, b"o\n\nrest");
         let written = log.take();
         assert_eq!(texts(&written), ["one", "two", "rest", "careful"]);
         assert_eq!(written.lines[3].source, "stderr");
-        assert_eq!(log.take(), Written::default());
+        assert_eq!(log.take(), GuestOutput::default());
     }
 
     #[test]
     fn lines_are_bounded_in_number_and_length() {
         let log = GuestLog::default();
         for _ in 0..10 {
-            log.lines().print(Stream::Out, &[b'x'; 10_000]);
+            log.lines().print(GuestStream::Out, &[b'x'; 10_000]);
         }
         assert_eq!(log.lines().unfinished[0].len(), LINE_BYTES + 1);
-        log.lines().print(Stream::Out, b"\n");
+        log.lines().print(GuestStream::Out, b"\n");
         for _ in 0..150 {
             log.message(Level::INFO, "again");
         }
@@ -263,7 +263,7 @@ mod tests {
     #[test]
     fn what_is_not_utf8_is_still_readable() {
         let log = GuestLog::default();
-        log.lines().print(Stream::Out, b"caf\xe9\n");
+        log.lines().print(GuestStream::Out, b"caf\xe9\n");
         assert_eq!(texts(&log.take()), ["caf\u{fffd}"]);
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
 
-use super::log::{Line, Written};
+use super::log::{GuestOutput, LogLine};
 use crate::event::{Batch, Event};
 
 /// The most lines that all guests together write about one batch ...
@@ -30,11 +30,11 @@ pub struct LogBudget(Arc<Budget>);
 struct Budget {
     /// None: what is written is about the start, and no batch.
     shard_id: Option<String>,
-    left: Mutex<Left>,
+    left: Mutex<BudgetLeft>,
 }
 
 #[derive(Debug)]
-struct Left {
+struct BudgetLeft {
     lines: usize,
     bytes: usize,
     left_out: usize,
@@ -52,12 +52,12 @@ impl LogBudget {
     }
 
     fn new(shard_id: Option<String>) -> Self {
-        let left = Mutex::new(Left { lines: LINES, bytes: BYTES, left_out: 0 });
+        let left = Mutex::new(BudgetLeft { lines: LINES, bytes: BYTES, left_out: 0 });
         Self(Arc::new(Budget { shard_id, left }))
     }
 
     /// Writes lines, with the position of the event that they are about.
-    pub(super) fn write(&self, written: &Written, about: Option<(&Batch, Event<'_>)>) {
+    pub(super) fn write(&self, written: &GuestOutput, about: Option<(&Batch, Event<'_>)>) {
         // What is too fine for the log anyway is neither written nor left out.
         for line in written.lines.iter().filter(|line| line.level <= LevelFilter::current()) {
             let text = one_line(&line.text);
@@ -93,7 +93,7 @@ impl LogBudget {
 
 impl Budget {
     /// No code panics while it holds this lock; if some ever does, the numbers are still good.
-    fn with_left<T>(&self, change: impl FnOnce(&mut Left) -> T) -> T {
+    fn with_left<T>(&self, change: impl FnOnce(&mut BudgetLeft) -> T) -> T {
         change(&mut self.left.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -149,7 +149,7 @@ fn escaped_len(line: &str) -> usize {
     line.len() + line.bytes().filter(|byte| matches!(byte, b'"' | b'\\' | b'\t')).count()
 }
 
-fn write_line(line: &Line, text: &str, about: Option<(&Batch, Event<'_>)>) {
+fn write_line(line: &LogLine, text: &str, about: Option<(&Batch, Event<'_>)>) {
     let shard_id = about.map(|(batch, _)| batch.shard_id());
     let sequence_number = about.map(|(_, event)| event.sequence_number.as_str());
     // Few records travel in aggregates.
@@ -182,9 +182,9 @@ mod tests {
 
     /// A log that keeps what is written.
     #[derive(Debug, Clone, Default)]
-    struct Kept(Arc<Mutex<Vec<u8>>>);
+    struct KeptLog(Arc<Mutex<Vec<u8>>>);
 
-    impl io::Write for Kept {
+    impl io::Write for KeptLog {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.lock().expect("whole").extend_from_slice(bytes);
             Ok(bytes.len())
@@ -196,7 +196,7 @@ mod tests {
     }
 
     fn log_of(work: impl FnOnce()) -> String {
-        let kept = Kept::default();
+        let kept = KeptLog::default();
         let writer = kept.clone();
         let subscriber = tracing_subscriber::fmt()
             .json()
@@ -209,9 +209,9 @@ mod tests {
         String::from_utf8(bytes).expect("UTF-8")
     }
 
-    fn written(level: Level, text: &str, times: usize) -> Written {
-        let line = Line { level, source: "log", text: text.to_owned() };
-        Written { lines: vec![line; times], left_out: 0 }
+    fn written(level: Level, text: &str, times: usize) -> GuestOutput {
+        let line = LogLine { level, source: "log", text: text.to_owned() };
+        GuestOutput { lines: vec![line; times], left_out: 0 }
     }
 
     fn batch() -> Batch {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Memory that is shared out until it is used up.
 #[derive(Debug)]
-pub(super) struct Memory {
+pub(super) struct MemoryBudget {
     limit: usize,
     used: Mutex<usize>,
     freed: Condvar,
@@ -12,23 +12,23 @@ pub(super) struct Memory {
 
 /// A share; given back when it is dropped.
 #[derive(Debug)]
-pub(super) struct Room {
-    memory: Arc<Memory>,
+pub(super) struct MemoryPermit {
+    memory: Arc<MemoryBudget>,
     bytes: usize,
 }
 
-impl Memory {
+impl MemoryBudget {
     pub(super) fn new(limit: usize) -> Self {
         Self { limit, used: Mutex::new(0), freed: Condvar::new() }
     }
 
     /// Waits until less than the limit is used. What is asked for may go beyond it: else what is larger
     /// than the limit would wait for ever.
-    pub(super) fn take(self: &Arc<Self>, bytes: usize) -> Room {
+    pub(super) fn take(self: &Arc<Self>, bytes: usize) -> MemoryPermit {
         let used = self.used();
         let mut used = self.freed.wait_while(used, |used| *used >= self.limit).unwrap_or_else(PoisonError::into_inner);
         *used += bytes;
-        Room { memory: Arc::clone(self), bytes }
+        MemoryPermit { memory: Arc::clone(self), bytes }
     }
 
     /// No code panics while it holds this lock; if some ever does, the number is still right.
@@ -37,7 +37,7 @@ impl Memory {
     }
 }
 
-impl Drop for Room {
+impl Drop for MemoryPermit {
     fn drop(&mut self) {
         *self.memory.used() -= self.bytes;
         self.memory.freed.notify_all();
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn who_finds_it_used_up_waits_until_some_is_given_back() {
-        let memory = Arc::new(Memory::new(10));
+        let memory = Arc::new(MemoryBudget::new(10));
         let small = memory.take(9);
         // Larger than what is left, and than the limit: it still has to get by.
         let large = memory.take(50);

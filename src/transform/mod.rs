@@ -1,7 +1,7 @@
 //! The guest: a WebAssembly component that says what becomes of each event.
 //!
 //! [`Transform::load`] checks and compiles (or opens) a component, [`Guests::start`] makes a pool of workers, each with an
-//! instance of it on a thread of its own, and a [`Lease`] of one or several of them takes a batch, event by event. What a
+//! instance of it on a thread of its own, and a [`WorkerLease`] of one or several of them takes a batch, event by event. What a
 //! guest does wrong costs the event in hand and no other: after a trap its instance is thrown away and a new one goes on.
 //!
 //! | file | is |
@@ -19,7 +19,6 @@ mod artifact;
 mod bindings;
 #[cfg(feature = "compiler")]
 mod compile;
-mod conductor;
 mod contract;
 #[cfg(feature = "compiler")]
 mod elf;
@@ -28,6 +27,7 @@ mod engine;
 #[cfg(feature = "compiler")]
 mod extent;
 mod fault;
+mod flow_control;
 mod group;
 mod guest;
 mod guest_time;
@@ -55,21 +55,23 @@ mod worker;
 pub use artifact::{LoadError, Transform, check_precompiled};
 #[cfg(feature = "compiler")]
 pub use compile::{BuildError, Built, precompile};
-pub use conductor::{Conductor, UpToRetry};
 pub use contract::{Age, ContractError, World};
 pub use emissions::{Emission, Emissions};
+pub use flow_control::{FlowControl, UpToRetry};
 pub use group::Grouping;
 pub use guest_time::GuestTime;
 pub use guests::{Guests, RecordPool, WindowPool};
 #[cfg(feature = "compiler")]
-pub use inspect::{ComponentDescription, Description, ImportDescription, Metadata, PrecompiledDescription, describe};
+pub use inspect::{
+    ComponentDescription, ComponentMetadata, FileDescription, ImportDescription, PrecompiledDescription, describe,
+};
 pub use instance::StartError;
 pub use limits::Limits;
 pub use log_budget::LogBudget;
 pub use manifest::Manifest;
-pub use pool::{Job, Lease, Pool};
+pub use pool::{Job, Pool, WorkerLease};
 pub use records::Records;
-pub use run::{Chunk, Run};
-pub use target::Target;
+pub use run::{GuestRun, VerdictChunk};
+pub use target::CompileTarget;
 pub use verdict::{Fault, FaultKind, Verdict};
-pub use window::{Close, Closed, Ending, Fold, Folding, Opening, StateRefused, Window};
+pub use window::{ClosedFold, FoldClose, Folding, StateRefused, Window, WindowEnding, WindowFold, WindowOpening};

@@ -14,18 +14,18 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::artifact::Transform;
-use super::conductor::Conductor;
+use super::flow_control::FlowControl;
 use super::group::Grouping;
 use super::guest::InstanceSlot;
 use super::guest_time::GuestTime;
-use super::instance::{Blueprint, StartError};
+use super::instance::{InstanceTemplate, StartError};
 use super::limits::Limits;
 use super::log_budget::LogBudget;
-use super::memory::Memory;
-use super::run::Run;
+use super::memory::MemoryBudget;
+use super::run::GuestRun;
 use super::shares::{MOST_WORKERS, Shares};
 use super::ticker::Ticker;
-use super::worker::{Assignment, Outlet, Program, work};
+use super::worker::{Assignment, Program, VerdictSender, work};
 use crate::event::Batch;
 
 /// What of outputs may be in memory that is not delivered, before the workers of a batch have to wait. A last group
@@ -45,7 +45,7 @@ pub struct Job {
     /// The index of the first event to process.
     pub first: usize,
     /// Who leads through it: one for each worker that takes part. Their number is how many do.
-    pub conductors: Vec<Box<dyn Conductor>>,
+    pub flow_controls: Vec<Box<dyn FlowControl>>,
     /// How verdicts are grouped.
     pub grouping: Grouping,
     /// The time that guests have; none: as much as they like.
@@ -75,7 +75,7 @@ struct Worker<P> {
 
 /// Workers, while they have a batch; one at least.
 #[derive(Debug)]
-pub struct Lease<'a, P>(Vec<&'a Worker<P>>);
+pub struct WorkerLease<'a, P>(Vec<&'a Worker<P>>);
 
 /// A worker whose start is under way.
 struct Starting<P> {
@@ -84,7 +84,7 @@ struct Starting<P> {
 }
 
 impl<P> Pool<P> {
-    /// The same, but no batch takes more workers than this: where several come at once, each finds some.
+    /// Returns the pool with a limit on the workers of one batch, so that batches side by side each find some.
     #[must_use]
     pub fn with_most_for_a_batch(self, most_for_a_batch: NonZeroUsize) -> Self {
         Self { most_for_a_batch, ..self }
@@ -105,7 +105,7 @@ impl<P> Pool<P> {
     where
         P: Program,
     {
-        let blueprint = Blueprint::new(transform.linked(), limits, settings);
+        let blueprint = InstanceTemplate::new(transform.linked(), limits, settings);
         let blueprint = Arc::new(blueprint.map_err(|error| StartError::Broken(format!("{error:#}")))?);
         let log = LogBudget::of_start();
         let begin = |_| Starting::begin(&blueprint, transform.ticker(), &log);
@@ -123,7 +123,7 @@ impl<P> Pool<P> {
     }
 
     /// Lends as many of those that have nothing to do as are wanted; if all are at work, the one with the fewest batches.
-    pub(super) fn lend_workers(&self, wanted: NonZeroUsize) -> Lease<'_, P> {
+    pub(super) fn lend_workers(&self, wanted: NonZeroUsize) -> WorkerLease<'_, P> {
         // Nothing is behind this lock that could be left half done.
         let _choosing = self.choosing.lock().unwrap_or_else(PoisonError::into_inner);
         let wanted = wanted.min(self.most_for_a_batch).get().min(MOST_WORKERS);
@@ -135,7 +135,7 @@ impl<P> Pool<P> {
         for worker in &lent {
             worker.batches.fetch_add(1, Ordering::Relaxed);
         }
-        Lease(lent)
+        WorkerLease(lent)
     }
 }
 
@@ -146,7 +146,11 @@ impl<P> Worker<P> {
 }
 
 impl<P: Program> Starting<P> {
-    fn begin(blueprint: &Arc<Blueprint<P::Exports>>, ticker: Arc<Ticker>, log: &LogBudget) -> Result<Self, StartError> {
+    fn begin(
+        blueprint: &Arc<InstanceTemplate<P::Exports>>,
+        ticker: Arc<Ticker>,
+        log: &LogBudget,
+    ) -> Result<Self, StartError> {
         let mut slot = InstanceSlot::new(Arc::clone(blueprint), ticker);
         let log = log.clone();
         let (assignments, queue) = std_mpsc::channel();
@@ -177,7 +181,7 @@ impl<P: Program> Starting<P> {
     }
 }
 
-impl<P> Lease<'_, P> {
+impl<P> WorkerLease<'_, P> {
     /// How many workers it is of.
     #[expect(clippy::len_without_is_empty, reason = "it is never empty")]
     pub fn len(&self) -> usize {
@@ -185,16 +189,16 @@ impl<P> Lease<'_, P> {
     }
 
     /// Begins with a batch: one program and one conductor for each worker that takes part.
-    pub(super) fn begin(&self, job: Job, programs: impl IntoIterator<Item = P>) -> Run {
-        let Job { batch, first, conductors, grouping, time, log } = job;
-        let count = self.0.len().min(conductors.len()).max(1);
+    pub(super) fn begin(&self, job: Job, programs: impl IntoIterator<Item = P>) -> GuestRun {
+        let Job { batch, first, flow_controls, grouping, time, log } = job;
+        let count = self.0.len().min(flow_controls.len()).max(1);
         let shares = Shares::by_key(&batch, first, count);
         let cancelled = Arc::new(AtomicBool::new(false));
         let last = Arc::new(AtomicUsize::new(usize::MAX));
         let ahead = (BYTES_AHEAD / count).max(LEAST_AHEAD);
         let mut lanes = Vec::with_capacity(count);
-        let parts = self.0.iter().zip(conductors).zip(programs).take(count);
-        for (number, ((worker, conductor), program)) in parts.enumerate() {
+        let parts = self.0.iter().zip(flow_controls).zip(programs).take(count);
+        for (number, ((worker, flow_control), program)) in parts.enumerate() {
             let (groups, lane) = mpsc::unbounded_channel();
             lanes.push(lane);
             if !shares.has_work(number) {
@@ -207,21 +211,21 @@ impl<P> Lease<'_, P> {
                 first,
                 shares: shares.clone(),
                 number,
-                conductor,
+                flow_control,
                 grouping,
                 time,
                 log: log.clone(),
-                outlet: Outlet { groups, memory: Arc::new(Memory::new(ahead)) },
+                verdict_sender: VerdictSender { groups, memory: Arc::new(MemoryBudget::new(ahead)) },
                 cancelled: Arc::clone(&cancelled),
                 last: Arc::clone(&last),
                 program,
             });
         }
-        Run::new(lanes, shares, grouping, cancelled, last, (first, batch.len()))
+        GuestRun::new(lanes, shares, grouping, cancelled, last, (first, batch.len()))
     }
 }
 
-impl<P> Drop for Lease<'_, P> {
+impl<P> Drop for WorkerLease<'_, P> {
     fn drop(&mut self) {
         for worker in &self.0 {
             worker.batches.fetch_sub(1, Ordering::Relaxed);

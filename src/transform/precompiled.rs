@@ -10,16 +10,16 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 #[cfg(feature = "compiler")]
-use super::target::Target;
+use super::target::CompileTarget;
 
 /// Makes the compiler write code for `target` instead of the machine at hand.
 #[cfg(feature = "compiler")]
-pub(super) fn compile_for(config: &mut wasmtime::Config, target: Target) -> wasmtime::Result<()> {
+pub(super) fn compile_for(config: &mut wasmtime::Config, target: CompileTarget) -> wasmtime::Result<()> {
     let Some((triple, features)) = target.machine() else { return Ok(()) };
     config.target(triple)?;
     for feature in features {
         // SAFETY: a wrong flag would make the compiler use instructions that the machine lacks. The
-        // flags are constants of `Target::machine`, each a feature that all machines of that target
+        // flags are constants of `CompileTarget::machine`, each a feature that all machines of that target
         // have, and the engine checks them once more against the processor when the code is loaded.
         unsafe {
             config.cranelift_flag_enable(feature);

@@ -12,13 +12,13 @@ use super::bindings::kinesieve::transform::types::{Event as EventParam, Outcome}
 use super::bindings::{RecordTransform, RecordTransformPre};
 use super::contract::World;
 use super::fault::bounded;
-use super::group::Given;
+use super::group::CallOutcome;
 use super::guest::Guest;
 use super::host::HostState;
 use super::instance::{Exports, StartError};
 use super::limits::Limits;
-use super::pool::{Job, Lease, Pool};
-use super::run::Run;
+use super::pool::{Job, Pool, WorkerLease};
+use super::run::GuestRun;
 use super::verdict::Verdict;
 use super::worker::Program;
 use crate::event::Event;
@@ -52,16 +52,16 @@ impl Pool<Records> {
 
     /// Lends as many of those workers that have nothing to do as are of use for so many events; if all are at work, the
     /// one with the fewest batches.
-    pub fn lend(&self, events: usize) -> Lease<'_, Records> {
+    pub fn lend(&self, events: usize) -> WorkerLease<'_, Records> {
         self.lend_workers(NonZeroUsize::new(events / EVENTS_PER_WORKER).unwrap_or(NonZeroUsize::MIN))
     }
 }
 
-impl Lease<'_, Records> {
+impl WorkerLease<'_, Records> {
     /// Begins with a batch, which these workers share; a worker works on batches one after the other.
     ///
     /// Workers without a conductor have no part in it.
-    pub fn run(&self, job: Job) -> Run {
+    pub fn run(&self, job: Job) -> GuestRun {
         self.begin(job, iter::repeat(Records))
     }
 }
@@ -75,7 +75,7 @@ impl Program for Records {
         _index: usize,
         event: Event<'_>,
         turn: Instant,
-    ) -> Given {
+    ) -> CallOutcome {
         if let Err(verdict) = guest.be_alive(guest.interrupt_at()) {
             return verdict.into();
         }
@@ -92,7 +92,7 @@ impl Program for Records {
         match outcome {
             Ok(Outcome::Keep) => Verdict::Keep.into(),
             Ok(Outcome::Drop) => Verdict::Drop.into(),
-            Ok(Outcome::Emit(outputs)) => Given::Outputs(outputs),
+            Ok(Outcome::Emit(outputs)) => CallOutcome::Outputs(outputs),
             Ok(Outcome::Retry(reason)) => Verdict::Retry(bounded(reason)).into(),
             Ok(Outcome::Reject(reason)) => Verdict::Reject(bounded(reason)).into(),
             Err(verdict) => verdict.into(),

@@ -7,15 +7,15 @@ use std::vec;
 
 use tokio::sync::mpsc;
 
-use super::emissions::Shelf;
-use super::group::{Entry, Grouping, HandedOver, is_full, size};
-use super::memory::Room;
+use super::emissions::OutputArena;
+use super::group::{Grouping, SentGroup, VerdictEntry, is_full, size};
+use super::memory::MemoryPermit;
 use super::shares::Shares;
 use super::verdict::Verdict;
 
 /// Verdicts on consecutive events, in shard order.
 #[derive(Debug, Default)]
-pub struct Chunk {
+pub struct VerdictChunk {
     /// The index of the first event.
     pub first: usize,
     /// One verdict an event.
@@ -23,13 +23,13 @@ pub struct Chunk {
     /// Time that went into them on the threads of the workers: not what those waited for.
     pub busy: Duration,
     /// Their share of what may be in memory.
-    rooms: Vec<Room>,
+    rooms: Vec<MemoryPermit>,
 }
 
 /// The verdicts of one batch, as they come. Dropped, it tells the workers to stop.
 #[derive(Debug)]
-pub struct Run {
-    lanes: Vec<Lane>,
+pub struct GuestRun {
+    lanes: Vec<WorkerLane>,
     shares: Shares,
     grouping: Grouping,
     cancelled: Arc<AtomicBool>,
@@ -40,56 +40,56 @@ pub struct Run {
     /// The index behind the last event.
     end: usize,
     /// What is not enough of a group yet.
-    pending: Chunk,
+    pending: VerdictChunk,
     pending_bytes: usize,
 }
 
 /// What comes from one worker.
 #[derive(Debug)]
-struct Lane {
-    groups: mpsc::UnboundedReceiver<HandedOver>,
+struct WorkerLane {
+    groups: mpsc::UnboundedReceiver<SentGroup>,
     /// What is left of the group in hand, ...
-    entries: vec::IntoIter<Entry>,
+    entries: vec::IntoIter<VerdictEntry>,
     /// ... and what belongs to all of it.
-    shelf: Arc<Shelf>,
+    arena: Arc<OutputArena>,
     busy: Duration,
-    room: Option<Room>,
+    permit: Option<MemoryPermit>,
 }
 
 /// What there is without waiting.
-enum Ready {
-    Chunk(Chunk),
+enum ReadyVerdicts {
+    Chunk(VerdictChunk),
     /// The next verdict is this worker's.
     WaitsFor(usize),
     /// There will be no more.
     Nothing,
 }
 
-impl Lane {
-    fn put(&mut self, group: HandedOver) {
+impl WorkerLane {
+    fn put(&mut self, group: SentGroup) {
         self.entries = group.entries.into_iter();
-        self.shelf = group.shelf;
+        self.arena = group.arena;
         self.busy = group.busy;
-        self.room = Some(group.room);
+        self.permit = Some(group.permit);
     }
 }
 
-impl Run {
+impl GuestRun {
     /// Of the events from `first` to before `end`, by as many workers as there are lanes.
     pub(super) fn new(
-        lanes: Vec<mpsc::UnboundedReceiver<HandedOver>>,
+        lanes: Vec<mpsc::UnboundedReceiver<SentGroup>>,
         shares: Shares,
         grouping: Grouping,
         cancelled: Arc<AtomicBool>,
         last: Arc<AtomicUsize>,
         (first, end): (usize, usize),
     ) -> Self {
-        let lane = |groups| Lane {
+        let lane = |groups| WorkerLane {
             groups,
             entries: Vec::new().into_iter(),
-            shelf: Arc::default(),
+            arena: Arc::default(),
             busy: Duration::ZERO,
-            room: None,
+            permit: None,
         };
         Self {
             lanes: lanes.into_iter().map(lane).collect(),
@@ -99,18 +99,18 @@ impl Run {
             last,
             next: first,
             end,
-            pending: Chunk { first, ..Chunk::default() },
+            pending: VerdictChunk { first, ..VerdictChunk::default() },
             pending_bytes: 0,
         }
     }
 
     /// The next verdicts, in order; none when the batch is done, or the workers stopped early.
-    pub async fn next(&mut self) -> Option<Chunk> {
+    pub async fn next(&mut self) -> Option<VerdictChunk> {
         loop {
             match self.ready() {
-                Ready::Chunk(chunk) => return Some(chunk),
-                Ready::Nothing => return None,
-                Ready::WaitsFor(lane) => match self.lanes[lane].groups.recv().await {
+                ReadyVerdicts::Chunk(chunk) => return Some(chunk),
+                ReadyVerdicts::Nothing => return None,
+                ReadyVerdicts::WaitsFor(lane) => match self.lanes[lane].groups.recv().await {
                     Some(group) => self.lanes[lane].put(group),
                     // It stopped: what others have behind its next event is of no use.
                     None => return self.hand_over(),
@@ -120,14 +120,14 @@ impl Run {
     }
 
     /// Verdicts that are there without waiting for them.
-    pub fn next_ready(&mut self) -> Option<Chunk> {
+    pub fn next_ready(&mut self) -> Option<VerdictChunk> {
         match self.ready() {
-            Ready::Chunk(chunk) => Some(chunk),
-            Ready::WaitsFor(_) | Ready::Nothing => None,
+            ReadyVerdicts::Chunk(chunk) => Some(chunk),
+            ReadyVerdicts::WaitsFor(_) | ReadyVerdicts::Nothing => None,
         }
     }
 
-    fn ready(&mut self) -> Ready {
+    fn ready(&mut self) -> ReadyVerdicts {
         // Behind the last event that is of use nothing has to be waited for, whatever another worker is busy with. The
         // worker that had it said so before it handed its verdict over.
         while self.next < self.end && self.next <= self.last.load(Ordering::Relaxed) {
@@ -137,13 +137,13 @@ impl Run {
                 match lane.groups.try_recv() {
                     Ok(group) => lane.put(group),
                     Err(_) if self.grouping == Grouping::Promptly && !self.pending.verdicts.is_empty() => break,
-                    Err(_) => return Ready::WaitsFor(number),
+                    Err(_) => return ReadyVerdicts::WaitsFor(number),
                 }
             }
             if self.shares.is_one() {
                 // It groups as is wanted, and all of it is in order.
                 let entries = std::mem::take(&mut lane.entries);
-                self.pending.verdicts = entries.map(|entry| entry.into_verdict(&lane.shelf)).collect();
+                self.pending.verdicts = entries.map(|entry| entry.into_verdict(&lane.arena)).collect();
                 self.next += self.pending.verdicts.len();
             } else {
                 self.pending_bytes += self.pending.take(lane);
@@ -151,36 +151,36 @@ impl Run {
             }
             if lane.entries.len() == 0 {
                 self.pending.busy += std::mem::take(&mut lane.busy);
-                self.pending.rooms.extend(lane.room.take());
+                self.pending.rooms.extend(lane.permit.take());
             }
             if self.shares.is_one() || is_full(self.pending.verdicts.len(), self.pending_bytes) {
                 break;
             }
         }
-        self.hand_over().map_or(Ready::Nothing, Ready::Chunk)
+        self.hand_over().map_or(ReadyVerdicts::Nothing, ReadyVerdicts::Chunk)
     }
 
     /// What is pending, if anything is.
-    fn hand_over(&mut self) -> Option<Chunk> {
+    fn hand_over(&mut self) -> Option<VerdictChunk> {
         if self.pending.verdicts.is_empty() {
             return None;
         }
         self.pending_bytes = 0;
-        Some(std::mem::replace(&mut self.pending, Chunk { first: self.next, ..Chunk::default() }))
+        Some(std::mem::replace(&mut self.pending, VerdictChunk { first: self.next, ..VerdictChunk::default() }))
     }
 }
 
-impl Chunk {
+impl VerdictChunk {
     /// Takes a lane's next verdict, and says what it takes of memory.
-    fn take(&mut self, lane: &mut Lane) -> usize {
-        let verdict = lane.entries.next().map(|entry| entry.into_verdict(&lane.shelf));
+    fn take(&mut self, lane: &mut WorkerLane) -> usize {
+        let verdict = lane.entries.next().map(|entry| entry.into_verdict(&lane.arena));
         let bytes = verdict.as_ref().map_or(0, size);
         self.verdicts.extend(verdict);
         bytes
     }
 }
 
-impl Drop for Run {
+impl Drop for GuestRun {
     fn drop(&mut self) {
         self.cancelled.store(true, Ordering::Relaxed);
     }
@@ -194,8 +194,8 @@ mod tests {
 
     use super::*;
     use crate::event::{Batch, Record};
-    use crate::transform::group::Group;
-    use crate::transform::memory::Memory;
+    use crate::transform::group::VerdictGroup;
+    use crate::transform::memory::MemoryBudget;
 
     const EVENTS: usize = 40;
 
@@ -215,19 +215,19 @@ mod tests {
     }
 
     /// What there is without waiting.
-    fn poll(run: &mut Run) -> Poll<Option<Chunk>> {
+    fn poll(run: &mut GuestRun) -> Poll<Option<VerdictChunk>> {
         pin!(run.next()).poll(&mut Context::from_waker(Waker::noop()))
     }
 
-    fn hand_over(lane: &mpsc::UnboundedSender<HandedOver>, verdicts: Vec<Verdict>) {
-        let mut group = Group::new(Instant::now());
+    fn hand_over(lane: &mpsc::UnboundedSender<SentGroup>, verdicts: Vec<Verdict>) {
+        let mut group = VerdictGroup::new(Instant::now());
         verdicts.into_iter().for_each(|verdict| group.push(verdict.into()));
-        let room = Arc::new(Memory::new(1 << 20)).take(0);
-        lane.send(group.hand_over(Duration::ZERO, room)).expect("somebody waits");
+        let permit = Arc::new(MemoryBudget::new(1 << 20)).take(0);
+        lane.send(group.hand_over(Duration::ZERO, permit)).expect("somebody waits");
     }
 
     /// Two workers, of which the other one is busy for ever: whose turn is it after so many events of the first?
-    fn with_a_busy_worker(grouping: Grouping, last: Option<Verdict>) -> (usize, Poll<Option<Chunk>>, Run) {
+    fn with_a_busy_worker(grouping: Grouping, last: Option<Verdict>) -> (usize, Poll<Option<VerdictChunk>>, GuestRun) {
         let batch = batch();
         let shares = Shares::by_key(&batch, 0, 2);
         let at_work = shares.worker_of(0);
@@ -242,7 +242,7 @@ mod tests {
             last_index.store(events - 1, Ordering::Relaxed);
         }
         hand_over(&groups[at_work], verdicts);
-        let mut run = Run::new(lanes, shares, grouping, Arc::default(), last_index, (0, EVENTS));
+        let mut run = GuestRun::new(lanes, shares, grouping, Arc::default(), last_index, (0, EVENTS));
         let polled = poll(&mut run);
         // As long as this lives, more may come.
         std::mem::forget(groups);

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 /// The machine that a precompiled transform is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Target {
+pub enum CompileTarget {
     /// Lambda's `arm64`: Graviton2 and later.
     Arm64,
     /// Lambda's `x86_64`.
@@ -14,13 +14,13 @@ pub enum Target {
     Host,
 }
 
-impl Target {
+impl CompileTarget {
     /// The name on the command line and in a manifest.
     pub fn as_str(self) -> &'static str {
         match self {
-            Target::Arm64 => "arm64",
-            Target::X86_64 => "x86_64",
-            Target::Host => "host",
+            CompileTarget::Arm64 => "arm64",
+            CompileTarget::X86_64 => "x86_64",
+            CompileTarget::Host => "host",
         }
     }
 
@@ -37,11 +37,11 @@ impl Target {
     #[cfg(feature = "compiler")]
     pub(super) fn machine(self) -> Option<(&'static str, &'static [&'static str])> {
         match self {
-            Target::Host => None,
+            CompileTarget::Host => None,
             // Graviton2 (Neoverse N1) has the large system extensions of Armv8.1.
-            Target::Arm64 => Some(("aarch64-unknown-linux-gnu", &["has_lse"])),
+            CompileTarget::Arm64 => Some(("aarch64-unknown-linux-gnu", &["has_lse"])),
             // The x86-64-v2 level. Lambda does not promise AVX2 in every region.
-            Target::X86_64 => Some((
+            CompileTarget::X86_64 => Some((
                 "x86_64-unknown-linux-gnu",
                 &["has_cmpxchg16b", "has_sse3", "has_ssse3", "has_sse41", "has_sse42", "has_popcnt"],
             )),
@@ -49,21 +49,21 @@ impl Target {
     }
 }
 
-impl fmt::Display for Target {
+impl fmt::Display for CompileTarget {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.as_str())
     }
 }
 
-impl FromStr for Target {
+impl FromStr for CompileTarget {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
-            "arm64" | "aarch64" => Ok(Target::Arm64),
-            "x86_64" | "x86-64" | "amd64" => Ok(Target::X86_64),
-            "host" => Ok(Target::Host),
-            _ => Err(format!("{text:?} is no target: use arm64, x86_64 or host")),
+            "arm64" | "aarch64" => Ok(CompileTarget::Arm64),
+            "x86_64" | "x86-64" | "amd64" => Ok(CompileTarget::X86_64),
+            "host" => Ok(CompileTarget::Host),
+            _ => Err(format!("invalid machine {text:?}: use arm64, x86_64 or host")),
         }
     }
 }

@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use super::conductor::Conductor;
-use super::group::{Given, Group, Grouping, HandedOver};
+use super::flow_control::FlowControl;
+use super::group::{CallOutcome, Grouping, SentGroup, VerdictGroup};
 use super::guest::{Guest, InstanceSlot};
 use super::guest_time::GuestTime;
 use super::instance::Exports;
 use super::log_budget::LogBudget;
-use super::memory::Memory;
+use super::memory::MemoryBudget;
 use super::shares::Shares;
 use super::verdict::Verdict;
 use crate::event::{Batch, Event, Payload};
@@ -29,8 +29,13 @@ pub(super) trait Program: Sized + Send + 'static {
     type Exports: Exports;
 
     /// Processes an event whose turn came at this time.
-    fn process(&mut self, guest: &mut Guest<'_, Self::Exports>, index: usize, event: Event<'_>, turn: Instant)
-    -> Given;
+    fn process(
+        &mut self,
+        guest: &mut Guest<'_, Self::Exports>,
+        index: usize,
+        event: Event<'_>,
+        turn: Instant,
+    ) -> CallOutcome;
 
     /// Ends the batch. The last verdicts are to be handed over when the guest is done with all that they stand for.
     fn end(self, guest: Guest<'_, Self::Exports>, hand_over: impl FnOnce());
@@ -44,11 +49,11 @@ pub(super) struct Assignment<P> {
     pub(super) shares: Shares,
     /// Which of the workers this one is.
     pub(super) number: usize,
-    pub(super) conductor: Box<dyn Conductor>,
+    pub(super) flow_control: Box<dyn FlowControl>,
     pub(super) grouping: Grouping,
     pub(super) time: Option<GuestTime>,
     pub(super) log: LogBudget,
-    pub(super) outlet: Outlet,
+    pub(super) verdict_sender: VerdictSender,
     pub(super) cancelled: Arc<AtomicBool>,
     /// The index of the last event that is of use, as far as any of the workers knows.
     pub(super) last: Arc<AtomicUsize>,
@@ -56,23 +61,23 @@ pub(super) struct Assignment<P> {
 }
 
 /// The way of verdicts to whoever waits for them.
-pub(super) struct Outlet {
-    pub(super) groups: mpsc::UnboundedSender<HandedOver>,
+pub(super) struct VerdictSender {
+    pub(super) groups: mpsc::UnboundedSender<SentGroup>,
     /// What of outputs may be in memory.
-    pub(super) memory: Arc<Memory>,
+    pub(super) memory: Arc<MemoryBudget>,
 }
 
-impl Outlet {
+impl VerdictSender {
     /// Hands over what is pending, once there is room for it, and begins anew; false: nobody wants it.
-    fn hand_over(&self, pending: &mut Group) -> bool {
+    fn hand_over(&self, pending: &mut VerdictGroup) -> bool {
         if pending.is_empty() {
             return true;
         }
         let now = Instant::now();
-        let full = std::mem::replace(pending, Group::new(now));
+        let full = std::mem::replace(pending, VerdictGroup::new(now));
         let busy = now.saturating_duration_since(full.since).saturating_sub(full.waited);
-        let room = self.memory.take(full.held());
-        let is_wanted = self.groups.send(full.hand_over(busy, room)).is_ok();
+        let permit = self.memory.take(full.held());
+        let is_wanted = self.groups.send(full.hand_over(busy, permit)).is_ok();
         // Waiting for room is no work of the next group.
         pending.since = Instant::now();
         is_wanted
@@ -92,17 +97,17 @@ fn run<P: Program>(slot: &mut InstanceSlot<P::Exports>, assignment: Assignment<P
         first,
         shares,
         number,
-        mut conductor,
+        mut flow_control,
         grouping,
         time,
         log,
-        outlet,
+        verdict_sender,
         cancelled,
         last,
         mut program,
     } = assignment;
     let mut guest = slot.guest(Arc::clone(&batch), time, log);
-    let mut pending = Group::new(guest.now());
+    let mut pending = VerdictGroup::new(guest.now());
     for index in first..batch.len() {
         if shares.worker_of(index) != number {
             continue;
@@ -111,9 +116,9 @@ fn run<P: Program>(slot: &mut InstanceSlot<P::Exports>, assignment: Assignment<P
             break;
         }
         let event = batch.event(index);
-        let wait = conductor.wait_before(event);
+        let wait = flow_control.wait_before(event);
         if !wait.is_zero() {
-            if grouping == Grouping::Promptly && !outlet.hand_over(&mut pending) {
+            if grouping == Grouping::Promptly && !verdict_sender.hand_over(&mut pending) {
                 break;
             }
             pending.waited += sleep(wait, guest.interrupt_at(), &cancelled);
@@ -121,26 +126,31 @@ fn run<P: Program>(slot: &mut InstanceSlot<P::Exports>, assignment: Assignment<P
         }
         let given = process(&mut program, &mut guest, index, event);
         let is_last = match &given {
-            Given::Outputs(_) => false,
-            Given::Other(verdict) => verdict.ends_batch() || conductor.is_last(event, verdict),
+            CallOutcome::Outputs(_) => false,
+            CallOutcome::Other(verdict) => verdict.ends_batch() || flow_control.is_last(event, verdict),
         };
         pending.push(given);
         if is_last {
             last.fetch_min(index, Ordering::Relaxed);
             break;
         }
-        if pending.is_full(guest.now(), grouping) && !outlet.hand_over(&mut pending) {
+        if pending.is_full(guest.now(), grouping) && !verdict_sender.hand_over(&mut pending) {
             break;
         }
     }
     // Before the last verdicts: whoever has them may begin with the next batch, and its conductor.
-    drop(conductor);
+    drop(flow_control);
     program.end(guest, move || {
-        outlet.hand_over(&mut pending);
+        verdict_sender.hand_over(&mut pending);
     });
 }
 
-fn process<P: Program>(program: &mut P, guest: &mut Guest<'_, P::Exports>, index: usize, event: Event<'_>) -> Given {
+fn process<P: Program>(
+    program: &mut P,
+    guest: &mut Guest<'_, P::Exports>,
+    index: usize,
+    event: Event<'_>,
+) -> CallOutcome {
     if let Payload::Undecodable { .. } = event.payload {
         return Verdict::Undecodable.into();
     }

@@ -1,6 +1,6 @@
 //! Attempts are counted in the row: a function that starts anew goes on counting.
 
-use kinesieve::dead_letter::Kind;
+use kinesieve::dead_letter::DeadLetterKind;
 use kinesieve::processor::RetryLimits;
 
 use super::Stage;
@@ -9,7 +9,7 @@ use crate::support::positions::{Positions, units};
 
 /// A function that has just started.
 fn started(positions: &Positions, most: Option<u32>) -> Stage {
-    let mut stage = Stage::new(positions.mirror());
+    let mut stage = Stage::new(positions.checkpoint_writer());
     let limits = RetryLimits { attempts: most.map(units), age: None };
     stage.processor = stage.processor.with_retry_limits(limits);
     stage
@@ -25,7 +25,10 @@ fn at_the_last_attempt_of_all_functions_together_the_event_is_dead_lettered() {
     }
     let last = started(&positions, Some(4));
     let report = last.process(&payloads);
-    assert_eq!((report.stop, report.first_dead_letter.map(|letter| letter.kind)), (None, Some(Kind::Exhausted)));
+    assert_eq!(
+        (report.stop, report.first_dead_letter.map(|letter| letter.kind)),
+        (None, Some(DeadLetterKind::Exhausted))
+    );
     let letter: serde_json::Value = serde_json::from_str(&last.dead_letters.texts()[0]).expect("JSON");
     assert_eq!(letter["attempts"], 4);
     assert_eq!(positions.row().stuck, None);

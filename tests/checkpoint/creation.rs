@@ -4,8 +4,8 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TableDescription,
 };
 use futures_util::future::join_all;
-use kinesieve::checkpoint::{CreationError, KeysError, Noted, create_if_missing};
-use kinesieve::settings::Capacity;
+use kinesieve::checkpoint::{CheckpointOutcome, CreationError, KeysError, create_if_missing};
+use kinesieve::settings::TableCapacity;
 
 use crate::support::block_on;
 use crate::support::positions::{PATIENCE, Positions, note, units, up_to};
@@ -19,20 +19,21 @@ fn described(positions: &Positions) -> TableDescription {
 fn many_functions_that_start_at_once_make_one_table() {
     let positions = Positions::missing();
     let tables: Vec<_> = (0..12).map(|_| positions.table()).collect();
-    let made = block_on(join_all(tables.iter().map(|table| create_if_missing(table, Capacity::OnDemand, PATIENCE))));
+    let made =
+        block_on(join_all(tables.iter().map(|table| create_if_missing(table, TableCapacity::OnDemand, PATIENCE))));
     assert!(made.iter().all(Result::is_ok), "{made:?}");
     let table = described(&positions);
     assert_eq!(table.billing_mode_summary.expect("a mode").billing_mode, Some(BillingMode::PayPerRequest));
-    assert_eq!(note(&positions.mirror(), up_to("5")), Noted::Written);
+    assert_eq!(note(&positions.checkpoint_writer(), up_to("5")), CheckpointOutcome::Written);
     // A later start finds the table, and what stands in it.
-    block_on(create_if_missing(&positions.table(), Capacity::OnDemand, PATIENCE)).expect("it is there");
+    block_on(create_if_missing(&positions.table(), TableCapacity::OnDemand, PATIENCE)).expect("it is there");
     assert_eq!(positions.position().as_deref(), Some("5"));
 }
 
 #[test]
 fn a_table_can_have_units_by_the_hour() {
     let positions = Positions::missing();
-    let capacity = Capacity::Provisioned { read: units(3), write: units(7) };
+    let capacity = TableCapacity::Provisioned { read: units(3), write: units(7) };
     block_on(create_if_missing(&positions.table(), capacity, PATIENCE)).expect("a table");
     let units = described(&positions).provisioned_throughput.expect("units");
     assert_eq!((units.read_capacity_units, units.write_capacity_units), (Some(3), Some(7)));
@@ -52,6 +53,7 @@ fn another_table_of_the_name_is_left_alone() {
         .key_schema(key.expect("a key"))
         .billing_mode(BillingMode::PayPerRequest);
     block_on(request.send()).expect("a table");
-    let error = block_on(create_if_missing(&positions.table(), Capacity::OnDemand, PATIENCE)).expect_err("not ours");
+    let error =
+        block_on(create_if_missing(&positions.table(), TableCapacity::OnDemand, PATIENCE)).expect_err("not ours");
     assert_eq!(error, CreationError::Keys(KeysError::Other { found: "StreamID (HASH, no string)".to_owned() }));
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
-use kinesieve::checkpoint::{Noted, TroubleKind};
+use kinesieve::checkpoint::{CheckpointErrorKind, CheckpointOutcome};
 
 use super::Stage;
 use crate::support::block_on;
@@ -105,7 +105,7 @@ impl Connect<'_> {
 #[test]
 fn the_other_consumer_goes_on_from_where_the_function_is() {
     let positions = Positions::new();
-    Stage::new(positions.mirror()).process(&["keep", "keep", "retry later"]);
+    Stage::new(positions.checkpoint_writer()).process(&["keep", "keep", "retry later"]);
     let connect = Connect { positions: &positions, id: "connect-1" };
     assert_eq!(connect.all_claims(), Ok(HashMap::new()), "a row of ours is free to claim");
     assert_eq!(connect.claim(None), Some(sequence_number(1)));
@@ -120,8 +120,8 @@ fn the_other_consumer_goes_on_from_where_the_function_is() {
 #[test]
 fn a_row_without_a_position_is_no_place_to_start_from() {
     let positions = Positions::new();
-    note(&positions.mirror(), stuck_at("5", 1));
-    let side_by_side = positions.mirror_with(|manner| manner.parallelization_factor = 2);
+    note(&positions.checkpoint_writer(), stuck_at("5", 1));
+    let side_by_side = positions.mirror_with(|options| options.parallelization_factor = 2);
     note(&side_by_side, up_to("500"));
     assert_eq!(Connect { positions: &positions, id: "connect-1" }.claim(None).as_deref(), Some(""));
 }
@@ -129,12 +129,12 @@ fn a_row_without_a_position_is_no_place_to_start_from() {
 #[test]
 fn a_row_that_is_held_is_not_touched() {
     let positions = Positions::new();
-    let mirror = positions.mirror();
-    note(&mirror, up_to("10"));
+    let checkpoint_writer = positions.checkpoint_writer();
+    note(&checkpoint_writer, up_to("10"));
     let connect = Connect { positions: &positions, id: "connect-1" };
     assert_eq!(connect.claim(None).as_deref(), Some("10"));
     for (progress, checkpoint) in [(up_to("20"), "11"), (stuck_at("30", 1), "12")] {
-        assert_eq!(note(&mirror, progress), Noted::Failed(TroubleKind::Held));
+        assert_eq!(note(&checkpoint_writer, progress), CheckpointOutcome::Failed(CheckpointErrorKind::Held));
         assert!(connect.checkpoint(checkpoint, false), "its lease is untouched");
         assert_eq!(positions.position().as_deref(), Some(checkpoint));
     }
@@ -143,7 +143,7 @@ fn a_row_that_is_held_is_not_touched() {
     assert_eq!(thief.claim(None), None);
     assert_eq!(thief.claim(Some("connect-1")).as_deref(), Some("12"));
     assert!(!connect.checkpoint("13", false));
-    assert_eq!(note(&mirror, up_to("40")), Noted::Failed(TroubleKind::Held));
+    assert_eq!(note(&checkpoint_writer, up_to("40")), CheckpointOutcome::Failed(CheckpointErrorKind::Held));
 }
 
 #[test]
@@ -152,15 +152,21 @@ fn the_function_goes_on_from_where_the_other_consumer_is() {
     let connect = Connect { positions: &positions, id: "connect-1" };
     assert_eq!(connect.claim(None).as_deref(), Some(""));
     assert!(connect.checkpoint(&sequence_number(1), false));
-    let skipping = || positions.mirror_with(|manner| manner.skips_acknowledged = true);
+    let skipping = || positions.mirror_with(|options| options.skips_acknowledged = true);
     // While it is at work, what it has done is no business of ours.
     let report = Stage::new(skipping()).process(&["keep", "keep", "keep"]);
-    assert_eq!((report.counts.skipped, report.checkpoint), (0, Some(Noted::Failed(TroubleKind::Held))));
+    assert_eq!(
+        (report.counts.skipped, report.checkpoint),
+        (0, Some(CheckpointOutcome::Failed(CheckpointErrorKind::Held)))
+    );
     assert!(connect.checkpoint(&sequence_number(1), true));
     let stage = Stage::new(skipping());
     let report = stage.process(&["keep", "drop", "keep"]);
     assert_eq!((report.counts.skipped, report.counts.kept), (2, 1));
-    assert_eq!((report.checkpoint, positions.position()), (Some(Noted::Written), Some(sequence_number(2))));
+    assert_eq!((report.checkpoint, positions.position()), (Some(CheckpointOutcome::Written), Some(sequence_number(2))));
     // And it never goes back to where the other one was.
-    assert_eq!(note(&positions.mirror(), up_to(&sequence_number(1))), Noted::Failed(TroubleKind::Overtaken));
+    assert_eq!(
+        note(&positions.checkpoint_writer(), up_to(&sequence_number(1))),
+        CheckpointOutcome::Failed(CheckpointErrorKind::Overtaken)
+    );
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kinesieve::checkpoint::{Mirror, Noted};
+use kinesieve::checkpoint::{CheckpointOutcome, CheckpointWriter};
 use kinesieve::event::{Unpacking, parse_lambda_event};
 use kinesieve::settings::Decode;
 
@@ -10,7 +10,7 @@ use super::Stage;
 use crate::payloads::gzipped;
 use crate::support::block_on;
 use crate::support::events::{Data, event_of, record};
-use crate::support::positions::{PATIENCE, manner, table_at};
+use crate::support::positions::{PATIENCE, options, table_at};
 use crate::support::services::{Faults, Service, Stub};
 
 /// Each of these records unpacks to 18 MiB, so that there are three parts: the row is read before the first and written
@@ -18,7 +18,7 @@ use crate::support::services::{Faults, Service, Stub};
 #[test]
 fn the_table_is_asked_and_told_once_however_many_parts_there_are() {
     let stub = Stub::start(Service::DynamoDb, Faults::default(), 1);
-    let mut stage = Stage::new(Mirror::new(table_at(stub.endpoint(), PATIENCE), manner()));
+    let mut stage = Stage::new(CheckpointWriter::new(table_at(stub.endpoint(), PATIENCE), options()));
     let unpacking = Unpacking { decode: Decode::Auto, ..Unpacking::default() };
     stage.processor = stage.processor.with_unpacking(unpacking);
     let large = Data::Bytes(gzipped(format!("drop {}", "x".repeat(18 << 20)).as_bytes()));
@@ -28,7 +28,7 @@ fn the_table_is_asked_and_told_once_however_many_parts_there_are() {
         block_on(stage.processor.process(batch, None))
     };
     let report = process();
-    assert_eq!((report.counts.dropped, report.checkpoint), (5, Some(Noted::Written)));
+    assert_eq!((report.counts.dropped, report.checkpoint), (5, Some(CheckpointOutcome::Written)));
     assert_eq!(stub.trace_ids().len(), 2);
     // Only the first batch of a shard is read for.
     process();

@@ -1,6 +1,6 @@
 //! What the mirrored position spares when a batch comes again.
 
-use kinesieve::checkpoint::{Mirror, Noted, TroubleKind};
+use kinesieve::checkpoint::{CheckpointErrorKind, CheckpointOutcome, CheckpointWriter};
 use kinesieve::lambda::handle;
 
 use super::Stage;
@@ -9,8 +9,8 @@ use crate::support::event_source_mapping::{EventSourceMapping, Outcome};
 use crate::support::events::{event_of, record, sequence_number};
 use crate::support::positions::{Positions, note, up_to};
 
-fn skipping(positions: &Positions) -> Mirror {
-    positions.mirror_with(|manner| manner.skips_acknowledged = true)
+fn skipping(positions: &Positions) -> CheckpointWriter {
+    positions.mirror_with(|options| options.skips_acknowledged = true)
 }
 
 #[test]
@@ -22,13 +22,13 @@ fn a_batch_whose_answer_was_lost_makes_no_duplicates() {
     assert_eq!((report.counts.skipped, report.counts.kept, report.counts.records), (2, 2, 4));
     assert_eq!((again.output.texts().len(), again.dead_letters.texts().len()), (2, 0));
     let whole = again.process(&["keep", "reject no", "keep", "keep"]);
-    assert_eq!((whole.counts.skipped, whole.stop, whole.checkpoint), (4, None, Some(Noted::Unchanged)));
+    assert_eq!((whole.counts.skipped, whole.stop, whole.checkpoint), (4, None, Some(CheckpointOutcome::Unchanged)));
 }
 
 #[test]
 fn without_the_setting_a_batch_that_comes_again_is_processed_again() {
     let positions = Positions::new();
-    let stage = Stage::new(positions.mirror());
+    let stage = Stage::new(positions.checkpoint_writer());
     for _ in 0..2 {
         assert_eq!(stage.process(&["keep", "keep"]).counts.skipped, 0);
     }
@@ -39,10 +39,10 @@ fn without_the_setting_a_batch_that_comes_again_is_processed_again() {
 #[test]
 fn nothing_is_skipped_by_a_row_that_another_function_wrote() {
     let positions = Positions::new();
-    note(&positions.mirror_with(|manner| manner.written_by = "another".to_owned()), up_to(&sequence_number(1)));
+    note(&positions.mirror_with(|options| options.written_by = "another".to_owned()), up_to(&sequence_number(1)));
     let stage = Stage::new(skipping(&positions));
     let report = stage.process(&["keep", "keep", "keep"]);
-    assert_eq!((report.counts.skipped, report.effort.checkpoint_troubles), (0, vec![TroubleKind::Foreign]));
+    assert_eq!((report.counts.skipped, report.statistics.checkpoint_troubles), (0, vec![CheckpointErrorKind::Foreign]));
     assert_eq!(stage.process(&["keep", "keep", "keep"]).counts.skipped, 3, "the row is ours now");
 }
 

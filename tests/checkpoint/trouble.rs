@@ -4,7 +4,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use kinesieve::checkpoint::{Mirror, Noted, TroubleKind};
+use kinesieve::checkpoint::{CheckpointErrorKind, CheckpointOutcome, CheckpointWriter};
 use kinesieve::processor::{Deadline, RetryLimits};
 use kinesieve::transform::Limits;
 use serde_json::Value;
@@ -13,7 +13,7 @@ use super::Stage;
 use crate::support::emulator::Emulator;
 use crate::support::events::{batch, event, sequence_number};
 use crate::support::guest_file;
-use crate::support::positions::{Positions, manner, table_at, units};
+use crate::support::positions::{Positions, options, table_at, units};
 use crate::support::process::wait_until;
 use crate::support::runtime_api::RuntimeApi;
 use crate::support::services::{Faults, Service, Stub};
@@ -23,40 +23,46 @@ use crate::support::{Scripted, block_on, in_lambda, positions};
 const ALL_DONE: &str = r#"{"batchItemFailures":[]}"#;
 
 /// A mirror in a table with these faults.
-fn mirror(faults: Faults, timeout: Duration) -> (Stub, Mirror) {
+fn checkpoint_writer(faults: Faults, timeout: Duration) -> (Stub, CheckpointWriter) {
     let stub = Stub::start(Service::DynamoDb, faults, 1);
-    let mut manner = manner();
-    manner.timeout = timeout;
-    let mirror = Mirror::new(table_at(stub.endpoint(), timeout), manner);
-    (stub, mirror)
+    let mut options = options();
+    options.timeout = timeout;
+    let checkpoint_writer = CheckpointWriter::new(table_at(stub.endpoint(), timeout), options);
+    (stub, checkpoint_writer)
 }
 
 #[test]
 fn whatever_the_table_answers_the_batch_is_acknowledged() {
     for (code, kind) in [
-        ("ResourceNotFoundException", TroubleKind::Missing),
-        ("AccessDeniedException", TroubleKind::Denied),
-        ("UnrecognizedClientException", TroubleKind::Denied),
-        ("ProvisionedThroughputExceededException", TroubleKind::Throttled),
-        ("ValidationException", TroubleKind::Refused),
-        ("InternalServerError", TroubleKind::Unreachable),
+        ("ResourceNotFoundException", CheckpointErrorKind::Missing),
+        ("AccessDeniedException", CheckpointErrorKind::Denied),
+        ("UnrecognizedClientException", CheckpointErrorKind::Denied),
+        ("ProvisionedThroughputExceededException", CheckpointErrorKind::Throttled),
+        ("ValidationException", CheckpointErrorKind::Refused),
+        ("InternalServerError", CheckpointErrorKind::Unreachable),
     ] {
-        let (_stub, mirror) = mirror(Faults { always: Some(code), ..Faults::default() }, positions::PATIENCE);
-        let stage = Stage::new(mirror);
+        let (_stub, checkpoint_writer) =
+            checkpoint_writer(Faults { always: Some(code), ..Faults::default() }, positions::PATIENCE);
+        let stage = Stage::new(checkpoint_writer);
         let report = stage.process(&["keep", "keep"]);
-        assert_eq!((report.stop, report.checkpoint), (None, Some(Noted::Failed(kind))), "{code}");
+        assert_eq!((report.stop, report.checkpoint), (None, Some(CheckpointOutcome::Failed(kind))), "{code}");
         assert_eq!(stage.output.texts().len(), 2);
     }
-    let nowhere = Stage::new(Mirror::new(table_at("http://127.0.0.1:1".to_owned(), positions::PATIENCE), manner()));
-    assert_eq!(nowhere.process(&["keep"]).checkpoint, Some(Noted::Failed(TroubleKind::Unreachable)));
+    let nowhere =
+        Stage::new(CheckpointWriter::new(table_at("http://127.0.0.1:1".to_owned(), positions::PATIENCE), options()));
+    assert_eq!(
+        nowhere.process(&["keep"]).checkpoint,
+        Some(CheckpointOutcome::Failed(CheckpointErrorKind::Unreachable))
+    );
 }
 
 #[test]
 fn what_passes_within_the_time_that_there_is_is_tried_again() {
-    let (_stub, mirror) = mirror(Faults { refused_request: 0.5, ..Faults::default() }, positions::PATIENCE);
-    let stage = Stage::new(mirror);
+    let (_stub, checkpoint_writer) =
+        checkpoint_writer(Faults { refused_request: 0.5, ..Faults::default() }, positions::PATIENCE);
+    let stage = Stage::new(checkpoint_writer);
     let noted: Vec<_> = (0..20).filter_map(|_| stage.process(&["keep"]).checkpoint).collect();
-    let written = noted.iter().filter(|noted| **noted == Noted::Written).count();
+    let written = noted.iter().filter(|noted| **noted == CheckpointOutcome::Written).count();
     assert!(written > 14, "half of the requests are refused, and each is tried three times: {noted:?}");
 }
 
@@ -69,8 +75,8 @@ fn a_table_that_hangs_costs_a_batch_no_more_than_the_bound() {
     for (asks_before, payloads) in
         [(false, ["keep", "keep"]), (true, ["keep", "keep"]), (true, ["keep", "retry later"])]
     {
-        let (_stub, mirror) = mirror(Faults { hangs: 1.0, ..Faults::default() }, bound);
-        let mut stage = Stage::new(mirror);
+        let (_stub, checkpoint_writer) = checkpoint_writer(Faults { hangs: 1.0, ..Faults::default() }, bound);
+        let mut stage = Stage::new(checkpoint_writer);
         if asks_before {
             let limits = RetryLimits { attempts: Some(units(3)), age: None };
             stage.processor = stage.processor.with_retry_limits(limits);
@@ -78,10 +84,14 @@ fn a_table_that_hangs_costs_a_batch_no_more_than_the_bound() {
         let started = Instant::now();
         let report = stage.process(&payloads);
         let elapsed = started.elapsed();
-        assert_eq!(report.checkpoint, Some(Noted::Failed(TroubleKind::Timeout)));
+        assert_eq!(report.checkpoint, Some(CheckpointOutcome::Failed(CheckpointErrorKind::Timeout)));
         assert!(elapsed < bound + slack, "{elapsed:?}");
         // It was given the time that it may take.
-        assert!(report.effort.checkpoint >= bound && report.effort.checkpoint <= elapsed, "{:?}", report.effort);
+        assert!(
+            report.statistics.checkpoint >= bound && report.statistics.checkpoint <= elapsed,
+            "{:?}",
+            report.statistics
+        );
         assert_eq!(report.counts.kept as usize, stage.output.texts().len());
     }
 }
@@ -123,11 +133,13 @@ fn the_answer_comes_before_lambdas_deadline_whatever_the_table_does() {
 fn a_target_that_hangs_up_to_the_deadline_leaves_time_for_the_position() {
     let positions = Positions::new();
     let (output, side) = (Arc::new(Hanging), Arc::<Recorder>::default());
-    let processor = Scripted::new(Limits::default()).processor_of(output, side, None).with_mirror(positions.mirror());
+    let processor = Scripted::new(Limits::default())
+        .processor_of(output, side, None)
+        .with_checkpoint_writer(positions.checkpoint_writer());
     let now = Instant::now();
     let deadline = Deadline { interrupt_at: now + Duration::from_millis(300), answer_by: now + Duration::from_secs(6) };
     let report = block_on(processor.process(Arc::new(batch(&["drop", "keep"])), Some(deadline)));
-    assert_eq!((report.stop.map(|stop| stop.index), report.checkpoint), (Some(1), Some(Noted::Written)));
+    assert_eq!((report.stop.map(|stop| stop.index), report.checkpoint), (Some(1), Some(CheckpointOutcome::Written)));
     assert_eq!(positions.position(), Some(sequence_number(0)));
 }
 

@@ -232,7 +232,7 @@ fn what_a_checkpoint_table_says_is_safe() {
     };
     let output = status(&[]).output().expect("it runs");
     is_safe(&output);
-    assert!(stdout(&output).contains("stands still"), "{}{}", stdout(&output), stderr(&output));
+    assert!(stdout(&output).contains("blocked"), "{}{}", stdout(&output), stderr(&output));
     let shown = on_a_terminal(&status(&["--json"]));
     assert_eq!(obeyed(&shown), Vec::<char>::new(), "{shown:?}");
     assert!(shown.contains("\\u009b31m"), "{shown}");

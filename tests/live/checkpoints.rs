@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::PutRecordsRequestEntry;
-use kinesieve::checkpoint::{Acknowledged, Progress};
+use kinesieve::checkpoint::{Acknowledged, ShardProgress};
 use kinesieve::event::Shard;
 
 use super::{Run, put};
@@ -147,12 +147,12 @@ fn a_row_that_nobody_can_rely_on_is_refused_unless_forced() {
     put_many(&stub, 0..10);
     let positions = Positions::new();
     let run = Run { dynamodb: Some(positions.moto.endpoint()), ..Run::of(stub.endpoint()) };
-    let progress = Progress {
+    let progress = ShardProgress {
         shard: Shard { stream_arn: STREAM_ARN.to_owned(), id: SHARD.to_owned() },
         acknowledged: Some(Acknowledged { sequence_number: sequence_number(6), arrived_at: 0 }),
         stuck: None,
     };
-    note(&positions.mirror_with(|manner| manner.parallelization_factor = 2), progress);
+    note(&positions.mirror_with(|options| options.parallelization_factor = 2), progress);
     let arguments = ["--from", "checkpoint", "--checkpoint-table", &positions.name, "--until", "now"];
     let (code, log) = run.end(STREAM_ARN, &arguments);
     assert_eq!((code, run.delivered().len()), (Some(1), 0));
@@ -170,5 +170,5 @@ fn a_table_that_is_missing_is_named_before_a_record_moves() {
     let arguments = ["--from", "trim-horizon", "--to-checkpoint", "--checkpoint-table", &positions.name];
     let (code, log) = run.end(STREAM_ARN, &arguments);
     assert_eq!((code, run.delivered().len()), (Some(1), 0));
-    assert!(log.contains(&positions.name) && log.contains("no such table"), "{log}");
+    assert!(log.contains(&positions.name) && log.contains("the table does not exist"), "{log}");
 }

@@ -155,6 +155,6 @@ fn a_stream_that_goes_away_ends_the_run_in_order() {
     let run = Run::of(stub.endpoint());
     let (code, log) = run.end(STREAM_ARN, &["--from", "trim-horizon"]);
     assert_eq!(code, Some(1));
-    assert!(log.contains("there is no stream") && log.contains("4 records"), "{log}");
+    assert!(log.contains("not found") && log.contains("4 records"), "{log}");
     assert_eq!(run.delivered().len(), 4);
 }

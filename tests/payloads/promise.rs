@@ -6,11 +6,11 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use kinesieve::dead_letter::Kind;
+use kinesieve::dead_letter::DeadLetterKind;
 use kinesieve::event::{Position, Unpacking, parse_lambda_event};
 use kinesieve::processor::{Cause, Processor, Report, RetryLimits};
 use kinesieve::settings::Decode;
-use kinesieve::sink::{Answer, Answering, Delivery, Output, Sink};
+use kinesieve::sink::{Delivery, Output, Sink, SinkFuture, SinkResponse};
 use kinesieve::transform::Limits;
 use proptest::prelude::*;
 
@@ -33,7 +33,7 @@ impl Picky {
 }
 
 impl Sink for Picky {
-    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Answering<'a> {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> SinkFuture<'a> {
         let mut taken = self.taken.lock().expect("unpoisoned");
         let mut refuses = self.refuses.lock().expect("unpoisoned");
         let deliveries = outputs.iter().map(|output| {
@@ -49,7 +49,7 @@ impl Sink for Picky {
                 }
             }
         });
-        Box::pin(std::future::ready(Answer { deliveries: deliveries.collect(), ..Answer::default() }))
+        Box::pin(std::future::ready(SinkResponse { deliveries: deliveries.collect(), ..SinkResponse::default() }))
     }
 }
 
@@ -226,7 +226,7 @@ fn attempts_of_an_aggregate_come_to_an_end() {
     assert_eq!(stops, [(Cause::Retry, 1, 1), (Cause::Retry, 1, 2), (Cause::Retry, 3, 1), (Cause::Retry, 3, 2)]);
     let report = attempt();
     assert_eq!((report.stop, report.counts.skipped), (None, 3));
-    assert_eq!(report.counts.dead_lettered, [(Kind::Exhausted, 1)].into());
+    assert_eq!(report.counts.dead_lettered, [(DeadLetterKind::Exhausted, 1)].into());
     assert_eq!(dead_letters.taken().len(), 2);
     let kept: Vec<String> = output.texts();
     assert_eq!(kept, ["keep a", "keep c"]);

@@ -7,7 +7,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_kinesis::types::{ShardIteratorType, StreamStatus};
-use kinesieve::aws::{self, Bounds};
+use kinesieve::aws::{self, ExchangeBounds};
 
 use super::block_on;
 use super::process::wait_until;
@@ -21,7 +21,7 @@ const SILENCE: Duration = Duration::from_secs(20);
 /// A client's configuration that leads to the endpoint, by the HTTP client that the targets have.
 pub fn config(endpoint: String) -> SdkConfig {
     SdkConfig::builder()
-        .http_client(aws::client(Bounds { silence: SILENCE, answer_bytes: ANSWER_BYTES }))
+        .http_client(aws::client(ExchangeBounds { silence: SILENCE, answer_bytes: ANSWER_BYTES }))
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-west-1"))

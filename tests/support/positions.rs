@@ -9,9 +9,12 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
-use kinesieve::checkpoint::{Acknowledged, Manner, Mirror, Noted, Progress, Row, Stuck, Table, create_if_missing};
+use kinesieve::checkpoint::{
+    Acknowledged, BlockedProgress, CheckpointOptions, CheckpointOutcome, CheckpointRow, CheckpointWriter,
+    ShardProgress, Table, create_if_missing,
+};
 use kinesieve::event::{Position, Shard};
-use kinesieve::settings::{Capacity, StreamIdForm, TableName};
+use kinesieve::settings::{StreamIdForm, TableCapacity, TableName};
 
 use super::events::{SHARD_ID, STREAM_ARN};
 use super::moto::Moto;
@@ -31,7 +34,7 @@ pub struct Positions {
 impl Positions {
     pub fn new() -> Self {
         let positions = Self::missing();
-        block_on(create_if_missing(&positions.table(), Capacity::OnDemand, PATIENCE)).expect("a table");
+        block_on(create_if_missing(&positions.table(), TableCapacity::OnDemand, PATIENCE)).expect("a table");
         positions
     }
 
@@ -46,14 +49,14 @@ impl Positions {
         table(&self.moto.config(), &self.name, PATIENCE)
     }
 
-    pub fn mirror(&self) -> Mirror {
+    pub fn checkpoint_writer(&self) -> CheckpointWriter {
         self.mirror_with(|_| ())
     }
 
-    pub fn mirror_with(&self, change: impl FnOnce(&mut Manner)) -> Mirror {
-        let mut manner = manner();
-        change(&mut manner);
-        Mirror::new(self.table(), manner)
+    pub fn mirror_with(&self, change: impl FnOnce(&mut CheckpointOptions)) -> CheckpointWriter {
+        let mut options = options();
+        change(&mut options);
+        CheckpointWriter::new(self.table(), options)
     }
 
     pub fn client(&self) -> Client {
@@ -66,7 +69,7 @@ impl Positions {
         block_on(request.send()).expect("an answer").item.unwrap_or_default()
     }
 
-    pub fn row(&self) -> Row {
+    pub fn row(&self) -> CheckpointRow {
         block_on(self.table().read(STREAM, SHARD_ID)).expect("an answer").unwrap_or_default()
     }
 
@@ -85,8 +88,8 @@ pub fn table_at(endpoint: String, patience: Duration) -> Table {
     table(&client::config(endpoint), "positions", patience)
 }
 
-pub fn manner() -> Manner {
-    Manner {
+pub fn options() -> CheckpointOptions {
+    CheckpointOptions {
         stream_id: StreamIdForm::Name,
         timeout: PATIENCE,
         period: Duration::ZERO,
@@ -102,8 +105,8 @@ pub fn key() -> HashMap<String, AttributeValue> {
 }
 
 /// All up to there is acknowledged.
-pub fn up_to(position: &str) -> Progress {
-    Progress {
+pub fn up_to(position: &str) -> ShardProgress {
+    ShardProgress {
         shard: Shard { stream_arn: STREAM_ARN.to_owned(), id: SHARD_ID.to_owned() },
         acknowledged: Some(Acknowledged { sequence_number: position.to_owned(), arrived_at: 1_545_084_650_987 }),
         stuck: None,
@@ -111,19 +114,19 @@ pub fn up_to(position: &str) -> Progress {
 }
 
 /// Nothing is, and the shard stands still.
-pub fn stuck_at(position: &str, attempts: u32) -> Progress {
-    let stuck = Stuck {
+pub fn stuck_at(position: &str, attempts: u32) -> ShardProgress {
+    let stuck = BlockedProgress {
         position: Position::new(position, 0).expect("a position"),
         attempts,
         delivered: None,
         made_by: String::new(),
         reason: "the table is being rebuilt".to_owned(),
     };
-    Progress { acknowledged: None, stuck: Some(stuck), ..up_to(position) }
+    ShardProgress { acknowledged: None, stuck: Some(stuck), ..up_to(position) }
 }
 
-pub fn note(mirror: &Mirror, progress: Progress) -> Noted {
-    block_on(mirror.note(progress, PATIENCE))
+pub fn note(checkpoint_writer: &CheckpointWriter, progress: ShardProgress) -> CheckpointOutcome {
+    block_on(checkpoint_writer.note(progress, PATIENCE))
 }
 
 pub fn units(number: u32) -> NonZeroU32 {

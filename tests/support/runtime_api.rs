@@ -63,8 +63,8 @@ impl RuntimeApi {
     }
 
     /// The same, in another manner.
-    pub fn in_manner(manner: Manner, mut events: Vec<Vec<u8>>, time_left: Duration) -> Self {
-        Self::asking(manner, Box::new(move || events.pop().map(|event| (event, time_left))))
+    pub fn in_manner(options: Manner, mut events: Vec<Vec<u8>>, time_left: Duration) -> Self {
+        Self::asking(options, Box::new(move || events.pop().map(|event| (event, time_left))))
     }
 
     /// Gives out what comes through a channel, as it comes.
@@ -72,7 +72,7 @@ impl RuntimeApi {
         Self::asking(Manner::Plain, Box::new(move || invocations.recv().ok()))
     }
 
-    fn asking(manner: Manner, invocations: Invocations) -> Self {
+    fn asking(options: Manner, invocations: Invocations) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let (posts, posted) = mpsc::channel();
@@ -83,7 +83,7 @@ impl RuntimeApi {
             for stream in listener.incoming().flatten() {
                 let (invocations, witness) = (Arc::clone(&invocations), witness.clone());
                 // A connection that breaks is the function's business.
-                std::thread::spawn(move || serve(stream, manner, &invocations, &witness).ok());
+                std::thread::spawn(move || serve(stream, options, &invocations, &witness).ok());
             }
         });
         Self { port, posted, asked }
@@ -105,7 +105,7 @@ impl RuntimeApi {
 
 fn serve(
     stream: TcpStream,
-    manner: Manner,
+    options: Manner,
     invocations: &Mutex<Invocations>,
     witness: &Witness,
 ) -> std::io::Result<()> {
@@ -143,7 +143,7 @@ fn serve(
             witness.asked.fetch_add(1, Ordering::Relaxed);
         }
         match (words.next(), words.next()) {
-            (Some("GET"), _) if manner == Manner::Broken => {
+            (Some("GET"), _) if options == Manner::Broken => {
                 writer.write_all(b"HTTP/1.1 500 Broken\r\ncontent-length: 0\r\n\r\n")?;
             }
             (Some("GET"), _) => match take(invocations) {
@@ -159,7 +159,7 @@ fn serve(
                         deadline.as_millis(),
                         event.len()
                     )?;
-                    match manner {
+                    match options {
                         Manner::InPieces(pieces) => {
                             for piece in event.chunks(event.len().div_ceil(pieces)) {
                                 writer.write_all(piece)?;
@@ -171,7 +171,7 @@ fn serve(
                         _ => writer.write_all(&event)?,
                     }
                 }
-                None if manner == Manner::BreaksAtAnswers => return Ok(()),
+                None if options == Manner::BreaksAtAnswers => return Ok(()),
                 // No further invocation: the function waits, as it would in Lambda.
                 None => std::thread::sleep(Duration::from_secs(3600)),
             },
@@ -179,7 +179,7 @@ fn serve(
                 let body = String::from_utf8_lossy(&body).into_owned();
                 let time_left = ends.map(|end| end.duration_since(SystemTime::now()).unwrap_or_default());
                 let _ = witness.posted.send(Posted { path: path.to_owned(), body, error_type, time_left });
-                let answer: &[u8] = match manner {
+                let answer: &[u8] = match options {
                     Manner::BreaksAtAnswers => b"HTTP/1.1 500 Broken\r\ncontent-length: 2\r\n\r\n{}",
                     Manner::RefusesAnswers => b"HTTP/1.1 413 Too Large\r\ncontent-length: 9\r\n\r\ntoo large",
                     _ => b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n",

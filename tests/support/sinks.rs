@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use kinesieve::sink::{Answer, Answering, Delivery, HandOver, Output, Sink};
+use kinesieve::sink::{Delivery, DeliveryTiming, Output, Sink, SinkFuture, SinkResponse};
 
 /// One delivered output.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl Recorder {
 }
 
 impl Sink for Recorder {
-    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Answering<'a> {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> SinkFuture<'a> {
         let mut plan = self.plan.lock().expect("unpoisoned");
         let mut taken = self.taken.lock().expect("unpoisoned");
         let results = outputs.iter().map(|output| {
@@ -75,7 +75,7 @@ impl Sink for Recorder {
                 }
             }
         });
-        Box::pin(std::future::ready(Answer { deliveries: results.collect(), ..Answer::default() }))
+        Box::pin(std::future::ready(SinkResponse { deliveries: results.collect(), ..SinkResponse::default() }))
     }
 }
 
@@ -84,10 +84,10 @@ impl Sink for Recorder {
 pub struct Hanging;
 
 impl Sink for Hanging {
-    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Answering<'a> {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> SinkFuture<'a> {
         Box::pin(async {
             tokio::time::sleep(Duration::from_secs(3600)).await;
-            Answer::of_all(outputs.len(), Delivery::Delivered)
+            SinkResponse::of_all(outputs.len(), Delivery::Delivered)
         })
     }
 }
@@ -97,8 +97,8 @@ impl Sink for Hanging {
 pub struct Taciturn;
 
 impl Sink for Taciturn {
-    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Answering<'a> {
-        Box::pin(std::future::ready(Answer::of_all(outputs.len() / 2, Delivery::Delivered)))
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> SinkFuture<'a> {
+        Box::pin(std::future::ready(SinkResponse::of_all(outputs.len() / 2, Delivery::Delivered)))
     }
 }
 
@@ -128,17 +128,17 @@ impl Gatherer {
 }
 
 impl Sink for Gatherer {
-    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Answering<'a> {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> SinkFuture<'a> {
         let texts = outputs.iter().map(|output| String::from_utf8_lossy(output.data).into_owned());
         self.gatherings.lock().expect("unpoisoned").push(texts.collect());
         Box::pin(async {
             tokio::time::sleep(self.pause).await;
             let refused = || Delivery::Failed { reason: "refused on purpose".into() };
-            Answer::of_all(outputs.len(), if self.refuses { refused() } else { Delivery::Delivered })
+            SinkResponse::of_all(outputs.len(), if self.refuses { refused() } else { Delivery::Delivered })
         })
     }
 
-    fn hand_over(&self) -> HandOver {
-        HandOver::Gathered { bytes: self.bytes }
+    fn hand_over(&self) -> DeliveryTiming {
+        DeliveryTiming::Gathered { bytes: self.bytes }
     }
 }

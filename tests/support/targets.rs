@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use kinesieve::settings::{Arn, Compression, Order};
-use kinesieve::sink::{Firehose, Kinesis, Lines, S3, Sink, Sqs};
+use kinesieve::sink::{FirehoseSink, KinesisSink, LineContent, S3Sink, Sink, SqsSink};
 
 use super::services::{Details, Put, Service};
 
@@ -46,18 +46,18 @@ impl Kind {
     }
 
     pub fn sink(self, config: &SdkConfig, arn: &str, order: Order) -> Arc<dyn Sink> {
-        self.sink_of_lines(config, arn, order, Lines::Envelopes)
+        self.sink_of_lines(config, arn, order, LineContent::Envelopes)
     }
 
     /// One that takes dead letters: they are lines already.
-    pub fn sink_of_lines(self, config: &SdkConfig, arn: &str, order: Order, lines: Lines) -> Arc<dyn Sink> {
+    pub fn sink_of_lines(self, config: &SdkConfig, arn: &str, order: Order, lines: LineContent) -> Arc<dyn Sink> {
         let arn: Arn = arn.parse().expect("an ARN");
         match self {
-            Kind::Kinesis => Arc::new(Kinesis::new(config, &arn, order)),
-            Kind::Firehose => Arc::new(Firehose::new(config, &arn, order)),
-            Kind::Queue | Kind::FifoQueue => Arc::new(Sqs::new(config, &arn, order)),
-            Kind::Bucket => Arc::new(S3::new(config, &arn, lines, Compression::None)),
-            Kind::ZippedBucket => Arc::new(S3::new(config, &arn, lines, Compression::Gzip)),
+            Kind::Kinesis => Arc::new(KinesisSink::new(config, &arn, order)),
+            Kind::Firehose => Arc::new(FirehoseSink::new(config, &arn, order)),
+            Kind::Queue | Kind::FifoQueue => Arc::new(SqsSink::new(config, &arn, order)),
+            Kind::Bucket => Arc::new(S3Sink::new(config, &arn, lines, Compression::None)),
+            Kind::ZippedBucket => Arc::new(S3Sink::new(config, &arn, lines, Compression::Gzip)),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use kinesieve::dead_letter::DeadLetters;
-use kinesieve::lambda::{HandleError, Handled, handle};
+use kinesieve::lambda::{HandleError, HandledInvocation, handle};
 use kinesieve::processor::{Deadline, Outputs, Processor};
 use kinesieve::sink::Sink;
 use kinesieve::transform::{Limits, Transform, WindowPool};
@@ -50,7 +50,7 @@ pub fn folding(
 pub struct Answer {
     pub replay_from: Option<String>,
     pub state: Value,
-    pub handled: Handled,
+    pub handled: HandledInvocation,
 }
 
 pub fn answer(processor: &Processor, event: &Value, deadline: Option<Deadline>) -> Result<Answer, HandleError> {

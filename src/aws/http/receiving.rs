@@ -10,7 +10,7 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
-use super::{Bounds, Ended, LOOKS};
+use super::{Ended, ExchangeBounds, LOOKS};
 
 /// Bytes that have to come between two looks, or nothing counts as moved: a service that sends a byte now and then does
 /// not keep a request for ever.
@@ -19,7 +19,7 @@ const MOVED_BYTES: u64 = 1 << 10;
 /// A body with bounds.
 pub(super) struct Receiving {
     body: SdkBody,
-    bounds: Bounds,
+    bounds: ExchangeBounds,
     /// Whether it may be as long as it likes, and as slow as long as it moves.
     is_streamed: bool,
     received: u64,
@@ -32,7 +32,7 @@ pub(super) struct Receiving {
 }
 
 impl Receiving {
-    pub(super) fn new(body: SdkBody, bounds: Bounds, is_streamed: bool) -> Self {
+    pub(super) fn new(body: SdkBody, bounds: ExchangeBounds, is_streamed: bool) -> Self {
         Self { body, bounds, is_streamed, received: 0, received_at_look: 0, quiet: 0, look: None, has_ended: false }
     }
 

@@ -16,12 +16,12 @@ const PIECE_BYTES: usize = 8 << 10;
 
 /// How far a request is.
 #[derive(Debug, Default)]
-pub(super) struct Sent {
+pub(super) struct SendProgress {
     bytes: AtomicU64,
     is_whole: AtomicBool,
 }
 
-impl Sent {
+impl SendProgress {
     /// Bytes of the body so far.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
@@ -38,11 +38,11 @@ pub(super) struct Sending {
     body: SdkBody,
     /// What was taken from it, and is not sent yet.
     rest: Bytes,
-    sent: Arc<Sent>,
+    sent: Arc<SendProgress>,
 }
 
 impl Sending {
-    pub(super) fn new(body: SdkBody, sent: Arc<Sent>) -> Self {
+    pub(super) fn new(body: SdkBody, sent: Arc<SendProgress>) -> Self {
         let sending = Self { body, rest: Bytes::new(), sent };
         sending.note_end();
         sending

@@ -18,7 +18,7 @@ use crate::aws::causes;
 
 const SILENCE: Duration = Duration::from_millis(250);
 const ANSWER_BYTES: u64 = 1 << 20;
-const BOUNDS: Bounds = Bounds { silence: SILENCE, answer_bytes: ANSWER_BYTES };
+const BOUNDS: ExchangeBounds = ExchangeBounds { silence: SILENCE, answer_bytes: ANSWER_BYTES };
 
 /// A moment that is much shorter than the silence that ends a request.
 const MOMENT: Duration = Duration::from_millis(25);
@@ -171,7 +171,7 @@ impl Server {
             .region(Region::new("eu-west-1"))
             .endpoint_url(&self.endpoint)
             .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .http_client(client(Bounds { silence: Duration::from_secs(20), answer_bytes: ANSWER_BYTES }))
+            .http_client(client(ExchangeBounds { silence: Duration::from_secs(20), answer_bytes: ANSWER_BYTES }))
             .retry_config(RetryConfig::disabled())
             .build();
         Client::from_conf(crate::aws::s3_config(&config).force_path_style(true).build())

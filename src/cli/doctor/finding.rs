@@ -13,12 +13,12 @@ use crate::foreign::json;
 pub(super) struct Finding {
     /// What was looked at.
     pub(super) what: String,
-    pub(super) verdict: Verdict,
+    pub(super) verdict: FindingStatus,
 }
 
 /// How it is with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum FindingStatus {
     /// As it should be.
     Fine,
     /// It works, and will hardly be what is wanted.
@@ -46,36 +46,36 @@ impl Statement {
 
 impl Finding {
     pub(super) fn fine(what: impl Into<String>) -> Self {
-        Self { what: what.into(), verdict: Verdict::Fine }
+        Self { what: what.into(), verdict: FindingStatus::Fine }
     }
 
     pub(super) fn care(what: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { what: what.into(), verdict: Verdict::Care { advice: advice.into() } }
+        Self { what: what.into(), verdict: FindingStatus::Care { advice: advice.into() } }
     }
 
     pub(super) fn missing(what: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { what: what.into(), verdict: Verdict::Missing { reason: reason.into(), grant: None } }
+        Self { what: what.into(), verdict: FindingStatus::Missing { reason: reason.into(), grant: None } }
     }
 
     pub(super) fn unknown(what: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { what: what.into(), verdict: Verdict::Unknown { reason: reason.into() } }
+        Self { what: what.into(), verdict: FindingStatus::Unknown { reason: reason.into() } }
     }
 
     /// For a program.
-    pub(super) fn object(&self) -> Object<'_> {
+    pub(super) fn object(&self) -> FindingJson<'_> {
         let (verdict, reason, grant) = match &self.verdict {
-            Verdict::Fine => ("ok", None, None),
-            Verdict::Care { advice } => ("care", Some(advice.as_str()), None),
-            Verdict::Missing { reason, grant } => ("missing", Some(reason.as_str()), grant.as_ref()),
-            Verdict::Unknown { reason } => ("unknown", Some(reason.as_str()), None),
+            FindingStatus::Fine => ("ok", None, None),
+            FindingStatus::Care { advice } => ("care", Some(advice.as_str()), None),
+            FindingStatus::Missing { reason, grant } => ("missing", Some(reason.as_str()), grant.as_ref()),
+            FindingStatus::Unknown { reason } => ("unknown", Some(reason.as_str()), None),
         };
-        Object { what: &self.what, verdict, reason, grant }
+        FindingJson { what: &self.what, verdict, reason, grant }
     }
 }
 
 /// A line of JSON.
 #[derive(Serialize)]
-pub(super) struct Object<'a> {
+pub(super) struct FindingJson<'a> {
     what: &'a str,
     verdict: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -93,12 +93,12 @@ impl fmt::Display for Finding {
 
         let what = plain(&self.what);
         match &self.verdict {
-            Verdict::Fine => write!(formatter, "{OK}ok{OK:#}       {what}"),
-            Verdict::Care { advice } => write!(formatter, "{CARE}care{CARE:#}     {what}: {}", one_line(advice)),
-            Verdict::Unknown { reason } => {
+            FindingStatus::Fine => write!(formatter, "{OK}ok{OK:#}       {what}"),
+            FindingStatus::Care { advice } => write!(formatter, "{CARE}warn{CARE:#}     {what}: {}", one_line(advice)),
+            FindingStatus::Unknown { reason } => {
                 write!(formatter, "{UNKNOWN}unknown{UNKNOWN:#}  {what}: {}", plain(reason))
             }
-            Verdict::Missing { reason, grant } => {
+            FindingStatus::Missing { reason, grant } => {
                 write!(formatter, "{MISSING}missing{MISSING:#}  {what}: {}", plain(reason))?;
                 match grant.as_ref().and_then(|grant| serde_json::to_string(grant).ok()) {
                     Some(statement) => write!(formatter, "\n         grant: {}", json(&statement)),
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_person_reads_what_is_missing_and_the_statement_that_grants_it() {
-        let verdict = Verdict::Missing {
+        let verdict = FindingStatus::Missing {
             reason: "AccessDeniedException".to_owned(),
             grant: Some(Statement::allowing("kinesis:PutRecords", "arn:aws:kinesis:eu-west-1:123456789012:stream/out")),
         };
@@ -130,7 +130,7 @@ mod tests {
         ok       stream in: ACTIVE
         missing  kinesis:PutRecords: AccessDeniedException
                  grant: {"Effect":"Allow","Action":"kinesis:PutRecords","Resource":"arn:aws:kinesis:eu-west-1:123456789012:stream/out"}
-        care     memory: give the function 512 MB
+        warn     memory: give the function 512 MB
         unknown  bucket out: it can't be looked at
         "#);
     }

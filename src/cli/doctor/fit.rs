@@ -13,7 +13,7 @@ const BESIDES_THE_TRANSFORM: ByteSize = ByteSize::mib(96);
 
 /// What the function and its event source mapping are given.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Size {
+pub(super) struct FunctionSize {
     pub(super) memory: ByteSize,
     pub(super) timeout: Duration,
     pub(super) batch_size: u32,
@@ -24,11 +24,11 @@ pub(super) fn check(
     settings: &Settings,
     checkpoint: &CheckpointSettings,
     only: &FunctionOnly,
-    size: Size,
+    size: FunctionSize,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     let text = humantime::format_duration;
-    let Size { memory, timeout, batch_size } = size;
+    let FunctionSize { memory, timeout, batch_size } = size;
     let memory_limit = settings.memory_limit;
     let besides = BESIDES_THE_TRANSFORM.as_u64().saturating_add(unpacked(settings));
     let needed = ByteSize::b(memory_limit.as_u64().saturating_add(besides));
@@ -116,20 +116,22 @@ fn unpacked(settings: &Settings) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::doctor::finding::Verdict;
+    use crate::cli::doctor::finding::FindingStatus;
     use crate::settings::FunctionSettings;
 
     fn found(variables: &[(&str, &str)], memory: u64, timeout: u64) -> Vec<Finding> {
         let least = [("KINESIEVE_TRANSFORM", "t.cwasm"), ("KINESIEVE_OUTPUT", "none")];
         let variables = least.iter().chain(variables).map(|(name, value)| (name.into(), value.into()));
         let (settings, _) = FunctionSettings::from_variables(variables).expect("settings");
-        let size = Size { memory: ByteSize::mib(memory), timeout: Duration::from_secs(timeout), batch_size: 1000 };
+        let size =
+            FunctionSize { memory: ByteSize::mib(memory), timeout: Duration::from_secs(timeout), batch_size: 1000 };
         check(&settings.common, &settings.checkpoint, &settings.only, size)
     }
 
     /// What is not fine, by its first word.
     fn complaints(variables: &[(&str, &str)], memory: u64, timeout: u64) -> Vec<String> {
-        let not_fine = found(variables, memory, timeout).into_iter().filter(|finding| finding.verdict != Verdict::Fine);
+        let not_fine =
+            found(variables, memory, timeout).into_iter().filter(|finding| finding.verdict != FindingStatus::Fine);
         not_fine.map(|finding| finding.what.split(':').next().unwrap_or_default().to_owned()).collect()
     }
 
@@ -153,6 +155,9 @@ mod tests {
         assert_eq!(complaints(&slow_table, 512, 60), ["checkpoint timeout"]);
         assert_eq!(complaints(&[("KINESIEVE_MAX_RECORDS_PER_SHARD_PER_SECOND", "10")], 512, 60), ["batch size"]);
         let too_large = found(&[("KINESIEVE_MEMORY_LIMIT", "1GiB")], 512, 60);
-        assert!(matches!(too_large[0].verdict, Verdict::Missing { .. }), "the function would be ended: {too_large:?}");
+        assert!(
+            matches!(too_large[0].verdict, FindingStatus::Missing { .. }),
+            "the function would be ended: {too_large:?}"
+        );
     }
 }

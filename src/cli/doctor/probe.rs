@@ -5,12 +5,12 @@ use std::error::Error;
 use aws_sdk_sts::config::http::HttpResponse;
 use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 
-use super::finding::{Finding, Statement, Verdict};
+use super::finding::{Finding, FindingStatus, Statement};
 use crate::aws::causes;
 
 /// What a request came to that was made to be refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(super) enum ProbeAnswer {
     /// It was let in; that it did nothing is as it was meant.
     LetIn,
     /// Whoever asks may not do this.
@@ -21,17 +21,17 @@ pub(super) enum Answer {
     Unclear(String),
 }
 
-impl Answer {
+impl ProbeAnswer {
     /// Of a request that an entitled one would be refused for its content, by one of these codes.
     pub(super) fn of<T, E>(result: Result<T, SdkError<E, HttpResponse>>, refusals: &[&str]) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
         let error = match result {
-            Ok(_) => return Answer::LetIn,
+            Ok(_) => return ProbeAnswer::LetIn,
             Err(error) => error,
         };
-        let SdkError::ServiceError(service) = &error else { return Answer::Unclear(causes(&error)) };
+        let SdkError::ServiceError(service) = &error else { return ProbeAnswer::Unclear(causes(&error)) };
         let status = service.raw().status().as_u16();
         let code = service.err().code().unwrap_or_default().trim_start_matches("AWS.SimpleQueueService.");
         let reason = match service.err().message() {
@@ -40,17 +40,17 @@ impl Answer {
             None => code.to_owned(),
         };
         match code {
-            code if refusals.contains(&code) => Answer::LetIn,
+            code if refusals.contains(&code) => ProbeAnswer::LetIn,
             "AccessDenied" | "AccessDeniedException" | "KMSAccessDeniedException" | "KmsAccessDenied" => {
-                Answer::Denied(reason)
+                ProbeAnswer::Denied(reason)
             }
             "NoSuchBucket" | "NotFound" | "NonExistentQueue" | "QueueDoesNotExist" | "ResourceNotFoundException" => {
-                Answer::NoSuchThing(reason)
+                ProbeAnswer::NoSuchThing(reason)
             }
             // HEAD has no body, and so no code.
-            "" if status == 403 => Answer::Denied(reason),
-            "" if status == 404 => Answer::NoSuchThing(reason),
-            _ => Answer::Unclear(reason),
+            "" if status == 403 => ProbeAnswer::Denied(reason),
+            "" if status == 404 => ProbeAnswer::NoSuchThing(reason),
+            _ => ProbeAnswer::Unclear(reason),
         }
     }
 
@@ -58,24 +58,26 @@ impl Answer {
     pub(super) fn on(self, action: &str, resource: &str) -> Finding {
         let what = format!("{action} on {resource}");
         let verdict = match self {
-            Answer::LetIn => Verdict::Fine,
-            Answer::Denied(reason) => Verdict::Missing { reason, grant: Some(Statement::allowing(action, resource)) },
-            Answer::NoSuchThing(reason) => Verdict::Missing { reason, grant: None },
-            Answer::Unclear(reason) => Verdict::Unknown { reason },
+            ProbeAnswer::LetIn => FindingStatus::Fine,
+            ProbeAnswer::Denied(reason) => {
+                FindingStatus::Missing { reason, grant: Some(Statement::allowing(action, resource)) }
+            }
+            ProbeAnswer::NoSuchThing(reason) => FindingStatus::Missing { reason, grant: None },
+            ProbeAnswer::Unclear(reason) => FindingStatus::Unknown { reason },
         };
         Finding { what, verdict }
     }
 }
 
 /// A finding about whether a thing is there, where the function itself need not look at it.
-pub(super) fn is_there(what: &str, answer: Answer) -> Finding {
+pub(super) fn is_there(what: &str, answer: ProbeAnswer) -> Finding {
     match answer {
-        Answer::LetIn => Finding::fine(what),
-        Answer::NoSuchThing(reason) => Finding::missing(what, format!("it does not exist ({reason})")),
-        Answer::Denied(reason) => Finding::unknown(
+        ProbeAnswer::LetIn => Finding::fine(what),
+        ProbeAnswer::NoSuchThing(reason) => Finding::missing(what, format!("it does not exist ({reason})")),
+        ProbeAnswer::Denied(reason) => Finding::unknown(
             what,
             format!("these credentials may not look at it, which the function need not ({reason})"),
         ),
-        Answer::Unclear(reason) => Finding::unknown(what, reason),
+        ProbeAnswer::Unclear(reason) => Finding::unknown(what, reason),
     }
 }

@@ -3,9 +3,9 @@
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::types::{EncryptionType, ShardIteratorType, StreamStatus};
 
+use super::capacity::bytes_of_kib;
 use super::finding::Finding;
-use super::probe::Answer;
-use super::room::bytes_of_kib;
+use super::probe::ProbeAnswer;
 use crate::aws;
 use crate::settings::{Arn, SettingsError};
 
@@ -16,27 +16,27 @@ pub(super) fn check_arn(arn: &Arn) -> Result<(), SettingsError> {
     }
     Err(SettingsError::Invalid {
         name: "--stream".to_owned(),
-        reason: format!("{arn} is no stream: use arn:PARTITION:kinesis:REGION:ACCOUNT:stream/NAME"),
+        reason: format!("{arn} is not a stream: use arn:PARTITION:kinesis:REGION:ACCOUNT:stream/NAME"),
     })
 }
 
 /// What was found of the stream.
 #[derive(Debug, Default)]
-pub(super) struct Looked {
+pub(super) struct StreamFindings {
     pub(super) findings: Vec<Finding>,
     /// The largest record that it takes, in bytes, where it says that.
     pub(super) largest_record: Option<u64>,
 }
 
 /// Whether it is there, and can be read as the event source mapping does, by the function's role.
-pub(super) async fn check(arn: &Arn) -> Looked {
+pub(super) async fn check(arn: &Arn) -> StreamFindings {
     let client = Client::new(&aws::config(arn).await);
     let stream = arn.to_string();
-    let Looked { mut findings, mut largest_record } = Looked::default();
+    let StreamFindings { mut findings, mut largest_record } = StreamFindings::default();
     let summary = client.describe_stream_summary().stream_arn(&stream).send().await;
     match summary {
         Ok(answer) => {
-            let Some(summary) = answer.stream_description_summary else { return Looked::default() };
+            let Some(summary) = answer.stream_description_summary else { return StreamFindings::default() };
             largest_record = summary.max_record_size_in_kib.and_then(bytes_of_kib);
             let shards = summary.open_shard_count;
             let what = format!("stream {}: {}, {shards} open shards", summary.stream_name, summary.stream_status);
@@ -54,21 +54,22 @@ pub(super) async fn check(arn: &Arn) -> Looked {
             }
         }
         Err(error) => {
-            findings.push(Answer::of::<(), _>(Err(error), &[]).on("kinesis:DescribeStreamSummary", &stream));
+            findings.push(ProbeAnswer::of::<(), _>(Err(error), &[]).on("kinesis:DescribeStreamSummary", &stream));
         }
     }
     let shards = client.list_shards().stream_arn(&stream).max_results(1).send().await;
     let shard =
         shards.as_ref().ok().and_then(|answer| answer.shards().first()).map(|shard| shard.shard_id().to_owned());
-    findings.push(Answer::of(shards, &[]).on("kinesis:ListShards", &stream));
-    let Some(shard) = shard else { return Looked { findings, largest_record } };
+    findings.push(ProbeAnswer::of(shards, &[]).on("kinesis:ListShards", &stream));
+    let Some(shard) = shard else { return StreamFindings { findings, largest_record } };
     let request = client.get_shard_iterator().stream_arn(&stream).shard_id(shard);
     let iterator = request.shard_iterator_type(ShardIteratorType::Latest).send().await;
     let from = iterator.as_ref().ok().and_then(|answer| answer.shard_iterator.clone());
-    findings.push(Answer::of(iterator, &[]).on("kinesis:GetShardIterator", &stream));
-    let Some(from) = from else { return Looked { findings, largest_record } };
+    findings.push(ProbeAnswer::of(iterator, &[]).on("kinesis:GetShardIterator", &stream));
+    let Some(from) = from else { return StreamFindings { findings, largest_record } };
     let records = client.get_records().stream_arn(&stream).shard_iterator(from).limit(1).send().await;
     // One of the five reads a second that all consumers share may be one too many.
-    findings.push(Answer::of(records, &["ProvisionedThroughputExceededException"]).on("kinesis:GetRecords", &stream));
-    Looked { findings, largest_record }
+    findings
+        .push(ProbeAnswer::of(records, &["ProvisionedThroughputExceededException"]).on("kinesis:GetRecords", &stream));
+    StreamFindings { findings, largest_record }
 }

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use super::finding::{Finding, Statement, Verdict};
-use crate::checkpoint::{self, KeysError, Table, Trouble, TroubleKind};
+use super::finding::{Finding, FindingStatus, Statement};
+use crate::checkpoint::{self, CheckpointError, CheckpointErrorKind, KeysError, Table};
 use crate::settings::{Arn, TableName};
 
 /// How long the table is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What is asked of a table.
-pub(super) struct Asked<'a> {
+pub(super) struct TableQuery<'a> {
     pub(super) name: &'a TableName,
     pub(super) stream: &'a Arn,
     pub(super) account: &'a str,
@@ -18,7 +18,7 @@ pub(super) struct Asked<'a> {
     pub(super) reads: bool,
 }
 
-impl Asked<'_> {
+impl TableQuery<'_> {
     /// The table's ARN; where only its name is given, in the stream's region and the account at hand.
     fn arn(&self) -> String {
         if self.name.region().is_some() {
@@ -30,18 +30,18 @@ impl Asked<'_> {
 }
 
 /// Whether it is there, has the right keys, and takes what the function does with it.
-pub(super) async fn check(asked: &Asked<'_>, is_made_by_the_function: bool) -> Vec<Finding> {
+pub(super) async fn check(asked: &TableQuery<'_>, is_made_by_the_function: bool) -> Vec<Finding> {
     let arn = asked.arn();
     let what = format!("checkpoint table {}", asked.name);
     let table = checkpoint::open(asked.name, PATIENCE).await;
     let mut findings = Vec::new();
     match table.check_keys().await {
         Ok(()) => findings.push(Finding::fine(&what)),
-        Err(KeysError::Trouble(Trouble::Missing)) if is_made_by_the_function => {
+        Err(KeysError::Trouble(CheckpointError::Missing)) if is_made_by_the_function => {
             findings.push(Finding::fine(format!("{what}: not there yet, the function makes it")));
             return findings;
         }
-        Err(KeysError::Trouble(Trouble::Denied(reason))) if !is_made_by_the_function => {
+        Err(KeysError::Trouble(CheckpointError::Denied(reason))) if !is_made_by_the_function => {
             findings.push(Finding::unknown(
                 &what,
                 format!("these credentials may not look at it, which the function need not ({reason})"),
@@ -56,19 +56,19 @@ pub(super) async fn check(asked: &Asked<'_>, is_made_by_the_function: bool) -> V
     findings
 }
 
-async fn try_read(table: &Table) -> Result<(), Trouble> {
+async fn try_read(table: &Table) -> Result<(), CheckpointError> {
     table.read("kinesieve-doctor", "none").await.map(drop)
 }
 
-fn permission(outcome: Result<(), Trouble>, action: &str, arn: &str) -> Finding {
+fn permission(outcome: Result<(), CheckpointError>, action: &str, arn: &str) -> Finding {
     let what = format!("{action} on {arn}");
     match outcome {
         Ok(()) => Finding::fine(what),
-        Err(Trouble::Denied(reason)) => {
+        Err(CheckpointError::Denied(reason)) => {
             let grant = Some(Statement::allowing(action, arn));
-            Finding { what, verdict: Verdict::Missing { reason, grant } }
+            Finding { what, verdict: FindingStatus::Missing { reason, grant } }
         }
-        Err(trouble) if matches!(trouble.kind(), TroubleKind::Missing | TroubleKind::Refused) => {
+        Err(trouble) if matches!(trouble.kind(), CheckpointErrorKind::Missing | CheckpointErrorKind::Refused) => {
             Finding::missing(what, trouble.to_string())
         }
         Err(trouble) => Finding::unknown(what, trouble.to_string()),

@@ -10,7 +10,7 @@ use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::PutRecordsRequestEntry;
 
 use super::finding::Finding;
-use super::probe::{Answer, is_there};
+use super::probe::{ProbeAnswer, is_there};
 use crate::aws;
 use crate::settings::{Arn, Target};
 
@@ -37,7 +37,7 @@ async fn stream(role: &str, arn: &Arn) -> Vec<Finding> {
     const NO_HASH_KEY: &str = "340282366920938463463374607431768211456";
 
     let (client, name) = (aws_sdk_kinesis::Client::new(&aws::config(arn).await), arn.to_string());
-    let looked = Answer::of(client.describe_stream_summary().stream_arn(&name).send().await, &[]);
+    let looked = ProbeAnswer::of(client.describe_stream_summary().stream_arn(&name).send().await, &[]);
     let record = PutRecordsRequestEntry::builder()
         .data(Blob::new("x"))
         .partition_key("kinesieve-doctor")
@@ -46,7 +46,7 @@ async fn stream(role: &str, arn: &Arn) -> Vec<Finding> {
     let mut findings = vec![is_there(&format!("{role}: {name}"), looked)];
     if let Ok(record) = record {
         let refusals = ["InvalidArgumentException", "ValidationException", "ProvisionedThroughputExceededException"];
-        let put = Answer::of(client.put_records().stream_arn(&name).records(record).send().await, &refusals);
+        let put = ProbeAnswer::of(client.put_records().stream_arn(&name).records(record).send().await, &refusals);
         findings.push(put.on("kinesis:PutRecords", &name));
     }
     findings
@@ -55,18 +55,18 @@ async fn stream(role: &str, arn: &Arn) -> Vec<Finding> {
 async fn delivery_stream(role: &str, arn: &Arn) -> Vec<Finding> {
     let (client, name) = (aws_sdk_firehose::Client::new(&aws::config(arn).await), arn.to_string());
     let stream = arn.resource.trim_start_matches("deliverystream/");
-    let looked = Answer::of(client.describe_delivery_stream().delivery_stream_name(stream).send().await, &[]);
+    let looked = ProbeAnswer::of(client.describe_delivery_stream().delivery_stream_name(stream).send().await, &[]);
     let none = client.put_record_batch().delivery_stream_name(stream).set_records(Some(Vec::<Record>::new()));
-    let put = Answer::of(none.send().await, &["InvalidArgumentException", "ValidationException"]);
+    let put = ProbeAnswer::of(none.send().await, &["InvalidArgumentException", "ValidationException"]);
     vec![is_there(&format!("{role}: {name}"), looked), put.on("firehose:PutRecordBatch", &name)]
 }
 
 async fn queue(role: &str, arn: &Arn) -> Vec<Finding> {
     let (client, name) = (aws_sdk_sqs::Client::new(&aws::config(arn).await), arn.to_string());
     let url = aws::queue_url(arn);
-    let looked = Answer::of(client.get_queue_attributes().queue_url(&url).send().await, &[]);
+    let looked = ProbeAnswer::of(client.get_queue_attributes().queue_url(&url).send().await, &[]);
     let none = client.send_message_batch().queue_url(&url).set_entries(Some(Vec::new())).send().await;
-    let sent = Answer::of(none, &["EmptyBatchRequest", "MissingParameter", "InvalidParameterValue"]);
+    let sent = ProbeAnswer::of(none, &["EmptyBatchRequest", "MissingParameter", "InvalidParameterValue"]);
     vec![is_there(&format!("{role}: {name}"), looked), sent.on("sqs:SendMessage", &name)]
 }
 
@@ -75,11 +75,11 @@ async fn bucket(role: &str, arn: &Arn) -> Vec<Finding> {
     let client = aws_sdk_s3::Client::from_conf(aws::s3_config(&config).build());
     let (bucket, prefix) = aws::bucket_and_prefix(arn);
     let name = arn.to_string();
-    let looked = Answer::of(client.head_bucket().bucket(bucket).send().await, &[]);
+    let looked = ProbeAnswer::of(client.head_bucket().bucket(bucket).send().await, &[]);
     // To replace an object that is not there is refused, after the question who asks.
     let key = format!("{prefix}kinesieve-doctor-writes-nothing");
     let put = client.put_object().bucket(bucket).key(key).if_match("\"none\"").send().await;
-    let put = Answer::of(put, &["NoSuchKey", "PreconditionFailed"]);
+    let put = ProbeAnswer::of(put, &["NoSuchKey", "PreconditionFailed"]);
     let objects = format!("arn:{}:s3:::{bucket}/{prefix}*", arn.partition);
     vec![is_there(&format!("{role}: {name}"), looked), put.on("s3:PutObject", &objects)]
 }

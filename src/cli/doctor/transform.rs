@@ -4,10 +4,10 @@ use std::num::NonZeroUsize;
 
 use super::finding::Finding;
 use crate::settings::Settings;
-use crate::transform::{Guests, Limits, Manifest, Target, Transform, check_precompiled};
+use crate::transform::{CompileTarget, Guests, Limits, Manifest, Transform, check_precompiled};
 
 /// Whether the transform can be loaded and configured.
-pub(super) fn check(settings: &Settings, architecture: Target) -> Vec<Finding> {
+pub(super) fn check(settings: &Settings, architecture: CompileTarget) -> Vec<Finding> {
     let path = &settings.transform;
     let what = format!("transform {}", path.display());
     let mut findings = Vec::new();
@@ -21,7 +21,7 @@ pub(super) fn check(settings: &Settings, architecture: Target) -> Vec<Finding> {
             if target != architecture.as_str() {
                 return vec![Finding::missing(what, format!("it is precompiled for {target}, the function is {architecture}"))];
             }
-            let here = Target::of_this_machine();
+            let here = CompileTarget::of_this_machine();
             if target != here {
                 let reason = format!("precompiled for {target} by {built_by} ({engine}), it can't be run on this {here}");
                 return vec![Finding::fine(format!("{what}: its digest is right")), Finding::unknown(what, reason)];

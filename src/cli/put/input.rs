@@ -19,17 +19,17 @@ const GATHERED_BYTES: usize = 4 << 20;
 
 /// Lines that were read.
 #[derive(Debug, Default)]
-pub(super) struct Gathered {
+pub(super) struct ReadLines {
     pub(super) batches: Vec<Batch>,
     /// How much of the input was read with them, in bytes.
     pub(super) bytes_read: u64,
     /// Whether there are no more, and why.
-    pub(super) end: Option<End>,
+    pub(super) end: Option<InputEnd>,
 }
 
 /// Why there are no more lines.
 #[derive(Debug)]
-pub(super) enum End {
+pub(super) enum InputEnd {
     /// The input ends here.
     Whole,
     /// The input can't be read on.
@@ -46,11 +46,11 @@ enum Read {
 
 /// Reads on a thread of its own: a read can't be given up, and may wait for ever.
 #[derive(Debug)]
-pub(super) struct Input {
+pub(super) struct PutInput {
     reads: mpsc::Receiver<Read>,
 }
 
-impl Input {
+impl PutInput {
     pub(super) fn read(source: FileSource) -> Self {
         let (sender, reads) = mpsc::channel(BATCHES_AHEAD);
         let mut source = source.in_batches_of(BATCH_RECORDS, BATCH_BYTES);
@@ -72,10 +72,10 @@ impl Input {
 
     /// The lines that are there, at least one unless there are no more. Many small reads, of a pipe, are put
     /// together.
-    pub(super) async fn gather(&mut self, interrupt: &mut Interrupt) -> Gathered {
-        let mut gathered = Gathered::default();
+    pub(super) async fn gather(&mut self, interrupt: &mut Interrupt) -> ReadLines {
+        let mut gathered = ReadLines::default();
         let Some(first) = interrupt.or(self.reads.recv()).await else {
-            gathered.end = Some(End::Interrupted);
+            gathered.end = Some(InputEnd::Interrupted);
             return gathered;
         };
         let mut next = Some(first);
@@ -85,9 +85,9 @@ impl Input {
                     gathered.batches.push(batch);
                     gathered.bytes_read = bytes_read;
                 }
-                Some(Read::Whole) => gathered.end = Some(End::Whole),
-                Some(Read::Broken(error)) => gathered.end = Some(End::Broken(error.to_string())),
-                None => gathered.end = Some(End::Broken("the input is not read on".to_owned())),
+                Some(Read::Whole) => gathered.end = Some(InputEnd::Whole),
+                Some(Read::Broken(error)) => gathered.end = Some(InputEnd::Broken(error.to_string())),
+                None => gathered.end = Some(InputEnd::Broken("the input is not read on".to_owned())),
             }
             if gathered.end.is_some() || gathered.is_enough() {
                 break;
@@ -98,7 +98,7 @@ impl Input {
     }
 }
 
-impl Gathered {
+impl ReadLines {
     fn is_enough(&self) -> bool {
         self.batches.iter().map(Batch::len).sum::<usize>() >= GATHERED_RECORDS
             || self.batches.iter().map(Batch::payload_bytes).sum::<usize>() >= GATHERED_BYTES

@@ -11,7 +11,7 @@ const KEY_CHARACTERS: usize = 256;
 
 /// Under which partition key a record is put.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Key {
+pub(super) enum KeyChoice {
     /// Under one of its own: records spread over all shards.
     Random,
     /// All under one.
@@ -27,12 +27,12 @@ pub(super) struct Pointer {
     steps: Vec<String>,
 }
 
-impl FromStr for Key {
+impl FromStr for KeyChoice {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text == "random" {
-            return Ok(Key::Random);
+            return Ok(KeyChoice::Random);
         }
         let refusal = || {
             format!(
@@ -42,7 +42,7 @@ impl FromStr for Key {
         };
         let steps = text.strip_prefix('/').ok_or_else(refusal)?;
         let steps: Option<Vec<String>> = steps.split('/').map(unescaped).collect();
-        Ok(Key::Pointer(Pointer { text: text.to_owned(), steps: steps.ok_or_else(refusal)? }))
+        Ok(KeyChoice::Pointer(Pointer { text: text.to_owned(), steps: steps.ok_or_else(refusal)? }))
     }
 }
 
@@ -69,16 +69,16 @@ pub(super) fn checked(key: Cow<'_, str>) -> Result<Cow<'_, str>, String> {
     Err(format!("a partition key of {characters} characters; a stream takes 1 to {KEY_CHARACTERS}"))
 }
 
-impl Key {
+impl KeyChoice {
     /// The key of a record with this payload.
     ///
     /// # Errors
     /// Why it has none. The message holds nothing of the payload.
     pub(super) fn of(&self, payload: &[u8]) -> Result<Cow<'_, str>, String> {
         match self {
-            Key::Random => Ok(format!("{:016x}", fastrand::u64(..)).into()),
-            Key::Constant(key) => Ok(key.as_str().into()),
-            Key::Pointer(pointer) => {
+            KeyChoice::Random => Ok(format!("{:016x}", fastrand::u64(..)).into()),
+            KeyChoice::Constant(key) => Ok(key.as_str().into()),
+            KeyChoice::Pointer(pointer) => {
                 let key = pointer.look_up(payload)?;
                 checked(key.into()).map_err(|wrong| format!("{} is {wrong}", pointer.text))
             }
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     fn key_of(pointer: &str, payload: &str) -> Result<String, String> {
-        pointer.parse::<Key>()?.of(payload.as_bytes()).map(Cow::into_owned)
+        pointer.parse::<KeyChoice>()?.of(payload.as_bytes()).map(Cow::into_owned)
     }
 
     #[test]
@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn what_is_no_key_is_refused_with_what_would_be() {
         for text in ["", "device", "=a", "/a~2", "/a~", "Random"] {
-            let message = text.parse::<Key>().expect_err(text);
+            let message = text.parse::<KeyChoice>().expect_err(text);
             assert!(message.contains("/device/id") && message.contains("--constant-key"), "{message}");
         }
         assert!(constant("").is_err() && constant(&"é".repeat(257)).is_err());
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn random_keys_differ() {
-        let keys: std::collections::HashSet<_> = (0..100).filter_map(|_| Key::Random.of(b"same").ok()).collect();
+        let keys: std::collections::HashSet<_> = (0..100).filter_map(|_| KeyChoice::Random.of(b"same").ok()).collect();
         assert_eq!(keys.len(), 100);
     }
 }

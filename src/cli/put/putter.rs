@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::input::{End, Input};
-use super::rate::Rate;
-use super::record::{LineReader, Record};
+use super::input::{InputEnd, PutInput};
+use super::rate::RateLimit;
+use super::record::{LineReader, PutRecord};
 use crate::cli::interrupt::Interrupt;
-use crate::cli::progress::Progress;
+use crate::cli::progress::ProgressDisplay;
 use crate::event::Shard;
 use crate::sink::{Delivery, Output, Sink, deliver_all};
 
@@ -26,15 +26,15 @@ const NOTICEABLE: Duration = Duration::from_secs(10);
 /// Puts records.
 pub(super) struct Putter<'a> {
     pub(super) sink: &'a dyn Sink,
-    pub(super) rate: Option<Rate>,
-    pub(super) progress: &'a Progress,
+    pub(super) rate: Option<RateLimit>,
+    pub(super) progress: &'a ProgressDisplay,
     pub(super) interrupt: Interrupt,
-    pub(super) tally: Tally,
+    pub(super) tally: PutCounts,
 }
 
 /// What was put.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Tally {
+pub(super) struct PutCounts {
     pub(super) records: u64,
     /// Of data.
     pub(super) bytes: u64,
@@ -46,7 +46,7 @@ pub(super) struct Tally {
 
 /// Why not all was put.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Stop {
+pub(super) enum PutStop {
     /// A line is no record.
     NoRecord { line: u64, reason: String },
     /// A record was not put.
@@ -68,7 +68,7 @@ pub(super) enum Stop {
 
 impl Putter<'_> {
     /// Puts all lines of the input; none: all are put.
-    pub(super) async fn put_all(&mut self, mut input: Input, reader: &mut LineReader) -> Option<Stop> {
+    pub(super) async fn put_all(&mut self, mut input: PutInput, reader: &mut LineReader) -> Option<PutStop> {
         let mut at_once = *AT_ONCE.start();
         let mut is_first = true;
         loop {
@@ -76,7 +76,7 @@ impl Putter<'_> {
             if let Some(first) = gathered.batches.first().filter(|_| std::mem::take(&mut is_first))
                 && let Err(reason) = reader.look_at(first.event(0).payload.bytes())
             {
-                return Some(Stop::Broken { reason });
+                return Some(PutStop::Broken { reason });
             }
             let (records, no_record) = reader.records(&gathered.batches);
             let mut rest = records.as_slice();
@@ -85,7 +85,7 @@ impl Putter<'_> {
                 let (now, later) = rest.split_at(together(rest, most));
                 rest = later;
                 if !self.may_go(now.len()).await {
-                    return Some(Stop::Interrupted);
+                    return Some(PutStop::Interrupted);
                 }
                 let started = Instant::now();
                 let stop = self.put(now).await;
@@ -96,13 +96,13 @@ impl Putter<'_> {
                 self.progress.update(gathered.bytes_read, self.tally.records);
             }
             if let Some((line, reason)) = no_record {
-                return Some(Stop::NoRecord { line, reason });
+                return Some(PutStop::NoRecord { line, reason });
             }
             match gathered.end {
                 None => {}
-                Some(End::Whole) => return None,
-                Some(End::Broken(reason)) => return Some(Stop::Broken { reason }),
-                Some(End::Interrupted) => return Some(Stop::Interrupted),
+                Some(InputEnd::Whole) => return None,
+                Some(InputEnd::Broken(reason)) => return Some(PutStop::Broken { reason }),
+                Some(InputEnd::Interrupted) => return Some(PutStop::Interrupted),
             }
         }
     }
@@ -117,7 +117,7 @@ impl Putter<'_> {
     }
 
     /// Puts some records, and counts them.
-    async fn put(&mut self, records: &[Record<'_>]) -> Option<Stop> {
+    async fn put(&mut self, records: &[PutRecord<'_>]) -> Option<PutStop> {
         // A stream knows nothing of where a record came from.
         let shard = Shard { stream_arn: String::new(), id: String::new() };
         let outputs: Vec<Output<'_>> = records
@@ -157,7 +157,7 @@ impl Putter<'_> {
                     self.tally.bytes += record.data.len() as u64;
                     match &mut stop {
                         None => self.tally.up_to_line = record.line,
-                        Some(Stop::NotPut { put_behind, .. }) => *put_behind += 1,
+                        Some(PutStop::NotPut { put_behind, .. }) => *put_behind += 1,
                         Some(_) => {}
                     }
                     continue;
@@ -165,7 +165,7 @@ impl Putter<'_> {
                 Delivery::Failed { reason } => (reason, false),
                 Delivery::Undeliverable { reason } => (reason, true),
             };
-            stop.get_or_insert_with(|| Stop::NotPut {
+            stop.get_or_insert_with(|| PutStop::NotPut {
                 line: record.line,
                 reason: reason.to_string(),
                 is_for_good,
@@ -178,7 +178,7 @@ impl Putter<'_> {
 }
 
 /// From which line to which, for a person.
-fn lines(records: &[Record<'_>]) -> String {
+fn lines(records: &[PutRecord<'_>]) -> String {
     match records {
         [] => "nothing".to_owned(),
         [only] => format!("line {}", only.line),
@@ -187,8 +187,8 @@ fn lines(records: &[Record<'_>]) -> String {
 }
 
 /// How many of the records are put together: a large one by itself.
-fn together(records: &[Record<'_>], most: usize) -> usize {
-    let is_large = |record: &Record<'_>| record.bytes() > LARGE;
+fn together(records: &[PutRecord<'_>], most: usize) -> usize {
+    let is_large = |record: &PutRecord<'_>| record.bytes() > LARGE;
     match records.iter().take(most).position(is_large) {
         Some(0) => 1,
         Some(before) => before,

@@ -11,12 +11,12 @@ const REQUESTS_A_SECOND: u32 = 10;
 
 /// A rate, and when the next records may go.
 #[derive(Debug)]
-pub(super) struct Rate {
+pub(super) struct RateLimit {
     records_per_second: NonZeroU32,
     next: Option<Instant>,
 }
 
-impl Rate {
+impl RateLimit {
     pub(super) fn new(records_per_second: NonZeroU32) -> Self {
         Self { records_per_second, next: None }
     }
@@ -40,8 +40,8 @@ impl Rate {
 mod tests {
     use super::*;
 
-    fn rate(records_per_second: u32) -> Rate {
-        Rate::new(NonZeroU32::new(records_per_second).expect("a rate"))
+    fn rate(records_per_second: u32) -> RateLimit {
+        RateLimit::new(NonZeroU32::new(records_per_second).expect("a rate"))
     }
 
     #[test]

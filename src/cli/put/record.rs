@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use clap::ValueEnum;
 use serde::Deserialize;
 
-use super::key::{self, Key};
+use super::key::{self, KeyChoice};
 use crate::event::{Batch, Event, SequenceNumber};
 
 /// How the input holds its records.
@@ -21,16 +21,16 @@ pub(super) enum InputFormat {
 
 /// A record that is ready to be put.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Record<'a> {
+pub(super) struct PutRecord<'a> {
     /// The line that it was made of, counted from 1.
     pub(super) line: u64,
-    /// The same, as a batch has it.
+    /// The sequence number, as a batch has it.
     pub(super) sequence_number: SequenceNumber<'a>,
     pub(super) partition_key: Cow<'a, str>,
     pub(super) data: Cow<'a, [u8]>,
 }
 
-impl Record<'_> {
+impl PutRecord<'_> {
     /// What it counts in a request.
     pub(super) fn bytes(&self) -> usize {
         self.data.len() + self.partition_key.len()
@@ -44,7 +44,7 @@ pub(super) struct LineReader {
     /// Whether the format was told by the first line.
     was_told: bool,
     /// None: an output has its own, and any other line gets a random one.
-    key: Option<Key>,
+    key: Option<KeyChoice>,
     /// Lines before this one are passed over.
     from_line: u64,
 }
@@ -83,7 +83,7 @@ struct OutputLine<'a> {
 type KeyAndData<'a> = (Option<Cow<'a, str>>, Cow<'a, [u8]>);
 
 impl LineReader {
-    pub(super) fn new(format: InputFormat, key: Option<Key>, from_line: u64) -> Self {
+    pub(super) fn new(format: InputFormat, key: Option<KeyChoice>, from_line: u64) -> Self {
         Self { format, was_told: false, key, from_line }
     }
 
@@ -124,7 +124,7 @@ impl LineReader {
     }
 
     /// The records that are asked for, up to the first line that is none, with why it is.
-    pub(super) fn records<'a>(&'a self, batches: &'a [Batch]) -> (Vec<Record<'a>>, Option<(u64, String)>) {
+    pub(super) fn records<'a>(&'a self, batches: &'a [Batch]) -> (Vec<PutRecord<'a>>, Option<(u64, String)>) {
         let mut records = Vec::with_capacity(batches.iter().map(Batch::len).sum());
         for event in batches.iter().flat_map(Batch::iter) {
             // The source numbers lines, and nothing else.
@@ -144,7 +144,7 @@ impl LineReader {
     ///
     /// # Errors
     /// Why it is none. The message holds nothing of the line.
-    fn read<'a>(&'a self, line: u64, event: Event<'a>) -> Result<Record<'a>, String> {
+    fn read<'a>(&'a self, line: u64, event: Event<'a>) -> Result<PutRecord<'a>, String> {
         let text = event.payload.bytes();
         let text =
             if line == 1 && (self.was_told || self.format == InputFormat::Outputs) { without_mark(text) } else { text };
@@ -155,9 +155,9 @@ impl LineReader {
         let partition_key = match (&self.key, own_key) {
             (Some(key), _) => key.of(&data)?,
             (None, Some(own)) => key::checked(own).map_err(|wrong| format!("its partitionKey is {wrong}"))?,
-            (None, None) => Key::Random.of(&data)?.into_owned().into(),
+            (None, None) => KeyChoice::Random.of(&data)?.into_owned().into(),
         };
-        Ok(Record { line, sequence_number: event.sequence_number, partition_key, data })
+        Ok(PutRecord { line, sequence_number: event.sequence_number, partition_key, data })
     }
 
     /// The key, unless another is asked for, and the data of an output.
@@ -217,7 +217,7 @@ mod tests {
         match reader.records(&[batch]) {
             (_, Some((_, reason))) => Err(reason),
             (records, None) => {
-                let pair = |record: Record<'_>| (record.partition_key.into_owned(), record.data.into_owned());
+                let pair = |record: PutRecord<'_>| (record.partition_key.into_owned(), record.data.into_owned());
                 Ok(records.into_iter().map(pair).collect())
             }
         }

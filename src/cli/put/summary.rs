@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::putter::{Stop, Tally};
+use super::putter::{PutCounts, PutStop};
 use super::remedy::remedy;
 use crate::cli::foreign::one_line;
 use crate::cli::summary::counted;
@@ -11,10 +11,10 @@ use crate::settings::StreamName;
 
 /// What came of it.
 #[derive(Debug)]
-pub(super) struct Summary<'a> {
-    pub(super) tally: &'a Tally,
+pub(super) struct PutSummary<'a> {
+    pub(super) tally: &'a PutCounts,
     /// None: all lines are put.
-    pub(super) stop: Option<&'a Stop>,
+    pub(super) stop: Option<&'a PutStop>,
     pub(super) stream: &'a StreamName,
     pub(super) region: &'a str,
     /// What the input is called.
@@ -23,9 +23,9 @@ pub(super) struct Summary<'a> {
     pub(super) elapsed: Duration,
 }
 
-impl fmt::Display for Summary<'_> {
+impl fmt::Display for PutSummary<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Tally { records, bytes, retries, .. } = *self.tally;
+        let PutCounts { records, bytes, retries, .. } = *self.tally;
         let seconds = self.elapsed.as_secs_f64().max(1e-9);
         writeln!(
             formatter,
@@ -47,12 +47,12 @@ impl fmt::Display for Summary<'_> {
     }
 }
 
-impl Summary<'_> {
-    fn say_stop(&self, formatter: &mut fmt::Formatter<'_>, stop: &Stop) -> fmt::Result {
+impl PutSummary<'_> {
+    fn say_stop(&self, formatter: &mut fmt::Formatter<'_>, stop: &PutStop) -> fmt::Result {
         let next = self.next_line();
         let before = if self.tally.up_to_line == 0 { "nothing before it is put" } else { "all before it is put" };
         match stop {
-            Stop::NoRecord { line, reason } => write!(
+            PutStop::NoRecord { line, reason } => write!(
                 formatter,
                 "\nline {line} of {} is no record: {}\n{before}; go on with --from-line {line} once it is mended, or \
                  behind it with --from-line {}",
@@ -60,7 +60,7 @@ impl Summary<'_> {
                 one_line(reason),
                 line + 1,
             ),
-            Stop::NotPut { line, reason, is_for_good, put_behind, lasting_error } => {
+            PutStop::NotPut { line, reason, is_for_good, put_behind, lasting_error } => {
                 write!(formatter, "\nline {line} of {} was not put: {}", one_line(self.input), one_line(reason))?;
                 if let Some(remedy) = lasting_error.as_ref().and_then(|code| remedy(code, self.stream, self.region)) {
                     write!(formatter, "\n{}", one_line(&remedy))?;
@@ -80,14 +80,14 @@ impl Summary<'_> {
                 }
                 Ok(())
             }
-            Stop::Broken { reason } => {
+            PutStop::Broken { reason } => {
                 write!(formatter, "\n{}", one_line(reason))?;
                 if self.tally.up_to_line > 0 {
                     write!(formatter, "\nall up to line {} is put; go on with --from-line {next}", next - 1)?;
                 }
                 Ok(())
             }
-            Stop::Interrupted => {
+            PutStop::Interrupted => {
                 write!(formatter, "\ninterrupted")?;
                 if self.tally.up_to_line > 0 {
                     write!(formatter, ": all up to line {} is put; go on with --from-line {next}", next - 1)?;
@@ -106,15 +106,15 @@ impl Summary<'_> {
 mod tests {
     use super::*;
 
-    fn summary(tally: &Tally, stop: Option<&Stop>) -> String {
+    fn summary(tally: &PutCounts, stop: Option<&PutStop>) -> String {
         let stream = "readings".parse().expect("a name");
         let elapsed = Duration::from_millis(250);
         let (region, input) = ("eu-west-1", "app.log");
-        Summary { tally, stop, stream: &stream, region, input, from_line: 1, elapsed }.to_string()
+        PutSummary { tally, stop, stream: &stream, region, input, from_line: 1, elapsed }.to_string()
     }
 
-    fn tally() -> Tally {
-        Tally { records: 1200, bytes: 180_000, retries: 14, up_to_line: 1210 }
+    fn tally() -> PutCounts {
+        PutCounts { records: 1200, bytes: 180_000, retries: 14, up_to_line: 1210 }
     }
 
     #[test]
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn says_from_where_to_go_on_and_what_would_come_twice() {
-        let stop = Stop::NotPut {
+        let stop = PutStop::NotPut {
             line: 1211,
             reason: "the service took nothing for a minute: InternalFailure".to_owned(),
             is_for_good: false,
@@ -139,24 +139,24 @@ mod tests {
         line 1211 of app.log was not put: the service took nothing for a minute: InternalFailure
         all before it is put; go on with --from-line 1211: 37 records behind it that are put already then come twice
         ");
-        let stop = Stop::NoRecord { line: 1211, reason: "it is not JSON".to_owned() };
+        let stop = PutStop::NoRecord { line: 1211, reason: "it is not JSON".to_owned() };
         insta::assert_snapshot!(summary(&tally(), Some(&stop)).lines().skip(3).collect::<Vec<_>>().join("\n"), @r"
         line 1211 of app.log is no record: it is not JSON
         all before it is put; go on with --from-line 1211 once it is mended, or behind it with --from-line 1212
         ");
-        insta::assert_snapshot!(summary(&tally(), Some(&Stop::Interrupted)).lines().skip(3).collect::<Vec<_>>().join("\n"), @"interrupted: all up to line 1210 is put; go on with --from-line 1211");
+        insta::assert_snapshot!(summary(&tally(), Some(&PutStop::Interrupted)).lines().skip(3).collect::<Vec<_>>().join("\n"), @"interrupted: all up to line 1210 is put; go on with --from-line 1211");
     }
 
     #[test]
     fn says_what_to_change_where_the_stream_refuses_everything() {
-        let refused = |code: &str| Stop::NotPut {
+        let refused = |code: &str| PutStop::NotPut {
             line: 1,
             reason: format!("the service refuses it: {code}"),
             is_for_good: false,
             put_behind: 0,
             lasting_error: Some(code.to_owned()),
         };
-        let nothing = Tally::default();
+        let nothing = PutCounts::default();
         let denied = summary(&nothing, Some(&refused("AccessDeniedException")));
         assert!(
             denied.contains(r#""kinesis:PutRecords", "Resource": "arn:aws:kinesis:eu-west-1:*:stream/readings""#),
@@ -164,7 +164,7 @@ mod tests {
         );
         let missing = summary(&nothing, Some(&refused("ResourceNotFoundException")));
         assert!(
-            missing.contains("no stream readings in eu-west-1") && missing.contains("nothing before it"),
+            missing.contains("stream readings not found in eu-west-1") && missing.contains("nothing before it"),
             "{missing}"
         );
     }

@@ -6,73 +6,79 @@ use clap::{Args, ValueEnum};
 
 use crate::checkpoint;
 use crate::settings::{CheckpointSettings, Settings, SettingsError, Target};
-use crate::source::live::{Checkpoints, Force, Manners, Plan, ReadMode, Start, StreamPlace, Until};
-use crate::source::mapping::{BatchLimits, OnError, Rules};
+use crate::source::live::{
+    Checkpoints, EndCondition, Force, ReadMode, ReadOptions, ReadPlan, StartPosition, StreamPlace,
+};
+use crate::source::mapping::{BatchLimits, MappingRules, OnError};
 
-/// How long the checkpoint table is waited for before a record moves.
+/// How long to wait for the checkpoint table before the first record is processed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How a stream is read, and by which rules its batches are delivered.
+/// How a stream is read, and the rules by which its batches are delivered.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Of a stream")]
 pub(super) struct StreamFlags {
     /// Where to start: trim-horizon (the oldest record), latest, at-timestamp=TIME (RFC 3339),
-    /// at-sequence-number=NUMBER, after-sequence-number=NUMBER (both of one shard), or checkpoint: behind what
-    /// --checkpoint-table has as acknowledged. A shard without a row starts at its oldest record [default: latest]
+    /// at-sequence-number=NUMBER, after-sequence-number=NUMBER (both for one shard), or checkpoint (after the
+    /// position in --checkpoint-table; a shard without a row starts at its oldest record) [default: latest]
     #[arg(long, value_name = "START")]
-    from: Option<Start>,
+    from: Option<StartPosition>,
 
-    /// Where to end: now (with what is there at the start), at-timestamp=TIME, or count=NUMBER of records; without it,
-    /// with Ctrl-C
+    /// Where to end: now (at the last record that is in the stream at the start), at-timestamp=TIME, or count=NUMBER
+    /// of records. Without it, the run ends at Ctrl-C
     #[arg(long, value_name = "END")]
-    until: Option<Until>,
+    until: Option<EndCondition>,
 
-    /// Records of a batch at most, 1 to 10000 [default: 100]
+    /// Maximum number of records in a batch, 1 to 10000 [default: 100]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=10_000))]
     batch_size: Option<u16>,
 
-    /// How long to wait until a batch is full; for example 5s, up to 5m [default: 0s]
+    /// Maximum time to wait for a full batch; for example 5s, up to 5m [default: 0s]
     #[arg(long, value_name = "DURATION", value_parser = batch_window)]
     batch_window: Option<Duration>,
 
-    /// Halve a batch after an error, instead of delivering it whole again
+    /// Split a batch in two after an error, as BisectBatchOnFunctionError does
     #[arg(long)]
     bisect: bool,
 
-    /// Give a batch up after so many retries, as an event source mapping does by MaximumRetryAttempts. Good records
-    /// behind the bad one go with it: --max-attempts is the finer tool [default: retry for ever]
+    /// Give up a batch after this number of retries, as MaximumRetryAttempts does. Good records behind the bad one
+    /// are given up with it, which --max-attempts avoids [default: retry forever]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(0..=10_000))]
     max_retry_attempts: Option<u32>,
 
-    /// Give records up that are older than this, from 1m to 7days, as by MaximumRecordAgeInSeconds [default: never]
+    /// Give up records that are older than this, 1m to 7days, as MaximumRecordAgeInSeconds does [default: never]
     #[arg(long, value_name = "DURATION", value_parser = record_age)]
     max_record_age: Option<Duration>,
 
-    /// Where a description of each batch goes that is given up, in Lambda's shape; into S3 and files with its records
+    /// Destination of a description of each batch that is given up, in the form that Lambda uses. In S3 and files the
+    /// records come with it
     #[arg(long, value_name = "TARGET")]
     on_failure: Option<Target>,
 
-    /// Reads of a shard in a second, 1 to 5: it answers five, to all of its consumers together [default: 5]
+    /// Number of reads per shard and second, 1 to 5. A shard answers 5 reads per second to all of its consumers
+    /// together [default: 5]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=5))]
     reads_per_second: Option<u32>,
 
-    /// shared: GetRecords, which all consumers of a stream share; enhanced: SubscribeToShard, with a --consumer of its own
-    #[arg(long, value_name = "MODE", value_enum, default_value_t = Mode::Shared)]
-    mode: Mode,
+    /// How to read: shared (GetRecords, which all consumers of a stream share) or enhanced (SubscribeToShard, with a
+    /// --consumer of its own)
+    #[arg(long, value_name = "MODE", value_enum, default_value_t = ReadSharing::Shared)]
+    mode: ReadSharing,
 
-    /// The consumer for --mode enhanced. It is registered if it is not, and stays so: AWS charges for it by the hour
+    /// Name of the consumer for --mode enhanced. It is registered if it does not exist, and stays registered: AWS
+    /// charges for it by the hour
     #[arg(long, value_name = "NAME")]
     consumer: Option<String>,
 
-    /// Commit the position of each shard to --checkpoint-table, after each batch or each --commit-period
+    /// Write the position of each shard to --checkpoint-table, after each batch or each --commit-period
     #[arg(long)]
     to_checkpoint: bool,
 
-    /// Go on where records may be missing, or where another consumer holds a shard
+    /// Continue although records may be missing, or although another consumer holds a shard
     #[arg(long)]
     force: bool,
 
-    /// Say how it goes as JSON, an object a line, on standard output
+    /// Report progress as JSON on standard output, one object a line
     #[arg(long)]
     pub(super) json: bool,
 
@@ -86,13 +92,13 @@ pub(super) struct StreamFlags {
 
 /// Who the reads of a shard are shared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Mode {
+enum ReadSharing {
     Shared,
     Enhanced,
 }
 
 impl StreamFlags {
-    /// The first flag that is of no use for a file, if one is given.
+    /// Returns the first given flag that has no effect on a file.
     pub(super) fn first(&self) -> Option<&'static str> {
         let given = [
             ("--from", self.from.is_some()),
@@ -104,7 +110,7 @@ impl StreamFlags {
             ("--max-record-age", self.max_record_age.is_some()),
             ("--on-failure", self.on_failure.is_some()),
             ("--reads-per-second", self.reads_per_second.is_some()),
-            ("--mode", self.mode == Mode::Enhanced),
+            ("--mode", self.mode == ReadSharing::Enhanced),
             ("--consumer", self.consumer.is_some()),
             ("--to-checkpoint", self.to_checkpoint),
             ("--force", self.force),
@@ -114,11 +120,11 @@ impl StreamFlags {
         given.into_iter().find_map(|(flag, is_given)| is_given.then_some(flag))
     }
 
-    /// Checks what no single flag shows.
+    /// Checks the flags against each other.
     pub(super) fn check(&self, settings: &Settings) -> Result<(), SettingsError> {
         let contradiction = |message: &str| Err(SettingsError::Contradiction(message.to_owned()));
         let start = self.start();
-        if self.checkpoint.table.is_none() && (start == Start::Checkpoint || self.to_checkpoint) {
+        if self.checkpoint.table.is_none() && (start == StartPosition::Checkpoint || self.to_checkpoint) {
             return contradiction(
                 "--from checkpoint and --to-checkpoint take a table: name it with --checkpoint-table",
             );
@@ -126,22 +132,22 @@ impl StreamFlags {
         if self.checkpoint.skip_acknowledged {
             return contradiction("--skip-acknowledged is for the function: here, --from checkpoint does it");
         }
-        if start == Start::Latest && self.until == Some(Until::Now) {
+        if start == StartPosition::Latest && self.until == Some(EndCondition::Now) {
             return contradiction(
                 "--until now ends with what is there at the start, and --from latest starts behind it: name another \
                  start, trim-horizon for example",
             );
         }
-        if let (Start::AtTimestamp(from), Some(Until::AtTimestamp(until))) = (&start, self.until)
+        if let (StartPosition::AtTimestamp(from), Some(EndCondition::AtTimestamp(until))) = (&start, self.until)
             && until < *from
         {
             return contradiction("--until is before --from: there is nothing between them");
         }
         match (self.mode, &self.consumer) {
-            (Mode::Enhanced, None) => {
+            (ReadSharing::Enhanced, None) => {
                 return contradiction("--mode enhanced reads by a consumer: name it with --consumer");
             }
-            (Mode::Shared, Some(_)) => {
+            (ReadSharing::Shared, Some(_)) => {
                 return contradiction("--consumer is for --mode enhanced: set that as well, or leave it out");
             }
             _ => {}
@@ -174,25 +180,25 @@ impl StreamFlags {
     }
 
     /// What is to be read.
-    pub(super) async fn plan(&self, places: Vec<StreamPlace>, tumbling_window: Option<Duration>) -> Plan {
+    pub(super) async fn plan(&self, places: Vec<StreamPlace>, tumbling_window: Option<Duration>) -> ReadPlan {
         let start = self.start();
         let checkpoints = match &self.checkpoint.table {
-            Some(name) if start == Start::Checkpoint || self.to_checkpoint => Some(Checkpoints {
+            Some(name) if start == StartPosition::Checkpoint || self.to_checkpoint => Some(Checkpoints {
                 table: checkpoint::open(name, PATIENCE).await,
                 stream_id: self.checkpoint.stream_id,
             }),
             _ => None,
         };
-        Plan {
+        ReadPlan {
             places,
             start,
             until: self.until,
             mode: match &self.consumer {
-                Some(name) if self.mode == Mode::Enhanced => ReadMode::Enhanced(name.clone()),
+                Some(name) if self.mode == ReadSharing::Enhanced => ReadMode::Enhanced(name.clone()),
                 _ => ReadMode::Shared,
             },
-            manners: self.reads_per_second.map_or_else(Manners::default, Manners::of_reads_per_second),
-            rules: Rules {
+            read_options: self.reads_per_second.map_or_else(ReadOptions::default, ReadOptions::of_reads_per_second),
+            rules: MappingRules {
                 on_error: if self.bisect { OnError::Halve } else { OnError::Repeat },
                 retries: self.max_retry_attempts,
                 record_age: self.max_record_age,
@@ -223,8 +229,8 @@ impl StreamFlags {
         self.to_checkpoint.then_some(in_order)
     }
 
-    fn start(&self) -> Start {
-        self.from.clone().unwrap_or(Start::Latest)
+    fn start(&self) -> StartPosition {
+        self.from.clone().unwrap_or(StartPosition::Latest)
     }
 }
 

@@ -7,14 +7,14 @@ use super::totals::Totals;
 
 /// What a run did in a second, over a span of time.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Rate {
+pub(super) struct RunRate {
     /// Records that were acknowledged.
     pub(super) records: f64,
     /// Bytes that were read.
     pub(super) bytes: f64,
 }
 
-impl Rate {
+impl RunRate {
     /// The rate of so many records and bytes within a time.
     pub(super) fn of(records: u64, bytes: u64, elapsed: Duration) -> Self {
         let seconds = elapsed.as_secs_f64().max(1e-9);
@@ -27,12 +27,12 @@ impl Rate {
 pub(super) struct RateMeter {
     span: Duration,
     /// What was done at each of the last times.
-    past: VecDeque<Moment>,
+    past: VecDeque<RateSample>,
 }
 
 /// What was done up to a time.
 #[derive(Debug, Clone, Copy)]
-struct Moment {
+struct RateSample {
     at: Instant,
     records: u64,
     bytes: u64,
@@ -41,18 +41,18 @@ struct Moment {
 impl RateMeter {
     /// A meter of a run that begins now, over this span.
     pub(super) fn begin(now: Instant, span: Duration) -> Self {
-        Self { span, past: VecDeque::from([Moment { at: now, records: 0, bytes: 0 }]) }
+        Self { span, past: VecDeque::from([RateSample { at: now, records: 0, bytes: 0 }]) }
     }
 
     /// Returns the rate now, when this much is done in all.
-    pub(super) fn rate(&mut self, totals: &Totals) -> Rate {
-        let now = Moment { at: Instant::now(), records: totals.counts.acknowledged(), bytes: totals.read_bytes };
+    pub(super) fn rate(&mut self, totals: &Totals) -> RunRate {
+        let now = RateSample { at: Instant::now(), records: totals.counts.acknowledged(), bytes: totals.read_bytes };
         // One from before the span stays, so that all of it is covered.
         while self.past.get(1).is_some_and(|second| second.at.elapsed() > self.span) {
             self.past.pop_front();
         }
         let then = self.past.front().copied().unwrap_or(now);
         self.past.push_back(now);
-        Rate::of(now.records - then.records, now.bytes - then.bytes, now.at - then.at)
+        RunRate::of(now.records - then.records, now.bytes - then.bytes, now.at - then.at)
     }
 }

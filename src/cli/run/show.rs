@@ -16,7 +16,7 @@ use self::palette::Palette;
 use crate::cli::colours_wanted;
 use crate::cli::foreign::plain;
 use crate::cli::guest_lines::{self, GuestLines};
-use crate::event::{Batch, Event, Flaw, Payload};
+use crate::event::{Batch, Event, Payload, PayloadError};
 use crate::processor::Observer;
 use crate::settings::{Settings, normal_route};
 use crate::telemetry;
@@ -30,14 +30,14 @@ const WIDTH: usize = 100;
 
 /// Where it is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum ShowStream {
     Stdout,
     Stderr,
 }
 
 /// Whether anything is delivered while it is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Delivering {
+pub(super) enum ShowDelivery {
     Really,
     Nowhere,
 }
@@ -45,7 +45,7 @@ pub(super) enum Delivering {
 /// Shows records as they are processed.
 #[derive(Debug)]
 pub(super) struct Show {
-    place: Place,
+    place: ShowStream,
     columns: Columns,
     /// How many records are shown.
     most: u64,
@@ -59,25 +59,25 @@ impl Show {
     /// Shows so many records, or all, with what the guest says about each. From here on there is a log without that, and
     /// without what the processor says of single events where nothing is delivered.
     pub(super) fn begin<'a>(
-        place: Place,
+        place: ShowStream,
         most: Option<NonZeroU32>,
         settings: &Settings,
         routes: impl Iterator<Item = &'a str>,
-        delivering: Delivering,
+        delivering: ShowDelivery,
     ) -> Arc<Self> {
         let lines = GuestLines::from_level(settings.log);
         let quiet: &[&str] = match delivering {
-            Delivering::Really => &[guest_lines::TARGET],
-            Delivering::Nowhere => &[guest_lines::TARGET, "kinesieve::processor"],
+            ShowDelivery::Really => &[guest_lines::TARGET],
+            ShowDelivery::Nowhere => &[guest_lines::TARGET, "kinesieve::processor"],
         };
         telemetry::log_text_beside(lines.clone(), settings.log, quiet, io::stderr, colours_wanted());
         Arc::new(Self::new(place, most.map_or(u64::MAX, |most| most.get().into()), routes, lines))
     }
 
-    fn new<'a>(place: Place, most: u64, routes: impl Iterator<Item = &'a str>, lines: GuestLines) -> Self {
+    fn new<'a>(place: ShowStream, most: u64, routes: impl Iterator<Item = &'a str>, lines: GuestLines) -> Self {
         let is_terminal = match place {
-            Place::Stdout => io::stdout().is_terminal(),
-            Place::Stderr => io::stderr().is_terminal(),
+            ShowStream::Stdout => io::stdout().is_terminal(),
+            ShowStream::Stderr => io::stderr().is_terminal(),
         };
         let in_colour = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let palette = if in_colour { Palette::coloured() } else { Palette::default() };
@@ -154,8 +154,8 @@ impl Observer for Show {
         let text = self.shown(number, event, verdict);
         // A reader that is gone changes nothing about what was done.
         let _ = match self.place {
-            Place::Stdout => io::stdout().write_all(text.as_bytes()),
-            Place::Stderr => io::stderr().write_all(text.as_bytes()),
+            ShowStream::Stdout => io::stdout().write_all(text.as_bytes()),
+            ShowStream::Stderr => io::stderr().write_all(text.as_bytes()),
         };
     }
 }
@@ -182,7 +182,7 @@ fn became(event: Event<'_>, verdict: &Verdict) -> String {
             format!("the transform broke ({kind}): {}", plain(reason))
         }
         Verdict::Undecodable => match event.payload {
-            Payload::Undecodable { flaw: Flaw::Nothing, .. } => "nothing to process in it".to_owned(),
+            Payload::Undecodable { flaw: PayloadError::Nothing, .. } => "nothing to process in it".to_owned(),
             Payload::Undecodable { reason, .. } => format!("can't be decoded: {}", plain(reason)),
             Payload::Decoded(_) => "can't be decoded".to_owned(),
         },
@@ -192,11 +192,11 @@ fn became(event: Event<'_>, verdict: &Verdict) -> String {
 }
 
 /// How wide lines may be: what COLUMNS says, or the terminal.
-fn width(place: Place) -> usize {
+fn width(place: ShowStream) -> usize {
     let said = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).filter(|columns| *columns > 0);
     let terminal = || match place {
-        Place::Stdout => terminal_size::terminal_size_of(io::stdout()),
-        Place::Stderr => terminal_size::terminal_size_of(io::stderr()),
+        ShowStream::Stdout => terminal_size::terminal_size_of(io::stdout()),
+        ShowStream::Stderr => terminal_size::terminal_size_of(io::stderr()),
     };
     said.or_else(|| terminal().map(|(width, _)| usize::from(width.0))).unwrap_or(WIDTH)
 }

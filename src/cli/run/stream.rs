@@ -9,15 +9,15 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::flags::StreamFlags;
 use super::metrics;
-use super::show::{Delivering, Place, Show};
-use super::teller::{Manner, Teller};
+use super::reporter::{ReportFormat, RunReporter};
+use super::show::{Show, ShowDelivery, ShowStream};
 use super::windows;
-use crate::cli::progress::Progress;
+use crate::cli::progress::ProgressDisplay;
 use crate::cli::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, colours_wanted};
 use crate::processor::Observer;
 use crate::settings::{Route, Settings, SettingsError, Target};
-use crate::sink::Samples;
-use crate::source::live::{Board, Halt, Live, LiveError, Parts, Stage, StreamPlace};
+use crate::sink::OutputSamples;
+use crate::source::live::{Cancellation, LiveError, LiveSource, RunParts, ShardStage, ShardStatuses, StreamPlace};
 use crate::{assembly, telemetry};
 
 /// More instances than this cost more than they bring.
@@ -50,25 +50,27 @@ impl StreamRun<'_> {
         let writes_to_stdout = self.writes_to_stdout()?;
         let is_in_the_way = writes_to_stdout && io::stdout().is_terminal();
         let shows_records = self.show == Some(None);
-        let progress = Progress::lines(is_in_the_way || flags.json || shows_records);
+        let progress = ProgressDisplay::lines(is_in_the_way || flags.json || shows_records);
         let show = match shows_records {
             true => Some(self.show_records(writes_to_stdout || flags.json)?),
             false => None,
         };
         telemetry::log_text(settings.log, progress.clone(), colours_wanted());
         // The streams are looked at first: that is the cheaper of two ways to fail.
-        let live = Live::open(flags.plan(self.places.clone(), self.tumbling_window).await).await?;
+        let live = LiveSource::open(flags.plan(self.places.clone(), self.tumbling_window).await).await?;
         let listener = match flags.metrics {
             Some(address) => Some(metrics::listen(address).await?),
             None => None,
         };
-        let samples =
-            self.show.flatten().map(|most| Arc::new(Samples::new(usize::try_from(most.get()).unwrap_or(usize::MAX))));
-        let extras = assembly::Extras {
+        let samples = self
+            .show
+            .flatten()
+            .map(|most| Arc::new(OutputSamples::new(usize::try_from(most.get()).unwrap_or(usize::MAX))));
+        let extras = assembly::AssemblyOptions {
             workers: workers(settings, flags, live.shards()),
             samples: samples.clone(),
             observer: show,
-            ..assembly::Extras::default()
+            ..assembly::AssemblyOptions::default()
         };
         let processor = assembly::processor_with(settings, self.routes, &Target::Stdout, extras).await?;
         windows::check(&processor, self.tumbling_window)?;
@@ -76,38 +78,38 @@ impl StreamRun<'_> {
             Some(target) => Some(assembly::on_failure(settings, target).await?),
             None => None,
         };
-        let mirror = match flags.commits() {
-            Some(commits) => assembly::mirror(&commits, "kinesieve run", assembly::TABLE_PATIENCE).await?,
+        let checkpoint_writer = match flags.commits() {
+            Some(commits) => assembly::checkpoint_writer(&commits, "kinesieve run", assembly::TABLE_PATIENCE).await?,
             None => None,
         };
-        let board = Arc::new(Board::default());
-        let halt = Halt::default();
+        let statuses = Arc::new(ShardStatuses::default());
+        let cancellation = Cancellation::default();
         if let Some(listener) = listener {
-            tokio::spawn(metrics::serve(listener, Arc::clone(&board)));
+            tokio::spawn(metrics::serve(listener, Arc::clone(&statuses)));
         }
-        let manner = if flags.json { Manner::Json } else { Manner::Text };
-        let mut teller = Teller::new(manner, progress, Arc::clone(&board), samples);
-        let parts = Parts {
+        let options = if flags.json { ReportFormat::Json } else { ReportFormat::Text };
+        let mut reporter = RunReporter::new(options, progress, Arc::clone(&statuses), samples);
+        let parts = RunParts {
             processor: &processor,
-            mirror: mirror.as_ref(),
+            checkpoint_writer: checkpoint_writer.as_ref(),
             on_failure: on_failure.as_ref(),
-            halt: &halt,
-            board: &board,
+            cancellation: &cancellation,
+            statuses: &statuses,
         };
-        let outcome = until_it_ends(live, parts, &mut teller, &halt).await;
-        teller.end(flags.commits().is_some(), outcome.as_ref().err());
+        let outcome = until_it_ends(live, parts, &mut reporter, &cancellation).await;
+        reporter.end(flags.commits().is_some(), outcome.as_ref().err());
         outcome?;
-        let views = board.views();
-        let stands_still = views.iter().any(|shard| shard.stage == Stage::Stopped && shard.stuck.is_some());
+        let views = statuses.views();
+        let stands_still = views.iter().any(|shard| shard.stage == ShardStage::Stopped && shard.stuck.is_some());
         let is_lost = on_failure.is_none() && views.iter().any(|shard| shard.discarded > 0);
         Ok(if stands_still || is_lost { NOT_ACKNOWLEDGED } else { ALL_ACKNOWLEDGED })
     }
 
     /// Shows each record, where nothing else goes.
     fn show_records(&self, stdout_is_taken: bool) -> Result<Arc<dyn Observer>, SettingsError> {
-        let place = if stdout_is_taken { Place::Stderr } else { Place::Stdout };
+        let place = if stdout_is_taken { ShowStream::Stderr } else { ShowStream::Stdout };
         let routes = self.settings.routes(self.routes)?;
-        Ok(Show::begin(place, None, self.settings, routes.keys().copied(), Delivering::Really))
+        Ok(Show::begin(place, None, self.settings, routes.keys().copied(), ShowDelivery::Really))
     }
 
     /// Outputs and what is said of the run must not mix on standard output, nor outputs and descriptions of records that
@@ -118,7 +120,7 @@ impl StreamRun<'_> {
             let output = self.settings.output.as_ref().unwrap_or(&Target::Stdout);
             if std::iter::once(output).chain(routes.into_values()).any(|target| target.is_same_place(on_failure)) {
                 return Err(SettingsError::Contradiction(format!(
-                    "outputs and the descriptions of --on-failure both go to {on_failure}: give them a place each"
+                    "outputs and the descriptions of --on-failure both go to {on_failure}: give each of them a place of its own"
                 )));
             }
         }
@@ -139,9 +141,14 @@ impl StreamRun<'_> {
 }
 
 /// Runs, says how it goes, and ends in order when it is interrupted.
-async fn until_it_ends(live: Live, parts: Parts<'_>, teller: &mut Teller, halt: &Halt) -> Result<(), LiveError> {
-    let mut interrupt = teller.interrupt();
-    let mut ticks = interval(teller.period());
+async fn until_it_ends(
+    live: LiveSource,
+    parts: RunParts<'_>,
+    reporter: &mut RunReporter,
+    cancellation: &Cancellation,
+) -> Result<(), LiveError> {
+    let mut interrupt = reporter.interrupt();
+    let mut ticks = interval(reporter.period());
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // The first comes at once, and there is nothing to say yet.
     ticks.tick().await;
@@ -150,8 +157,8 @@ async fn until_it_ends(live: Live, parts: Parts<'_>, teller: &mut Teller, halt: 
     loop {
         tokio::select! {
             outcome = &mut run => return outcome,
-            _ = ticks.tick() => teller.tell(),
-            () = interrupt.asked(), if !halt.is_stopped() => halt.stop(),
+            _ = ticks.tick() => reporter.tell(),
+            () = interrupt.asked(), if !cancellation.is_stopped() => cancellation.stop(),
         }
     }
 }

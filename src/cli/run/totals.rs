@@ -38,7 +38,7 @@ impl Totals {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::dead_letter::Kind;
+    use crate::dead_letter::DeadLetterKind;
     use crate::event::Shard;
 
     /// A shard whose records came to everything that they can, each fate another number of them.
@@ -50,7 +50,7 @@ pub(super) mod tests {
             dropped: 1 << 1,
             folded: 1 << 2,
             emitted: 1 << 3,
-            dead_lettered: [(Kind::Rejected, 1 << 4), (Kind::Trap, 1 << 5)].into(),
+            dead_lettered: [(DeadLetterKind::Rejected, 1 << 4), (DeadLetterKind::Trap, 1 << 5)].into(),
             control: 1 << 6,
             skipped: 1 << 7,
             unacknowledged: (1 << 8) + (1 << 9),

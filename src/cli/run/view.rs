@@ -3,11 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::rate::Rate;
+use super::rate::RunRate;
 use super::totals::Totals;
 use crate::cli::foreign::plain;
 use crate::cli::summary::counted;
-use crate::source::live::{Commit, ShardView, Stage};
+use crate::source::live::{CommitOutcome, ShardStage, ShardView};
 
 /// Shards that are shown one by one.
 const MOST_SHARDS: usize = 16;
@@ -16,17 +16,17 @@ const MOST_SHARDS: usize = 16;
 pub(super) struct View<'a> {
     pub(super) shards: &'a [ShardView],
     pub(super) totals: &'a Totals,
-    pub(super) rate: Rate,
+    pub(super) rate: RunRate,
 }
 
 impl View<'_> {
     /// All of it in one line.
     pub(super) fn line(&self) -> String {
         let Totals { counts, discarded, throttled, .. } = self.totals;
-        let reading = self.shards.iter().filter(|shard| shard.stage == Stage::Reading);
+        let reading = self.shards.iter().filter(|shard| shard.stage == ShardStage::Reading);
         let behind = reading.clone().map(|shard| shard.behind).max().unwrap_or_default();
         let mut line = format!(
-            "{:.0} records/s, {:.1} MB/s, {}, {}: {} ({} kept, {} dropped, {} emitted, {} rejected)",
+            "{:.0} records/s, {:.1} MB/s, {}, {}: {} ({} kept, {} dropped, {} emitted, {} dead-lettered)",
             self.rate.records,
             self.rate.bytes / 1e6,
             counted(reading.count() as u64, "shard"),
@@ -59,7 +59,7 @@ impl View<'_> {
     /// A line for all, and one for each shard.
     pub(super) fn lines(&self) -> Vec<String> {
         let mut lines = vec![self.line()];
-        let shown: Vec<&ShardView> = self.shards.iter().filter(|shard| shard.stage == Stage::Reading).collect();
+        let shown: Vec<&ShardView> = self.shards.iter().filter(|shard| shard.stage == ShardStage::Reading).collect();
         for shard in shown.iter().take(MOST_SHARDS) {
             let behind = if shard.behind.is_zero() {
                 "up to date".to_owned()
@@ -84,20 +84,17 @@ impl View<'_> {
 
 fn remark(shard: &ShardView) -> Option<String> {
     let id = plain(&shard.shard.id);
-    if let Some(stuck) = shard.stuck.as_ref().filter(|_| shard.stage == Stage::Reading) {
+    if let Some(stuck) = shard.stuck.as_ref().filter(|_| shard.stage == ShardStage::Reading) {
         let reason = plain(&stuck.reason);
         let attempts = counted(stuck.attempts.into(), "attempt");
-        return Some(format!(
-            "    {id} stands still at {} since {attempts}: {reason}",
-            stuck.position.sequence_number()
-        ));
+        return Some(format!("    {id} blocked at {} after {attempts}: {reason}", stuck.position.sequence_number()));
     }
-    let trouble = shard.trouble.as_ref().filter(|_| shard.stage == Stage::Reading)?;
+    let trouble = shard.trouble.as_ref().filter(|_| shard.stage == ShardStage::Reading)?;
     Some(format!("    {id}: {}", plain(trouble)))
 }
 
 /// Where a run was left.
-pub(super) struct Ending<'a> {
+pub(super) struct RunEnding<'a> {
     pub(super) shards: &'a [ShardView],
     pub(super) totals: &'a Totals,
     pub(super) elapsed: Duration,
@@ -105,7 +102,7 @@ pub(super) struct Ending<'a> {
     pub(super) commits: bool,
 }
 
-impl fmt::Display for Ending<'_> {
+impl fmt::Display for RunEnding<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Totals { counts, discarded, .. } = self.totals;
         let seconds = self.elapsed.as_secs_f64().max(1e-9);
@@ -116,19 +113,19 @@ impl fmt::Display for Ending<'_> {
             counted(records, "record"),
             records as f64 / seconds,
         )?;
-        writeln!(formatter, "  kept      {}", counts.kept)?;
-        writeln!(formatter, "  dropped   {}", counts.dropped)?;
+        writeln!(formatter, "  kept              {}", counts.kept)?;
+        writeln!(formatter, "  dropped           {}", counts.dropped)?;
         if counts.folded > 0 {
-            writeln!(formatter, "  folded    {}", counts.folded)?;
+            writeln!(formatter, "  folded            {}", counts.folded)?;
         }
-        writeln!(formatter, "  emitted   {}", counts.emitted)?;
+        writeln!(formatter, "  emitted           {}", counts.emitted)?;
         for (word, count) in [("control", counts.control), ("skipped", counts.skipped)] {
             if count > 0 {
-                writeln!(formatter, "  {word:<9} {count}")?;
+                writeln!(formatter, "  {word:<17} {count}")?;
             }
         }
-        writeln!(formatter, "  rejected  {}", counts.all_dead_lettered())?;
-        writeln!(formatter, "  given up  {discarded}")?;
+        writeln!(formatter, "  dead-lettered     {}", counts.all_dead_lettered())?;
+        writeln!(formatter, "  given up          {discarded}")?;
         write!(
             formatter,
             "{} delivered, {:.1} MB",
@@ -148,24 +145,25 @@ impl fmt::Display for Ending<'_> {
     }
 }
 
-impl Ending<'_> {
+impl RunEnding<'_> {
     fn left(&self, shard: &ShardView) -> String {
         let stage = match shard.stage {
-            Stage::Reading | Stage::Stopped => "stopped",
-            Stage::Ended => "read to its end",
-            Stage::Reached => "read as far as wanted",
+            ShardStage::Reading | ShardStage::Stopped => "stopped",
+            ShardStage::Ended => "read to its end",
+            ShardStage::Reached => "read as far as --until says",
         };
         let Some(position) = &shard.position else { return format!("{stage}, nothing was acknowledged") };
         let commit = match (&shard.commit, self.commits) {
             (_, false) => String::new(),
-            (Commit::At(at), true) if at == position => ", committed".to_owned(),
-            (Commit::At(at), true) => format!(", committed up to {at}"),
-            (Commit::None, true) => ", not committed".to_owned(),
-            (Commit::Failed(kind), true) => format!(", NOT committed ({kind}: see the log)"),
+            (CommitOutcome::At(at), true) if at == position => ", committed".to_owned(),
+            (CommitOutcome::At(at), true) => format!(", committed up to {at}"),
+            (CommitOutcome::None, true) => ", not committed".to_owned(),
+            (CommitOutcome::Failed(kind), true) => format!(", NOT committed ({kind}: see the log)"),
         };
-        let stuck = shard.stuck.as_ref().filter(|_| shard.stage == Stage::Stopped).map_or_else(String::new, |stuck| {
-            format!("\n  it stands still at {}: {}", stuck.position.sequence_number(), plain(&stuck.reason))
-        });
+        let stuck =
+            shard.stuck.as_ref().filter(|_| shard.stage == ShardStage::Stopped).map_or_else(String::new, |stuck| {
+                format!("\n  blocked at {}: {}", stuck.position.sequence_number(), plain(&stuck.reason))
+            });
         format!("{stage}, acknowledged up to {position}{commit}{stuck}")
     }
 }
@@ -191,7 +189,8 @@ mod tests {
 
     /// The numbers in a text whose words are each of these.
     fn counts_before(words: &[&str], text: &str) -> u64 {
-        let all: Vec<&str> = text.split(|char: char| !char.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+        let all: Vec<&str> =
+            text.split(|char: char| !(char.is_alphanumeric() || char == '-')).filter(|word| !word.is_empty()).collect();
         let counts = all.windows(2).filter(|pair| words.contains(&pair[1]));
         counts.map(|pair| pair[0].parse::<u64>().expect("a count")).sum()
     }
@@ -200,14 +199,14 @@ mod tests {
     fn what_a_person_sees_adds_up() {
         let shards = [shard_of_all_fates()];
         let totals = Totals::of(&shards);
-        let view = View { shards: &shards, totals: &totals, rate: Rate { records: 0.0, bytes: 0.0 } };
+        let view = View { shards: &shards, totals: &totals, rate: RunRate { records: 0.0, bytes: 0.0 } };
         let line = view.line();
         assert!(line.contains(&format!(" {ACKNOWLEDGED} records")), "{line}");
-        let fates = ["kept", "dropped", "emitted", "rejected", "folded", "control", "skipped"];
+        let fates = ["kept", "dropped", "emitted", "dead-lettered", "folded", "control", "skipped"];
         assert_eq!(counts_before(&fates, &line), ACKNOWLEDGED, "{line}");
         assert!(view.lines()[1].contains(&ACKNOWLEDGED.to_string()), "{:?}", view.lines());
 
-        let ending = Ending { shards: &shards, totals: &totals, elapsed: Duration::from_secs(1), commits: false };
+        let ending = RunEnding { shards: &shards, totals: &totals, elapsed: Duration::from_secs(1), commits: false };
         let ending = ending.to_string();
         assert!(ending.starts_with(&format!("{ACKNOWLEDGED} records in")), "{ending}");
         let lines = ending.lines().filter_map(|line| line.trim().split_once(' '));

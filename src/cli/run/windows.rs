@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cli::progress::Progress;
+use crate::cli::progress::ProgressDisplay;
 use crate::event::Batch;
 use crate::processor::{Counts, Processor, Stop, WindowError};
 use crate::settings::SettingsError;
 use crate::source::FileSource;
-use crate::source::mapping::{Part, Windows};
-use crate::transform::Ending;
+use crate::source::mapping::{WindowStep, Windows};
+use crate::transform::WindowEnding;
 
 /// Checks that windows are played exactly where the transform works on them.
 pub(super) fn check(processor: &Processor, length: Option<Duration>) -> Result<(), SettingsError> {
@@ -30,7 +30,7 @@ pub(super) async fn process_all(
     mut source: FileSource,
     processor: &Processor,
     length: Duration,
-    progress: &Progress,
+    progress: &ProgressDisplay,
     counts: &mut Counts,
 ) -> anyhow::Result<Option<Stop>> {
     let mut windows = Windows::new(length);
@@ -39,8 +39,8 @@ pub(super) async fn process_all(
         let mut next = 0;
         while next < batch.len() {
             match windows.next(batch.iter().skip(next).map(|event| event.arrived_at)) {
-                Part::End => close(processor, &mut windows, &batch, counts).await?,
-                Part::Records(records) => {
+                WindowStep::End => close(processor, &mut windows, &batch, counts).await?,
+                WindowStep::Records(records) => {
                     let part = batch.part(next + records.start..next + records.end);
                     next += records.end;
                     let Some(slice) = windows.slice(batch.shard(), None) else { break };
@@ -69,7 +69,7 @@ async fn close(
     of_shard: &Batch,
     counts: &mut Counts,
 ) -> Result<(), WindowError> {
-    if let Some(slice) = windows.slice(of_shard.shard(), Some(Ending::Complete)) {
+    if let Some(slice) = windows.slice(of_shard.shard(), Some(WindowEnding::Complete)) {
         let nothing = Batch::builder(of_shard.stream_arn(), of_shard.shard_id()).build();
         let folded = processor.fold(Arc::new(nothing), slice, None).await?;
         *counts += &folded.report.counts;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use time::OffsetDateTime;
 
-use super::Shard;
+use super::ShardStatus;
 use crate::cli::foreign::plain;
 use crate::source::Lag;
 
@@ -16,7 +16,7 @@ const CARE: Style = AnsiColor::Yellow.on_default();
 
 /// All shards, by stream.
 pub(super) struct Listing<'a> {
-    pub(super) shards: &'a [Shard],
+    pub(super) shards: &'a [ShardStatus],
     pub(super) now: OffsetDateTime,
     pub(super) table: &'a str,
 }
@@ -43,7 +43,7 @@ impl fmt::Display for Listing<'_> {
 }
 
 impl Listing<'_> {
-    fn stream(&self, shards: &[Shard], formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn stream(&self, shards: &[ShardStatus], formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let cells: Vec<[String; 4]> = shards.iter().map(|shard| self.cells(shard)).collect();
         let titles = [plain(&shards[0].row.stream_id), "acknowledged up to".into(), "behind".into(), "written".into()];
         let width = |column: usize| {
@@ -61,7 +61,7 @@ impl Listing<'_> {
         Ok(())
     }
 
-    fn cells(&self, shard: &Shard) -> [String; 4] {
+    fn cells(&self, shard: &ShardStatus) -> [String; 4] {
         let row = &shard.row;
         let position = row.position.as_deref().or(row.high_water_mark.as_deref()).map_or_else(|| "-".into(), plain);
         let behind = match (&shard.lag, row.behind) {
@@ -78,15 +78,11 @@ impl Listing<'_> {
 }
 
 /// What needs attention.
-fn remarks(shard: &Shard, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+fn remarks(shard: &ShardStatus, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
     let row = &shard.row;
     if let Some(stuck) = &row.stuck {
         let (position, reason) = (&stuck.position, plain(&stuck.reason));
-        writeln!(
-            formatter,
-            "  {ALARM}stands still{ALARM:#} at {position} since {} attempts: {reason}",
-            stuck.attempts
-        )?;
+        writeln!(formatter, "  {ALARM}blocked{ALARM:#} at {position} after {} attempts: {reason}", stuck.attempts)?;
     }
     if row.high_water_mark.is_some() {
         writeln!(
@@ -133,7 +129,7 @@ fn duration(duration: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checkpoint::{Holder, Row, Stuck};
+    use crate::checkpoint::{BlockedProgress, CheckpointRow, LeaseHolder};
     use crate::event::Position;
     use time::format_description::well_known::Rfc3339;
 
@@ -141,23 +137,23 @@ mod tests {
         OffsetDateTime::parse(text, &Rfc3339).expect("a time")
     }
 
-    fn shard(stream_id: &str, shard: u8, change: impl FnOnce(&mut Row)) -> Shard {
-        let mut row = Row {
+    fn shard(stream_id: &str, shard: u8, change: impl FnOnce(&mut CheckpointRow)) -> ShardStatus {
+        let mut row = CheckpointRow {
             stream_id: stream_id.to_owned(),
             shard_id: format!("shardId-{shard:012}"),
             position: Some("49663180427159280344751027653810273645901442797913634337".to_owned()),
             written_at: Some(time("2026-11-21T07:30:00.5Z")),
             written_by: Some("readings-function".to_owned()),
             behind: Some(Duration::from_millis(1_250)),
-            ..Row::default()
+            ..CheckpointRow::default()
         };
         change(&mut row);
-        Shard { row, lag: None }
+        ShardStatus { row, lag: None }
     }
 
     #[test]
     fn a_person_sees_where_each_shard_is_and_what_is_wrong() {
-        let stuck = Stuck {
+        let stuck = BlockedProgress {
             position: Position::new("49663180427159280344751027653810273645901442797913634339", 2).expect("a position"),
             attempts: 17,
             delivered: None,
@@ -165,7 +161,7 @@ mod tests {
             reason: "the transform asks for it again: the table\nis locked".to_owned(),
         };
         let holder =
-            Holder { client_id: "connect-1".to_owned(), lease_timeout: Some("2026-11-21T07:31:00Z".to_owned()) };
+            LeaseHolder { client_id: "connect-1".to_owned(), lease_timeout: Some("2026-11-21T07:31:00Z".to_owned()) };
         let mut quiet = shard("readings", 3, |_| ());
         quiet.lag = Some(Ok(Lag { time: Duration::ZERO, records: 0, is_complete: true }));
         let mut busy = shard("readings", 4, |_| ());

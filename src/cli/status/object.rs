@@ -4,12 +4,13 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::Shard;
+use super::ShardStatus;
+use crate::timestamp::millis;
 
 /// A line of JSON.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Object<'a> {
+pub(super) struct ShardJson<'a> {
     stream_id: &'a str,
     shard_id: &'a str,
     /// The last one that is acknowledged with all before it.
@@ -22,17 +23,17 @@ pub(super) struct Object<'a> {
     last_arrival_at: Option<String>,
     /// When the row was written.
     behind_milliseconds: Option<u64>,
-    stuck: Option<Stuck<'a>>,
-    held_by: Option<Holder<'a>>,
+    stuck: Option<BlockedJson<'a>>,
+    held_by: Option<HolderJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    lag: Option<Lag>,
+    lag: Option<LagJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     lag_error: Option<&'a str>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Stuck<'a> {
+struct BlockedJson<'a> {
     sequence_number: &'a str,
     sub_sequence_number: u64,
     attempts: u32,
@@ -41,7 +42,7 @@ struct Stuck<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Holder<'a> {
+struct HolderJson<'a> {
     client_id: &'a str,
     lease_timeout: Option<&'a str>,
 }
@@ -49,21 +50,21 @@ struct Holder<'a> {
 /// What the stream says, now.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Lag {
+struct LagJson {
     milliseconds: u64,
     records: u64,
     /// Whether there are no more records than these.
     is_complete: bool,
 }
 
-impl<'a> Object<'a> {
-    pub(super) fn of(shard: &'a Shard) -> Self {
+impl<'a> ShardJson<'a> {
+    pub(super) fn of(shard: &'a ShardStatus) -> Self {
         let row = &shard.row;
         let (lag, lag_error) = match &shard.lag {
             None => (None, None),
             Some(Ok(lag)) => {
-                let milliseconds = u64::try_from(lag.time.as_millis()).unwrap_or(u64::MAX);
-                (Some(Lag { milliseconds, records: lag.records, is_complete: lag.is_complete }), None)
+                let milliseconds = millis(lag.time);
+                (Some(LagJson { milliseconds, records: lag.records, is_complete: lag.is_complete }), None)
             }
             Some(Err(error)) => (None, Some(error.as_str())),
         };
@@ -76,17 +77,17 @@ impl<'a> Object<'a> {
             written_at: row.written_at.and_then(rfc3339),
             written_by: row.written_by.as_deref(),
             last_arrival_at: row.last_arrival_at.and_then(rfc3339),
-            behind_milliseconds: row.behind.map(|behind| u64::try_from(behind.as_millis()).unwrap_or(u64::MAX)),
-            stuck: row.stuck.as_ref().map(|stuck| Stuck {
+            behind_milliseconds: row.behind.map(millis),
+            stuck: row.stuck.as_ref().map(|stuck| BlockedJson {
                 sequence_number: stuck.position.sequence_number().as_str(),
                 sub_sequence_number: stuck.position.sub_sequence_number(),
                 attempts: stuck.attempts,
                 reason: &stuck.reason,
             }),
-            held_by: row
-                .held_by
-                .as_ref()
-                .map(|holder| Holder { client_id: &holder.client_id, lease_timeout: holder.lease_timeout.as_deref() }),
+            held_by: row.held_by.as_ref().map(|holder| HolderJson {
+                client_id: &holder.client_id,
+                lease_timeout: holder.lease_timeout.as_deref(),
+            }),
             lag,
             lag_error,
         }

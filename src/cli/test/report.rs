@@ -6,14 +6,14 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 use similar::{ChangeTag, TextDiff};
 
-use crate::cases::{Came, Case, RunError, Suite};
+use crate::cases::{Case, CaseCheck, RunError, Suite};
 use crate::cli::foreign::{one_line, plain};
 use crate::cli::guest_lines::GuestLine;
 use crate::foreign::json;
 
 /// What came of all suites.
 #[derive(Debug, Default, Serialize)]
-pub(super) struct Report {
+pub(super) struct TestReport {
     passed: usize,
     failed: usize,
     updated: usize,
@@ -55,11 +55,11 @@ enum CaseResult {
     Updated,
 }
 
-impl Report {
+impl TestReport {
     pub(super) fn add(
         &mut self,
         suite: &Suite,
-        came: Result<Vec<Came>, RunError>,
+        came: Result<Vec<CaseCheck>, RunError>,
         lines: Vec<GuestLine>,
         updates: bool,
     ) {
@@ -127,7 +127,7 @@ impl Report {
 }
 
 impl CaseReport {
-    fn new(case: &Case, came: &Came, log: Vec<String>, updates: bool) -> Self {
+    fn new(case: &Case, came: &CaseCheck, log: Vec<String>, updates: bool) -> Self {
         let result = match (came.is_expected, updates, &came.outcome) {
             (true, _, _) => CaseResult::Passed,
             (false, true, Some(_)) => CaseResult::Updated,

@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::*;
-use crate::dead_letter::{Kind, LargeLetters, Storing};
+use crate::dead_letter::{DeadLetterKind, LargeLetters, StoreFuture};
 use crate::event::Record;
-use crate::sink::{Answering, Sink};
+use crate::sink::{Sink, SinkFuture};
 
 /// What was done, in its order.
 #[derive(Debug, Default)]
@@ -29,7 +29,7 @@ struct Memory {
     /// The sequence number of the letter that fails.
     fails: Option<&'static str>,
     stores: bool,
-    hand_over: HandOver,
+    hand_over: DeliveryTiming,
 }
 
 impl Default for Memory {
@@ -40,7 +40,7 @@ impl Default for Memory {
             answers_no_from: usize::MAX,
             fails: None,
             stores: true,
-            hand_over: HandOver::Promptly,
+            hand_over: DeliveryTiming::Promptly,
         }
     }
 }
@@ -64,7 +64,7 @@ impl Memory {
 }
 
 impl Sink for Memory {
-    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Answering<'a> {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> SinkFuture<'a> {
         let mut done = self.done();
         let letters = outputs.iter().map(|output| (output.partition_key.to_owned(), output.data.to_vec()));
         done.deliveries.push(letters.collect());
@@ -79,20 +79,20 @@ impl Sink for Memory {
             }
         };
         let deliveries = outputs.iter().map(delivery).collect();
-        Box::pin(std::future::ready(Answer { deliveries, retries: 1, ..Answer::default() }))
+        Box::pin(std::future::ready(SinkResponse { deliveries, retries: 1, ..SinkResponse::default() }))
     }
 
     fn refuses(&self, output: &Output<'_>) -> Option<String> {
         (output.data.len() >= self.refuses_from).then(|| "it is too large".to_owned())
     }
 
-    fn hand_over(&self) -> HandOver {
+    fn hand_over(&self) -> DeliveryTiming {
         self.hand_over
     }
 }
 
 impl LargeLetters for Memory {
-    fn store<'a>(&'a self, name: &'a str, letter: Output<'a>, _until: Option<Instant>) -> Storing<'a> {
+    fn store<'a>(&'a self, name: &'a str, letter: Output<'a>, _until: Option<Instant>) -> StoreFuture<'a> {
         let stored = if self.stores {
             let mut done = self.done();
             done.objects.insert(name.to_owned(), letter.data.to_vec());
@@ -126,10 +126,10 @@ fn noise(bytes: usize) -> Vec<u8> {
     (0..bytes).map(|_| dice.u8(..)).collect()
 }
 
-async fn write_all(letters: &DeadLetters, batch: &Batch, until: Option<Instant>) -> Answer {
+async fn write_all(letters: &DeadLetters, batch: &Batch, until: Option<Instant>) -> SinkResponse {
     let all: Vec<DeadLetter<'_>> = batch
         .iter()
-        .map(|event| DeadLetter { event, kind: Kind::Rejected, reason: "out of range", attempts: 1 })
+        .map(|event| DeadLetter { event, kind: DeadLetterKind::Rejected, reason: "out of range", attempts: 1 })
         .collect();
     letters.write(batch, &all, until).await
 }
@@ -149,7 +149,7 @@ fn reason(delivery: &Delivery) -> &str {
 async fn what_fits_is_written_as_it_always_was() {
     let memory = Arc::new(Memory { refuses_from: 300, ..Memory::default() });
     let answer = write_all(&of(&memory), &batch(&[("a", b"one"), ("b", b"two")]), None).await;
-    assert_eq!(answer, Answer { retries: 1, ..Answer::of_all(2, Delivery::Delivered) });
+    assert_eq!(answer, SinkResponse { retries: 1, ..SinkResponse::of_all(2, Delivery::Delivered) });
     let done = memory.done();
     assert_eq!(done.deliveries.len(), 1);
     let (key, letter) = &done.deliveries[0][1];
@@ -185,7 +185,7 @@ async fn what_still_does_not_fit_goes_whole_elsewhere_before_its_pointer() {
     }
     assert_eq!(memory.done().order[..4], ["object", "object", "letter", "letter"]);
     for (letter, data) in memory.letters().iter().zip([&little, &much]) {
-        let fingerprint = Fingerprint::of(data);
+        let fingerprint = DataFingerprint::of(data);
         assert_eq!((&letter["dataBytes"], &letter["dataSha256"]), (&data.len().into(), &fingerprint.sha256.into()));
         let address = letter["dataAt"].as_str().expect("an address");
         let name = address.strip_prefix("s3://bucket/").expect("in the bucket");
@@ -218,7 +218,7 @@ async fn without_another_place_the_data_is_cut_and_says_so() {
     let letter = &memory.letters()[0];
     assert_eq!(letter["dataBase64"], base64_simd::STANDARD.encode_to_string(&data[..64 << 10]));
     assert_eq!((&letter["dataCut"], &letter["dataBytes"]), (&true.into(), &200_000.into()));
-    assert_eq!(letter["dataSha256"], Fingerprint::of(&data).sha256);
+    assert_eq!(letter["dataSha256"], DataFingerprint::of(&data).sha256);
     assert_eq!(letter["dataNote"], "the record itself is in the stream until its retention ends");
     // Less where that is too much.
     for limit in [40_000, 10_000, 2000, 700] {
@@ -299,7 +299,7 @@ async fn no_more_than_some_megabytes_of_letters_are_in_memory_at_once() {
     let batch = batch(&records);
     let memory = Arc::new(Memory::default());
     let answer = write_all(&of(&memory), &batch, None).await;
-    assert_eq!(answer, Answer { retries: 8, ..Answer::of_all(24, Delivery::Delivered) });
+    assert_eq!(answer, SinkResponse { retries: 8, ..SinkResponse::of_all(24, Delivery::Delivered) });
     let bytes = |letters: &Vec<(String, Vec<u8>)>| letters.iter().map(|(_, letter)| letter.len()).sum::<usize>();
     assert!(memory.done().deliveries.iter().all(|letters| bytes(letters) <= CHUNK_BYTES));
     let positions: Vec<String> =
@@ -307,7 +307,7 @@ async fn no_more_than_some_megabytes_of_letters_are_in_memory_at_once() {
     assert_eq!(positions, (100..124).map(|position| position.to_string()).collect::<Vec<_>>());
 
     // Where objects are made of what comes together, it is as much as an object takes.
-    let gathering = Arc::new(Memory { hand_over: HandOver::Gathered { bytes: 16 << 20 }, ..Memory::default() });
+    let gathering = Arc::new(Memory { hand_over: DeliveryTiming::Gathered { bytes: 16 << 20 }, ..Memory::default() });
     write_all(&of(&gathering), &batch, None).await;
     let counts: Vec<usize> = gathering.done().deliveries.iter().map(Vec::len).collect();
     assert_eq!(counts, [13, 11]);
@@ -357,8 +357,8 @@ async fn a_letter_without_an_answer_has_failed() {
     struct Silent;
 
     impl Sink for Silent {
-        fn deliver<'a>(&'a self, _: &'a [Output<'a>], _: Option<Instant>) -> Answering<'a> {
-            Box::pin(std::future::ready(Answer::default()))
+        fn deliver<'a>(&'a self, _: &'a [Output<'a>], _: Option<Instant>) -> SinkFuture<'a> {
+            Box::pin(std::future::ready(SinkResponse::default()))
         }
     }
 

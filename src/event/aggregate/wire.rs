@@ -4,7 +4,7 @@ use std::ops::Range;
 
 /// Why bytes are no protobuf message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Broken {
+pub enum InvalidProtobuf {
     /// The bytes end too soon.
     #[error("it ends within a number")]
     Truncated,
@@ -24,7 +24,7 @@ pub enum Broken {
 
 /// One field.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Field {
+pub(super) enum WireField {
     /// A number.
     Number {
         /// The field's own number.
@@ -44,57 +44,57 @@ pub(super) enum Field {
 
 /// Goes through the fields of a message; the first error ends it.
 #[derive(Debug)]
-pub(super) struct Fields<'a> {
+pub(super) struct WireFields<'a> {
     bytes: &'a [u8],
     left: Range<usize>,
 }
 
-impl<'a> Fields<'a> {
+impl<'a> WireFields<'a> {
     /// Those of the message at a place of the bytes.
     pub(super) fn new(bytes: &'a [u8], at: Range<usize>) -> Self {
         Self { bytes, left: at }
     }
 
-    fn field(&mut self) -> Result<Field, Broken> {
+    fn field(&mut self) -> Result<WireField, InvalidProtobuf> {
         let tag = self.number()?;
         let number = tag >> 3;
         if number == 0 {
-            return Err(Broken::NoNumber);
+            return Err(InvalidProtobuf::NoNumber);
         }
         match tag & 7 {
-            0 => Ok(Field::Number { number, value: self.number()? }),
-            1 => self.take(8).map(|_| Field::Other),
+            0 => Ok(WireField::Number { number, value: self.number()? }),
+            1 => self.take(8).map(|_| WireField::Other),
             2 => {
                 let length = self.number()?;
-                Ok(Field::Bytes { number, at: self.take(length)? })
+                Ok(WireField::Bytes { number, at: self.take(length)? })
             }
-            5 => self.take(4).map(|_| Field::Other),
-            _ => Err(Broken::Group),
+            5 => self.take(4).map(|_| WireField::Other),
+            _ => Err(InvalidProtobuf::Group),
         }
     }
 
     /// Seven bits a byte, the lowest first.
-    fn number(&mut self) -> Result<u64, Broken> {
+    fn number(&mut self) -> Result<u64, InvalidProtobuf> {
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {
-            let at = self.left.next().ok_or(Broken::Truncated)?;
+            let at = self.left.next().ok_or(InvalidProtobuf::Truncated)?;
             let byte = self.bytes[at];
             let bits = u64::from(byte & 0x7f);
             if shift == 63 && bits > 1 {
-                return Err(Broken::Endless);
+                return Err(InvalidProtobuf::Endless);
             }
             value |= bits << shift;
             if byte & 0x80 == 0 {
                 return Ok(value);
             }
         }
-        Err(Broken::Endless)
+        Err(InvalidProtobuf::Endless)
     }
 
-    fn take(&mut self, length: u64) -> Result<Range<usize>, Broken> {
-        let length = usize::try_from(length).map_err(|_| Broken::Beyond)?;
+    fn take(&mut self, length: u64) -> Result<Range<usize>, InvalidProtobuf> {
+        let length = usize::try_from(length).map_err(|_| InvalidProtobuf::Beyond)?;
         if length > self.left.len() {
-            return Err(Broken::Beyond);
+            return Err(InvalidProtobuf::Beyond);
         }
         let start = self.left.start;
         self.left.start += length;
@@ -102,8 +102,8 @@ impl<'a> Fields<'a> {
     }
 }
 
-impl Iterator for Fields<'_> {
-    type Item = Result<Field, Broken>;
+impl Iterator for WireFields<'_> {
+    type Item = Result<WireField, InvalidProtobuf>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.left.is_empty() {

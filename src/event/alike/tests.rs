@@ -98,7 +98,7 @@ fn each_byte_is_looked_at_a_few_times_however_small_the_pieces() {
     }
 }
 
-/// The same, arriving in pieces that end at these places.
+/// Parses a body that arrives in pieces, which end at the given offsets.
 fn parse_pieces(body: &[u8], ends: &[usize]) -> Option<Batch> {
     let mut ends: Vec<usize> = ends.iter().map(|end| end % (body.len() + 1)).collect();
     ends.push(body.len());

@@ -13,9 +13,9 @@ mod record;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Batch, Contents, Slot, append_text};
+use super::{Batch, BatchContents, RecordSpan, append_text};
 use crate::event::aggregate::MAGIC;
-use crate::event::decoding::{EVENT_BYTES, Packing};
+use crate::event::decoding::{CompressionFormat, EVENT_BYTES};
 use crate::settings::Decode;
 use record::Unpacker;
 
@@ -92,20 +92,20 @@ impl Unpacking {
         Unpacked { batch: unpacker.finish(), rest: None }
     }
 
-    fn is_packed(&self, batch: &Batch, slot: &Slot) -> bool {
+    fn is_packed(&self, batch: &Batch, slot: &RecordSpan) -> bool {
         let payload = &batch.payloads[slot.payload.clone()];
         slot.undecodable.is_none()
             && match batch.contents {
-                Contents::Events => false,
-                Contents::Payloads => self.is_encoded(payload),
-                Contents::Records => self.is_encoded(payload) || (self.deaggregate && payload.starts_with(&MAGIC)),
+                BatchContents::Events => false,
+                BatchContents::Payloads => self.is_encoded(payload),
+                BatchContents::Records => self.is_encoded(payload) || (self.deaggregate && payload.starts_with(&MAGIC)),
             }
     }
 
     fn is_encoded(&self, payload: &[u8]) -> bool {
         match self.decode {
             Decode::None => false,
-            Decode::Auto => Packing::of(payload).is_some(),
+            Decode::Auto => CompressionFormat::of(payload).is_some(),
             Decode::Gzip | Decode::Zstd | Decode::CloudWatchLogs => true,
         }
     }
@@ -118,7 +118,7 @@ fn is_full(batch: &Batch, bytes_before: usize) -> bool {
 
 impl Batch {
     /// Returns a batch of some of its records.
-    pub(super) fn with_only(&self, slots: impl ExactSizeIterator<Item = Slot>) -> Batch {
+    pub(super) fn with_only(&self, slots: impl ExactSizeIterator<Item = RecordSpan>) -> Batch {
         let mut batch = Self::empty(self.shard.clone(), self.contents);
         batch.slots.reserve(slots.len());
         let mut number_before: Option<(Range<usize>, Range<usize>)> = None;
@@ -138,10 +138,10 @@ impl Batch {
 
     /// Copies payload and key of a slot of another batch, and returns the slot that they have here, with a text of this
     /// batch for its sequence number.
-    fn copied(&mut self, from: &Batch, slot: Slot, sequence_number: Range<usize>) -> Slot {
+    fn copied(&mut self, from: &Batch, slot: RecordSpan, sequence_number: Range<usize>) -> RecordSpan {
         let start = self.payloads.len();
         self.payloads.extend_from_slice(&from.payloads[slot.payload.clone()]);
-        Slot {
+        RecordSpan {
             payload: start..self.payloads.len(),
             partition_key: append_text(&mut self.texts, &from.texts[slot.partition_key.clone()]),
             sequence_number,

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::event::decoding::Allowance;
+use crate::event::decoding::DecodeAllowance;
 
 /// Log events of one message.
 ///
@@ -16,7 +16,7 @@ use crate::event::decoding::Allowance;
 const MOST_EVENTS: usize = 1 << 16;
 
 /// One message of a subscription.
-pub(super) struct Message<'a> {
+pub(super) struct SubscriptionMessage<'a> {
     pub(super) message_type: MessageType,
     pub(super) log_group: Option<&'a RawValue>,
     pub(super) log_stream: Option<&'a RawValue>,
@@ -39,7 +39,7 @@ pub(super) enum MessageType {
 
 #[derive(Deserialize)]
 #[serde(field_identifier, rename_all = "camelCase")]
-enum Field {
+enum MessageField {
     MessageType,
     LogGroup,
     LogStream,
@@ -49,50 +49,51 @@ enum Field {
     Other,
 }
 
-impl<'a> Message<'a> {
+impl<'a> SubscriptionMessage<'a> {
     /// Reads a message, and takes each log event from the allowance, without the fields that all of them get. What goes
     /// beyond is said in `excess`.
     pub(super) fn parse(
         text: &'a [u8],
-        allowance: &mut Allowance,
+        allowance: &mut DecodeAllowance,
         excess: &mut Option<String>,
     ) -> serde_json::Result<Self> {
         let mut deserializer = serde_json::Deserializer::from_slice(text);
-        let message = deserializer.deserialize_map(MessageVisitor { log_events: LogEvents { allowance, excess } })?;
+        let message =
+            deserializer.deserialize_map(MessageVisitor { log_events: LogEventsSeed { allowance, excess } })?;
         deserializer.end()?;
         Ok(message)
     }
 }
 
 struct MessageVisitor<'b> {
-    log_events: LogEvents<'b>,
+    log_events: LogEventsSeed<'b>,
 }
 
 impl<'de> Visitor<'de> for MessageVisitor<'_> {
-    type Value = Message<'de>;
+    type Value = SubscriptionMessage<'de>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("a message of CloudWatch Logs")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Message<'de>, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SubscriptionMessage<'de>, A::Error> {
         let mut log_events = Some(self.log_events);
         let (mut message_type, mut events) = (None, None);
         let (mut log_group, mut log_stream, mut owner) = (None, None, None);
         while let Some(field) = map.next_key()? {
             match field {
-                Field::MessageType => put(&mut message_type, &mut map, "messageType")?,
-                Field::LogGroup => put(&mut log_group, &mut map, "logGroup")?,
-                Field::LogStream => put(&mut log_stream, &mut map, "logStream")?,
-                Field::Owner => put(&mut owner, &mut map, "owner")?,
-                Field::LogEvents => {
+                MessageField::MessageType => put(&mut message_type, &mut map, "messageType")?,
+                MessageField::LogGroup => put(&mut log_group, &mut map, "logGroup")?,
+                MessageField::LogStream => put(&mut log_stream, &mut map, "logStream")?,
+                MessageField::Owner => put(&mut owner, &mut map, "owner")?,
+                MessageField::LogEvents => {
                     let seed = log_events.take().ok_or_else(|| A::Error::duplicate_field("logEvents"))?;
                     events = Some(map.next_value_seed(seed)?);
                 }
-                Field::Other => drop(map.next_value::<IgnoredAny>()?),
+                MessageField::Other => drop(map.next_value::<IgnoredAny>()?),
             }
         }
-        Ok(Message {
+        Ok(SubscriptionMessage {
             message_type: message_type.ok_or_else(|| A::Error::missing_field("messageType"))?,
             log_group: log_group.flatten(),
             log_stream: log_stream.flatten(),
@@ -115,12 +116,12 @@ fn put<'de, T: Deserialize<'de>, A: MapAccess<'de>>(
 }
 
 /// Gathers log events as far as the allowance goes.
-struct LogEvents<'b> {
-    allowance: &'b mut Allowance,
+struct LogEventsSeed<'b> {
+    allowance: &'b mut DecodeAllowance,
     excess: &'b mut Option<String>,
 }
 
-impl<'de> DeserializeSeed<'de> for LogEvents<'_> {
+impl<'de> DeserializeSeed<'de> for LogEventsSeed<'_> {
     type Value = Vec<&'de RawValue>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -128,7 +129,7 @@ impl<'de> DeserializeSeed<'de> for LogEvents<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for LogEvents<'_> {
+impl<'de> Visitor<'de> for LogEventsSeed<'_> {
     type Value = Vec<&'de RawValue>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::{Body, Parcel};
+use super::{OutputBody, PendingOutput};
 use crate::transform::{Emission, Emissions};
 
 /// The copies of one lane.
@@ -11,7 +11,7 @@ use crate::transform::{Emission, Emissions};
 pub(super) struct Copies {
     data: Vec<u8>,
     texts: String,
-    slots: Vec<Slot>,
+    slots: Vec<CopySpan>,
 }
 
 /// A copy, by its place among all of its lane.
@@ -20,7 +20,7 @@ pub(in crate::processor) struct Copied(usize);
 
 /// Where the copy of one output lies.
 #[derive(Debug)]
-struct Slot {
+struct CopySpan {
     data: Range<usize>,
     partition_key: Option<Range<usize>>,
     route: Option<Range<usize>>,
@@ -29,19 +29,19 @@ struct Slot {
 impl Copies {
     /// Copies what is not copied yet of these parcels, which are in shard order. Outputs of an event with several stay
     /// together: what was delivered of them is told by all of them.
-    pub(super) fn keep(&mut self, parcels: &mut [Parcel]) {
+    pub(super) fn keep(&mut self, parcels: &mut [PendingOutput]) {
         let mut several: Option<(usize, Emissions)> = None;
         for parcel in parcels {
-            let Body::Emitted(emissions) = &parcel.body else { continue };
+            let OutputBody::Emitted(emissions) = &parcel.body else { continue };
             if emissions.len() == 1 {
-                parcel.body = Body::Copied(self.copy(emissions.get(0)));
+                parcel.body = OutputBody::Copied(self.copy(emissions.get(0)));
                 continue;
             }
             let copy = match several.take() {
                 Some((index, copy)) if index == parcel.index => copy,
                 _ => emissions.detached(),
             };
-            parcel.body = Body::Emitted(copy.clone());
+            parcel.body = OutputBody::Emitted(copy.clone());
             several = Some((parcel.index, copy));
         }
     }
@@ -67,7 +67,7 @@ impl Copies {
     fn copy(&mut self, emission: Emission<'_>) -> Copied {
         let start = self.data.len();
         self.data.extend_from_slice(emission.data);
-        let slot = Slot {
+        let slot = CopySpan {
             data: start..self.data.len(),
             partition_key: emission.partition_key.map(|text| self.put(text)),
             route: emission.route.map(|text| self.put(text)),

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use serde::de::IgnoredAny;
 
 use super::shards::ShardMap;
-use super::{By, Form, How, Shape, encoded};
+use super::{PackForm, PackGrouping, PackMethod, ParcelShape, encoded};
 use crate::event::AggregateWriter;
 use crate::sink::Output;
 
@@ -18,12 +18,12 @@ const KEY_CHARACTERS: usize = 256;
 
 /// An output, as far as it matters here.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Piece<'a> {
+pub(super) struct ParcelPiece<'a> {
     pub(super) partition_key: &'a str,
     pub(super) data: &'a [u8],
 }
 
-/// The same of many, with all that they hold.
+/// Many pieces, together with the data that they refer to.
 #[derive(Debug, Default)]
 pub(super) struct OwnedPieces {
     partition_keys: String,
@@ -52,7 +52,7 @@ pub(super) struct Parcels {
 
 /// What outputs have in common that may share a parcel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Group<'a> {
+enum ParcelGroup<'a> {
     All,
     Key(&'a str),
     /// The keys lead to one shard.
@@ -62,14 +62,14 @@ enum Group<'a> {
 }
 
 /// A parcel in the making.
-struct Open<'a> {
-    group: Group<'a>,
+struct OpenParcel<'a> {
+    group: ParcelGroup<'a>,
     members: Vec<usize>,
     key_of: Option<usize>,
-    body: Body<'a>,
+    body: ParcelBody<'a>,
 }
 
-enum Body<'a> {
+enum ParcelBody<'a> {
     Aggregate {
         writer: AggregateWriter<'a>,
         /// Where it is the only one, and the only parcel of its group, it travels as it is.
@@ -80,7 +80,7 @@ enum Body<'a> {
     Sealed(Vec<u8>),
 }
 
-impl<'a> Piece<'a> {
+impl<'a> ParcelPiece<'a> {
     pub(super) fn of(output: &Output<'a>) -> Self {
         Self { partition_key: output.partition_key, data: output.data }
     }
@@ -101,11 +101,11 @@ impl OwnedPieces {
         pieces
     }
 
-    pub(super) fn pieces(&self) -> Vec<Piece<'_>> {
+    pub(super) fn pieces(&self) -> Vec<ParcelPiece<'_>> {
         let mut start = (0, 0);
         let piece = |&end: &(usize, usize)| {
             let (key, data) = std::mem::replace(&mut start, end);
-            Piece { partition_key: &self.partition_keys[key..end.0], data: &self.data[data..end.1] }
+            ParcelPiece { partition_key: &self.partition_keys[key..end.0], data: &self.data[data..end.1] }
         };
         self.ends.iter().map(piece).collect()
     }
@@ -113,23 +113,23 @@ impl OwnedPieces {
 
 impl Parcels {
     /// `shards` are those of the stream, where that is what the outputs go into, and it said them.
-    pub(super) fn of(shape: Shape, shards: Option<&ShardMap>, pieces: &[Piece<'_>]) -> Self {
+    pub(super) fn of(shape: ParcelShape, shards: Option<&ShardMap>, pieces: &[ParcelPiece<'_>]) -> Self {
         let mut refused = Vec::new();
-        let mut open: Vec<Open<'_>> = Vec::new();
+        let mut open: Vec<OpenParcel<'_>> = Vec::new();
         // The last parcel of each group: an earlier one takes nothing more, so that order is kept.
-        let mut last: HashMap<Group<'_>, usize> = HashMap::new();
+        let mut last: HashMap<ParcelGroup<'_>, usize> = HashMap::new();
         for (index, piece) in pieces.iter().enumerate() {
             let (form, by) = match shape.how {
-                How::Single => {
-                    open.push(Open::alone(index, encoded(shape.encode, piece.data.into())));
+                PackMethod::Single => {
+                    open.push(OpenParcel::alone(index, encoded(shape.encode, piece.data.into())));
                     continue;
                 }
-                How::Aggregate if !is_key(piece.partition_key) => {
-                    open.push(Open::alone(index, piece.data.into()));
+                PackMethod::Aggregate if !is_key(piece.partition_key) => {
+                    open.push(OpenParcel::alone(index, piece.data.into()));
                     continue;
                 }
-                How::Aggregate => (None, By::Key),
-                How::Pack { form, by } => (Some(form), by),
+                PackMethod::Aggregate => (None, PackGrouping::Key),
+                PackMethod::Pack { form, by } => (Some(form), by),
             };
             let data = match form.map(|form| form.element(piece.data)) {
                 None => encoded(shape.encode, piece.data.into()),
@@ -141,9 +141,9 @@ impl Parcels {
             };
             let shard = shards.and_then(|shards| shards.shard_of(piece.partition_key));
             let group = match (by, shard) {
-                (By::Nothing, _) => Group::All,
-                (By::Key, None) => Group::Key(piece.partition_key),
-                (By::Key, Some(shard)) => Group::Shard(shard),
+                (PackGrouping::Nothing, _) => ParcelGroup::All,
+                (PackGrouping::Key, None) => ParcelGroup::Key(piece.partition_key),
+                (PackGrouping::Key, Some(shard)) => ParcelGroup::Shard(shard),
             };
             let before = last.get(&group).copied();
             let place = match before.filter(|place| open[*place].takes(shape, piece.partition_key, &data)) {
@@ -151,96 +151,96 @@ impl Parcels {
                 None => {
                     // All parcels of a group go by one key, so that none overtakes another.
                     let key_of = match (group, before) {
-                        (Group::All | Group::Alone, _) => None,
+                        (ParcelGroup::All | ParcelGroup::Alone, _) => None,
                         (_, Some(before)) => open[before].key_of,
                         (_, None) => Some(index),
                     };
                     if let Some(before) = before {
                         open[before].seal(shape);
                     }
-                    open.push(Open::new(shape.how, group, key_of));
+                    open.push(OpenParcel::new(shape.how, group, key_of));
                     last.insert(group, open.len() - 1);
                     open.len() - 1
                 }
             };
             open[place].push(index, piece.partition_key, data, form);
         }
-        let mut count: HashMap<Group<'_>, usize> = HashMap::new();
+        let mut count: HashMap<ParcelGroup<'_>, usize> = HashMap::new();
         open.iter().for_each(|open| *count.entry(open.group).or_default() += 1);
-        let close = |open: Open<'_>| {
-            let is_only = matches!(open.group, Group::Key(_)) || count.get(&open.group) == Some(&1);
+        let close = |open: OpenParcel<'_>| {
+            let is_only = matches!(open.group, ParcelGroup::Key(_)) || count.get(&open.group) == Some(&1);
             open.close(shape, is_only)
         };
         Self { parcels: open.into_iter().map(close).collect(), refused }
     }
 }
 
-impl<'a> Open<'a> {
-    fn new(how: How, group: Group<'a>, key_of: Option<usize>) -> Self {
+impl<'a> OpenParcel<'a> {
+    fn new(how: PackMethod, group: ParcelGroup<'a>, key_of: Option<usize>) -> Self {
         let body = match how {
-            How::Aggregate => Body::Aggregate { writer: AggregateWriter::default(), only: Vec::new() },
-            How::Pack { .. } | How::Single => Body::Pack(Vec::new()),
+            PackMethod::Aggregate => ParcelBody::Aggregate { writer: AggregateWriter::default(), only: Vec::new() },
+            PackMethod::Pack { .. } | PackMethod::Single => ParcelBody::Pack(Vec::new()),
         };
         Self { group, members: Vec::new(), key_of, body }
     }
 
     fn alone(index: usize, data: Cow<'_, [u8]>) -> Self {
-        let body = Body::Sealed(data.into_owned());
-        Self { group: Group::Alone, members: vec![index], key_of: Some(index), body }
+        let body = ParcelBody::Sealed(data.into_owned());
+        Self { group: ParcelGroup::Alone, members: vec![index], key_of: Some(index), body }
     }
 
-    fn takes(&self, shape: Shape, partition_key: &str, data: &[u8]) -> bool {
+    fn takes(&self, shape: ParcelShape, partition_key: &str, data: &[u8]) -> bool {
         match &self.body {
-            Body::Aggregate { writer, .. } => writer.bytes_with(partition_key, data) <= AGGREGATE_BYTES,
+            ParcelBody::Aggregate { writer, .. } => writer.bytes_with(partition_key, data) <= AGGREGATE_BYTES,
             // A bracket or a comma before, and perhaps one behind.
-            Body::Pack(pack) => {
+            ParcelBody::Pack(pack) => {
                 self.members.len() < shape.pack_records && pack.len() + data.len() + 2 <= shape.pack_bytes
             }
-            Body::Sealed(_) => false,
+            ParcelBody::Sealed(_) => false,
         }
     }
 
-    fn push(&mut self, index: usize, partition_key: &'a str, data: Cow<'_, [u8]>, form: Option<Form>) {
+    fn push(&mut self, index: usize, partition_key: &'a str, data: Cow<'_, [u8]>, form: Option<PackForm>) {
         self.members.push(index);
         match &mut self.body {
-            Body::Aggregate { writer, only } => {
+            ParcelBody::Aggregate { writer, only } => {
                 writer.push(partition_key, &data);
                 *only = if self.members.len() == 1 { data.into_owned() } else { Vec::new() };
             }
-            Body::Pack(pack) => match form {
-                Some(Form::Array) => {
+            ParcelBody::Pack(pack) => match form {
+                Some(PackForm::Array) => {
                     pack.push(if pack.is_empty() { b'[' } else { b',' });
                     pack.extend_from_slice(&data);
                 }
-                Some(Form::Lines) | None => {
+                Some(PackForm::Lines) | None => {
                     pack.extend_from_slice(&data);
                     pack.push(b'\n');
                 }
             },
-            Body::Sealed(_) => {}
+            ParcelBody::Sealed(_) => {}
         }
     }
 
     /// A pack takes nothing more: compressed, it needs no room for what it was.
-    fn seal(&mut self, shape: Shape) {
-        if let Body::Pack(pack) = &mut self.body {
-            self.body = Body::Sealed(sealed(shape, std::mem::take(pack)));
+    fn seal(&mut self, shape: ParcelShape) {
+        if let ParcelBody::Pack(pack) = &mut self.body {
+            self.body = ParcelBody::Sealed(sealed(shape, std::mem::take(pack)));
         }
     }
 
-    fn close(self, shape: Shape, is_only: bool) -> Parcel {
+    fn close(self, shape: ParcelShape, is_only: bool) -> Parcel {
         let data = match self.body {
-            Body::Aggregate { only, .. } if self.members.len() == 1 && is_only => only,
-            Body::Aggregate { writer, .. } => writer.finish(),
-            Body::Pack(pack) => sealed(shape, pack),
-            Body::Sealed(data) => data,
+            ParcelBody::Aggregate { only, .. } if self.members.len() == 1 && is_only => only,
+            ParcelBody::Aggregate { writer, .. } => writer.finish(),
+            ParcelBody::Pack(pack) => sealed(shape, pack),
+            ParcelBody::Sealed(data) => data,
         };
         Parcel { members: self.members, key_of: self.key_of, data }
     }
 }
 
-fn sealed(shape: Shape, mut pack: Vec<u8>) -> Vec<u8> {
-    if let How::Pack { form: Form::Array, .. } = shape.how {
+fn sealed(shape: ParcelShape, mut pack: Vec<u8>) -> Vec<u8> {
+    if let PackMethod::Pack { form: PackForm::Array, .. } = shape.how {
         pack.push(b']');
     }
     encoded(shape.encode, pack.into()).into_owned()
@@ -250,18 +250,18 @@ fn is_key(partition_key: &str) -> bool {
     !partition_key.is_empty() && partition_key.chars().count() <= KEY_CHARACTERS
 }
 
-impl Form {
+impl PackForm {
     /// What of an output's data goes into a pack.
     pub(super) fn element(self, data: &[u8]) -> Result<&[u8], &'static str> {
         match self {
-            Form::Lines => {
+            PackForm::Lines => {
                 let line = data.strip_suffix(b"\n").unwrap_or(data);
                 if line.contains(&b'\n') {
                     return Err("it holds a line end, and is to be packed as a line (KINESIEVE_PACK)");
                 }
                 Ok(line)
             }
-            Form::Array => match serde_json::from_slice::<IgnoredAny>(data) {
+            PackForm::Array => match serde_json::from_slice::<IgnoredAny>(data) {
                 Ok(_) => Ok(data.trim_ascii()),
                 Err(_) => Err("it is no JSON, and is to be packed into a JSON array (KINESIEVE_PACK)"),
             },
@@ -271,8 +271,8 @@ impl Form {
     /// A pack with one element, before it is compressed.
     pub(super) fn pack_of_one(self, element: &[u8]) -> Vec<u8> {
         match self {
-            Form::Lines => [element, b"\n"].concat(),
-            Form::Array => [b"[", element, b"]"].concat(),
+            PackForm::Lines => [element, b"\n"].concat(),
+            PackForm::Array => [b"[", element, b"]"].concat(),
         }
     }
 }

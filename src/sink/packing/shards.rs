@@ -33,11 +33,11 @@ pub(super) struct ShardMap(Vec<(u128, u128)>);
 pub(super) struct Shards {
     client: Client,
     stream_arn: String,
-    known: Mutex<Known>,
+    known: Mutex<KnownShards>,
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct KnownShards {
     map: Option<Arc<ShardMap>>,
     asked_at: Option<Instant>,
     has_complained: bool,
@@ -99,8 +99,8 @@ impl Shards {
                 known.has_complained = true;
                 tracing::warn!(
                     stream_arn = self.stream_arn,
-                    "said once: the stream's shards can't be listed (kinesis:ListShards), so that only outputs of one \
-                     key share an aggregate: {error}"
+                    "can't list the shards of the stream (kinesis:ListShards), so only outputs of one partition key share \
+                     an aggregate; logged once: {error}"
                 );
             }
             Err(_) => {}

@@ -8,17 +8,17 @@ use super::*;
 use crate::event::{Aggregate, MAGIC, SequenceNumber, Shard};
 
 /// Keeps what it was given, and refuses what a rule says.
-struct Shelf {
+struct TestTarget {
     given: Mutex<Vec<(String, Vec<u8>)>>,
     refuses: fn(usize) -> Delivery,
 }
 
-impl Sink for Shelf {
-    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Answering<'a> {
+impl Sink for TestTarget {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> SinkFuture<'a> {
         let mut given = self.given.lock().expect("unpoisoned");
         given.extend(outputs.iter().map(|output| (output.partition_key.to_owned(), output.data.to_vec())));
         let deliveries = (0..outputs.len()).map(self.refuses).collect();
-        Box::pin(std::future::ready(Answer { deliveries, ..Answer::default() }))
+        Box::pin(std::future::ready(SinkResponse { deliveries, ..SinkResponse::default() }))
     }
 }
 
@@ -50,11 +50,11 @@ fn deliver(
             ordinal: 0,
         })
         .collect();
-    let shelf = Arc::new(Shelf { given: Mutex::default(), refuses });
-    let sink = packing.wrap(Arc::clone(&shelf) as Arc<dyn Sink>, &target.parse().expect("a target"));
+    let test_target = Arc::new(TestTarget { given: Mutex::default(), refuses });
+    let sink = packing.wrap(Arc::clone(&test_target) as Arc<dyn Sink>, &target.parse().expect("a target"));
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let answer = runtime.block_on(sink.deliver(&outputs, None));
-    let given = shelf.given.lock().expect("unpoisoned").clone();
+    let given = test_target.given.lock().expect("unpoisoned").clone();
     (given, answer.deliveries)
 }
 
@@ -235,8 +235,8 @@ proptest! {
                 data, partition_key, route: None, shard: &shard, sequence_number, sub_sequence_number: 0, ordinal: 0,
             })
             .collect();
-        let shape = Shape { how: How::Aggregate, encode: Encode::None, pack_records: 1, pack_bytes: 1 };
-        let pieces: Vec<Piece<'_>> = views.iter().map(Piece::of).collect();
+        let shape = ParcelShape { how: PackMethod::Aggregate, encode: Encode::None, pack_records: 1, pack_bytes: 1 };
+        let pieces: Vec<ParcelPiece<'_>> = views.iter().map(ParcelPiece::of).collect();
         let Parcels { parcels, refused } = Parcels::of(shape, Some(&map), &pieces);
         prop_assert!(refused.is_empty());
         let mut order_keys: std::collections::HashMap<usize, &str> = std::collections::HashMap::new();
@@ -275,13 +275,13 @@ impl Ruled {
 }
 
 impl Sink for Ruled {
-    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Answering<'a> {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> SinkFuture<'a> {
         let delivery = |output| match self.refuses(output) {
             Some(reason) => Delivery::Undeliverable { reason: reason.into() },
             None => Delivery::Delivered,
         };
         let deliveries = outputs.iter().map(delivery).collect();
-        Box::pin(std::future::ready(Answer { deliveries, ..Answer::default() }))
+        Box::pin(std::future::ready(SinkResponse { deliveries, ..SinkResponse::default() }))
     }
 
     fn refuses(&self, output: &Output<'_>) -> Option<String> {
@@ -333,7 +333,7 @@ fn what_never_fits_is_known_before_it_is_packed() {
     }
 }
 
-/// How often something else got its turn until a delivery ended, and on how many threads of their own its work was done.
+/// PackMethod often something else got its turn until a delivery ended, and on how many threads of their own its work was done.
 fn turns_and_threads(packing: Packing, target: &str, data: &[u8], count: usize) -> (u32, u32) {
     let shard = Shard { stream_arn: String::new(), id: String::new() };
     let sequence_number = SequenceNumber::parse("1").expect("a number");
@@ -347,8 +347,8 @@ fn turns_and_threads(packing: Packing, target: &str, data: &[u8], count: usize) 
         ordinal: 0,
     };
     let outputs = vec![output; count];
-    let shelf = Arc::new(Shelf { given: Mutex::default(), refuses: takes });
-    let sink = packing.wrap(shelf, &target.parse().expect("a target"));
+    let test_target = Arc::new(TestTarget { given: Mutex::default(), refuses: takes });
+    let sink = packing.wrap(test_target, &target.parse().expect("a target"));
     let threads = Arc::new(AtomicU32::new(0));
     let started = Arc::clone(&threads);
     let runtime = tokio::runtime::Builder::new_current_thread()

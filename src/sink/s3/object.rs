@@ -6,8 +6,8 @@ use flate2::write::GzEncoder;
 use tokio::sync::mpsc;
 
 use crate::aws::causes;
-use crate::sink::computed::{AT_ONCE_BYTES, Breather};
-use crate::sink::{Lines, Output, line};
+use crate::sink::computed::{AT_ONCE_BYTES, Yielder};
+use crate::sink::{LineContent, Output, line};
 
 /// Lines that are handed to the compressor at a time, in bytes: all of them never stand in memory beside what they become.
 const CHUNK_BYTES: usize = 256 << 10;
@@ -19,7 +19,7 @@ const CHUNKS_WAITING: usize = 2;
 ///
 /// # Errors
 /// When the compressor did not end.
-pub(super) async fn gzipped(outputs: &[Output<'_>], lines: Lines) -> Result<Vec<u8>, String> {
+pub(super) async fn gzipped(outputs: &[Output<'_>], lines: LineContent) -> Result<Vec<u8>, String> {
     if line::expected_bytes(outputs) <= AT_ONCE_BYTES {
         let lines = line::encode(outputs, lines).await;
         let mut encoder = encoder();
@@ -28,8 +28,8 @@ pub(super) async fn gzipped(outputs: &[Output<'_>], lines: Lines) -> Result<Vec<
     // It takes a while, in which other targets have theirs to do.
     let (chunks, waiting) = mpsc::channel(CHUNKS_WAITING);
     let compressing = tokio::task::spawn_blocking(move || compress(waiting));
-    let mut writer = line::Writer::new(lines);
-    let mut breather = Breather::default();
+    let mut writer = line::LineWriter::new(lines);
+    let mut breather = Yielder::default();
     let mut chunk = Vec::new();
     for output in outputs {
         writer.write(&mut chunk, output);
@@ -83,7 +83,7 @@ mod tests {
         let data: Vec<String> =
             (0..50_000).map(|number| format!("{{\"number\":{number},\"square\":{}}}", number * number)).collect();
         for count in [0, 1, 100, 50_000] {
-            for lines in [Lines::Envelopes, Lines::Bare, Lines::Elements] {
+            for lines in [LineContent::Envelopes, LineContent::Bare, LineContent::Elements] {
                 let outputs: Vec<Output<'_>> = data[..count].iter().map(|data| output(data.as_bytes())).collect();
                 let compressed = gzipped(&outputs, lines).await.expect("compressed");
                 assert!(gzipped(&outputs, lines).await.as_ref() == Ok(&compressed), "{count} {lines:?}");

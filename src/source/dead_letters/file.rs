@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::lines::LetterLines;
-use super::{Found, Place, ReadError};
-use crate::source::file::Input;
+use super::{DeadLetterLocation, FoundLetter, LetterReadError};
+use crate::source::file::FileInput;
 
 /// Reads the letters of a file.
 #[derive(Debug)]
@@ -18,16 +18,16 @@ pub(super) struct FileLetters {
 }
 
 impl FileLetters {
-    pub(super) fn open(path: &Path) -> Result<Self, ReadError> {
-        let name = Place::File(path.to_owned()).to_string();
-        let unreadable = |source| ReadError::Unreadable { place: name.clone(), source };
-        let Input { reader, bytes, bytes_read } = Input::open(path).map_err(unreadable)?;
+    pub(super) fn open(path: &Path) -> Result<Self, LetterReadError> {
+        let name = DeadLetterLocation::File(path.to_owned()).to_string();
+        let unreadable = |source| LetterReadError::Unreadable { place: name.clone(), source };
+        let FileInput { reader, bytes, bytes_read } = FileInput::open(path).map_err(unreadable)?;
         let lines = LetterLines::open(name.clone(), reader).map_err(unreadable)?;
         Ok(Self { name, lines, bytes, bytes_read })
     }
 
-    pub(super) fn next(&mut self) -> Result<Option<Found>, ReadError> {
-        self.lines.next().map_err(|source| ReadError::Unreadable { place: self.name.clone(), source })
+    pub(super) fn next(&mut self) -> Result<Option<FoundLetter>, LetterReadError> {
+        self.lines.next().map_err(|source| LetterReadError::Unreadable { place: self.name.clone(), source })
     }
 
     pub(super) fn bytes(&self) -> Option<u64> {

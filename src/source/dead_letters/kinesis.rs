@@ -7,7 +7,7 @@ use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::types::{Record, ShardIteratorType};
 use tokio::time::Instant;
 
-use super::{Found, Letter, ReadError};
+use super::{FoundLetter, Letter, LetterReadError};
 use crate::aws::reading_config;
 use crate::settings::Arn;
 
@@ -28,14 +28,14 @@ pub(super) struct KinesisLetters {
     started: SystemTime,
     /// Not read yet.
     shards: VecDeque<String>,
-    shard: Option<Shard>,
-    waiting: VecDeque<Found>,
+    shard: Option<OpenShard>,
+    waiting: VecDeque<FoundLetter>,
     bytes_read: u64,
 }
 
 /// The shard that is read.
 #[derive(Debug)]
-struct Shard {
+struct OpenShard {
     id: String,
     iterator: String,
     /// The position that was read last.
@@ -44,7 +44,7 @@ struct Shard {
 }
 
 impl KinesisLetters {
-    pub(super) async fn open(stream: &Arn) -> Result<Self, ReadError> {
+    pub(super) async fn open(stream: &Arn) -> Result<Self, LetterReadError> {
         let client = Client::new(&reading_config(stream).await);
         let stream_arn = stream.to_string();
         let mut shards = VecDeque::new();
@@ -55,8 +55,10 @@ impl KinesisLetters {
                 // It stands for the stream as well.
                 Some(token) => client.list_shards().next_token(token),
             };
-            let page =
-                request.send().await.map_err(|error| ReadError::refused(&stream_arn, "kinesis:ListShards", &error))?;
+            let page = request
+                .send()
+                .await
+                .map_err(|error| LetterReadError::refused(&stream_arn, "kinesis:ListShards", &error))?;
             shards.extend(page.shards.unwrap_or_default().into_iter().map(|shard| shard.shard_id));
             token = page.next_token;
             if token.is_none() {
@@ -67,7 +69,7 @@ impl KinesisLetters {
         Ok(Self { client, stream_arn, started, shards, shard: None, waiting: VecDeque::new(), bytes_read: 0 })
     }
 
-    pub(super) async fn next(&mut self) -> Result<Option<Found>, ReadError> {
+    pub(super) async fn next(&mut self) -> Result<Option<FoundLetter>, LetterReadError> {
         loop {
             if let Some(found) = self.waiting.pop_front() {
                 return Ok(Some(found));
@@ -78,7 +80,7 @@ impl KinesisLetters {
             }
             let Some(id) = self.shards.pop_front() else { return Ok(None) };
             let iterator = self.iterator(&id, None).await?;
-            self.shard = iterator.map(|iterator| Shard { id, iterator, last: None, next_read: Instant::now() });
+            self.shard = iterator.map(|iterator| OpenShard { id, iterator, last: None, next_read: Instant::now() });
         }
     }
 
@@ -87,7 +89,7 @@ impl KinesisLetters {
     }
 
     /// Reads records of a shard, and answers with where it goes on, if it does.
-    async fn read(&mut self, mut shard: Shard) -> Result<Option<Shard>, ReadError> {
+    async fn read(&mut self, mut shard: OpenShard) -> Result<Option<OpenShard>, LetterReadError> {
         tokio::time::sleep_until(shard.next_read).await;
         shard.next_read = Instant::now() + BETWEEN_READS;
         let request = self.client.get_records().stream_arn(&self.stream_arn).shard_iterator(&shard.iterator);
@@ -95,9 +97,9 @@ impl KinesisLetters {
             Ok(page) => page,
             Err(error) if error.as_service_error().is_some_and(|error| error.is_expired_iterator_exception()) => {
                 let iterator = self.iterator(&shard.id, shard.last.as_deref()).await?;
-                return Ok(iterator.map(|iterator| Shard { iterator, ..shard }));
+                return Ok(iterator.map(|iterator| OpenShard { iterator, ..shard }));
             }
-            Err(error) => return Err(ReadError::refused(&self.stream_arn, "kinesis:GetRecords", &error)),
+            Err(error) => return Err(LetterReadError::refused(&self.stream_arn, "kinesis:GetRecords", &error)),
         };
         // A page may be empty while others follow.
         let is_last = page.records.is_empty() && page.millis_behind_latest.unwrap_or(0) == 0;
@@ -108,16 +110,16 @@ impl KinesisLetters {
             let data = record.data.into_inner();
             self.bytes_read += data.len() as u64;
             let place = format!("{} {}", shard.id, record.sequence_number);
-            self.waiting.push_back(Found { place, letter: Letter::parse(&data), message: None });
+            self.waiting.push_back(FoundLetter { place, letter: Letter::parse(&data), message: None });
             shard.last = Some(record.sequence_number);
         }
         // A shard that was split or merged ends.
         let next = page.next_shard_iterator.filter(|_| !is_last);
-        Ok(next.map(|iterator| Shard { iterator, ..shard }))
+        Ok(next.map(|iterator| OpenShard { iterator, ..shard }))
     }
 
     /// Where to read on behind a position, or from the oldest record on.
-    async fn iterator(&self, shard_id: &str, behind: Option<&str>) -> Result<Option<String>, ReadError> {
+    async fn iterator(&self, shard_id: &str, behind: Option<&str>) -> Result<Option<String>, LetterReadError> {
         let request = self.client.get_shard_iterator().stream_arn(&self.stream_arn).shard_id(shard_id);
         let request = match behind {
             None => request.shard_iterator_type(ShardIteratorType::TrimHorizon),
@@ -127,7 +129,7 @@ impl KinesisLetters {
         };
         let answer = request.send().await;
         let answer =
-            answer.map_err(|error| ReadError::refused(&self.stream_arn, "kinesis:GetShardIterator", &error))?;
+            answer.map_err(|error| LetterReadError::refused(&self.stream_arn, "kinesis:GetShardIterator", &error))?;
         Ok(answer.shard_iterator)
     }
 

@@ -6,8 +6,8 @@ use serde_json::error::Category;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::dead_letter::{Envelope, Fingerprint, Kind, Text, Undecoded};
-use crate::event::{Batch, Contents, Event, Record};
+use crate::dead_letter::{DataFingerprint, DeadLetterKind, Envelope, OptionalText, Undecoded};
+use crate::event::{Batch, BatchContents, Event, Record};
 
 /// As much of a foreign text as a message can bear.
 const EXCERPT_CHARACTERS: usize = 200;
@@ -20,10 +20,10 @@ const ARN_CHARACTERS: usize = 2048;
 #[derive(Debug, Clone)]
 pub struct Letter {
     /// Why, as one of a few.
-    pub kind: Kind,
+    pub kind: DeadLetterKind,
     /// Why, for a person.
     pub reason: String,
-    data: Data,
+    data: LetterData,
     undecoded: Option<Undecoded>,
     /// Whether the partition key is only the front of a longer one.
     is_key_cut: bool,
@@ -33,7 +33,7 @@ pub struct Letter {
 
 /// Where the data of a letter is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Data {
+pub enum LetterData {
     /// In the letter, as it is.
     Whole,
     /// In the letter, compressed by gzip.
@@ -43,25 +43,25 @@ pub enum Data {
         /// The object, as the letter names it: `s3://BUCKET/KEY`.
         address: String,
         /// What is there.
-        data: Fingerprint,
+        data: DataFingerprint,
     },
     /// In the stream, if it is still there; the letter has the front of it.
     Cut {
         /// How many bytes the letter has.
         front: usize,
         /// What is in the stream.
-        data: Fingerprint,
+        data: DataFingerprint,
     },
 }
 
-impl Data {
+impl LetterData {
     /// Returns the name of its form for a program; none: it is the one that letters have as a rule.
     pub fn form(&self) -> Option<&'static str> {
         match self {
-            Data::Whole => None,
-            Data::Compressed(_) => Some("compressed"),
-            Data::At { .. } => Some("large"),
-            Data::Cut { .. } => Some("cut"),
+            LetterData::Whole => None,
+            LetterData::Compressed(_) => Some("compressed"),
+            LetterData::At { .. } => Some("large"),
+            LetterData::Cut { .. } => Some("cut"),
         }
     }
 }
@@ -111,7 +111,7 @@ impl Letter {
         })
     }
 
-    /// The event; its payload is empty where the letter's data is not [`Data::Whole`].
+    /// The event; its payload is empty where the letter's data is not [`LetterData::Whole`].
     pub fn event(&self) -> Event<'_> {
         self.batch.event(0)
     }
@@ -127,7 +127,7 @@ impl Letter {
     }
 
     /// Where the data is.
-    pub fn data(&self) -> &Data {
+    pub fn data(&self) -> &LetterData {
         &self.data
     }
 
@@ -170,12 +170,14 @@ impl Letter {
         };
         // It goes on from where it came to: no event is taken apart or decoded a second time.
         let undecoded = match envelope.kind {
-            Kind::Decode => Some(envelope.undecoded.unwrap_or(Undecoded::Envelope)),
+            DeadLetterKind::Decode => Some(envelope.undecoded.unwrap_or(Undecoded::Envelope)),
             _ => None,
         };
         let shard = (envelope.stream_arn.as_ref(), envelope.shard_id.as_ref());
         let (data, batch) = match data_of(envelope)? {
-            (Data::Whole, payload) => (Data::Whole, batch_of(shard, undecoded, record, &payload, "dataBase64")?),
+            (LetterData::Whole, payload) => {
+                (LetterData::Whole, batch_of(shard, undecoded, record, &payload, "dataBase64")?)
+            }
             (data, _) => (data, batch_of(shard, None, record, b"", "dataBase64")?),
         };
         Ok(Self {
@@ -190,23 +192,23 @@ impl Letter {
 }
 
 /// Where the data of a letter is, and the data if it is there as it is.
-fn data_of(envelope: &Envelope<'_>) -> Result<(Data, Vec<u8>), Malformed> {
-    let decoded = |field: &'static str, text: &Text<'_>| {
+fn data_of(envelope: &Envelope<'_>) -> Result<(LetterData, Vec<u8>), Malformed> {
+    let decoded = |field: &'static str, text: &OptionalText<'_>| {
         let decoded = base64_simd::STANDARD.decode_to_vec(text.0.as_bytes());
         decoded.map_err(|_| Malformed::field(field)("it is not valid base64 (standard alphabet, padded)".to_owned()))
     };
     match envelope {
         Envelope { data_cut: true, data_base64: front, .. } => {
             let front = front.as_ref().map_or(Ok(Vec::new()), |front| decoded("dataBase64", front))?;
-            Ok((Data::Cut { front: front.len(), data: fingerprint_of(envelope)? }, Vec::new()))
+            Ok((LetterData::Cut { front: front.len(), data: fingerprint_of(envelope)? }, Vec::new()))
         }
-        Envelope { data_base64: Some(text), .. } => Ok((Data::Whole, decoded("dataBase64", text)?)),
+        Envelope { data_base64: Some(text), .. } => Ok((LetterData::Whole, decoded("dataBase64", text)?)),
         Envelope { data_gzip_base64: Some(text), .. } => {
-            Ok((Data::Compressed(decoded("dataGzipBase64", text)?), Vec::new()))
+            Ok((LetterData::Compressed(decoded("dataGzipBase64", text)?), Vec::new()))
         }
         Envelope { data_at: Some(address), .. } => {
             let data = fingerprint_of(envelope)?;
-            Ok((Data::At { address: address.0.clone().into_owned(), data }, Vec::new()))
+            Ok((LetterData::At { address: address.0.clone().into_owned(), data }, Vec::new()))
         }
         _ => Err(Malformed::NotALetter(
             "it has none of the fields `dataBase64`, `dataGzipBase64` and `dataAt`".to_owned(),
@@ -215,7 +217,7 @@ fn data_of(envelope: &Envelope<'_>) -> Result<(Data, Vec<u8>), Malformed> {
 }
 
 /// What the data is that is not in the letter.
-fn fingerprint_of(envelope: &Envelope<'_>) -> Result<Fingerprint, Malformed> {
+fn fingerprint_of(envelope: &Envelope<'_>) -> Result<DataFingerprint, Malformed> {
     let bytes = envelope.data_bytes.ok_or_else(|| Malformed::NotALetter("missing field `dataBytes`".to_owned()))?;
     let sha256 = envelope.data_sha256.as_ref().map(|text| text.0.as_ref()).unwrap_or_default();
     let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
@@ -223,7 +225,7 @@ fn fingerprint_of(envelope: &Envelope<'_>) -> Result<Fingerprint, Malformed> {
         let reason = "it is no SHA-256, which has 64 hexadecimal digits in lower case".to_owned();
         return Err(Malformed::field("dataSha256")(reason));
     }
-    Ok(Fingerprint { bytes, sha256: sha256.to_owned() })
+    Ok(DataFingerprint { bytes, sha256: sha256.to_owned() })
 }
 
 fn batch_of(
@@ -234,9 +236,9 @@ fn batch_of(
     field: &'static str,
 ) -> Result<Arc<Batch>, Malformed> {
     let mut batch = Batch::builder(stream_arn, shard_id).holding(match undecoded {
-        None => Contents::Events,
-        Some(Undecoded::Payload) => Contents::Payloads,
-        Some(Undecoded::Envelope | Undecoded::Record) => Contents::Records,
+        None => BatchContents::Events,
+        Some(Undecoded::Payload) => BatchContents::Payloads,
+        Some(Undecoded::Envelope | Undecoded::Record) => BatchContents::Records,
     });
     let pushed = match undecoded {
         // The payload is the text that could not be decoded.
@@ -339,7 +341,7 @@ mod tests {
         assert_eq!(event.payload, Payload::Decoded(b"Hello"));
         assert_eq!((event.partition_key, event.sub_sequence_number), ("device-7", 3));
         assert_eq!(event.arrived_at, 1_545_084_650_987);
-        assert_eq!((letter.kind, letter.reason.as_str()), (Kind::Rejected, "reading out of range"));
+        assert_eq!((letter.kind, letter.reason.as_str()), (DeadLetterKind::Rejected, "reading out of range"));
         assert_eq!(letter.batch().stream_arn(), "arn:aws:kinesis:eu-west-1:123456789012:stream/readings");
     }
 

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Cursor, Read};
 
 use flate2::read::MultiGzDecoder;
 
-use super::{Found, Letter, Malformed};
+use super::{FoundLetter, Letter, Malformed};
 
 /// The longest line that is taken. A Firehose delivery stream puts letters behind each other without a line
 /// end, up to 128 MiB of them.
@@ -29,7 +29,7 @@ pub(super) struct LetterLines {
 }
 
 /// What a line is, as far as its bytes say.
-enum Line {
+enum LetterLine {
     Whole,
     Unreadable(String),
 }
@@ -54,7 +54,7 @@ impl LetterLines {
     }
 
     /// The next letter; none at the end.
-    pub(super) fn next(&mut self) -> io::Result<Option<Found>> {
+    pub(super) fn next(&mut self) -> io::Result<Option<FoundLetter>> {
         loop {
             let rest = self.line.get(self.taken..).unwrap_or_default();
             if let Some((letter, bytes)) = Letter::parse_first(rest) {
@@ -65,8 +65,8 @@ impl LetterLines {
             self.taken = 0;
             match self.read_line()? {
                 None => return Ok(None),
-                Some(Line::Whole) => {}
-                Some(Line::Unreadable(reason)) => {
+                Some(LetterLine::Whole) => {}
+                Some(LetterLine::Unreadable(reason)) => {
                     self.line.clear();
                     return Ok(Some(self.found(Err(Malformed::Unreadable(reason)))));
                 }
@@ -74,12 +74,12 @@ impl LetterLines {
         }
     }
 
-    fn found(&self, letter: Result<Letter, Malformed>) -> Found {
-        Found { place: format!("{}:{}", self.name, self.lines_read), letter, message: None }
+    fn found(&self, letter: Result<Letter, Malformed>) -> FoundLetter {
+        FoundLetter { place: format!("{}:{}", self.name, self.lines_read), letter, message: None }
     }
 
     /// Reads a line without its end; none at the end of the input.
-    fn read_line(&mut self) -> io::Result<Option<Line>> {
+    fn read_line(&mut self) -> io::Result<Option<LetterLine>> {
         let longest_with_its_end = self.longest as u64 + 1;
         match self.reader.by_ref().take(longest_with_its_end).read_until(b'\n', &mut self.line) {
             Ok(0) => return Ok(None),
@@ -88,19 +88,19 @@ impl LetterLines {
                 self.lines_read += 1;
                 // Behind the break nothing can be told.
                 self.reader = Box::new(io::empty());
-                return Ok(Some(Line::Unreadable(format!("from here on its gzip is broken: {error}"))));
+                return Ok(Some(LetterLine::Unreadable(format!("from here on its gzip is broken: {error}"))));
             }
             Err(error) => return Err(error),
         }
         if self.line.pop_if(|byte| *byte == b'\n').is_none() && self.line.len() > self.longest {
             self.skip_line()?;
             let reason = format!("it is longer than what is read of a line, {} bytes", self.longest);
-            return Ok(Some(Line::Unreadable(reason)));
+            return Ok(Some(LetterLine::Unreadable(reason)));
         }
         if self.lines_read == 1 && self.line.starts_with(BYTE_ORDER_MARK) {
             self.taken = BYTE_ORDER_MARK.len();
         }
-        Ok(Some(Line::Whole))
+        Ok(Some(LetterLine::Whole))
     }
 
     /// Reads on to the end of the line, or to where its gzip breaks off: the line is told as it is.

@@ -7,20 +7,20 @@ mod file;
 mod kinesis;
 mod letter;
 mod lines;
+mod location;
 mod object_key;
 mod objects;
 mod open;
-mod place;
 mod records;
 mod refusal;
 mod s3;
 mod sqs;
 
 pub(crate) use letter::to_millis;
-pub use letter::{Data, Letter, Malformed};
+pub use letter::{Letter, LetterData, Malformed};
+pub use location::{DeadLetterLocation, InvalidDeadLetterLocation};
 pub use open::{LetterOpener, Unopened};
-pub use place::{InvalidPlace, Place};
-pub use refusal::ReadError;
+pub use refusal::LetterReadError;
 
 use file::FileLetters;
 use kinesis::KinesisLetters;
@@ -29,7 +29,7 @@ use sqs::SqsLetters;
 
 /// What was found where a dead letter should be.
 #[derive(Debug)]
-pub struct Found {
+pub struct FoundLetter {
     /// Where, for a person: a file or an object with the line, a message, a position in a shard.
     pub place: String,
     /// The letter, or what is wrong with it.
@@ -41,11 +41,11 @@ pub struct Found {
 /// Reads dead letters, one after the other.
 #[derive(Debug)]
 pub struct DeadLetterSource {
-    reader: Reader,
+    reader: LetterReader,
 }
 
 #[derive(Debug)]
-enum Reader {
+enum LetterReader {
     File(FileLetters),
     S3(S3Letters),
     Sqs(SqsLetters),
@@ -57,12 +57,12 @@ impl DeadLetterSource {
     ///
     /// # Errors
     /// When it can't be read.
-    pub async fn open(place: &Place) -> Result<Self, ReadError> {
+    pub async fn open(place: &DeadLetterLocation) -> Result<Self, LetterReadError> {
         let reader = match place {
-            Place::File(path) => Reader::File(FileLetters::open(path)?),
-            Place::S3(arn) => Reader::S3(S3Letters::open(arn).await?),
-            Place::Sqs(arn) => Reader::Sqs(SqsLetters::open(arn).await),
-            Place::Kinesis(arn) => Reader::Kinesis(KinesisLetters::open(arn).await?),
+            DeadLetterLocation::File(path) => LetterReader::File(FileLetters::open(path)?),
+            DeadLetterLocation::S3(arn) => LetterReader::S3(S3Letters::open(arn).await?),
+            DeadLetterLocation::Sqs(arn) => LetterReader::Sqs(SqsLetters::open(arn).await),
+            DeadLetterLocation::Kinesis(arn) => LetterReader::Kinesis(KinesisLetters::open(arn).await?),
         };
         Ok(Self { reader })
     }
@@ -71,12 +71,12 @@ impl DeadLetterSource {
     ///
     /// # Errors
     /// When it can't be read on.
-    pub async fn next(&mut self) -> Result<Option<Found>, ReadError> {
+    pub async fn next(&mut self) -> Result<Option<FoundLetter>, LetterReadError> {
         match &mut self.reader {
-            Reader::File(letters) => letters.next(),
-            Reader::S3(letters) => letters.next().await,
-            Reader::Sqs(letters) => letters.next().await,
-            Reader::Kinesis(letters) => letters.next().await,
+            LetterReader::File(letters) => letters.next(),
+            LetterReader::S3(letters) => letters.next().await,
+            LetterReader::Sqs(letters) => letters.next().await,
+            LetterReader::Kinesis(letters) => letters.next().await,
         }
     }
 
@@ -84,16 +84,16 @@ impl DeadLetterSource {
     ///
     /// # Errors
     /// When the queue does not delete it: it would be run again.
-    pub async fn acknowledge(&mut self, found: &Found) -> Result<(), ReadError> {
+    pub async fn acknowledge(&mut self, found: &FoundLetter) -> Result<(), LetterReadError> {
         match (&mut self.reader, &found.message) {
-            (Reader::Sqs(letters), Some(message)) => letters.delete(message).await,
+            (LetterReader::Sqs(letters), Some(message)) => letters.delete(message).await,
             _ => Ok(()),
         }
     }
 
     /// Gives back to its queue what was received and not acknowledged, so that it can be received at once.
     pub async fn release(&self) {
-        if let Reader::Sqs(letters) = &self.reader {
+        if let LetterReader::Sqs(letters) = &self.reader {
             letters.release().await;
         }
     }
@@ -101,27 +101,27 @@ impl DeadLetterSource {
     /// How long it is, in bytes, where that is known.
     pub fn bytes(&self) -> Option<u64> {
         match &self.reader {
-            Reader::File(letters) => letters.bytes(),
-            Reader::S3(_) | Reader::Sqs(_) | Reader::Kinesis(_) => None,
+            LetterReader::File(letters) => letters.bytes(),
+            LetterReader::S3(_) | LetterReader::Sqs(_) | LetterReader::Kinesis(_) => None,
         }
     }
 
     /// How much was read so far, in bytes.
     pub fn bytes_read(&self) -> u64 {
         match &self.reader {
-            Reader::File(letters) => letters.bytes_read(),
-            Reader::S3(letters) => letters.bytes_read(),
-            Reader::Sqs(letters) => letters.bytes_read(),
-            Reader::Kinesis(letters) => letters.bytes_read(),
+            LetterReader::File(letters) => letters.bytes_read(),
+            LetterReader::S3(letters) => letters.bytes_read(),
+            LetterReader::Sqs(letters) => letters.bytes_read(),
+            LetterReader::Kinesis(letters) => letters.bytes_read(),
         }
     }
 
     /// What was not looked at, for a person; none: everything was.
     pub fn left_out(&self) -> Option<String> {
         match &self.reader {
-            Reader::S3(letters) => letters.left_out(),
-            Reader::Sqs(letters) => letters.left_out(),
-            Reader::File(_) | Reader::Kinesis(_) => None,
+            LetterReader::S3(letters) => letters.left_out(),
+            LetterReader::Sqs(letters) => letters.left_out(),
+            LetterReader::File(_) | LetterReader::Kinesis(_) => None,
         }
     }
 }

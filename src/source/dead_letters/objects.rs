@@ -8,7 +8,7 @@ use flate2::read::MultiGzDecoder;
 
 use super::{body, object_key, refusal};
 use crate::aws::{Streamed, reading_config, s3_config};
-use crate::dead_letter::{Envelope, Fingerprint};
+use crate::dead_letter::{DataFingerprint, Envelope};
 use crate::settings::Arn;
 
 /// What a letter has besides its data, in bytes: far more than that.
@@ -25,7 +25,7 @@ pub(super) struct LargeObjects {
 
 /// Which event a letter is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Origin<'a> {
+pub(super) struct LetterOrigin<'a> {
     pub(super) stream_arn: &'a str,
     pub(super) shard_id: &'a str,
     pub(super) sequence_number: &'a str,
@@ -51,8 +51,8 @@ impl LargeObjects {
     pub(super) async fn fetch(
         &mut self,
         address: &str,
-        origin: Origin<'_>,
-        data: &Fingerprint,
+        origin: LetterOrigin<'_>,
+        data: &DataFingerprint,
         most_bytes: usize,
     ) -> Result<Recovered, String> {
         let key = object_key::below(address, &self.place).map_err(|why| {
@@ -93,8 +93,8 @@ async fn open(place: &Arn) -> Result<Client, String> {
 pub(super) fn recovered(
     content: &[u8],
     most_letter: usize,
-    origin: Origin<'_>,
-    data: &Fingerprint,
+    origin: LetterOrigin<'_>,
+    data: &DataFingerprint,
 ) -> Result<Recovered, &'static str> {
     let mut unpacked = Vec::new();
     let text = if content.starts_with(GZIP) {
@@ -109,7 +109,7 @@ pub(super) fn recovered(
     };
     // What is in it is not quoted: it may be payload.
     let envelope: Envelope<'_> = serde_json::from_slice(text).map_err(|_| "it is no dead letter")?;
-    let is_same = Origin {
+    let is_same = LetterOrigin {
         stream_arn: &envelope.stream_arn,
         shard_id: &envelope.shard_id,
         sequence_number: &envelope.sequence_number,
@@ -133,8 +133,8 @@ mod tests {
 
     use super::*;
 
-    const ORIGIN: Origin<'_> =
-        Origin { stream_arn: "arn", shard_id: "shardId-0", sequence_number: "1", sub_sequence_number: 2 };
+    const ORIGIN: LetterOrigin<'_> =
+        LetterOrigin { stream_arn: "arn", shard_id: "shardId-0", sequence_number: "1", sub_sequence_number: 2 };
 
     fn object(data: &str, cut: bool) -> Vec<u8> {
         let letter = serde_json::json!({
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn an_object_is_taken_for_what_its_letter_says_and_for_nothing_else() {
-        let data = Fingerprint::of(b"payload");
+        let data = DataFingerprint::of(b"payload");
         let found = |content: &[u8], origin| recovered(content, 10_000, origin, &data);
         let whole = object("payload", false);
         let expected = Recovered { data: b"payload".to_vec(), partition_key: "k".to_owned() };
@@ -159,8 +159,8 @@ mod tests {
         for (content, origin, said) in [
             (object("another", false), ORIGIN, "other data"),
             (object("payload", true), ORIGIN, "all of the data"),
-            (whole.clone(), Origin { sub_sequence_number: 3, ..ORIGIN }, "another record"),
-            (whole.clone(), Origin { shard_id: "shardId-1", ..ORIGIN }, "another record"),
+            (whole.clone(), LetterOrigin { sub_sequence_number: 3, ..ORIGIN }, "another record"),
+            (whole.clone(), LetterOrigin { shard_id: "shardId-1", ..ORIGIN }, "another record"),
             (b"payload".to_vec(), ORIGIN, "no dead letter"),
             (packed[..packed.len() - 4].to_vec(), ORIGIN, "gzip is broken"),
         ] {

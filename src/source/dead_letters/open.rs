@@ -6,8 +6,8 @@ use std::sync::Arc;
 use bytesize::ByteSize;
 use flate2::read::MultiGzDecoder;
 
-use super::letter::{Data, Letter, Malformed};
-use super::objects::{LargeObjects, Origin};
+use super::letter::{Letter, LetterData, Malformed};
+use super::objects::{LargeObjects, LetterOrigin};
 use super::records::StreamRecords;
 use crate::event::{Batch, Unpacking};
 use crate::settings::Arn;
@@ -51,7 +51,7 @@ impl LetterOpener {
     /// Why it can't be had.
     pub async fn open(&mut self, letter: &Letter) -> Result<Arc<Batch>, Unopened> {
         let event = letter.event();
-        let origin = Origin {
+        let origin = LetterOrigin {
             stream_arn: letter.stream_arn(),
             shard_id: letter.shard_id(),
             sequence_number: event.sequence_number.as_str(),
@@ -59,15 +59,15 @@ impl LetterOpener {
         };
         let most_bytes = MOST_DATA.max(self.unpacking.limit);
         match letter.data() {
-            Data::Whole => Ok(letter.batch()),
-            Data::Compressed(packed) => {
+            LetterData::Whole => Ok(letter.batch()),
+            LetterData::Compressed(packed) => {
                 if letter.is_key_cut() {
                     let reason = "its partition key is cut, and nobody says where it is whole".to_owned();
                     return Err(Malformed::NotALetter(reason).into());
                 }
                 Ok(letter.with_data(&unpacked(packed, most_bytes)?, event.partition_key, "dataGzipBase64")?)
             }
-            Data::At { address, data } => {
+            LetterData::At { address, data } => {
                 let Some(large) = &mut self.large else {
                     let why = "its pointer is not followed: name with --large the prefix that KINESIEVE_DEAD_LETTER_LARGE \
                                named when it was written";
@@ -76,7 +76,7 @@ impl LetterOpener {
                 let found = large.fetch(address, origin, data, most_bytes).await.map_err(Unopened::NotFetched)?;
                 Ok(letter.with_data(&found.data, &found.partition_key, "dataAt")?)
             }
-            Data::Cut { data, .. } => {
+            LetterData::Cut { data, .. } => {
                 let found = self.records.fetch(origin, self.unpacking, data).await.map_err(Unopened::Cut)?;
                 Ok(letter.with_data(&found.data, &found.partition_key, "dataSha256")?)
             }

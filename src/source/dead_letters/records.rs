@@ -10,11 +10,11 @@ use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kinesis::types::{Record as StreamRecord, ShardIteratorType};
 use tokio::time::Instant;
 
-use super::objects::{Origin, Recovered};
+use super::objects::{LetterOrigin, Recovered};
 use super::refusal;
 use crate::aws::reading_config;
 use crate::backoff::Backoff;
-use crate::dead_letter::Fingerprint;
+use crate::dead_letter::DataFingerprint;
 use crate::event::{Batch, Record, SequenceNumber, Unpacking};
 use crate::settings::{Arn, Decode, StreamName};
 
@@ -53,9 +53,9 @@ impl StreamRecords {
     /// Why it is not to be had, for a person.
     pub(super) async fn fetch(
         &mut self,
-        origin: Origin<'_>,
+        origin: LetterOrigin<'_>,
         unpacking: Unpacking,
-        data: &Fingerprint,
+        data: &DataFingerprint,
     ) -> Result<Recovered, String> {
         if let Some(why) = self.lost.get(origin.stream_arn) {
             return Err(why.clone());
@@ -84,7 +84,7 @@ impl StreamRecords {
         }
     }
 
-    async fn read(&mut self, stream: &Arn, origin: Origin<'_>) -> Result<StreamRecord, Unread> {
+    async fn read(&mut self, stream: &Arn, origin: LetterOrigin<'_>) -> Result<StreamRecord, Unread> {
         let client = match self.clients.get(&stream.region) {
             Some(client) => client.clone(),
             None => {
@@ -172,7 +172,7 @@ where
     }
 }
 
-fn batch_of(origin: Origin<'_>, record: &StreamRecord) -> Option<Batch> {
+fn batch_of(origin: LetterOrigin<'_>, record: &StreamRecord) -> Option<Batch> {
     let mut batch = Batch::builder(origin.stream_arn, origin.shard_id);
     let arrived_at = record.approximate_arrival_timestamp.and_then(|time| time.to_millis().ok()).unwrap_or_default();
     let own = Record {
@@ -190,9 +190,9 @@ fn batch_of(origin: Origin<'_>, record: &StreamRecord) -> Option<Batch> {
 /// the other ways.
 pub(super) fn recovered(
     batch: &Batch,
-    origin: Origin<'_>,
+    origin: LetterOrigin<'_>,
     unpacking: Unpacking,
-    data: &Fingerprint,
+    data: &DataFingerprint,
 ) -> Option<Recovered> {
     let mut ways = vec![unpacking];
     for decode in [unpacking.decode, Decode::None, Decode::Auto, Decode::CloudWatchLogs] {
@@ -220,7 +220,7 @@ mod tests {
     use super::*;
     use crate::event::AggregateWriter;
 
-    const ORIGIN: Origin<'_> = Origin {
+    const ORIGIN: LetterOrigin<'_> = LetterOrigin {
         stream_arn: "arn:aws:kinesis:eu-west-1:123456789012:stream/in",
         shard_id: "shardId-000000000000",
         sequence_number: "4959",
@@ -249,7 +249,7 @@ mod tests {
     }
 
     fn found(batch: &Batch, unpacking: Unpacking, data: &[u8]) -> Option<(Vec<u8>, String)> {
-        let recovered = recovered(batch, ORIGIN, unpacking, &Fingerprint::of(data))?;
+        let recovered = recovered(batch, ORIGIN, unpacking, &DataFingerprint::of(data))?;
         Some((recovered.data, recovered.partition_key))
     }
 

@@ -10,7 +10,7 @@ use crate::aws::causes;
 
 /// Why dead letters can't be read on.
 #[derive(Debug, thiserror::Error)]
-pub enum ReadError {
+pub enum LetterReadError {
     /// A file can't be opened or read.
     #[error("the dead letters of {place}: {source}")]
     Unreadable {
@@ -31,7 +31,7 @@ pub enum ReadError {
     },
 }
 
-impl ReadError {
+impl LetterReadError {
     /// What a service answered to a request that takes this action.
     pub(super) fn refused<E>(place: &str, action: &'static str, error: &SdkError<E, HttpResponse>) -> Self
     where

@@ -8,7 +8,7 @@ use aws_sdk_s3::types::Object;
 
 use super::body::{self, BodyError};
 use super::lines::LetterLines;
-use super::{Found, Malformed, ReadError, object_key};
+use super::{FoundLetter, LetterReadError, Malformed, object_key};
 use crate::aws::{Streamed, bucket_and_prefix, reading_config, s3_config};
 use crate::settings::Arn;
 
@@ -25,7 +25,7 @@ pub(super) struct S3Letters {
     bucket: String,
     prefix: String,
     keys: VecDeque<String>,
-    listed: Listed,
+    listed: ListingState,
     object: Option<LetterLines>,
     bytes_read: u64,
     /// Objects that are none of lines, by their names.
@@ -34,18 +34,18 @@ pub(super) struct S3Letters {
 
 /// How far the bucket is listed.
 #[derive(Debug)]
-enum Listed {
+enum ListingState {
     NotYet,
     UpTo(String),
     ToTheEnd,
 }
 
 impl S3Letters {
-    pub(super) async fn open(place: &Arn) -> Result<Self, ReadError> {
+    pub(super) async fn open(place: &Arn) -> Result<Self, LetterReadError> {
         let config = reading_config(place).await;
         if config.region().is_none() {
             let source = io::Error::other("the ARN of a bucket has no region: set AWS_REGION to the one of the bucket");
-            return Err(ReadError::Unreadable { place: place.to_string(), source });
+            return Err(LetterReadError::Unreadable { place: place.to_string(), source });
         }
         let client = Client::from_conf(s3_config(&config).build());
         let (bucket, prefix) = bucket_and_prefix(place);
@@ -55,14 +55,14 @@ impl S3Letters {
             bucket: bucket.to_owned(),
             prefix,
             keys: VecDeque::new(),
-            listed: Listed::NotYet,
+            listed: ListingState::NotYet,
             object: None,
             bytes_read: 0,
             left_out: 0,
         })
     }
 
-    pub(super) async fn next(&mut self) -> Result<Option<Found>, ReadError> {
+    pub(super) async fn next(&mut self) -> Result<Option<FoundLetter>, LetterReadError> {
         loop {
             if let Some(object) = &mut self.object {
                 // It is in memory: nothing but what it holds can be wrong.
@@ -77,7 +77,7 @@ impl S3Letters {
                         return Ok(Some(too_large));
                     }
                 }
-                None if matches!(self.listed, Listed::ToTheEnd) => return Ok(None),
+                None if matches!(self.listed, ListingState::ToTheEnd) => return Ok(None),
                 None => self.list().await?,
             }
         }
@@ -96,13 +96,14 @@ impl S3Letters {
     }
 
     /// A page of keys.
-    async fn list(&mut self) -> Result<(), ReadError> {
+    async fn list(&mut self) -> Result<(), LetterReadError> {
         let mut request = self.client.list_objects_v2().bucket(&self.bucket).prefix(&self.prefix);
-        if let Listed::UpTo(token) = &self.listed {
+        if let ListingState::UpTo(token) = &self.listed {
             request = request.continuation_token(token);
         }
-        let page = request.send().await.map_err(|error| ReadError::refused(&self.place, "s3:ListBucket", &error))?;
-        self.listed = page.next_continuation_token.map_or(Listed::ToTheEnd, Listed::UpTo);
+        let page =
+            request.send().await.map_err(|error| LetterReadError::refused(&self.place, "s3:ListBucket", &error))?;
+        self.listed = page.next_continuation_token.map_or(ListingState::ToTheEnd, ListingState::UpTo);
         let objects = page.contents.unwrap_or_default();
         let keys = objects.into_iter().filter_map(|Object { key, .. }| key);
         // What ends in a slash is a folder.
@@ -117,11 +118,11 @@ impl S3Letters {
     }
 
     /// Opens an object, unless it is one that is not read.
-    async fn get(&mut self, key: &str) -> Result<Option<Found>, ReadError> {
+    async fn get(&mut self, key: &str) -> Result<Option<FoundLetter>, LetterReadError> {
         let name = format!("s3://{}/{key}", self.bucket);
         let not_read = |reason| {
             let letter = Err(Malformed::Unreadable(reason));
-            Ok(Some(Found { place: name.clone(), letter, message: None }))
+            Ok(Some(FoundLetter { place: name.clone(), letter, message: None }))
         };
         // Whoever may put objects chooses their names.
         if let Err(why) = object_key::check(key, &self.prefix) {
@@ -131,7 +132,7 @@ impl S3Letters {
             format!("it has {bytes} bytes, and {MAX_OBJECT_BYTES} can be read: fetch it, and name the file")
         };
         let request = self.client.get_object().bucket(&self.bucket).key(key).customize().interceptor(Streamed);
-        let answer = request.send().await.map_err(|error| ReadError::refused(&name, "s3:GetObject", &error))?;
+        let answer = request.send().await.map_err(|error| LetterReadError::refused(&name, "s3:GetObject", &error))?;
         let bytes = answer.content_length().unwrap_or_default();
         if usize::try_from(bytes).is_ok_and(|bytes| bytes > MAX_OBJECT_BYTES) {
             return not_read(too_large(bytes.to_string()));
@@ -147,8 +148,8 @@ impl S3Letters {
         Ok(None)
     }
 
-    fn unreadable(&self, source: io::Error) -> ReadError {
-        ReadError::Unreadable { place: self.place.clone(), source }
+    fn unreadable(&self, source: io::Error) -> LetterReadError {
+        LetterReadError::Unreadable { place: self.place.clone(), source }
     }
 }
 

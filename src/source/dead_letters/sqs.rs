@@ -13,7 +13,7 @@ use aws_sdk_sqs::config::http::HttpResponse;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, Message};
 
-use super::{Found, Letter, Malformed, ReadError};
+use super::{FoundLetter, Letter, LetterReadError, Malformed};
 use crate::aws::{causes, queue_url, reading_config};
 use crate::settings::Arn;
 
@@ -41,14 +41,14 @@ pub(super) struct SqsLetters {
     queue: Arn,
     url: String,
     /// Received, and not handed on yet.
-    waiting: VecDeque<Received>,
+    waiting: VecDeque<ReceivedMessage>,
     /// All that were received so far, by id.
-    known: HashMap<String, Fate>,
+    known: HashMap<String, MessageFate>,
     bytes_read: u64,
 }
 
 #[derive(Debug)]
-struct Received {
+struct ReceivedMessage {
     id: String,
     at: Instant,
     letter: Result<Letter, Malformed>,
@@ -56,7 +56,7 @@ struct Received {
 
 /// What is to become of a message.
 #[derive(Debug)]
-enum Fate {
+enum MessageFate {
     /// It is still in the queue, under this receipt handle.
     Stays(String),
     Deleted,
@@ -74,14 +74,14 @@ impl SqsLetters {
         }
     }
 
-    pub(super) async fn next(&mut self) -> Result<Option<Found>, ReadError> {
+    pub(super) async fn next(&mut self) -> Result<Option<FoundLetter>, LetterReadError> {
         loop {
             if let Some(received) = self.waiting.pop_front() {
                 if received.at.elapsed() > RENEW_AFTER {
                     self.hide_anew(&received.id).await?;
                 }
                 let place = format!("message {}", received.id);
-                return Ok(Some(Found { place, letter: received.letter, message: Some(received.id) }));
+                return Ok(Some(FoundLetter { place, letter: received.letter, message: Some(received.id) }));
             }
             // What stays is hidden by each receive, so those that come again come to an end as well.
             if !self.receive().await? {
@@ -91,11 +91,11 @@ impl SqsLetters {
     }
 
     /// Takes a message out of the queue for good.
-    pub(super) async fn delete(&mut self, id: &str) -> Result<(), ReadError> {
-        let Some(Fate::Stays(handle)) = self.known.get(id) else { return Ok(()) };
+    pub(super) async fn delete(&mut self, id: &str) -> Result<(), LetterReadError> {
+        let Some(MessageFate::Stays(handle)) = self.known.get(id) else { return Ok(()) };
         let request = self.client.delete_message().queue_url(&self.url).receipt_handle(handle);
         request.send().await.map_err(|error| self.refused("sqs:DeleteMessage", &error))?;
-        self.known.insert(id.to_owned(), Fate::Deleted);
+        self.known.insert(id.to_owned(), MessageFate::Deleted);
         Ok(())
     }
 
@@ -105,8 +105,8 @@ impl SqsLetters {
             .known
             .values()
             .filter_map(|fate| match fate {
-                Fate::Stays(handle) => Some(handle),
-                Fate::Deleted => None,
+                MessageFate::Stays(handle) => Some(handle),
+                MessageFate::Deleted => None,
             })
             .collect();
         for handles in handles.chunks(MESSAGES) {
@@ -136,7 +136,7 @@ impl SqsLetters {
 
     /// A FIFO queue gives nothing of a message group while some of it is received and not deleted.
     pub(super) fn left_out(&self) -> Option<String> {
-        let something_stays = self.known.values().any(|fate| matches!(fate, Fate::Stays(_)));
+        let something_stays = self.known.values().any(|fate| matches!(fate, MessageFate::Stays(_)));
         (self.queue.resource.ends_with(".fifo") && something_stays).then(|| {
             "what stays in a FIFO queue holds back what is behind it in its message group: that may not have been \
              received"
@@ -145,7 +145,7 @@ impl SqsLetters {
     }
 
     /// Receives messages; false: there are none.
-    async fn receive(&mut self) -> Result<bool, ReadError> {
+    async fn receive(&mut self) -> Result<bool, LetterReadError> {
         let request = self
             .client
             .receive_message()
@@ -165,12 +165,12 @@ impl SqsLetters {
             self.bytes_read += message.body.as_ref().map_or(0, String::len) as u64;
             match self.known.entry(id.clone()) {
                 Entry::Vacant(entry) => {
-                    entry.insert(Fate::Stays(handle));
-                    self.waiting.push_back(Received { id, at, letter: letter(&message) });
+                    entry.insert(MessageFate::Stays(handle));
+                    self.waiting.push_back(ReceivedMessage { id, at, letter: letter(&message) });
                 }
                 Entry::Occupied(mut entry) => {
                     // The newest handle is the one that counts.
-                    let was_deleted = matches!(entry.insert(Fate::Stays(handle)), Fate::Deleted);
+                    let was_deleted = matches!(entry.insert(MessageFate::Stays(handle)), MessageFate::Deleted);
                     if was_deleted {
                         // Now and then a standard queue gives what was deleted.
                         self.delete(&id).await?;
@@ -181,18 +181,18 @@ impl SqsLetters {
         Ok(is_something)
     }
 
-    async fn hide_anew(&self, id: &str) -> Result<(), ReadError> {
-        let Some(Fate::Stays(handle)) = self.known.get(id) else { return Ok(()) };
+    async fn hide_anew(&self, id: &str) -> Result<(), LetterReadError> {
+        let Some(MessageFate::Stays(handle)) = self.known.get(id) else { return Ok(()) };
         let request = self.client.change_message_visibility().queue_url(&self.url).receipt_handle(handle);
         let hidden = request.visibility_timeout(HIDDEN.as_secs() as i32).send().await;
         hidden.map(|_| ()).map_err(|error| self.refused("sqs:ChangeMessageVisibility", &error))
     }
 
-    fn refused<E>(&self, action: &'static str, error: &SdkError<E, HttpResponse>) -> ReadError
+    fn refused<E>(&self, action: &'static str, error: &SdkError<E, HttpResponse>) -> LetterReadError
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
-        ReadError::refused(&self.queue.to_string(), action, error)
+        LetterReadError::refused(&self.queue.to_string(), action, error)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::event::SequenceNumber;
 
 /// Where reading starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Start {
+pub enum StartPosition {
     /// At the oldest record of each shard.
     TrimHorizon,
     /// Behind the newest record of each shard.
@@ -27,7 +27,7 @@ pub enum Start {
 
 /// Where reading ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Until {
+pub enum EndCondition {
     /// With what is in the stream when it starts.
     Now,
     /// Before the first record that arrived later than this, in milliseconds since the Unix epoch.
@@ -36,17 +36,17 @@ pub enum Until {
     Count(NonZeroU64),
 }
 
-impl FromStr for Start {
+impl FromStr for StartPosition {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once('=') {
-            None if text == "trim-horizon" => Ok(Start::TrimHorizon),
-            None if text == "latest" => Ok(Start::Latest),
-            None if text == "checkpoint" => Ok(Start::Checkpoint),
-            Some(("at-timestamp", time)) => timestamp(time).map(Start::AtTimestamp),
-            Some(("at-sequence-number", number)) => sequence_number(number).map(Start::AtSequenceNumber),
-            Some(("after-sequence-number", number)) => sequence_number(number).map(Start::AfterSequenceNumber),
+            None if text == "trim-horizon" => Ok(StartPosition::TrimHorizon),
+            None if text == "latest" => Ok(StartPosition::Latest),
+            None if text == "checkpoint" => Ok(StartPosition::Checkpoint),
+            Some(("at-timestamp", time)) => timestamp(time).map(StartPosition::AtTimestamp),
+            Some(("at-sequence-number", number)) => sequence_number(number).map(StartPosition::AtSequenceNumber),
+            Some(("after-sequence-number", number)) => sequence_number(number).map(StartPosition::AfterSequenceNumber),
             _ => Err(format!(
                 "{text:?} is no start: use trim-horizon, latest, at-timestamp=TIME, at-sequence-number=NUMBER, \
                  after-sequence-number=NUMBER or checkpoint"
@@ -55,16 +55,16 @@ impl FromStr for Start {
     }
 }
 
-impl FromStr for Until {
+impl FromStr for EndCondition {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once('=') {
-            None if text == "now" => Ok(Until::Now),
-            Some(("at-timestamp", time)) => timestamp(time).map(Until::AtTimestamp),
+            None if text == "now" => Ok(EndCondition::Now),
+            Some(("at-timestamp", time)) => timestamp(time).map(EndCondition::AtTimestamp),
             Some(("count", count)) => count
                 .parse()
-                .map(Until::Count)
+                .map(EndCondition::Count)
                 .map_err(|_| format!("{count:?} is no number of records: use a whole number from 1 on")),
             _ => Err(format!("{text:?} is no end: use now, at-timestamp=TIME or count=NUMBER")),
         }
@@ -81,27 +81,22 @@ fn sequence_number(text: &str) -> Result<String, String> {
     SequenceNumber::parse(text).map(|number| number.as_str().to_owned()).map_err(|error| error.to_string())
 }
 
-/// A time in milliseconds since the Unix epoch, as it is written on the command line.
-pub(super) fn rfc3339(millis: u64) -> String {
-    let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000);
-    time.ok().and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::timestamp::rfc3339;
 
     #[test]
     fn every_start_and_every_end_is_read() {
-        assert_eq!("trim-horizon".parse(), Ok(Start::TrimHorizon));
-        assert_eq!("latest".parse(), Ok(Start::Latest));
-        assert_eq!("checkpoint".parse(), Ok(Start::Checkpoint));
-        assert_eq!("at-timestamp=1970-01-01T01:00:00.5+01:00".parse(), Ok(Start::AtTimestamp(500)));
-        assert_eq!("at-sequence-number=42".parse(), Ok(Start::AtSequenceNumber("42".to_owned())));
-        assert_eq!("after-sequence-number=42".parse(), Ok(Start::AfterSequenceNumber("42".to_owned())));
-        assert_eq!("now".parse(), Ok(Until::Now));
-        assert_eq!("at-timestamp=1970-01-01T00:00:01Z".parse(), Ok(Until::AtTimestamp(1000)));
-        assert_eq!("count=5".parse::<Until>(), Ok(Until::Count(NonZeroU64::new(5).expect("not zero"))));
+        assert_eq!("trim-horizon".parse(), Ok(StartPosition::TrimHorizon));
+        assert_eq!("latest".parse(), Ok(StartPosition::Latest));
+        assert_eq!("checkpoint".parse(), Ok(StartPosition::Checkpoint));
+        assert_eq!("at-timestamp=1970-01-01T01:00:00.5+01:00".parse(), Ok(StartPosition::AtTimestamp(500)));
+        assert_eq!("at-sequence-number=42".parse(), Ok(StartPosition::AtSequenceNumber("42".to_owned())));
+        assert_eq!("after-sequence-number=42".parse(), Ok(StartPosition::AfterSequenceNumber("42".to_owned())));
+        assert_eq!("now".parse(), Ok(EndCondition::Now));
+        assert_eq!("at-timestamp=1970-01-01T00:00:01Z".parse(), Ok(EndCondition::AtTimestamp(1000)));
+        assert_eq!("count=5".parse::<EndCondition>(), Ok(EndCondition::Count(NonZeroU64::new(5).expect("not zero"))));
         assert_eq!(rfc3339(1_545_084_650_987), "2018-12-17T22:10:50.987Z");
     }
 
@@ -114,10 +109,10 @@ mod tests {
             ("at-timestamp=1960-01-01T00:00:00Z", "1970"),
             ("at-sequence-number=-1", "sequence number"),
         ] {
-            assert!(text.parse::<Start>().expect_err(text).contains(remedy), "{text}");
+            assert!(text.parse::<StartPosition>().expect_err(text).contains(remedy), "{text}");
         }
         for (text, remedy) in [("later", "count=NUMBER"), ("count=0", "from 1 on"), ("at-timestamp=1", "RFC 3339")] {
-            assert!(text.parse::<Until>().expect_err(text).contains(remedy), "{text}");
+            assert!(text.parse::<EndCondition>().expect_err(text).contains(remedy), "{text}");
         }
     }
 }

@@ -2,64 +2,74 @@
 
 use std::time::Duration;
 
-use super::board::{Commit, ShardBoard};
-use super::ledger::Ledger;
-use crate::checkpoint::{Mirror, Noted, Progress};
+use super::read_ledger::ReadLedger;
+use super::statuses::{CommitOutcome, ShardBoard};
+use crate::checkpoint::{CheckpointOutcome, CheckpointWriter, ShardProgress};
 
 /// How long the table is waited for at the end, where nothing else waits.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Commits positions, if that is asked for.
 #[derive(Debug)]
-pub(super) struct Commits<'a> {
-    mirror: Option<&'a Mirror>,
+pub(super) struct CheckpointCommits<'a> {
+    checkpoint_writer: Option<&'a CheckpointWriter>,
 }
 
-impl<'a> Commits<'a> {
-    pub(super) fn new(mirror: Option<&'a Mirror>) -> Self {
-        Self { mirror }
+impl<'a> CheckpointCommits<'a> {
+    pub(super) fn new(checkpoint_writer: Option<&'a CheckpointWriter>) -> Self {
+        Self { checkpoint_writer }
     }
 
     /// Says where a shard is. It waits no longer than a batch may.
-    pub(super) async fn note(&self, board: &ShardBoard, progress: Progress) {
-        let Some(mirror) = self.mirror else { return };
-        self.write(mirror, board, progress, mirror.timeout()).await;
+    pub(super) async fn note(&self, statuses: &ShardBoard, progress: ShardProgress) {
+        let Some(checkpoint_writer) = self.checkpoint_writer else { return };
+        self.write(checkpoint_writer, statuses, progress, checkpoint_writer.timeout()).await;
     }
 
     /// Says where a shard is when the run leaves it: what could not be written is tried again, for longer, and nothing
     /// is held back.
-    pub(super) async fn note_last(&self, board: &ShardBoard, progress: Progress) {
-        let (Some(mirror), Some(last)) = (self.mirror, &progress.acknowledged) else { return };
+    pub(super) async fn note_last(&self, statuses: &ShardBoard, progress: ShardProgress) {
+        let (Some(checkpoint_writer), Some(last)) = (self.checkpoint_writer, &progress.acknowledged) else { return };
         let position = last.sequence_number.clone();
-        if board.view().commit == Commit::At(position.clone()) {
+        if statuses.view().commit == CommitOutcome::At(position.clone()) {
             return;
         }
-        self.write(mirror, board, progress, PATIENCE).await;
-        for (shard, noted) in mirror.flush(PATIENCE).await {
-            if shard == *board.shard() {
-                board.committed(commit_of(&noted, &position));
+        self.write(checkpoint_writer, statuses, progress, PATIENCE).await;
+        for (shard, noted) in checkpoint_writer.flush(PATIENCE).await {
+            if shard == *statuses.shard() {
+                statuses.committed(commit_of(&noted, &position));
             }
         }
     }
 
-    async fn write(&self, mirror: &Mirror, board: &ShardBoard, progress: Progress, within: Duration) {
+    async fn write(
+        &self,
+        checkpoint_writer: &CheckpointWriter,
+        statuses: &ShardBoard,
+        progress: ShardProgress,
+        within: Duration,
+    ) {
         let position = progress.acknowledged.as_ref().map(|last| last.sequence_number.clone());
-        let noted = mirror.note(progress, within).await;
-        if let (Some(position), true) = (position, noted != Noted::Deferred) {
-            board.committed(commit_of(&noted, &position));
+        let noted = checkpoint_writer.note(progress, within).await;
+        if let (Some(position), true) = (position, noted != CheckpointOutcome::Deferred) {
+            statuses.committed(commit_of(&noted, &position));
         }
     }
 }
 
-fn commit_of(noted: &Noted, position: &str) -> Commit {
+fn commit_of(noted: &CheckpointOutcome, position: &str) -> CommitOutcome {
     match noted {
-        Noted::Written | Noted::Unchanged => Commit::At(position.to_owned()),
-        Noted::Deferred => Commit::None,
-        Noted::Failed(kind) => Commit::Failed(kind.as_str()),
+        CheckpointOutcome::Written | CheckpointOutcome::Unchanged => CommitOutcome::At(position.to_owned()),
+        CheckpointOutcome::Deferred => CommitOutcome::None,
+        CheckpointOutcome::Failed(kind) => CommitOutcome::Failed(kind.as_str()),
     }
 }
 
 /// What there is to say of a shard.
-pub(super) fn progress(board: &ShardBoard, ledger: &Ledger) -> Progress {
-    Progress { shard: board.shard().clone(), acknowledged: ledger.position().cloned(), stuck: ledger.stuck().cloned() }
+pub(super) fn progress(statuses: &ShardBoard, read_ledger: &ReadLedger) -> ShardProgress {
+    ShardProgress {
+        shard: statuses.shard().clone(),
+        acknowledged: read_ledger.position().cloned(),
+        stuck: read_ledger.stuck().cloned(),
+    }
 }

@@ -3,28 +3,28 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use super::board::ShardBoard;
-use super::commits::Commits;
-use super::end::End;
-use super::halt::{Halt, Level};
-use super::ledger::Ledger;
+use super::cancellation::{Cancellation, CancellationLevel};
+use super::commits::CheckpointCommits;
+use super::end::ReadEnd;
 use super::on_failure::OnFailure;
+use super::read_ledger::ReadLedger;
+use super::statuses::ShardBoard;
 use crate::backoff::Backoff;
 use crate::processor::Processor;
-use crate::source::mapping::{BatchLimits, Rules};
+use crate::source::mapping::{BatchLimits, MappingRules};
 
 /// What all shards of a run have in common.
-pub(super) struct Context<'a> {
+pub(super) struct RunContext<'a> {
     pub(super) processor: &'a Processor,
-    pub(super) rules: Rules,
+    pub(super) rules: MappingRules,
     pub(super) limits: BatchLimits,
     /// How many batches of a shard may be under way at once.
     pub(super) lanes: usize,
     pub(super) tumbling_window: Option<Duration>,
     pub(super) on_failure: Option<&'a OnFailure>,
-    pub(super) commits: Commits<'a>,
-    pub(super) halt: &'a Halt,
-    pub(super) end: End,
+    pub(super) commits: CheckpointCommits<'a>,
+    pub(super) cancellation: &'a Cancellation,
+    pub(super) end: ReadEnd,
     /// How many records may still be read, if that is bounded.
     pub(super) budget: Option<Cell<u64>>,
 }
@@ -34,25 +34,25 @@ pub(super) struct Context<'a> {
 pub(super) struct LaneContext<'a> {
     /// The lane's number among those of its shard, counted from 0.
     pub(super) index: usize,
-    pub(super) run: &'a Context<'a>,
-    pub(super) board: &'a ShardBoard,
-    pub(super) ledger: &'a RefCell<Ledger>,
+    pub(super) run: &'a RunContext<'a>,
+    pub(super) statuses: &'a ShardBoard,
+    pub(super) read_ledger: &'a RefCell<ReadLedger>,
 }
 
 /// The run was stopped.
 #[derive(Debug)]
-pub(super) struct Stopped;
+pub(super) struct RunStopped;
 
 impl LaneContext<'_> {
     /// Waits before the next try.
     ///
     /// # Errors
     /// When the run is stopped meanwhile.
-    pub(super) async fn pause(&self, backoff: &mut Backoff) -> Result<(), Stopped> {
+    pub(super) async fn pause(&self, backoff: &mut Backoff) -> Result<(), RunStopped> {
         let wait = backoff.after_failure(0.5 + fastrand::f64() / 2.0);
         tokio::select! {
             biased;
-            () = self.run.halt.reaches(Level::Stop) => Err(Stopped),
+            () = self.run.cancellation.reaches(CancellationLevel::Stop) => Err(RunStopped),
             () = tokio::time::sleep(wait) => Ok(()),
         }
     }

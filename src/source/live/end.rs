@@ -11,7 +11,7 @@ const CLOCKS_APART: Duration = Duration::from_secs(5 * 60);
 
 /// Where reading ends by itself, in milliseconds since the Unix epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum ReadEnd {
     /// With the shard.
     Never,
     /// With what was there at this time, which is that of the start.
@@ -20,20 +20,20 @@ pub(super) enum End {
     AtTimestamp(u64),
 }
 
-impl End {
+impl ReadEnd {
     /// Whether a record is behind the end.
     pub(super) fn is_before(self, record: &Record) -> bool {
         match self {
-            End::Never => false,
+            ReadEnd::Never => false,
             // Only so that a busy shard has an end, too: the clocks may differ.
-            End::AtTheStart(time) => arrived_at(record) > time.saturating_add(CLOCKS_APART.as_millis() as u64),
-            End::AtTimestamp(time) => arrived_at(record) > time,
+            ReadEnd::AtTheStart(time) => arrived_at(record) > time.saturating_add(CLOCKS_APART.as_millis() as u64),
+            ReadEnd::AtTimestamp(time) => arrived_at(record) > time,
         }
     }
 
     /// Whether a page that was asked for at some time is the last before the end.
     pub(super) fn is_with(self, page: &Page, asked_at: u64) -> bool {
-        let (End::AtTheStart(time) | End::AtTimestamp(time)) = self else { return false };
+        let (ReadEnd::AtTheStart(time) | ReadEnd::AtTimestamp(time)) = self else { return false };
         let is_up_to_date = page.behind.is_zero() && asked_at >= time;
         is_up_to_date && page.records.last().is_none_or(|last| arrived_at(last) > time)
     }

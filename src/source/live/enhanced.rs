@@ -14,12 +14,12 @@ use aws_sdk_kinesis::types::{
 };
 use tokio::time::timeout;
 
-use super::board::ShardBoard;
-use super::clock::now;
 use super::page::Page;
-use super::refusal::{DESCRIBE_CONSUMER, LiveError, Meaning, REGISTER, SUBSCRIBE, meaning};
-use super::streams::{ShardStart, Stream, patiently};
+use super::refusal::{DESCRIBE_CONSUMER, FailureClass, LiveError, REGISTER, SUBSCRIBE, meaning};
+use super::statuses::ShardBoard;
+use super::streams::{LiveStream, ShardStart, patiently};
 use crate::backoff::Backoff;
+use crate::timestamp::now_millis;
 
 /// The service sends an event every few seconds, an empty one if need be: after this the connection is lost.
 const QUIET: Duration = Duration::from_secs(40);
@@ -31,7 +31,7 @@ const REGISTRATION: Duration = Duration::from_secs(60);
 const BETWEEN_SUBSCRIPTIONS: Duration = Duration::from_secs(1);
 
 /// The ARN of a stream's consumer, which is registered if it is not yet.
-pub(super) async fn consumer(stream: &Stream, name: &str) -> Result<String, LiveError> {
+pub(super) async fn consumer(stream: &LiveStream, name: &str) -> Result<String, LiveError> {
     let refusal = |reason| LiveError::Consumer { consumer: name.to_owned(), stream: stream.arn.clone(), reason };
     let started = tokio::time::Instant::now();
     let mut is_registered = false;
@@ -89,10 +89,10 @@ async fn described(client: &Client, stream_arn: &str, name: &str) -> Result<Opti
 /// Reads one shard by subscriptions.
 #[derive(Debug)]
 pub(super) struct Subscription {
-    stream: Stream,
+    stream: LiveStream,
     consumer_arn: String,
     shard_id: String,
-    board: Arc<ShardBoard>,
+    statuses: Arc<ShardBoard>,
     /// Where the next subscription starts.
     position: ShardStart,
     events: Option<SubscribeToShardOutput>,
@@ -103,17 +103,17 @@ pub(super) struct Subscription {
 
 impl Subscription {
     pub(super) fn new(
-        stream: Stream,
+        stream: LiveStream,
         consumer_arn: &str,
         shard_id: &str,
         start: ShardStart,
-        board: Arc<ShardBoard>,
+        statuses: Arc<ShardBoard>,
     ) -> Self {
         Self {
             stream,
             consumer_arn: consumer_arn.to_owned(),
             shard_id: shard_id.to_owned(),
-            board,
+            statuses,
             position: start,
             events: None,
             has_given: false,
@@ -132,7 +132,7 @@ impl Subscription {
                     self.backoff.after_success();
                     self.has_given = true;
                     let bytes = event.records.iter().map(|record| record.data.as_ref().len()).sum();
-                    self.board.reads(bytes);
+                    self.statuses.reads(bytes);
                     if !event.continuation_sequence_number.is_empty() {
                         self.position = ShardStart::After(event.continuation_sequence_number);
                     }
@@ -166,7 +166,7 @@ impl Subscription {
     }
 
     async fn subscribe(&mut self) -> Result<(), LiveError> {
-        let started = now();
+        let started = now_millis();
         let position = StartingPosition::builder();
         let position = match &self.position {
             ShardStart::TrimHorizon => position.r#type(ShardIteratorType::TrimHorizon),
@@ -202,11 +202,11 @@ impl Subscription {
         }
     }
 
-    async fn failed(&mut self, meaning: Meaning, error: LiveError) -> Result<(), LiveError> {
-        if meaning == Meaning::Lasting {
+    async fn failed(&mut self, meaning: FailureClass, error: LiveError) -> Result<(), LiveError> {
+        if meaning == FailureClass::Lasting {
             return Err(error);
         }
-        self.board.read_failed(meaning == Meaning::Throttled, &error);
+        self.statuses.read_failed(meaning == FailureClass::Throttled, &error);
         tokio::time::sleep(BETWEEN_SUBSCRIPTIONS + self.backoff.after_failure(fastrand::f64())).await;
         Ok(())
     }

@@ -7,47 +7,49 @@ use aws_sdk_kinesis::types::Record;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::clock::now;
+use super::cancellation::CancellationLevel;
 use super::commits::progress;
-use super::context::{LaneContext, Stopped};
-use super::halt::Level;
-use super::ledger::numbers;
+use super::context::{LaneContext, RunStopped};
 use super::page::arrived_at;
+use super::read_ledger::numbers;
 use super::windowed::{Windowed, stop_at_first};
 use crate::backoff::Backoff;
-use crate::checkpoint::Stuck;
+use crate::checkpoint::BlockedProgress;
 use crate::event::{self, Batch};
 use crate::processor::{Cause, Report, Stop};
 use crate::sink::{Delivery, Output};
-use crate::source::mapping::{Discard, Fill, Next, Outcome, Part, Payload, Retries, describe};
+use crate::source::mapping::{
+    BatchFill, DeliveryOutcome, DiscardedRecords, IncludeRecords, MappingStep, Retries, WindowStep, describe,
+};
+use crate::timestamp::now_millis;
 
 /// A record that was read.
 #[derive(Debug)]
-pub(super) struct Taken {
+pub(super) struct ReadRecord {
     /// Its number in the ledger.
     pub(super) number: u64,
     pub(super) record: Record,
 }
 
 /// One of the lanes of a shard.
-pub(super) struct Lane<'a> {
+pub(super) struct ShardLane<'a> {
     at: LaneContext<'a>,
-    inbox: mpsc::Receiver<Vec<Taken>>,
-    waiting: VecDeque<Taken>,
+    inbox: mpsc::Receiver<Vec<ReadRecord>>,
+    waiting: VecDeque<ReadRecord>,
     windows: Windowed<'a>,
 }
 
 /// What is next.
-enum Gathered {
-    Batch(Vec<Taken>),
+enum NextBatch {
+    Batch(Vec<ReadRecord>),
     /// The window that is open, and no record of it is left.
     EndOfWindow,
     /// All that was read is done with.
     Nothing,
 }
 
-impl<'a> Lane<'a> {
-    pub(super) fn new(at: LaneContext<'a>, inbox: mpsc::Receiver<Vec<Taken>>) -> Self {
+impl<'a> ShardLane<'a> {
+    pub(super) fn new(at: LaneContext<'a>, inbox: mpsc::Receiver<Vec<ReadRecord>>) -> Self {
         Self { at, inbox, waiting: VecDeque::new(), windows: Windowed::new(at) }
     }
 
@@ -55,7 +57,7 @@ impl<'a> Lane<'a> {
     ///
     /// # Errors
     /// When the run is stopped before that.
-    pub(super) async fn run(mut self) -> Result<(), Stopped> {
+    pub(super) async fn run(mut self) -> Result<(), RunStopped> {
         let end = self.run_to_its_end().await;
         if end.is_err() {
             self.windows.leave();
@@ -63,26 +65,26 @@ impl<'a> Lane<'a> {
         end
     }
 
-    async fn run_to_its_end(&mut self) -> Result<(), Stopped> {
+    async fn run_to_its_end(&mut self) -> Result<(), RunStopped> {
         loop {
             match self.next_batch().await? {
-                Gathered::Batch(batch) => self.deliver(&batch).await?,
-                Gathered::EndOfWindow => self.windows.close().await?,
-                Gathered::Nothing => return self.windows.close().await,
+                NextBatch::Batch(batch) => self.deliver(&batch).await?,
+                NextBatch::EndOfWindow => self.windows.close().await?,
+                NextBatch::Nothing => return self.windows.close().await,
             }
         }
     }
 
     /// The next batch: full, or what came within the batching window, and all of one tumbling window.
-    async fn next_batch(&mut self) -> Result<Gathered, Stopped> {
+    async fn next_batch(&mut self) -> Result<NextBatch, RunStopped> {
         if self.waiting.is_empty() {
             let patience = self.windows.patience();
             match timeout(patience, self.receive()).await {
                 Ok(received) => match received? {
                     Some(records) => self.waiting.extend(records),
-                    None => return Ok(Gathered::Nothing),
+                    None => return Ok(NextBatch::Nothing),
                 },
-                Err(_) => return Ok(Gathered::EndOfWindow),
+                Err(_) => return Ok(NextBatch::EndOfWindow),
             }
         }
         let until = Instant::now() + self.at.run.limits.window;
@@ -98,59 +100,59 @@ impl<'a> Lane<'a> {
             count = self.fits();
         }
         if count == 0 {
-            return Ok(Gathered::EndOfWindow);
+            return Ok(NextBatch::EndOfWindow);
         }
-        Ok(Gathered::Batch(self.waiting.drain(..count).collect()))
+        Ok(NextBatch::Batch(self.waiting.drain(..count).collect()))
     }
 
-    async fn receive(&mut self) -> Result<Option<Vec<Taken>>, Stopped> {
+    async fn receive(&mut self) -> Result<Option<Vec<ReadRecord>>, RunStopped> {
         tokio::select! {
             biased;
-            () = self.at.run.halt.reaches(Level::Stop) => Err(Stopped),
+            () = self.at.run.cancellation.reaches(CancellationLevel::Stop) => Err(RunStopped),
             records = self.inbox.recv() => Ok(records),
         }
     }
 
     /// How many of the records that wait fit into one batch; none: they are of a later window than the one that is open.
     fn fits(&mut self) -> usize {
-        let mut fill = Fill::new(self.at.run.limits);
-        let takes = |taken: &&Taken| {
+        let mut fill = BatchFill::new(self.at.run.limits);
+        let takes = |taken: &&ReadRecord| {
             let key = taken.record.partition_key().map_or(0, str::len);
             fill.takes(taken.record.data.as_ref().len(), key)
         };
         let fits = self.waiting.iter().take_while(takes).count();
         match self.windows.next(self.waiting.iter().map(|taken| arrived_at(&taken.record))) {
             None => fits,
-            Some(Part::End) => 0,
-            Some(Part::Records(records)) => fits.min(records.end),
+            Some(WindowStep::End) => 0,
+            Some(WindowStep::Records(records)) => fits.min(records.end),
         }
     }
 
     /// Delivers a batch until each of its records is done or given up.
-    async fn deliver(&mut self, records: &[Taken]) -> Result<(), Stopped> {
+    async fn deliver(&mut self, records: &[ReadRecord]) -> Result<(), RunStopped> {
         let mut retries =
             Retries::new(self.at.run.rules, records.iter().map(|taken| arrived_at(&taken.record)).collect());
         let all_numbers: Vec<u64> = records.iter().map(|taken| taken.number).collect();
         let mut backoff = Backoff::default();
         loop {
-            if self.at.run.halt.is_stopped() {
-                return Err(Stopped);
+            if self.at.run.cancellation.is_stopped() {
+                return Err(RunStopped);
             }
-            match retries.next(now()) {
-                Next::Over => return Ok(()),
-                Next::Discard(discard) => {
+            match retries.next(now_millis()) {
+                MappingStep::Over => return Ok(()),
+                MappingStep::Discard(discard) => {
                     self.give_up(&records[discard.range.clone()], &discard).await?;
                     self.settle(numbers(&all_numbers, discard.range), None).await;
                 }
-                Next::Deliver(delivery) => {
+                MappingStep::Deliver(delivery) => {
                     let delivered = &records[delivery.range.clone()];
                     let batch = Arc::new(self.batch(delivered));
                     let (outcome, stop) = match self.windows.process(Arc::clone(&batch)).await {
                         Ok(report) => {
-                            self.at.board.came_back(&report);
+                            self.at.statuses.came_back(&report);
                             (outcome(&report, delivered, delivery.range.start), report.stop)
                         }
-                        Err(error) => (Outcome::Failed, stop_at_first(&batch, delivery.attempt, &error)),
+                        Err(error) => (DeliveryOutcome::Failed, stop_at_first(&batch, delivery.attempt, &error)),
                     };
                     let done = retries.came_back(outcome);
                     let has_progress = !done.is_empty();
@@ -168,23 +170,23 @@ impl<'a> Lane<'a> {
     /// Records are done with, and perhaps something stands in the way.
     async fn settle(&self, done: impl Iterator<Item = u64>, stop: Option<&Stop>) {
         let progress = {
-            let mut ledger = self.at.ledger.borrow_mut();
-            let before = progress(self.at.board, &ledger);
-            ledger.done(done);
-            ledger.stands_still(self.at.index, stop.map(stuck));
-            if progress(self.at.board, &ledger) == before {
+            let mut read_ledger = self.at.read_ledger.borrow_mut();
+            let before = progress(self.at.statuses, &read_ledger);
+            read_ledger.done(done);
+            read_ledger.stands_still(self.at.index, stop.map(stuck));
+            if progress(self.at.statuses, &read_ledger) == before {
                 // Another lane is behind this one.
                 return;
             }
-            let position = ledger.position().map(|last| last.sequence_number.as_str());
-            self.at.board.is_done_up_to(position, ledger.stuck(), ledger.oldest_arrival());
-            progress(self.at.board, &ledger)
+            let position = read_ledger.position().map(|last| last.sequence_number.as_str());
+            self.at.statuses.is_done_up_to(position, read_ledger.stuck(), read_ledger.oldest_arrival());
+            progress(self.at.statuses, &read_ledger)
         };
-        self.at.run.commits.note(self.at.board, progress).await;
+        self.at.run.commits.note(self.at.statuses, progress).await;
     }
 
     /// Says which records are given up, for as long as it takes until that is written.
-    async fn give_up(&self, records: &[Taken], discard: &Discard) -> Result<(), Stopped> {
+    async fn give_up(&self, records: &[ReadRecord], discard: &DiscardedRecords) -> Result<(), RunStopped> {
         let batch = self.batch(records);
         let Some(first) = batch.iter().next() else { return Ok(()) };
         tracing::warn!(
@@ -199,12 +201,14 @@ impl<'a> Lane<'a> {
             let mut backoff = Backoff::default();
             let mut payload = on_failure.payload;
             loop {
-                let body = describe(&batch, discard, &request_id(), now(), payload);
+                let body = describe(&batch, discard, &request_id(), now_millis(), payload);
                 let output = Output { data: &body, ..Output::as_it_came(batch.shard(), first) };
                 let answer = on_failure.sink.deliver(&[output], None).await;
                 match answer.deliveries.into_iter().next() {
                     Some(Delivery::Delivered) => break,
-                    Some(Delivery::Undeliverable { .. }) if payload == Payload::Included => payload = Payload::LeftOut,
+                    Some(Delivery::Undeliverable { .. }) if payload == IncludeRecords::Included => {
+                        payload = IncludeRecords::LeftOut
+                    }
                     Some(Delivery::Failed { reason } | Delivery::Undeliverable { reason }) => {
                         tracing::warn!(shard_id = batch.shard_id(), "--on-failure does not take it: {reason}");
                         self.at.pause(&mut backoff).await?;
@@ -213,15 +217,15 @@ impl<'a> Lane<'a> {
                 }
             }
         }
-        self.at.board.discards(batch.len());
+        self.at.statuses.discards(batch.len());
         Ok(())
     }
 
-    fn batch(&self, records: &[Taken]) -> Batch {
-        let shard = self.at.board.shard();
+    fn batch(&self, records: &[ReadRecord]) -> Batch {
+        let shard = self.at.statuses.shard();
         let mut batch = Batch::builder(&shard.stream_arn, &shard.id);
         batch.reserve(records.len(), records.iter().map(|taken| taken.record.data.as_ref().len()).sum());
-        for Taken { record, .. } in records {
+        for ReadRecord { record, .. } in records {
             let position = event::Record {
                 partition_key: record.partition_key().unwrap_or_default(),
                 sequence_number: &record.sequence_number,
@@ -238,18 +242,18 @@ impl<'a> Lane<'a> {
 }
 
 /// What came of a delivery, by the indices of the whole batch, in which it starts at `start`.
-fn outcome(report: &Report, delivered: &[Taken], start: usize) -> Outcome {
-    let Some(stop) = &report.stop else { return Outcome::Done };
+fn outcome(report: &Report, delivered: &[ReadRecord], start: usize) -> DeliveryOutcome {
+    let Some(stop) = &report.stop else { return DeliveryOutcome::Done };
     if stop.cause == Cause::TransformDown {
-        return Outcome::Failed;
+        return DeliveryOutcome::Failed;
     }
     let lowest =
         delivered.iter().position(|taken| taken.record.sequence_number == stop.replay_from.sequence_number().as_str());
-    lowest.map_or(Outcome::Failed, |index| Outcome::StoppedAt(start + index))
+    lowest.map_or(DeliveryOutcome::Failed, |index| DeliveryOutcome::StoppedAt(start + index))
 }
 
-fn stuck(stop: &Stop) -> Stuck {
-    Stuck {
+fn stuck(stop: &Stop) -> BlockedProgress {
+    BlockedProgress {
         position: stop.position.clone(),
         attempts: stop.attempts,
         delivered: None,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// A shard as the stream lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Listed {
+pub(super) struct ListedShard {
     pub(super) id: String,
     /// One that it was split from, or two that were merged into it. They may be trimmed.
     pub(super) parents: Vec<String>,
@@ -17,17 +17,17 @@ pub(super) struct Listed {
 /// All shards of a stream that were ever listed.
 #[derive(Debug, Default)]
 pub(super) struct Lineage {
-    shards: BTreeMap<String, Shard>,
+    shards: BTreeMap<String, ShardNode>,
 }
 
 #[derive(Debug)]
-struct Shard {
-    listed: Listed,
-    stage: Stage,
+struct ShardNode {
+    listed: ListedShard,
+    stage: LineageStage,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+enum LineageStage {
     /// Its parents are not read to their ends.
     Waits,
     /// It is being read, or was read as far as it is wanted.
@@ -38,39 +38,39 @@ enum Stage {
 
 impl Lineage {
     /// Takes in what the stream lists. What is known already stays as it is.
-    pub(super) fn learn(&mut self, listed: impl IntoIterator<Item = Listed>) {
+    pub(super) fn learn(&mut self, listed: impl IntoIterator<Item = ListedShard>) {
         for listed in listed {
-            self.shards.entry(listed.id.clone()).or_insert(Shard { listed, stage: Stage::Waits });
+            self.shards.entry(listed.id.clone()).or_insert(ShardNode { listed, stage: LineageStage::Waits });
         }
     }
 
     /// A shard of which nothing is wanted.
     pub(super) fn leave_out(&mut self, id: &str) {
-        self.set(id, Stage::Ended);
+        self.set(id, LineageStage::Ended);
     }
 
     /// A shard was read to its end.
     pub(super) fn ended(&mut self, id: &str) {
-        self.set(id, Stage::Ended);
+        self.set(id, LineageStage::Ended);
     }
 
     /// Takes the shards that may be begun now: those whose parents have ended, or are gone.
     pub(super) fn take_ready(&mut self) -> Vec<String> {
-        let is_ready = |shard: &Shard| {
-            shard.stage == Stage::Waits
+        let is_ready = |shard: &ShardNode| {
+            shard.stage == LineageStage::Waits
                 && shard
                     .listed
                     .parents
                     .iter()
-                    .all(|parent| self.shards.get(parent).is_none_or(|parent| parent.stage == Stage::Ended))
+                    .all(|parent| self.shards.get(parent).is_none_or(|parent| parent.stage == LineageStage::Ended))
         };
         let ready: Vec<String> =
             self.shards.values().filter(|shard| is_ready(shard)).map(|shard| shard.listed.id.clone()).collect();
-        ready.iter().for_each(|id| self.set(id, Stage::Begun));
+        ready.iter().for_each(|id| self.set(id, LineageStage::Begun));
         ready
     }
 
-    fn set(&mut self, id: &str, stage: Stage) {
+    fn set(&mut self, id: &str, stage: LineageStage) {
         if let Some(shard) = self.shards.get_mut(id) {
             shard.stage = stage;
         }
@@ -79,7 +79,7 @@ impl Lineage {
 
 /// Of closed shards without a position of their own: those of which a child has one. Children are begun when their
 /// parents are done, so these are.
-pub(super) fn done_before(shards: &[Listed], has_position: impl Fn(&str) -> bool) -> Vec<String> {
+pub(super) fn done_before(shards: &[ListedShard], has_position: impl Fn(&str) -> bool) -> Vec<String> {
     // Children come after their parents, so that going backwards a child is settled first.
     let mut done: Vec<String> = Vec::new();
     for shard in shards.iter().rev().filter(|shard| shard.is_closed && !has_position(&shard.id)) {
@@ -97,9 +97,9 @@ mod tests {
 
     use super::*;
 
-    fn shard(id: &str, parents: &[&str], is_closed: bool) -> Listed {
+    fn shard(id: &str, parents: &[&str], is_closed: bool) -> ListedShard {
         let parents = parents.iter().map(|parent| (*parent).to_owned()).collect();
-        Listed { id: id.to_owned(), parents, first: "0".to_owned(), is_closed }
+        ListedShard { id: id.to_owned(), parents, first: "0".to_owned(), is_closed }
     }
 
     #[test]
@@ -154,10 +154,10 @@ mod tests {
             parents in prop::collection::vec(prop::collection::vec(any::<prop::sample::Index>(), 0..3), 1..40),
             order in prop::collection::vec(any::<prop::sample::Index>(), 40),
         ) {
-            let shards: Vec<Listed> = parents.iter().enumerate().map(|(index, parents)| {
+            let shards: Vec<ListedShard> = parents.iter().enumerate().map(|(index, parents)| {
                 let parents: Vec<String> = parents.iter().filter(|_| index > 0)
                     .map(|parent| format!("{:03}", parent.index(index))).collect();
-                Listed { id: format!("{index:03}"), parents, first: String::new(), is_closed: true }
+                ListedShard { id: format!("{index:03}"), parents, first: String::new(), is_closed: true }
             }).collect();
             let mut lineage = Lineage::default();
             lineage.learn(shards.clone());

@@ -1,28 +1,27 @@
 //! Batches from live streams, delivered as Lambda's event source mapping would: the rules of
 //! [`mapping`](super::mapping) over shards that are read, split and merged meanwhile.
 //!
-//! [`Live::open`] checks everything that can be wrong before a record moves, and [`Live::run`] reads until the streams
-//! end, the plan says so, or [`Halt`] does. [`Board`] is what is seen of it.
+//! [`LiveSource::open`] checks everything that can be wrong before a record moves, and [`LiveSource::run`] reads until the streams
+//! end, the plan says so, or [`Cancellation`] does. [`ShardStatuses`] is what is seen of it.
 
-mod board;
+mod address;
 mod bounds;
-mod clock;
+mod cancellation;
 mod commits;
 mod context;
 mod end;
 mod enhanced;
-mod halt;
 mod lane;
-mod ledger;
 mod lineage;
 mod on_failure;
 mod page;
-mod place;
 mod plan;
+mod read_ledger;
 mod reader;
 mod refusal;
 mod shard;
 mod shared;
+mod statuses;
 mod streams;
 mod windowed;
 
@@ -34,28 +33,28 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, interval_at};
 
-pub use board::{Board, Commit, ShardView, Stage};
-pub use bounds::{Start, Until};
-pub use halt::Halt;
+pub use address::{InvalidStream, StreamPlace};
+pub use bounds::{EndCondition, StartPosition};
+pub use cancellation::Cancellation;
 pub use on_failure::OnFailure;
-pub use place::{InvalidStream, StreamPlace};
-pub use plan::{Checkpoints, Force, Plan, ReadMode};
+pub use plan::{Checkpoints, Force, ReadMode, ReadPlan};
 pub use refusal::LiveError;
-pub use shared::Manners;
+pub use shared::ReadOptions;
+pub use statuses::{CommitOutcome, ShardStage, ShardStatuses, ShardView};
 
-use commits::Commits;
-use context::Context;
-use end::End;
+use cancellation::CancellationLevel;
+use commits::CheckpointCommits;
+use context::RunContext;
+use end::ReadEnd;
 use enhanced::Subscription;
-use halt::Level;
-use lineage::Listed;
+use lineage::ListedShard;
 use plan::OpenStream;
-use reader::Reader;
+use reader::ShardReader;
 use shard::follow;
 use shared::Polling;
-use streams::Stream;
+use streams::LiveStream;
 
-use crate::checkpoint::Mirror;
+use crate::checkpoint::CheckpointWriter;
 use crate::event::Shard;
 use crate::processor::Processor;
 
@@ -67,30 +66,30 @@ const BETWEEN_LISTINGS: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Streams that are open, at places from which they can be read.
 #[derive(Debug)]
-pub struct Live {
-    plan: Plan,
+pub struct LiveSource {
+    plan: ReadPlan,
     streams: Vec<OpenStream>,
     opened_at: u64,
 }
 
 /// What a run takes besides its plan.
-pub struct Parts<'a> {
+pub struct RunParts<'a> {
     /// Processes the batches.
     pub processor: &'a Processor,
     /// Where positions are committed, if they are.
-    pub mirror: Option<&'a Mirror>,
+    pub checkpoint_writer: Option<&'a CheckpointWriter>,
     /// Where descriptions of records go that are given up.
     pub on_failure: Option<&'a OnFailure>,
     /// Ends it.
-    pub halt: &'a Halt,
+    pub cancellation: &'a Cancellation,
     /// Shows it.
-    pub board: &'a Board,
+    pub statuses: &'a ShardStatuses,
 }
 
 /// What became of one shard: of which stream it is, its id, how it was left, and what the stream lists after its end.
-type Left = (usize, String, Result<(Stage, Vec<Listed>), LiveError>);
+type ShardLeft = (usize, String, Result<(ShardStage, Vec<ListedShard>), LiveError>);
 
-impl Live {
+impl LiveSource {
     /// How many shards are begun at once.
     pub fn shards(&self) -> usize {
         self.streams.iter().map(OpenStream::count).sum()
@@ -100,31 +99,31 @@ impl Live {
     ///
     /// # Errors
     /// When a stream can't be read any further. What was read before is done with by then, as far as it goes.
-    pub async fn run(mut self, parts: Parts<'_>) -> Result<(), LiveError> {
-        let context = Context {
+    pub async fn run(mut self, parts: RunParts<'_>) -> Result<(), LiveError> {
+        let context = RunContext {
             processor: parts.processor,
             rules: self.plan.rules,
             limits: self.plan.limits,
             lanes: usize::from(self.plan.lanes.max(1)),
             tumbling_window: self.plan.tumbling_window,
             on_failure: parts.on_failure,
-            commits: Commits::new(parts.mirror),
-            halt: parts.halt,
+            commits: CheckpointCommits::new(parts.checkpoint_writer),
+            cancellation: parts.cancellation,
             end: match self.plan.until {
-                Some(Until::Now) => End::AtTheStart(self.opened_at),
-                Some(Until::AtTimestamp(time)) => End::AtTimestamp(time),
-                Some(Until::Count(_)) | None => End::Never,
+                Some(EndCondition::Now) => ReadEnd::AtTheStart(self.opened_at),
+                Some(EndCondition::AtTimestamp(time)) => ReadEnd::AtTimestamp(time),
+                Some(EndCondition::Count(_)) | None => ReadEnd::Never,
             },
             budget: match self.plan.until {
-                Some(Until::Count(count)) => Some(Cell::new(count.get())),
+                Some(EndCondition::Count(count)) => Some(Cell::new(count.get())),
                 _ => None,
             },
         };
-        let mut running: FuturesUnordered<LocalBoxFuture<'_, Left>> = FuturesUnordered::new();
+        let mut running: FuturesUnordered<LocalBoxFuture<'_, ShardLeft>> = FuturesUnordered::new();
         for index in 0..self.streams.len() {
-            self.begin(index, &context, parts.board, &running);
+            self.begin(index, &context, parts.statuses, &running);
         }
-        let period = parts.mirror.map(Mirror::period).filter(|period| !period.is_zero());
+        let period = parts.checkpoint_writer.map(CheckpointWriter::period).filter(|period| !period.is_zero());
         let pause = period.unwrap_or(std::time::Duration::from_secs(3600));
         let mut flushes = interval_at(Instant::now() + pause, pause);
         let mut failure = None;
@@ -133,26 +132,26 @@ impl Live {
                 left = running.next() => left,
                 // A shard that fell quiet has no batch to be written with.
                 _ = flushes.tick() => {
-                    if let (Some(mirror), Some(_)) = (parts.mirror, period) {
-                        mirror.flush(mirror.timeout()).await;
+                    if let (Some(checkpoint_writer), Some(_)) = (parts.checkpoint_writer, period) {
+                        checkpoint_writer.flush(checkpoint_writer.timeout()).await;
                     }
                     continue;
                 }
             };
             let Some((index, shard_id, left)) = left else { break };
             match left {
-                Ok((Stage::Ended, listed)) => {
+                Ok((ShardStage::Ended, listed)) => {
                     let lineage = &mut self.streams[index].lineage;
                     lineage.ended(&shard_id);
                     if self.streams[index].follows_children() {
                         self.streams[index].lineage.learn(listed);
                     }
-                    self.begin(index, &context, parts.board, &running);
+                    self.begin(index, &context, parts.statuses, &running);
                 }
                 Ok(_) => {}
                 Err(error) => {
                     failure.get_or_insert(error);
-                    parts.halt.stop();
+                    parts.cancellation.stop();
                 }
             }
         }
@@ -163,31 +162,37 @@ impl Live {
     fn begin<'f>(
         &mut self,
         index: usize,
-        context: &'f Context<'f>,
-        board: &Board,
-        running: &FuturesUnordered<LocalBoxFuture<'f, Left>>,
+        context: &'f RunContext<'f>,
+        statuses: &ShardStatuses,
+        running: &FuturesUnordered<LocalBoxFuture<'f, ShardLeft>>,
     ) {
         let open = &mut self.streams[index];
         for shard_id in open.lineage.take_ready() {
             let start = open.start_of(&shard_id);
-            let board = board.add(Shard { stream_arn: open.stream.arn.clone(), id: shard_id.clone() });
+            let statuses = statuses.add(Shard { stream_arn: open.stream.arn.clone(), id: shard_id.clone() });
             let stream = open.stream.clone();
             let reader = match &open.consumer_arn {
                 None => {
-                    let manners = self.plan.manners;
-                    Reader::Shared(Polling::new(stream.clone(), &shard_id, start, manners, Arc::clone(&board)))
+                    let read_options = self.plan.read_options;
+                    ShardReader::Shared(Polling::new(
+                        stream.clone(),
+                        &shard_id,
+                        start,
+                        read_options,
+                        Arc::clone(&statuses),
+                    ))
                 }
                 Some(arn) => {
-                    let board = Arc::clone(&board);
-                    Reader::Enhanced(Box::new(Subscription::new(stream.clone(), arn, &shard_id, start, board)))
+                    let statuses = Arc::clone(&statuses);
+                    ShardReader::Enhanced(Box::new(Subscription::new(stream.clone(), arn, &shard_id, start, statuses)))
                 }
             };
             let follows_children = open.follows_children();
             running.push(Box::pin(async move {
-                let left = match follow(context, &board, reader).await {
-                    Ok(Stage::Ended) if follows_children => {
-                        children(&stream, &shard_id, context.halt).await.map(|listed| (Stage::Ended, listed))
-                    }
+                let left = match follow(context, &statuses, reader).await {
+                    Ok(ShardStage::Ended) if follows_children => children(&stream, &shard_id, context.cancellation)
+                        .await
+                        .map(|listed| (ShardStage::Ended, listed)),
                     Ok(stage) => Ok((stage, Vec::new())),
                     Err(error) => Err(error),
                 };
@@ -198,7 +203,11 @@ impl Live {
 }
 
 /// What a stream lists once one of its shards has ended: with the children of that one, which are there before it ends.
-async fn children(stream: &Stream, shard_id: &str, halt: &Halt) -> Result<Vec<Listed>, LiveError> {
+async fn children(
+    stream: &LiveStream,
+    shard_id: &str,
+    cancellation: &Cancellation,
+) -> Result<Vec<ListedShard>, LiveError> {
     let mut listings = 0;
     loop {
         listings += 1;
@@ -213,7 +222,7 @@ async fn children(stream: &Stream, shard_id: &str, halt: &Halt) -> Result<Vec<Li
             Err(error) => return Err(error),
         }
         tokio::select! {
-            () = halt.reaches(Level::Stop) => return Ok(Vec::new()),
+            () = cancellation.reaches(CancellationLevel::Stop) => return Ok(Vec::new()),
             () = tokio::time::sleep(BETWEEN_LISTINGS) => {}
         }
     }

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use crate::sink::Sink;
-use crate::source::mapping::Payload;
+use crate::source::mapping::IncludeRecords;
 
 /// Where descriptions of records go that are given up.
 pub struct OnFailure {
     /// The target.
     pub sink: Arc<dyn Sink>,
     /// Whether the records themselves go along.
-    pub payload: Payload,
+    pub payload: IncludeRecords,
 }

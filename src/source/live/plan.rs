@@ -5,35 +5,35 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 
-use super::Live;
-use super::bounds::{Start, Until};
-use super::clock::now;
+use super::LiveSource;
+use super::address::StreamPlace;
+use super::bounds::{EndCondition, StartPosition};
 use super::enhanced::consumer;
-use super::lineage::{Lineage, Listed, done_before};
-use super::place::StreamPlace;
+use super::lineage::{Lineage, ListedShard, done_before};
 use super::refusal::LiveError;
-use super::shared::Manners;
-use super::streams::{ShardStart, Stream};
+use super::shared::ReadOptions;
+use super::streams::{LiveStream, ShardStart};
 use crate::aws::reading_config_in;
-use crate::checkpoint::{Row, Table, Trouble};
+use crate::checkpoint::{CheckpointError, CheckpointRow, Table};
 use crate::settings::StreamIdForm;
-use crate::source::mapping::{BatchLimits, Rules};
+use crate::source::mapping::{BatchLimits, MappingRules};
+use crate::timestamp::now_millis;
 
 /// What is to be read, and how.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct ReadPlan {
     /// The streams.
     pub places: Vec<StreamPlace>,
     /// Where reading starts.
-    pub start: Start,
+    pub start: StartPosition,
     /// Where it ends by itself; none: nowhere.
-    pub until: Option<Until>,
+    pub until: Option<EndCondition>,
     /// Who the reads are shared with.
     pub mode: ReadMode,
     /// How often shards are read.
-    pub manners: Manners,
+    pub read_options: ReadOptions,
     /// When batches are split, and when they are given up.
-    pub rules: Rules,
+    pub rules: MappingRules,
     /// How large batches become.
     pub limits: BatchLimits,
     /// How many batches of a shard may be under way at once (`ParallelizationFactor`).
@@ -76,17 +76,17 @@ pub enum Force {
 /// A stream that is read.
 #[derive(Debug)]
 pub(super) struct OpenStream {
-    pub(super) stream: Stream,
+    pub(super) stream: LiveStream,
     pub(super) lineage: Lineage,
     pub(super) consumer_arn: Option<String>,
     /// Where the shards start that were there at first; those that come later start at their beginning.
     starts: BTreeMap<String, ShardStart>,
-    follows: Follows,
+    follows: ReadScope,
 }
 
 /// What of a stream is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Follows {
+enum ReadScope {
     /// All shards, and those that come of them.
     AllShards,
     /// One shard.
@@ -99,7 +99,7 @@ impl OpenStream {
     }
 
     pub(super) fn follows_children(&self) -> bool {
-        self.follows == Follows::AllShards
+        self.follows == ReadScope::AllShards
     }
 
     pub(super) fn count(&self) -> usize {
@@ -107,13 +107,13 @@ impl OpenStream {
     }
 }
 
-impl Live {
+impl LiveSource {
     /// Opens the streams of a plan, and checks everything that can be wrong before a record moves: that each stream
     /// and shard is there and may be read, and that the records to start with are.
     ///
     /// # Errors
     /// With one line that says what is wrong, and what to do about it.
-    pub async fn open(plan: Plan) -> Result<Self, LiveError> {
+    pub async fn open(plan: ReadPlan) -> Result<Self, LiveError> {
         let mut configs = Vec::new();
         for place in &plan.places {
             configs.push(reading_config_in(place.stream.region()).await);
@@ -121,13 +121,13 @@ impl Live {
         Self::open_with(plan, &configs).await
     }
 
-    /// The same with configurations at hand, one for each place.
+    /// Opens the streams with the given SDK configurations, one for each address.
     ///
     /// # Errors
     /// With one line that says what is wrong, and what to do about it.
-    pub async fn open_with(plan: Plan, configs: &[SdkConfig]) -> Result<Self, LiveError> {
-        let opened_at = now();
-        if let Start::AtTimestamp(time) = plan.start
+    pub async fn open_with(plan: ReadPlan, configs: &[SdkConfig]) -> Result<Self, LiveError> {
+        let opened_at = now_millis();
+        if let StartPosition::AtTimestamp(time) = plan.start
             && time > opened_at
         {
             let by = Duration::from_secs((time - opened_at).div_ceil(1000));
@@ -136,7 +136,7 @@ impl Live {
         let mut streams = Vec::new();
         let mut taken: BTreeSet<(String, String)> = BTreeSet::new();
         for (place, config) in plan.places.iter().zip(configs) {
-            let stream = Stream::find(config, &place.stream).await?;
+            let stream = LiveStream::find(config, &place.stream).await?;
             let mut shards = stream.shards().await?;
             if let Some(shard) = &place.shard {
                 let listed: Vec<&str> = shards.iter().map(|listed| listed.id.as_str()).collect();
@@ -153,7 +153,7 @@ impl Live {
             }
             streams.push((place, stream, shards));
         }
-        if let Start::AtSequenceNumber(_) | Start::AfterSequenceNumber(_) = plan.start
+        if let StartPosition::AtSequenceNumber(_) | StartPosition::AfterSequenceNumber(_) = plan.start
             && taken.len() != 1
         {
             return Err(several_shards(&plan.places, &taken));
@@ -169,41 +169,42 @@ impl Live {
             let mut lineage = Lineage::default();
             lineage.learn(shards);
             left_out.iter().for_each(|shard| lineage.leave_out(shard));
-            let follows = if place.shard.is_some() { Follows::OneShard } else { Follows::AllShards };
+            let follows = if place.shard.is_some() { ReadScope::OneShard } else { ReadScope::AllShards };
             opened.push(OpenStream { stream, lineage, consumer_arn, starts, follows });
         }
         Ok(Self { plan, streams: opened, opened_at })
     }
 }
 
-impl Plan {
+impl ReadPlan {
     /// Where each shard of a stream starts, and those of which nothing is wanted.
     async fn starts(
         &self,
-        stream: &Stream,
-        shards: &[Listed],
+        stream: &LiveStream,
+        shards: &[ListedShard],
     ) -> Result<(BTreeMap<String, ShardStart>, Vec<String>), LiveError> {
         let rows = self.rows(stream, shards).await?;
         let all = |start: ShardStart| shards.iter().map(|shard| (shard.id.clone(), start.clone())).collect();
         Ok(match &self.start {
-            Start::TrimHorizon => (all(ShardStart::TrimHorizon), Vec::new()),
-            Start::AtTimestamp(time) => (all(ShardStart::AtTimestamp(*time)), Vec::new()),
-            Start::Latest => {
-                let (closed, open): (Vec<&Listed>, Vec<&Listed>) = shards.iter().partition(|shard| shard.is_closed);
+            StartPosition::TrimHorizon => (all(ShardStart::TrimHorizon), Vec::new()),
+            StartPosition::AtTimestamp(time) => (all(ShardStart::AtTimestamp(*time)), Vec::new()),
+            StartPosition::Latest => {
+                let (closed, open): (Vec<&ListedShard>, Vec<&ListedShard>) =
+                    shards.iter().partition(|shard| shard.is_closed);
                 let starts = open.into_iter().map(|shard| (shard.id.clone(), ShardStart::Latest)).collect();
                 (starts, closed.into_iter().map(|shard| shard.id.clone()).collect())
             }
-            Start::AtSequenceNumber(number) | Start::AfterSequenceNumber(number) => {
+            StartPosition::AtSequenceNumber(number) | StartPosition::AfterSequenceNumber(number) => {
                 for shard in shards {
                     self.check_is_there(stream, shard, number).await?;
                 }
-                let is_at = matches!(self.start, Start::AtSequenceNumber(_));
+                let is_at = matches!(self.start, StartPosition::AtSequenceNumber(_));
                 (
                     all(if is_at { ShardStart::At(number.clone()) } else { ShardStart::After(number.clone()) }),
                     Vec::new(),
                 )
             }
-            Start::Checkpoint => {
+            StartPosition::Checkpoint => {
                 let mut positions = BTreeMap::new();
                 for (shard, row) in shards.iter().filter_map(|shard| Some((shard, rows.get(&shard.id)?))) {
                     if let Some(position) = self.position(row)? {
@@ -212,7 +213,7 @@ impl Plan {
                     }
                 }
                 let done = done_before(shards, |shard| positions.contains_key(shard));
-                let start = |shard: &Listed| {
+                let start = |shard: &ListedShard| {
                     let position = positions.get(&shard.id).cloned();
                     (shard.id.clone(), position.map_or(ShardStart::TrimHorizon, ShardStart::After))
                 };
@@ -223,7 +224,11 @@ impl Plan {
     }
 
     /// The rows of the shards, where the table is of any concern. A row that somebody holds is none of ours.
-    async fn rows(&self, stream: &Stream, shards: &[Listed]) -> Result<BTreeMap<String, Row>, LiveError> {
+    async fn rows(
+        &self,
+        stream: &LiveStream,
+        shards: &[ListedShard],
+    ) -> Result<BTreeMap<String, CheckpointRow>, LiveError> {
         let Some(Checkpoints { table, stream_id }) = &self.checkpoints else { return Ok(BTreeMap::new()) };
         let stream_id = match stream_id {
             StreamIdForm::Name => stream.arn.rsplit_once('/').map_or(stream.arn.as_str(), |(_, name)| name),
@@ -235,7 +240,7 @@ impl Plan {
             let row = row.map_err(|trouble| LiveError::Table { table: table.name().to_owned(), trouble })?;
             let Some(row) = row else { continue };
             if let (Some(holder), Force::No) = (&row.held_by, self.force) {
-                return Err(LiveError::Held { shard: shard.id.clone(), trouble: Trouble::held(holder) });
+                return Err(LiveError::Held { shard: shard.id.clone(), trouble: CheckpointError::held(holder) });
             }
             rows.insert(shard.id.clone(), row);
         }
@@ -243,7 +248,7 @@ impl Plan {
     }
 
     /// The position that a row has to go on behind.
-    fn position(&self, row: &Row) -> Result<Option<String>, LiveError> {
+    fn position(&self, row: &CheckpointRow) -> Result<Option<String>, LiveError> {
         match (row.resume_after(), self.force) {
             (Ok(position), _) => Ok(position.map(str::to_owned)),
             (Err(refusal), Force::Yes) => Ok(Some(refusal.high_water_mark)),
@@ -251,7 +256,7 @@ impl Plan {
         }
     }
 
-    async fn check_is_there(&self, stream: &Stream, shard: &Listed, number: &str) -> Result<(), LiveError> {
+    async fn check_is_there(&self, stream: &LiveStream, shard: &ListedShard, number: &str) -> Result<(), LiveError> {
         match stream.check_not_trimmed(shard, number).await {
             Err(LiveError::Trimmed { .. }) if self.force == Force::Yes => {
                 tracing::warn!(shard_id = shard.id, "sequence number {number} is gone, and --force goes on without it");
@@ -262,7 +267,7 @@ impl Plan {
     }
 
     /// Reads once, so that a permission that lacks is known before a record moves.
-    async fn probe(&self, stream: &Stream, starts: &BTreeMap<String, ShardStart>) -> Result<(), LiveError> {
+    async fn probe(&self, stream: &LiveStream, starts: &BTreeMap<String, ShardStart>) -> Result<(), LiveError> {
         match (starts.keys().next(), &self.mode) {
             (Some(shard), ReadMode::Shared) => stream.first_page(shard).await,
             _ => Ok(()),

@@ -7,19 +7,19 @@ use super::shared::Polling;
 
 /// Reads a shard.
 #[derive(Debug)]
-pub(super) enum Reader {
+pub(super) enum ShardReader {
     /// By reads that all consumers share.
     Shared(Polling),
     /// By a consumer's own subscription.
     Enhanced(Box<Subscription>),
 }
 
-impl Reader {
+impl ShardReader {
     /// The next page, however long that takes. What may pass is waited for.
     pub(super) async fn next_page(&mut self) -> Result<Page, LiveError> {
         match self {
-            Reader::Shared(polling) => polling.next_page().await,
-            Reader::Enhanced(subscription) => subscription.next_page().await,
+            ShardReader::Shared(polling) => polling.next_page().await,
+            ShardReader::Enhanced(subscription) => subscription.next_page().await,
         }
     }
 }

@@ -6,16 +6,16 @@ use std::time::Duration;
 use aws_sdk_kinesis::error::ProvideErrorMetadata;
 use tokio::time::Instant;
 
-use super::board::ShardBoard;
-use super::clock::now;
 use super::page::Page;
-use super::refusal::{LiveError, Meaning, READ, meaning};
-use super::streams::{ShardStart, Stream};
+use super::refusal::{FailureClass, LiveError, READ, meaning};
+use super::statuses::ShardBoard;
+use super::streams::{LiveStream, ShardStart};
 use crate::backoff::Backoff;
+use crate::timestamp::now_millis;
 
 /// How a shard is read.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Manners {
+pub struct ReadOptions {
     /// Between two reads of a shard that is behind.
     pub between_reads: Duration,
     /// Between two reads of a shard that has nothing new. Lambda waits as long.
@@ -24,14 +24,14 @@ pub struct Manners {
     pub bytes_per_second: f64,
 }
 
-impl Default for Manners {
+impl Default for ReadOptions {
     /// All that one consumer may take.
     fn default() -> Self {
         Self { between_reads: Duration::from_millis(200), when_idle: Duration::from_secs(1), bytes_per_second: 2e6 }
     }
 }
 
-impl Manners {
+impl ReadOptions {
     /// No more than so many of the five reads of a second.
     #[must_use]
     pub fn of_reads_per_second(reads: u32) -> Self {
@@ -64,10 +64,10 @@ const FIRST_LIMIT: usize = 1_000;
 /// Reads one shard, again and again.
 #[derive(Debug)]
 pub(super) struct Polling {
-    stream: Stream,
+    stream: LiveStream,
     shard_id: String,
-    manners: Manners,
-    board: Arc<ShardBoard>,
+    read_options: ReadOptions,
+    statuses: Arc<ShardBoard>,
     /// Where to read on, where there is no iterator.
     position: ShardStart,
     iterator: Option<String>,
@@ -78,17 +78,17 @@ pub(super) struct Polling {
 
 impl Polling {
     pub(super) fn new(
-        stream: Stream,
+        stream: LiveStream,
         shard_id: &str,
         start: ShardStart,
-        manners: Manners,
-        board: Arc<ShardBoard>,
+        read_options: ReadOptions,
+        statuses: Arc<ShardBoard>,
     ) -> Self {
         Self {
             stream,
             shard_id: shard_id.to_owned(),
-            manners,
-            board,
+            read_options,
+            statuses,
             position: start,
             iterator: None,
             limit: FIRST_LIMIT,
@@ -101,11 +101,11 @@ impl Polling {
     pub(super) async fn next_page(&mut self) -> Result<Page, LiveError> {
         loop {
             if self.iterator.is_none() {
-                let started = now();
+                let started = now_millis();
                 match self.stream.try_iterator(&self.shard_id, &self.position).await {
                     Ok(None) => return Ok(Page { is_last: true, ..Page::default() }),
                     Ok(iterator) => self.iterator = iterator,
-                    Err((Meaning::Lasting, error)) => return Err(error),
+                    Err((FailureClass::Lasting, error)) => return Err(error),
                     Err((meaning, error)) => {
                         self.failed(meaning, &error).await;
                         continue;
@@ -136,8 +136,8 @@ impl Polling {
                 Err(error) => {
                     let refusal = LiveError::refused(&self.stream.arn, READ, &error);
                     match meaning(error.code()) {
-                        Meaning::Expired => self.iterator = None,
-                        Meaning::Lasting => return Err(refusal),
+                        FailureClass::Expired => self.iterator = None,
+                        FailureClass::Lasting => return Err(refusal),
                         meaning => self.failed(meaning, &refusal).await,
                     }
                 }
@@ -152,9 +152,9 @@ impl Polling {
             .map(|record| record.data.as_ref().len() + record.partition_key().map_or(0, str::len))
             .sum();
         let is_idle = page.records.is_empty() && page.behind.is_zero();
-        self.next_read = Instant::now() + self.manners.pause(bytes, is_idle);
+        self.next_read = Instant::now() + self.read_options.pause(bytes, is_idle);
         self.backoff.after_success();
-        self.board.reads(bytes);
+        self.statuses.reads(bytes);
         if let Some(last) = page.records.last() {
             self.position = ShardStart::After(last.sequence_number.clone());
             let average = (bytes / page.records.len()).max(1);
@@ -162,10 +162,10 @@ impl Polling {
         }
     }
 
-    async fn failed(&mut self, meaning: Meaning, error: &LiveError) {
-        self.board.read_failed(meaning == Meaning::Throttled, error);
+    async fn failed(&mut self, meaning: FailureClass, error: &LiveError) {
+        self.statuses.read_failed(meaning == FailureClass::Throttled, error);
         let wait = self.backoff.after_failure(fastrand::f64());
-        tokio::time::sleep(wait.max(self.manners.between_reads)).await;
+        tokio::time::sleep(wait.max(self.read_options.between_reads)).await;
     }
 }
 
@@ -175,11 +175,11 @@ mod tests {
 
     #[test]
     fn a_large_read_is_waited_for_as_long_as_the_shard_needs_for_it() {
-        let manners = Manners::default();
-        assert_eq!(manners.pause(100_000, false), Duration::from_millis(200));
-        assert_eq!(manners.pause(10_000_000, false), Duration::from_secs(5));
-        assert_eq!(manners.pause(0, true), Duration::from_secs(1));
-        let modest = Manners::of_reads_per_second(1);
+        let read_options = ReadOptions::default();
+        assert_eq!(read_options.pause(100_000, false), Duration::from_millis(200));
+        assert_eq!(read_options.pause(10_000_000, false), Duration::from_secs(5));
+        assert_eq!(read_options.pause(0, true), Duration::from_secs(1));
+        let modest = ReadOptions::of_reads_per_second(1);
         assert_eq!(modest.pause(0, false), Duration::from_secs(1));
         assert_eq!(modest.pause(2_000_000, false), Duration::from_secs(5));
     }

@@ -10,8 +10,8 @@ use aws_sdk_kinesis::error::ProvideErrorMetadata;
 use aws_sdk_kinesis::primitives::DateTime;
 use aws_sdk_kinesis::types::ShardIteratorType;
 
-use super::lineage::Listed;
-use super::refusal::{DESCRIBE, ITERATOR, LIST, LiveError, Meaning, READ, meaning};
+use super::lineage::ListedShard;
+use super::refusal::{DESCRIBE, FailureClass, ITERATOR, LIST, LiveError, READ, meaning};
 use crate::backoff::Backoff;
 use crate::event::SequenceNumber;
 use crate::settings::StreamName;
@@ -38,12 +38,12 @@ pub(super) enum ShardStart {
 
 /// A stream that answers.
 #[derive(Debug, Clone)]
-pub(super) struct Stream {
+pub(super) struct LiveStream {
     pub(super) client: Client,
     pub(super) arn: String,
 }
 
-impl Stream {
+impl LiveStream {
     /// Finds a stream, and learns its ARN where only its name is known.
     pub(super) async fn find(config: &SdkConfig, name: &StreamName) -> Result<Self, LiveError> {
         // Each try is ours: what is refused is counted and shown. A subscription may be quiet for long.
@@ -66,7 +66,7 @@ impl Stream {
     }
 
     /// All shards that it lists, closed ones too, by id.
-    pub(super) async fn shards(&self) -> Result<Vec<Listed>, LiveError> {
+    pub(super) async fn shards(&self) -> Result<Vec<ListedShard>, LiveError> {
         let mut shards = Vec::new();
         let mut token: Option<String> = None;
         loop {
@@ -81,7 +81,7 @@ impl Stream {
             let page = answer.await.map_err(|error| LiveError::refused(&self.arn, LIST, &error))?;
             shards.extend(page.shards.unwrap_or_default().into_iter().map(|shard| {
                 let range = shard.sequence_number_range;
-                Listed {
+                ListedShard {
                     id: shard.shard_id,
                     parents: shard.parent_shard_id.into_iter().chain(shard.adjacent_parent_shard_id).collect(),
                     is_closed: range.as_ref().is_some_and(|range| range.ending_sequence_number.is_some()),
@@ -102,7 +102,7 @@ impl Stream {
         &self,
         shard_id: &str,
         start: &ShardStart,
-    ) -> Result<Option<String>, (Meaning, LiveError)> {
+    ) -> Result<Option<String>, (FailureClass, LiveError)> {
         let request = self.client.get_shard_iterator().stream_arn(&self.arn).shard_id(shard_id);
         let request = match start {
             ShardStart::TrimHorizon => request.shard_iterator_type(ShardIteratorType::TrimHorizon),
@@ -131,7 +131,7 @@ impl Stream {
             tries += 1;
             match self.try_iterator(shard_id, start).await {
                 Ok(iterator) => return Ok(iterator),
-                Err((Meaning::Lasting, error)) => return Err(error),
+                Err((FailureClass::Lasting, error)) => return Err(error),
                 Err((_, error)) if tries >= TRIES || started.elapsed() > PATIENCE => return Err(error),
                 Err(_) => tokio::time::sleep(backoff.after_failure(fastrand::f64())).await,
             }
@@ -167,7 +167,7 @@ impl Stream {
     }
 
     /// Whether a shard still has the record of a sequence number. Where it has none from there on, nothing is missing.
-    pub(super) async fn check_not_trimmed(&self, shard: &Listed, number: &str) -> Result<(), LiveError> {
+    pub(super) async fn check_not_trimmed(&self, shard: &ListedShard, number: &str) -> Result<(), LiveError> {
         let is_before = |left: &str, right: &str| {
             let (left, right) = (SequenceNumber::parse(left).ok(), SequenceNumber::parse(right).ok());
             left.zip(right).is_some_and(|(left, right)| left < right)
@@ -192,7 +192,7 @@ pub(super) async fn patiently<T, E: ProvideErrorMetadata>(request: impl AsyncFn(
     for _ in 1..TRIES {
         match request().await {
             Err(error)
-                if matches!(meaning(error.code()), Meaning::Throttled | Meaning::Passing)
+                if matches!(meaning(error.code()), FailureClass::Throttled | FailureClass::Passing)
                     && started.elapsed() < PATIENCE =>
             {
                 tokio::time::sleep(backoff.after_failure(fastrand::f64())).await;

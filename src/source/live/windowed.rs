@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::clock::now;
-use super::context::{LaneContext, Stopped};
+use super::context::{LaneContext, RunStopped};
 use crate::backoff::Backoff;
-use crate::checkpoint::{DeliveredOutputs, Stuck};
+use crate::checkpoint::{BlockedProgress, DeliveredOutputs};
 use crate::event::{Batch, Position};
 use crate::processor::{Cause, Report, Stop, WindowError};
-use crate::source::mapping::{Part, Windows};
-use crate::transform::Ending;
+use crate::source::mapping::{WindowStep, Windows};
+use crate::timestamp::now_millis;
+use crate::transform::WindowEnding;
 
 /// How long is waited for more records of a window whose time is over. Lambda waits as long.
 const LATE: Duration = Duration::from_secs(120);
@@ -33,18 +33,18 @@ impl<'a> Windowed<'a> {
     /// How long to wait for records before the window that is open closes without.
     pub(super) fn patience(&self) -> Duration {
         let Some(open) = self.windows.as_ref().and_then(Windows::open) else { return NEVER };
-        Duration::from_millis(open.end.saturating_sub(now())).saturating_add(LATE).min(NEVER)
+        Duration::from_millis(open.end.saturating_sub(now_millis())).saturating_add(LATE).min(NEVER)
     }
 
     /// What comes next, by the arrivals of the records that wait; none: there are no windows.
-    pub(super) fn next(&mut self, arrivals: impl IntoIterator<Item = u64>) -> Option<Part> {
+    pub(super) fn next(&mut self, arrivals: impl IntoIterator<Item = u64>) -> Option<WindowStep> {
         Some(self.windows.as_mut()?.next(arrivals))
     }
 
     /// One delivery, in the window that is open if there are windows.
     pub(super) async fn process(&mut self, batch: Arc<Batch>) -> Result<Report, WindowError> {
         let processor = self.at.run.processor;
-        let slice = self.windows.as_ref().and_then(|windows| windows.slice(self.at.board.shard(), None));
+        let slice = self.windows.as_ref().and_then(|windows| windows.slice(self.at.statuses.shard(), None));
         let (Some(windows), Some(slice)) = (&mut self.windows, slice) else {
             return Ok(processor.process(batch, None).await);
         };
@@ -57,19 +57,19 @@ impl<'a> Windowed<'a> {
     ///
     /// # Errors
     /// When the run is stopped before that.
-    pub(super) async fn close(&mut self) -> Result<(), Stopped> {
-        let shard = self.at.board.shard();
+    pub(super) async fn close(&mut self) -> Result<(), RunStopped> {
+        let shard = self.at.statuses.shard();
         let mut backoff = Backoff::default();
         let mut attempts = 0;
         loop {
-            let slice = self.windows.as_ref().and_then(|windows| windows.slice(shard, Some(Ending::Complete)));
+            let slice = self.windows.as_ref().and_then(|windows| windows.slice(shard, Some(WindowEnding::Complete)));
             let (Some(windows), Some(slice)) = (&mut self.windows, slice) else { return Ok(()) };
             let end = slice.window.end;
             let nothing = Batch::builder(&shard.stream_arn, &shard.id).build();
             match self.at.run.processor.fold(Arc::new(nothing), slice, None).await {
                 Ok(folded) => {
                     windows.closed();
-                    self.at.board.came_back(&folded.report);
+                    self.at.statuses.came_back(&folded.report);
                     self.stands_still(None);
                     return Ok(());
                 }
@@ -77,7 +77,7 @@ impl<'a> Windowed<'a> {
                     tracing::warn!(shard_id = shard.id, "{error}; it is tried again");
                     attempts += 1;
                     // The end of the window stands in for the position of a record that is not there.
-                    self.stands_still(Position::new(&end.to_string(), 0).ok().map(|position| Stuck {
+                    self.stands_still(Position::new(&end.to_string(), 0).ok().map(|position| BlockedProgress {
                         position,
                         attempts,
                         delivered: None,
@@ -94,7 +94,7 @@ impl<'a> Windowed<'a> {
     pub(super) fn leave(&self) {
         if let Some(open) = self.windows.as_ref().and_then(Windows::open) {
             tracing::warn!(
-                shard_id = self.at.board.shard().id,
+                shard_id = self.at.statuses.shard().id,
                 start = open.start,
                 end = open.end,
                 "the window that was open came to nothing: run again from its start, --from at-timestamp",
@@ -102,16 +102,16 @@ impl<'a> Windowed<'a> {
         }
     }
 
-    fn stands_still(&self, stuck: Option<Stuck>) {
-        let LaneContext { index, board, ledger, .. } = self.at;
-        let mut ledger = ledger.borrow_mut();
-        ledger.stands_still(index, stuck);
-        let position = ledger.position().map(|last| last.sequence_number.as_str());
-        board.is_done_up_to(position, ledger.stuck(), ledger.oldest_arrival());
+    fn stands_still(&self, stuck: Option<BlockedProgress>) {
+        let LaneContext { index, statuses, read_ledger, .. } = self.at;
+        let mut read_ledger = read_ledger.borrow_mut();
+        read_ledger.stands_still(index, stuck);
+        let position = read_ledger.position().map(|last| last.sequence_number.as_str());
+        statuses.is_done_up_to(position, read_ledger.stuck(), read_ledger.oldest_arrival());
     }
 }
 
-/// What a batch stands still at of which nothing came.
+/// What a batch is blocked at of which nothing came.
 pub(super) fn stop_at_first(batch: &Batch, attempt: u32, error: &WindowError) -> Option<Stop> {
     let first = batch.iter().next()?;
     tracing::warn!(shard_id = batch.shard_id(), "{error}");

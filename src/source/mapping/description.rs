@@ -1,15 +1,14 @@
 //! What is told of records that are given up: the description that Lambda sends to an on-failure destination.
 
 use serde_json::{Value, json};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
-use super::{Answered, Condition, Discard};
+use super::{Answered, DiscardCondition, DiscardedRecords};
 use crate::event::{Batch, Event};
+use crate::timestamp::rfc3339;
 
 /// Whether the records themselves go along.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Payload {
+pub enum IncludeRecords {
     /// As to a bucket: there is room.
     Included,
     /// As to a queue: the description only says where they are.
@@ -19,7 +18,13 @@ pub enum Payload {
 /// The JSON that describes what is given up of a batch, in Lambda's shape, at this time in milliseconds since the Unix
 /// epoch. The batch holds the records that are given up and no others. With its records the description has `payload`,
 /// the event's JSON as a text.
-pub fn describe(batch: &Batch, discard: &Discard, request_id: &str, now: u64, payload: Payload) -> Vec<u8> {
+pub fn describe(
+    batch: &Batch,
+    discard: &DiscardedRecords,
+    request_id: &str,
+    now: u64,
+    payload: IncludeRecords,
+) -> Vec<u8> {
     let (Some(first), Some(last)) = (batch.iter().next(), batch.iter().last()) else { return Vec::new() };
     let mut description = json!({
         "requestContext": {
@@ -40,12 +45,12 @@ pub fn describe(batch: &Batch, discard: &Discard, request_id: &str, now: u64, pa
             "streamArn": batch.stream_arn(),
         },
     });
-    if let (Condition::RetryAttemptsExhausted, Some(answered)) = (discard.condition, discard.last) {
+    if let (DiscardCondition::RetryAttemptsExhausted, Some(answered)) = (discard.condition, discard.last) {
         let error = if answered == Answered::ByAnError { Value::from("Unhandled") } else { Value::Null };
         description["responseContext"] =
             json!({ "statusCode": 200, "executedVersion": "$LATEST", "functionError": error });
     }
-    if payload == Payload::Included {
+    if payload == IncludeRecords::Included {
         let records: Vec<Value> = batch.iter().map(|event| record(batch, event)).collect();
         description["payload"] = json!({ "Records": records }).to_string().into();
     }
@@ -76,9 +81,4 @@ fn record(batch: &Batch, event: Event<'_>) -> Value {
         "awsRegion": batch.stream_arn().split(':').nth(3).unwrap_or_default(),
         "eventSourceARN": batch.stream_arn(),
     })
-}
-
-fn rfc3339(millis: u64) -> String {
-    let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000);
-    time.ok().and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_default()
 }

@@ -26,13 +26,13 @@ impl Default for BatchLimits {
 
 /// How full a batch is.
 #[derive(Debug, Clone, Copy)]
-pub struct Fill {
+pub struct BatchFill {
     limits: BatchLimits,
     records: usize,
     bytes: usize,
 }
 
-impl Fill {
+impl BatchFill {
     /// Of an empty batch.
     pub fn new(limits: BatchLimits) -> Self {
         Self { limits, records: 0, bytes: 0 }
@@ -56,7 +56,7 @@ mod tests {
 
     /// How many records of one size a batch takes.
     fn taken(batch_size: usize, data: usize) -> usize {
-        let mut fill = Fill::new(BatchLimits { records: batch_size, ..BatchLimits::default() });
+        let mut fill = BatchFill::new(BatchLimits { records: batch_size, ..BatchLimits::default() });
         (0..20_000).take_while(|_| fill.takes(data, 8)).count()
     }
 

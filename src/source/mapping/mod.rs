@@ -1,7 +1,7 @@
 //! Lambda's event source mapping: which batch comes next, given what came of the last one. No I/O.
 //!
 //! [`Retries`] is the state machine of one batch, from its first delivery until each of its records is done or given
-//! up. [`Fill`] says where a batch ends, [`Windows`] where a tumbling window does, and [`describe`] what is told of records
+//! up. [`BatchFill`] says where a batch ends, [`Windows`] where a tumbling window does, and [`describe`] what is told of records
 //! that are given up.
 
 mod description;
@@ -12,13 +12,13 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::Duration;
 
-pub use description::{Payload, describe};
-pub use fill::{BatchLimits, Fill};
-pub use windows::{Part, Windows};
+pub use description::{IncludeRecords, describe};
+pub use fill::{BatchFill, BatchLimits};
+pub use windows::{WindowStep, Windows};
 
 /// When a mapping splits a batch, and when it gives one up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Rules {
+pub struct MappingRules {
     /// What becomes of a batch after an error.
     pub on_error: OnError,
     /// How often a batch is delivered again before it is given up (`MaximumRetryAttempts`); none: for ever.
@@ -39,7 +39,7 @@ pub enum OnError {
 
 /// What came of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum DeliveryOutcome {
     /// All of it is acknowledged.
     Done,
     /// The lowest record that is not acknowledged, by its index in the batch. One that was not delivered makes it a
@@ -51,18 +51,18 @@ pub enum Outcome {
 
 /// What is to be done next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Next {
+pub enum MappingStep {
     /// Deliver these records, and say what came of it.
-    Deliver(Delivery),
+    Deliver(BatchDelivery),
     /// These records are given up.
-    Discard(Discard),
+    Discard(DiscardedRecords),
     /// Nothing: the batch is over.
     Over,
 }
 
 /// Records to deliver.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Delivery {
+pub struct BatchDelivery {
     /// Their indices in the batch.
     pub range: Range<usize>,
     /// Counted from 1, and afresh after each progress.
@@ -71,11 +71,11 @@ pub struct Delivery {
 
 /// Records that are given up: they are delivered no more.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Discard {
+pub struct DiscardedRecords {
     /// Their indices in the batch.
     pub range: Range<usize>,
     /// Why.
-    pub condition: Condition,
+    pub condition: DiscardCondition,
     /// How often they were delivered, since the last progress.
     pub invocations: u32,
     /// Whether the last of those deliveries was answered; none: there was none.
@@ -84,19 +84,19 @@ pub struct Discard {
 
 /// Why records are given up, as Lambda calls it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Condition {
+pub enum DiscardCondition {
     /// They were delivered as often as the rules allow.
     RetryAttemptsExhausted,
     /// They are older than the rules allow.
     RecordAgeExceeded,
 }
 
-impl Condition {
+impl DiscardCondition {
     /// The name in Lambda's description.
     pub fn as_str(self) -> &'static str {
         match self {
-            Condition::RetryAttemptsExhausted => "RetryAttemptsExhausted",
-            Condition::RecordAgeExceeded => "RecordAgeExceeded",
+            DiscardCondition::RetryAttemptsExhausted => "RetryAttemptsExhausted",
+            DiscardCondition::RecordAgeExceeded => "RecordAgeExceeded",
         }
     }
 }
@@ -118,16 +118,16 @@ pub enum Answered {
 /// batch is.
 #[derive(Debug, Clone)]
 pub struct Retries {
-    rules: Rules,
+    rules: MappingRules,
     /// The arrival of each record, in milliseconds since the Unix epoch.
     arrivals: Vec<u64>,
     /// What the batch was taken apart into, in its order: the first is next.
-    parts: VecDeque<Piece>,
+    parts: VecDeque<BatchPiece>,
 }
 
 /// Records that are delivered together.
 #[derive(Debug, Clone)]
-struct Piece {
+struct BatchPiece {
     range: Range<usize>,
     /// Deliveries that brought nothing.
     failures: u32,
@@ -135,29 +135,29 @@ struct Piece {
     last: Option<Answered>,
 }
 
-impl Piece {
+impl BatchPiece {
     fn new(range: Range<usize>) -> Self {
         Self { range, failures: 0, invocations: 0, last: None }
     }
 
-    fn discard(&self, range: Range<usize>, condition: Condition) -> Next {
-        Next::Discard(Discard { range, condition, invocations: self.invocations, last: self.last })
+    fn discard(&self, range: Range<usize>, condition: DiscardCondition) -> MappingStep {
+        MappingStep::Discard(DiscardedRecords { range, condition, invocations: self.invocations, last: self.last })
     }
 }
 
 impl Retries {
     /// A batch that was never delivered, by the arrivals of its records in milliseconds since the Unix epoch.
-    pub fn new(rules: Rules, arrivals: Vec<u64>) -> Self {
-        let whole = Some(Piece::new(0..arrivals.len())).filter(|_| !arrivals.is_empty());
+    pub fn new(rules: MappingRules, arrivals: Vec<u64>) -> Self {
+        let whole = Some(BatchPiece::new(0..arrivals.len())).filter(|_| !arrivals.is_empty());
         Self { rules, arrivals, parts: whole.into_iter().collect() }
     }
 
     /// What is to be done at this time, in milliseconds since the Unix epoch. A delivery stays the answer until
     /// [`came_back`](Self::came_back) says what came of it.
-    pub fn next(&mut self, now: u64) -> Next {
-        let Some(part) = self.parts.front_mut() else { return Next::Over };
+    pub fn next(&mut self, now: u64) -> MappingStep {
+        let Some(part) = self.parts.front_mut() else { return MappingStep::Over };
         if self.rules.retries.is_some_and(|retries| part.failures > retries) {
-            let given_up = part.discard(part.range.clone(), Condition::RetryAttemptsExhausted);
+            let given_up = part.discard(part.range.clone(), DiscardCondition::RetryAttemptsExhausted);
             self.parts.pop_front();
             return given_up;
         }
@@ -168,36 +168,36 @@ impl Retries {
         let too_old = part.range.clone().take_while(is_too_old).count();
         if too_old > 0 {
             let end = if part.failures > 0 { part.range.end } else { part.range.start + too_old };
-            let given_up = part.discard(part.range.start..end, Condition::RecordAgeExceeded);
+            let given_up = part.discard(part.range.start..end, DiscardCondition::RecordAgeExceeded);
             part.range.start = end;
             if part.range.is_empty() {
                 self.parts.pop_front();
             }
             return given_up;
         }
-        Next::Deliver(Delivery { range: part.range.clone(), attempt: part.failures.saturating_add(1) })
+        MappingStep::Deliver(BatchDelivery { range: part.range.clone(), attempt: part.failures.saturating_add(1) })
     }
 
     /// Takes in what came of the delivery that is next, and answers which records are acknowledged by it.
-    pub fn came_back(&mut self, outcome: Outcome) -> Range<usize> {
+    pub fn came_back(&mut self, outcome: DeliveryOutcome) -> Range<usize> {
         let Some(mut part) = self.parts.pop_front() else { return 0..0 };
         let Range { start, end } = part.range;
         part.invocations = part.invocations.saturating_add(1);
         match outcome {
-            Outcome::Done => start..end,
-            Outcome::StoppedAt(index) if index > start && index < end => {
+            DeliveryOutcome::Done => start..end,
+            DeliveryOutcome::StoppedAt(index) if index > start && index < end => {
                 // The rest is a batch of its own.
-                self.parts.push_front(Piece::new(index..end));
+                self.parts.push_front(BatchPiece::new(index..end));
                 start..index
             }
-            Outcome::Failed | Outcome::StoppedAt(_) if self.halves(outcome, &part) => {
+            DeliveryOutcome::Failed | DeliveryOutcome::StoppedAt(_) if self.halves(outcome, &part) => {
                 let middle = start + part.range.len() / 2;
                 part.last = Some(Answered::ByAnError);
-                self.parts.push_front(Piece { range: middle..end, ..part.clone() });
-                self.parts.push_front(Piece { range: start..middle, ..part });
+                self.parts.push_front(BatchPiece { range: middle..end, ..part.clone() });
+                self.parts.push_front(BatchPiece { range: start..middle, ..part });
                 start..start
             }
-            Outcome::Failed | Outcome::StoppedAt(_) => {
+            DeliveryOutcome::Failed | DeliveryOutcome::StoppedAt(_) => {
                 part.failures = part.failures.saturating_add(1);
                 part.last = Some(if is_error(outcome, &part) { Answered::ByAnError } else { Answered::ByAPosition });
                 self.parts.push_front(part);
@@ -206,16 +206,16 @@ impl Retries {
         }
     }
 
-    fn halves(&self, outcome: Outcome, part: &Piece) -> bool {
+    fn halves(&self, outcome: DeliveryOutcome, part: &BatchPiece) -> bool {
         self.rules.on_error == OnError::Halve && part.range.len() > 1 && is_error(outcome, part)
     }
 }
 
 /// A position that was not delivered counts as one.
-fn is_error(outcome: Outcome, part: &Piece) -> bool {
+fn is_error(outcome: DeliveryOutcome, part: &BatchPiece) -> bool {
     match outcome {
-        Outcome::Done => false,
-        Outcome::StoppedAt(index) => !part.range.contains(&index),
-        Outcome::Failed => true,
+        DeliveryOutcome::Done => false,
+        DeliveryOutcome::StoppedAt(index) => !part.range.contains(&index),
+        DeliveryOutcome::Failed => true,
     }
 }

@@ -8,8 +8,9 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::event::Shard;
-use crate::processor::{Slice, State};
-use crate::transform::{Ending, Window};
+use crate::processor::{WindowSlice, WindowState};
+use crate::timestamp::millis;
+use crate::transform::{Window, WindowEnding};
 
 /// The windows of one shard.
 #[derive(Debug, Clone)]
@@ -18,12 +19,12 @@ pub struct Windows {
     length: u64,
     open: Option<Window>,
     /// What was handed back last.
-    state: Option<State>,
+    state: Option<WindowState>,
 }
 
 /// What is to be delivered next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Part {
+pub enum WindowStep {
     /// The end of the window that is open, without records.
     End,
     /// The first so many records.
@@ -33,21 +34,21 @@ pub enum Part {
 impl Windows {
     /// Of this length, from one millisecond on; none is open.
     pub fn new(length: Duration) -> Self {
-        let length = u64::try_from(length.as_millis()).unwrap_or(u64::MAX).max(1);
+        let length = millis(length).max(1);
         Self { length, open: None, state: None }
     }
 
     /// What comes next, by the arrivals of records in milliseconds since the Unix epoch. A window is open then.
-    pub fn next(&mut self, arrivals: impl IntoIterator<Item = u64>) -> Part {
+    pub fn next(&mut self, arrivals: impl IntoIterator<Item = u64>) -> WindowStep {
         let mut arrivals = arrivals.into_iter().peekable();
-        let Some(first) = arrivals.peek() else { return Part::End };
+        let Some(first) = arrivals.peek() else { return WindowStep::End };
         match self.open {
-            Some(open) if *first >= open.end => Part::End,
+            Some(open) if *first >= open.end => WindowStep::End,
             _ => {
                 let open = *self.open.get_or_insert(window_of(*first, self.length));
                 let inside = arrivals.take_while(|arrival| *arrival < open.end).count();
                 // One at least, or it would never end: the last window of all has no end.
-                Part::Records(0..inside.max(1))
+                WindowStep::Records(0..inside.max(1))
             }
         }
     }
@@ -58,12 +59,12 @@ impl Windows {
     }
 
     /// What goes along with a delivery, of the window that is open; none: none is.
-    pub fn slice(&self, shard: &Shard, ending: Option<Ending>) -> Option<Slice> {
-        Some(Slice { window: self.open?, shard: shard.clone(), state: self.state.clone(), ending })
+    pub fn slice(&self, shard: &Shard, ending: Option<WindowEnding>) -> Option<WindowSlice> {
+        Some(WindowSlice { window: self.open?, shard: shard.clone(), state: self.state.clone(), ending })
     }
 
     /// What was handed back by a delivery of records.
-    pub fn goes_on_with(&mut self, state: Option<State>) {
+    pub fn goes_on_with(&mut self, state: Option<WindowState>) {
         self.state = state;
     }
 
@@ -89,23 +90,23 @@ mod tests {
         let mut windows = Windows::new(Duration::from_secs(60));
         assert_eq!(windows.open(), None);
         let arrivals = [61_000, 119_999, 59_000, 120_000, 250_000];
-        assert_eq!(windows.next(arrivals), Part::Records(0..3), "the third is late");
+        assert_eq!(windows.next(arrivals), WindowStep::Records(0..3), "the third is late");
         assert_eq!(windows.open(), Some(Window { start: 60_000, end: 120_000 }));
-        assert_eq!(windows.next(arrivals[3..].iter().copied()), Part::End);
+        assert_eq!(windows.next(arrivals[3..].iter().copied()), WindowStep::End);
         windows.closed();
-        assert_eq!(windows.next(arrivals[3..].iter().copied()), Part::Records(0..1));
-        assert_eq!(windows.next(arrivals[4..].iter().copied()), Part::End);
+        assert_eq!(windows.next(arrivals[3..].iter().copied()), WindowStep::Records(0..1));
+        assert_eq!(windows.next(arrivals[4..].iter().copied()), WindowStep::End);
         windows.closed();
-        assert_eq!(windows.next(arrivals[4..].iter().copied()), Part::Records(0..1));
+        assert_eq!(windows.next(arrivals[4..].iter().copied()), WindowStep::Records(0..1));
         assert_eq!(windows.open(), Some(Window { start: 240_000, end: 300_000 }));
-        assert_eq!(windows.next([]), Part::End);
+        assert_eq!(windows.next([]), WindowStep::End);
     }
 
     #[test]
     fn the_ends_of_time_are_no_trouble() {
         let mut windows = Windows::new(Duration::ZERO);
-        assert_eq!(windows.next([u64::MAX, 0]), Part::Records(0..1));
+        assert_eq!(windows.next([u64::MAX, 0]), WindowStep::Records(0..1));
         let mut windows = Windows::new(Duration::MAX);
-        assert_eq!(windows.next([0, u64::MAX - 1]), Part::Records(0..2));
+        assert_eq!(windows.next([0, u64::MAX - 1]), WindowStep::Records(0..2));
     }
 }

@@ -4,14 +4,14 @@ use wasmparser::{CompositeInnerType, FunctionBody, Parser, Payload, TypeRef, Typ
 
 use super::functions::Signatures;
 use super::instances::Definitions;
-use super::{Extent, Unfit};
+use super::{Extent, NotCompilable};
 
 /// Counts what is in a component.
-pub(super) fn count(component: &[u8]) -> Result<Extent, Unfit> {
+pub(super) fn count(component: &[u8]) -> Result<Extent, NotCompilable> {
     let mut counting = Counting::default();
     for payload in Parser::new(0).parse_all(component) {
         counting.add(payload?)?;
-        counting.extent.check().map_err(Unfit::Excess)?;
+        counting.extent.check().map_err(NotCompilable::Excess)?;
     }
     Ok(counting.extent)
 }
@@ -25,7 +25,7 @@ struct Counting {
 }
 
 impl Counting {
-    fn add(&mut self, payload: Payload<'_>) -> Result<(), Unfit> {
+    fn add(&mut self, payload: Payload<'_>) -> Result<(), NotCompilable> {
         match payload {
             Payload::ModuleSection { .. } => self.module = Some(Signatures::default()),
             Payload::Version { .. } if self.module.is_some() => {}
@@ -43,7 +43,7 @@ impl Counting {
             }
             Payload::FunctionSection(section) => {
                 self.extent.functions += u64::from(section.count());
-                self.extent.check().map_err(Unfit::Excess)?;
+                self.extent.check().map_err(NotCompilable::Excess)?;
                 for index in section {
                     let index = index?;
                     if let Some(module) = &mut self.module {
@@ -66,7 +66,7 @@ impl Counting {
         Ok(())
     }
 
-    fn component(&mut self, payload: Payload<'_>) -> Result<(), Unfit> {
+    fn component(&mut self, payload: Payload<'_>) -> Result<(), NotCompilable> {
         match &payload {
             Payload::InstanceSection(section) => self.of_a_component(section.range().len()),
             Payload::ComponentInstanceSection(section) => self.of_a_component(section.range().len()),
@@ -76,7 +76,7 @@ impl Counting {
             Payload::ComponentExportSection(section) => self.of_a_component(section.range().len()),
             _ => {}
         }
-        self.extent.check().map_err(Unfit::Excess)?;
+        self.extent.check().map_err(NotCompilable::Excess)?;
         self.definitions.add(payload)?;
         self.extent.depth = self.extent.depth.max(self.definitions.depth());
         self.extent.instances = self.definitions.instances();
@@ -84,7 +84,7 @@ impl Counting {
         Ok(())
     }
 
-    fn types(&mut self, section: TypeSectionReader<'_>) -> Result<(), Unfit> {
+    fn types(&mut self, section: TypeSectionReader<'_>) -> Result<(), NotCompilable> {
         for group in section {
             for sub_type in group?.types() {
                 let values = match &sub_type.composite_type.inner {
@@ -98,20 +98,20 @@ impl Counting {
                     module.declare(&sub_type.composite_type.inner);
                 }
             }
-            self.extent.check().map_err(Unfit::Excess)?;
+            self.extent.check().map_err(NotCompilable::Excess)?;
         }
         Ok(())
     }
 
-    fn body(&mut self, body: &FunctionBody<'_>) -> Result<(), Unfit> {
+    fn body(&mut self, body: &FunctionBody<'_>) -> Result<(), NotCompilable> {
         let Some(module) = &mut self.module else { return Ok(()) };
         self.extent.add(&module.next_body(body)?);
         Ok(())
     }
 
-    fn declare(&mut self, count: u32) -> Result<(), Unfit> {
+    fn declare(&mut self, count: u32) -> Result<(), NotCompilable> {
         self.extent.declarations += u64::from(count);
-        self.extent.check().map_err(Unfit::Excess)
+        self.extent.check().map_err(NotCompilable::Excess)
     }
 
     fn of_a_component(&mut self, bytes: usize) {

@@ -4,7 +4,7 @@ use wasmparser::{BlockType, CompositeInnerType, FunctionBody, Operator, Result};
 
 /// What is in a function.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Function {
+pub(super) struct FunctionExtent {
     /// Its instructions, each with the values that it hands on: a call with what it passes and gets, a branch with what it
     /// takes along to each of its targets.
     pub(super) instructions: u64,
@@ -57,10 +57,10 @@ impl Signatures {
     }
 
     /// What is in the next function.
-    pub(super) fn next_body(&mut self, body: &FunctionBody<'_>) -> Result<Function> {
+    pub(super) fn next_body(&mut self, body: &FunctionBody<'_>) -> Result<FunctionExtent> {
         let own_type = self.functions.get(self.next).copied();
         self.next += 1;
-        let mut function = Function::default();
+        let mut function = FunctionExtent::default();
         for declaration in body.get_locals_reader()? {
             function.locals = function.locals.saturating_add(declaration?.0.into());
         }

@@ -20,7 +20,7 @@ pub(super) struct Definitions {
 struct Definition {
     /// What each instance of it makes: instances, functions from and to core modules, and names for them.
     made: u64,
-    /// The same of each component that it knows, by index.
+    /// What each instance of each component that it defines makes, by index.
     components: Vec<u64>,
 }
 

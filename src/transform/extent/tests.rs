@@ -42,9 +42,9 @@ fn extent(component: &[u8]) -> Extent {
 }
 
 /// What there is too much of.
-fn excess(component: &[u8]) -> Excess {
+fn excess(component: &[u8]) -> ExtentExceeded {
     match Extent::of(component) {
-        Err(Unfit::Excess(excess)) => excess,
+        Err(NotCompilable::Excess(excess)) => excess,
         other => panic!("{other:?}"),
     }
 }
@@ -119,7 +119,7 @@ fn each_cause_has_a_limit() {
         (of_body(&branches), "local variables times branches in one function", 50_004 * 500),
     ] {
         let limit = excess(&component).limit;
-        assert_eq!(excess(&component), Excess { what, found, limit });
+        assert_eq!(excess(&component), ExtentExceeded { what, found, limit });
         assert!(found > limit);
     }
 }
@@ -160,7 +160,7 @@ fn what_is_too_deep_is_refused_before_it_is_counted() {
     for _ in 0..17 {
         nested = component(&[&section(4, &nested)]);
     }
-    assert_eq!(excess(&nested), Excess { what: "components in one another", found: 17, limit: 16 });
+    assert_eq!(excess(&nested), ExtentExceeded { what: "components in one another", found: 17, limit: 16 });
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn calls_are_inlined_where_memory_suffices() {
 
 #[test]
 fn large_functions_are_compiled_one_after_the_other_where_many_would_be_at_once() {
-    let function = |instructions| Function { instructions, ..Function::default() };
+    let function = |instructions| FunctionExtent { instructions, ..FunctionExtent::default() };
     let mut extent = Extent::default();
     extent.add(&function(900_000));
     // One of them is none too many, however many threads there are.
@@ -183,7 +183,8 @@ fn large_functions_are_compiled_one_after_the_other_where_many_would_be_at_once(
     assert!(extent.is_compiled_by(2) && !extent.is_compiled_by(3));
     assert_eq!(extent.needs.len(), MOST_REMEMBERED);
     let mut merging = Extent::default();
-    (0..5).for_each(|_| merging.add(&Function { variables: 20_000, branches: 1000, ..Function::default() }));
+    (0..5)
+        .for_each(|_| merging.add(&FunctionExtent { variables: 20_000, branches: 1000, ..FunctionExtent::default() }));
     assert!(merging.is_compiled_by(4) && !merging.is_compiled_by(5));
 }
 
@@ -192,7 +193,7 @@ fn large_functions_are_compiled_one_after_the_other_where_many_would_be_at_once(
 fn counts_do_not_overflow() {
     let most = u64::MAX;
     let mut extent = Extent::default();
-    let largest = Function { instructions: most, locals: most, variables: most, branches: most };
+    let largest = FunctionExtent { instructions: most, locals: most, variables: most, branches: most };
     (0..2).for_each(|_| extent.add(&largest));
     assert_eq!((extent.instructions, extent.all_merges, extent.needs[0]), (most, most, most));
     assert!(extent.check().is_err() && !extent.is_inlined() && !extent.is_compiled_by(1));
@@ -202,9 +203,9 @@ fn counts_do_not_overflow() {
 
 #[test]
 fn what_is_malformed_is_no_component() {
-    assert!(matches!(Extent::of(&of_body(b"\0\xff\xff\x0b")), Err(Unfit::Invalid(_))));
+    assert!(matches!(Extent::of(&of_body(b"\0\xff\xff\x0b")), Err(NotCompilable::Invalid(_))));
     let whole = of_body(b"\0\x0b");
     for length in 0..whole.len() {
-        assert!(matches!(Extent::of(&whole[..length]), Err(Unfit::Invalid(_)) | Ok(_)), "{length}");
+        assert!(matches!(Extent::of(&whole[..length]), Err(NotCompilable::Invalid(_)) | Ok(_)), "{length}");
     }
 }

@@ -10,13 +10,13 @@ use super::bindings::exports::kinesieve::transform::window::{
     Conclusion, Ending as EndingParam, Event as EventParam, Folding as FoldingAnswer, Span,
 };
 use super::bindings::{WindowTransform, WindowTransformPre};
-use super::{Ending, Window};
+use super::{Window, WindowEnding};
 use crate::event::Event;
 use crate::transform::fault::bounded;
-use crate::transform::group::Given;
+use crate::transform::group::CallOutcome;
 use crate::transform::guest::Guest;
 use crate::transform::host::HostState;
-use crate::transform::instance::{Broke, Exports};
+use crate::transform::instance::{CallError, Exports};
 use crate::transform::verdict::Verdict;
 
 impl Exports for WindowTransform {
@@ -50,7 +50,7 @@ impl Guest<'_, WindowTransform> {
         window: Window,
         state: Option<&[u8]>,
         until: Option<Instant>,
-    ) -> Result<Result<(), String>, Broke> {
+    ) -> Result<Result<(), String>, CallError> {
         let span = Span { start: window.start, end: window.end };
         let opened =
             self.call(None, until, |exports, store| exports.kinesieve_transform_window().call_open(store, span, state));
@@ -66,7 +66,7 @@ impl Guest<'_, WindowTransform> {
     }
 
     /// Hands over an event that was folded before.
-    pub(super) fn accumulate_again(&mut self, event: Event<'_>, until: Option<Instant>) -> Result<Verdict, Broke> {
+    pub(super) fn accumulate_again(&mut self, event: Event<'_>, until: Option<Instant>) -> Result<Verdict, CallError> {
         let folded = self.call(Some(event), until, |exports, store| {
             exports.kinesieve_transform_window().call_accumulate(store, param_of(event))
         });
@@ -74,20 +74,20 @@ impl Guest<'_, WindowTransform> {
     }
 
     /// Returns the state as bytes.
-    pub(super) fn save(&mut self, until: Option<Instant>) -> Result<Arc<[u8]>, Broke> {
+    pub(super) fn save(&mut self, until: Option<Instant>) -> Result<Arc<[u8]>, CallError> {
         self.call(None, until, |exports, store| exports.kinesieve_transform_window().call_save(store)).map(Arc::from)
     }
 
     /// Closes the window.
-    pub(super) fn finish(&mut self, ending: Ending, until: Option<Instant>) -> Result<Given, Broke> {
+    pub(super) fn finish(&mut self, ending: WindowEnding, until: Option<Instant>) -> Result<CallOutcome, CallError> {
         let ending = match ending {
-            Ending::Complete => EndingParam::Complete,
-            Ending::Early => EndingParam::Early,
+            WindowEnding::Complete => EndingParam::Complete,
+            WindowEnding::Early => EndingParam::Early,
         };
         let finished =
             self.call(None, until, |exports, store| exports.kinesieve_transform_window().call_finish(store, ending));
         finished.map(|conclusion| match conclusion {
-            Conclusion::Emit(outputs) => Given::Outputs(outputs),
+            Conclusion::Emit(outputs) => CallOutcome::Outputs(outputs),
             Conclusion::Retry(reason) => Verdict::Retry(bounded(reason)).into(),
             Conclusion::Reject(reason) => Verdict::Reject(bounded(reason)).into(),
         })

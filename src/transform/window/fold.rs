@@ -6,38 +6,38 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 
-use super::Ending;
-use crate::transform::run::{Chunk, Run};
+use super::WindowEnding;
+use crate::transform::run::{GuestRun, VerdictChunk};
 use crate::transform::verdict::Verdict;
 
 /// A batch on its way into a window. Dropped, it tells the guest to stop, and nothing of it counts.
 #[derive(Debug)]
-pub struct Fold {
-    run: Run,
-    orders: std_mpsc::Sender<Order>,
+pub struct WindowFold {
+    run: GuestRun,
+    orders: std_mpsc::Sender<FoldOrder>,
 }
 
 /// How a fold ends.
 #[derive(Debug, Clone, Copy)]
-pub struct Close {
+pub struct FoldClose {
     /// The index behind the last event that is acknowledged.
     pub end: usize,
     /// Whether, and how, the window closes with it.
-    pub ending: Option<Ending>,
+    pub ending: Option<WindowEnding>,
     /// When the answer has to be there; none: it may take its time.
     pub by: Option<Instant>,
 }
 
 /// An order to the worker's thread, and the way of its answer.
 #[derive(Debug)]
-pub(super) struct Order {
-    pub(super) close: Close,
-    pub(super) answer: oneshot::Sender<Result<Closed, StateRefused>>,
+pub(super) struct FoldOrder {
+    pub(super) close: FoldClose,
+    pub(super) answer: oneshot::Sender<Result<ClosedFold, StateRefused>>,
 }
 
 /// What is left of a fold.
 #[derive(Debug)]
-pub struct Closed {
+pub struct ClosedFold {
     /// The state is that of the events before this one: fewer than was wanted, where `why_not` says why.
     pub end: usize,
     /// The state; none: there is none.
@@ -53,18 +53,18 @@ pub struct Closed {
 #[error("the transform can't read the state: {0}")]
 pub struct StateRefused(pub String);
 
-impl Fold {
-    pub(super) fn new(run: Run, orders: std_mpsc::Sender<Order>) -> Self {
+impl WindowFold {
+    pub(super) fn new(run: GuestRun, orders: std_mpsc::Sender<FoldOrder>) -> Self {
         Self { run, orders }
     }
 
     /// The next verdicts, in order; none when the batch is done, or the guest stopped early.
-    pub async fn next(&mut self) -> Option<Chunk> {
+    pub async fn next(&mut self) -> Option<VerdictChunk> {
         self.run.next().await
     }
 
     /// Verdicts that are there without waiting for them.
-    pub fn next_ready(&mut self) -> Option<Chunk> {
+    pub fn next_ready(&mut self) -> Option<VerdictChunk> {
         self.run.next_ready()
     }
 
@@ -72,13 +72,13 @@ impl Fold {
     ///
     /// # Errors
     /// When the transform refused the state that it was to go on from.
-    pub async fn close(self, close: Close) -> Result<Option<Closed>, StateRefused> {
+    pub async fn close(self, close: FoldClose) -> Result<Option<ClosedFold>, StateRefused> {
         let Self { run, orders } = self;
         // The guest need not go on with events of which nobody wants to know.
         drop(run);
         let (answer, closed) = oneshot::channel();
         // If the thread is gone, so is the other end of the answer.
-        let _ = orders.send(Order { close, answer });
+        let _ = orders.send(FoldOrder { close, answer });
         closed.await.ok().transpose()
     }
 }

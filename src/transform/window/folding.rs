@@ -10,13 +10,13 @@ use std::sync::mpsc as std_mpsc;
 use std::time::{Duration, Instant};
 
 use super::bindings::WindowTransform;
-use super::fold::{Close, Closed, Order, StateRefused};
-use super::{Opening, Window};
+use super::fold::{ClosedFold, FoldClose, FoldOrder, StateRefused};
+use super::{Window, WindowOpening};
 use crate::event::Event;
-use crate::transform::emissions::{Emissions, Shelf};
-use crate::transform::group::Given;
+use crate::transform::emissions::{Emissions, OutputArena};
+use crate::transform::group::CallOutcome;
 use crate::transform::guest::{self, NO_INSTANCE};
-use crate::transform::instance::Broke;
+use crate::transform::instance::CallError;
 use crate::transform::verdict::Verdict;
 use crate::transform::worker::Program;
 
@@ -31,7 +31,7 @@ const UNSAVED: Duration = Duration::from_millis(100);
 const SAVING: u32 = 10;
 
 /// The guest of a window.
-type Guest<'a> = guest::Guest<'a, WindowTransform>;
+type WindowGuest<'a> = guest::Guest<'a, WindowTransform>;
 
 /// What a guest of windows does with a batch: it folds the events into the state of their window.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ pub struct Folding {
     /// Why the guest can't read its state, if it said so.
     refused: Option<String>,
     /// One comes when it is known which events are acknowledged.
-    orders: std_mpsc::Receiver<Order>,
+    orders: std_mpsc::Receiver<FoldOrder>,
 }
 
 /// A state as bytes.
@@ -65,7 +65,7 @@ struct Saved {
 impl Program for Folding {
     type Exports = WindowTransform;
 
-    fn process(&mut self, guest: &mut Guest<'_>, index: usize, event: Event<'_>, turn: Instant) -> Given {
+    fn process(&mut self, guest: &mut WindowGuest<'_>, index: usize, event: Event<'_>, turn: Instant) -> CallOutcome {
         self.saved_at.get_or_insert(turn);
         if let Err(verdict) = self.be_sound(guest) {
             return verdict.into();
@@ -80,10 +80,10 @@ impl Program for Folding {
         verdict.into()
     }
 
-    fn end(mut self, mut guest: Guest<'_>, hand_over: impl FnOnce()) {
+    fn end(mut self, mut guest: WindowGuest<'_>, hand_over: impl FnOnce()) {
         // What is next is said by whoever has the last verdicts.
         hand_over();
-        let Ok(Order { close, answer }) = self.orders.recv() else { return };
+        let Ok(FoldOrder { close, answer }) = self.orders.recv() else { return };
         guest.look();
         let closed = self.close(&mut guest, close);
         drop(guest);
@@ -94,7 +94,7 @@ impl Program for Folding {
 
 impl Folding {
     /// Goes on from the state of the events before `first`.
-    pub(super) fn new(opening: Opening, first: usize, orders: std_mpsc::Receiver<Order>) -> Self {
+    pub(super) fn new(opening: WindowOpening, first: usize, orders: std_mpsc::Receiver<FoldOrder>) -> Self {
         let origin = Saved { next: first, state: opening.state };
         Self {
             window: opening.window,
@@ -111,8 +111,8 @@ impl Folding {
 
     /// Answers with the state of the events before an index, or of as many as can be had, and closes the window where
     /// that is asked for.
-    fn close(&mut self, guest: &mut Guest<'_>, close: Close) -> Result<Closed, StateRefused> {
-        let Close { end, ending, by } = close;
+    fn close(&mut self, guest: &mut WindowGuest<'_>, close: FoldClose) -> Result<ClosedFold, StateRefused> {
+        let FoldClose { end, ending, by } = close;
         let from = if self.latest.next <= end { self.latest.clone() } else { self.origin.clone() };
         let state = self.state_at(guest, end, &from, ending.is_some(), by);
         if let Some(reason) = self.refused.take() {
@@ -121,30 +121,30 @@ impl Folding {
         let state = match state {
             Ok(state) => state,
             Err(verdict) => {
-                return Ok(Closed { end: from.next, state: from.state, why_not: Some(verdict), conclusion: None });
+                return Ok(ClosedFold { end: from.next, state: from.state, why_not: Some(verdict), conclusion: None });
             }
         };
         let conclusion = ending.map(|ending| {
             self.is_sound = false;
             match guest.finish(ending, by) {
-                Ok(Given::Outputs(outputs)) => {
-                    let mut shelf = Shelf::default();
-                    let all = shelf.put(&outputs);
-                    Verdict::Emit(Emissions::new(&Arc::new(shelf), all))
+                Ok(CallOutcome::Outputs(outputs)) => {
+                    let mut arena = OutputArena::default();
+                    let all = arena.put(&outputs);
+                    Verdict::Emit(Emissions::new(&Arc::new(arena), all))
                 }
-                Ok(Given::Other(verdict)) => verdict,
-                Err(Broke::Fault(fault)) => Verdict::Fault(fault),
-                Err(Broke::Interrupted) => Verdict::Interrupted,
-                Err(Broke::NoInstance) => Verdict::Unavailable(NO_INSTANCE.to_owned()),
+                Ok(CallOutcome::Other(verdict)) => verdict,
+                Err(CallError::Fault(fault)) => Verdict::Fault(fault),
+                Err(CallError::Interrupted) => Verdict::Interrupted,
+                Err(CallError::NoInstance) => Verdict::Unavailable(NO_INSTANCE.to_owned()),
             }
         });
-        Ok(Closed { end, state, why_not: None, conclusion })
+        Ok(ClosedFold { end, state, why_not: None, conclusion })
     }
 
     /// The state of the events before an index, which the instance has too, then, where it is to be closed.
     fn state_at(
         &mut self,
-        guest: &mut Guest<'_>,
+        guest: &mut WindowGuest<'_>,
         end: usize,
         from: &Saved,
         is_closed: bool,
@@ -164,7 +164,7 @@ impl Folding {
     }
 
     /// Sees to it that the instance has the state of all that was folded.
-    fn be_sound(&mut self, guest: &mut Guest<'_>) -> Result<(), Verdict> {
+    fn be_sound(&mut self, guest: &mut WindowGuest<'_>) -> Result<(), Verdict> {
         if self.is_sound {
             return Ok(());
         }
@@ -178,7 +178,7 @@ impl Folding {
     }
 
     /// Opens the window with what was saved, folds the events since then again, and says how many those were.
-    fn restore(&mut self, guest: &mut Guest<'_>, from: &Saved, until: Option<Instant>) -> Result<usize, Verdict> {
+    fn restore(&mut self, guest: &mut WindowGuest<'_>, from: &Saved, until: Option<Instant>) -> Result<usize, Verdict> {
         guest.be_alive(until)?;
         let opened = guest.open(self.window, from.state.as_deref(), until);
         if let Err(reason) = opened.map_err(|broke| unavailable("while it opened a window", broke))? {
@@ -210,7 +210,7 @@ impl Folding {
     }
 
     /// Saves the state after an event, if too much would be lost otherwise.
-    fn save_in_time(&mut self, guest: &mut Guest<'_>, next: usize) {
+    fn save_in_time(&mut self, guest: &mut WindowGuest<'_>, next: usize) {
         let now = guest.now();
         let unsaved = self.saved_at.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
         if unsaved >= UNSAVED.max(self.saving_took * SAVING) && next < guest.batch().len() {
@@ -220,7 +220,7 @@ impl Folding {
     }
 
     /// Saves the state of all that was folded, to go back to.
-    fn keep(&mut self, guest: &mut Guest<'_>, until: Option<Instant>) -> Result<(), Verdict> {
+    fn keep(&mut self, guest: &mut WindowGuest<'_>, until: Option<Instant>) -> Result<(), Verdict> {
         let started = guest.look();
         let state = Some(self.save(guest, until)?);
         let saved_at = guest.look();
@@ -231,7 +231,7 @@ impl Folding {
         Ok(())
     }
 
-    fn save(&mut self, guest: &mut Guest<'_>, until: Option<Instant>) -> Result<Arc<[u8]>, Verdict> {
+    fn save(&mut self, guest: &mut WindowGuest<'_>, until: Option<Instant>) -> Result<Arc<[u8]>, Verdict> {
         let saved = guest.save(until);
         self.is_sound &= saved.is_ok();
         saved.map_err(|broke| unavailable("while it saved its state", broke))
@@ -239,10 +239,10 @@ impl Folding {
 }
 
 /// What a call that broke outside of an event means for what comes next.
-fn unavailable(when: &str, broke: Broke) -> Verdict {
+fn unavailable(when: &str, broke: CallError) -> Verdict {
     match broke {
-        Broke::Interrupted => Verdict::Interrupted,
-        Broke::Fault(fault) => Verdict::Unavailable(format!("it broke {when}: {}", fault.reason)),
-        Broke::NoInstance => Verdict::Unavailable(NO_INSTANCE.to_owned()),
+        CallError::Interrupted => Verdict::Interrupted,
+        CallError::Fault(fault) => Verdict::Unavailable(format!("it broke {when}: {}", fault.reason)),
+        CallError::NoInstance => Verdict::Unavailable(NO_INSTANCE.to_owned()),
     }
 }

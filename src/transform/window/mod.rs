@@ -1,7 +1,7 @@
 //! The guests of tumbling windows: they fold events into a state, which is saved between batches.
 //!
 //! [`Lease::fold`](super::Lease::fold) goes on with a window from the state that was saved, event by event, and
-//! [`Fold::close`] answers with the state of exactly the events that were acknowledged. What a guest does wrong costs the
+//! [`WindowFold::close`] answers with the state of exactly the events that were acknowledged. What a guest does wrong costs the
 //! event in hand: the state without it is made anew.
 
 mod bindings;
@@ -12,7 +12,7 @@ mod pool;
 
 use std::sync::Arc;
 
-pub use fold::{Close, Closed, Fold, StateRefused};
+pub use fold::{ClosedFold, FoldClose, StateRefused, WindowFold};
 pub use folding::Folding;
 
 /// A tumbling window: what arrived from its start on and before its end, in milliseconds since the Unix epoch.
@@ -26,7 +26,7 @@ pub struct Window {
 
 /// How a window closes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
+pub enum WindowEnding {
     /// Its time is over.
     Complete,
     /// Before its time, since its state became too large.
@@ -35,7 +35,7 @@ pub enum Ending {
 
 /// What a batch is folded into.
 #[derive(Debug, Clone)]
-pub struct Opening {
+pub struct WindowOpening {
     /// The window that all of its events are in.
     pub window: Window,
     /// What was saved of it; none: it begins.

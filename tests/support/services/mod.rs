@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use kinesieve::aws::{self, Bounds};
+use kinesieve::aws::{self, ExchangeBounds};
 use socket2::{Domain, Socket, Type};
 
 pub use faults::{Faults, Lie, Reading};
@@ -173,11 +173,11 @@ impl Stub {
 
     /// The same, with another time that nothing may move.
     pub fn config_with(&self, silence: Duration) -> SdkConfig {
-        self.config_within(Bounds { silence, answer_bytes: client::ANSWER_BYTES })
+        self.config_within(ExchangeBounds { silence, answer_bytes: client::ANSWER_BYTES })
     }
 
     /// The same, with other bounds.
-    pub fn config_within(&self, bounds: Bounds) -> SdkConfig {
+    pub fn config_within(&self, bounds: ExchangeBounds) -> SdkConfig {
         client::config(self.endpoint()).into_builder().http_client(aws::client(bounds)).build()
     }
 

@@ -18,12 +18,12 @@ enum Mark {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Line<'a> {
+struct ColumnLine<'a> {
     mark: Mark,
     text: &'a str,
 }
 
-type Row<'a> = (Option<Line<'a>>, Option<Line<'a>>);
+type Row<'a> = (Option<ColumnLine<'a>>, Option<ColumnLine<'a>>);
 
 /// How lines are written.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +36,7 @@ pub(super) struct Columns {
 impl Columns {
     /// Writes one text.
     pub(super) fn one(self, text: &mut String, lines: &[String]) {
-        let rows = lines.iter().map(|line| Line { mark: Mark::Same, text: line });
+        let rows = lines.iter().map(|line| ColumnLine { mark: Mark::Same, text: line });
         self.below(text, rows);
     }
 
@@ -68,7 +68,7 @@ impl Columns {
         }
         self.heading(text, heading, self.column() + 5);
         for line in after {
-            for piece in self.pieces(Some(Line { mark: Mark::Same, text: line })) {
+            for piece in self.pieces(Some(ColumnLine { mark: Mark::Same, text: line })) {
                 self.side(text, None, self.column());
                 text.push_str(" | ");
                 self.side(text, Some(&piece), 0);
@@ -83,7 +83,7 @@ impl Columns {
         let _ = writeln!(text, "{:indentation$}{style}{heading}{style:#}", "");
     }
 
-    fn below<'a>(self, text: &mut String, lines: impl Iterator<Item = Line<'a>>) {
+    fn below<'a>(self, text: &mut String, lines: impl Iterator<Item = ColumnLine<'a>>) {
         for line in lines {
             for piece in wrapped(line, self.width.saturating_sub(2).max(1)) {
                 self.side(text, Some(&piece), 0);
@@ -98,13 +98,13 @@ impl Columns {
         (self.width.saturating_sub(7) / 2).max(1)
     }
 
-    fn pieces(self, line: Option<Line<'_>>) -> Vec<Line<'_>> {
+    fn pieces(self, line: Option<ColumnLine<'_>>) -> Vec<ColumnLine<'_>> {
         line.map(|line| wrapped(line, self.column())).unwrap_or_default()
     }
 
     /// Writes a piece of a line, as wide as it has to be.
-    fn side(self, text: &mut String, piece: Option<&Line<'_>>, width: usize) {
-        let Some(Line { mark, text: piece }) = piece else {
+    fn side(self, text: &mut String, piece: Option<&ColumnLine<'_>>, width: usize) {
+        let Some(ColumnLine { mark, text: piece }) = piece else {
             let _ = write!(text, "{:width$}", "", width = if width == 0 { 0 } else { width + 2 });
             return;
         };
@@ -125,15 +125,15 @@ fn end_line(text: &mut String) {
 }
 
 /// A line cut into pieces that are no wider than this.
-fn wrapped(line: Line<'_>, width: usize) -> Vec<Line<'_>> {
+fn wrapped(line: ColumnLine<'_>, width: usize) -> Vec<ColumnLine<'_>> {
     let mut pieces = Vec::new();
     let mut rest = line.text;
     while let Some((cut, _)) = rest.char_indices().nth(width) {
         let (piece, behind) = rest.split_at(cut);
-        pieces.push(Line { text: piece, ..line });
+        pieces.push(ColumnLine { text: piece, ..line });
         rest = behind;
     }
-    pieces.push(Line { text: rest, ..line });
+    pieces.push(ColumnLine { text: rest, ..line });
     pieces
 }
 
@@ -146,7 +146,7 @@ fn compared<'a>(before: &'a [String], after: &'a [String]) -> Vec<Row<'a>> {
     for operation in capture_diff_slices(Algorithm::Myers, &keys(before), &keys(after)) {
         let same = matches!(operation, DiffOp::Equal { .. });
         let of = |lines: &'a [String], index: usize, mark| {
-            Some(Line { mark: if same { Mark::Same } else { mark }, text: lines.get(index)? })
+            Some(ColumnLine { mark: if same { Mark::Same } else { mark }, text: lines.get(index)? })
         };
         let (left, right) = (operation.old_range(), operation.new_range());
         for index in 0..left.len().max(right.len()) {

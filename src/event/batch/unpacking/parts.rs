@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::event::batch::{Batch, Flaw, Slot, Undecodable};
+use crate::event::batch::{Batch, PayloadError, RecordSpan, Undecodable};
 
 /// So many parts of one record are dead-lettered one by one; of more, the record is dead-lettered as one.
 ///
@@ -11,13 +11,13 @@ use crate::event::batch::{Batch, Flaw, Slot, Undecodable};
 pub(super) const MOST_UNREADABLE: u64 = 8;
 
 /// The parts of the record in hand, as they are taken into a batch.
-pub(super) struct Parts {
+pub(super) struct RecordParts {
     /// The record as it came.
-    record: Slot,
+    record: RecordSpan,
     /// What the record as a whole suffers from, if it is dead-lettered as one.
-    flaw: Flaw,
+    flaw: PayloadError,
     /// Where the batch ended before it.
-    end_before: End,
+    end_before: BatchEnd,
     count: u64,
     unreadable: u64,
     /// Of the first one that can't be read, its place and why.
@@ -26,27 +26,28 @@ pub(super) struct Parts {
 
 /// Where a batch ends.
 #[derive(Clone, Copy)]
-struct End {
+struct BatchEnd {
     payloads: usize,
     texts: usize,
     slots: usize,
 }
 
-impl Parts {
+impl RecordParts {
     /// None so far, of a record that goes into a batch.
-    pub(super) fn of(record: Slot, flaw: Flaw, batch: &Batch) -> Self {
-        let end_before = End { payloads: batch.payloads.len(), texts: batch.texts.len(), slots: batch.slots.len() };
+    pub(super) fn of(record: RecordSpan, flaw: PayloadError, batch: &Batch) -> Self {
+        let end_before =
+            BatchEnd { payloads: batch.payloads.len(), texts: batch.texts.len(), slots: batch.slots.len() };
         Self { record, flaw, end_before, count: 0, unreadable: 0, first: None }
     }
 
     /// Takes the next part into the batch. Once too many could not be read, it is only counted: what was appended to the
     /// batch goes again.
-    pub(super) fn push(&mut self, batch: &mut Batch, slot: Slot) {
+    pub(super) fn push(&mut self, batch: &mut Batch, slot: RecordSpan) {
         if self.is_one() {
             self.take_back(batch);
         } else {
             let sub_sequence_number = self.record.sub_sequence_number + self.count;
-            batch.slots.push_back(Slot { sub_sequence_number, ..slot });
+            batch.slots.push_back(RecordSpan { sub_sequence_number, ..slot });
         }
         self.count += 1;
     }
@@ -55,16 +56,16 @@ impl Parts {
     pub(super) fn push_undecodable(
         &mut self,
         batch: &mut Batch,
-        slot: Slot,
-        flaw: Flaw,
+        slot: RecordSpan,
+        flaw: PayloadError,
         reason: impl Into<Cow<'static, str>>,
     ) {
         let reason = reason.into();
-        if flaw != Flaw::Nothing {
+        if flaw != PayloadError::Nothing {
             self.unreadable += 1;
             self.first.get_or_insert_with(|| (self.record.sub_sequence_number + self.count, reason.clone()));
         }
-        self.push(batch, Slot { undecodable: Some(Box::new(Undecodable { flaw, reason })), ..slot });
+        self.push(batch, RecordSpan { undecodable: Some(Box::new(Undecodable { flaw, reason })), ..slot });
     }
 
     /// Ends the record: where too many parts could not be read, it goes into the batch as one, as it came.
@@ -79,7 +80,7 @@ impl Parts {
             "{unreadable} of its {count} parts can't be read, and the record is dead-lettered as one: part {place}: {why}",
         );
         let undecodable = Some(Box::new(Undecodable { flaw, reason: reason.into() }));
-        batch.slots.push_back(Slot { undecodable, ..record });
+        batch.slots.push_back(RecordSpan { undecodable, ..record });
     }
 
     fn is_one(&self) -> bool {
@@ -87,7 +88,7 @@ impl Parts {
     }
 
     fn take_back(&self, batch: &mut Batch) {
-        let End { payloads, texts, slots } = self.end_before;
+        let BatchEnd { payloads, texts, slots } = self.end_before;
         batch.payloads.truncate(payloads);
         batch.texts.truncate(texts);
         batch.slots.truncate(slots);

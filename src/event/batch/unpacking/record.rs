@@ -4,11 +4,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::Unpacking;
-use super::parts::Parts;
+use super::parts::RecordParts;
 use crate::event::aggregate::{Aggregate, NotAnAggregate, UserRecord};
-use crate::event::batch::{Batch, Contents, Flaw, Slot, append_text};
-use crate::event::cloudwatch_logs::{self, Held};
-use crate::event::decoding::{Allowance, DecodeError, Decoder, Packing};
+use crate::event::batch::{Batch, BatchContents, PayloadError, RecordSpan, append_text};
+use crate::event::cloudwatch_logs::{self, MessageContents};
+use crate::event::decoding::{CompressionFormat, DecodeAllowance, DecodeError, Decoder};
 use crate::settings::Decode;
 
 /// Takes records into a batch of events.
@@ -35,38 +35,38 @@ impl Unpacker {
 
     /// Returns the events.
     pub(super) fn finish(mut self) -> Arc<Batch> {
-        self.batch.contents = Contents::Events;
+        self.batch.contents = BatchContents::Events;
         Arc::new(self.batch)
     }
 
     /// Unpacks a record of another batch, which keeps it.
-    pub(super) fn take(&mut self, records: &Batch, slot: Slot) {
+    pub(super) fn take(&mut self, records: &Batch, slot: RecordSpan) {
         let sequence_number = append_text(&mut self.batch.texts, &records.texts[slot.sequence_number.clone()]);
         let slot = self.batch.copied(records, slot, sequence_number);
         self.unpack(slot);
     }
 
     /// Unpacks a record whose payload and texts lie in the batch.
-    pub(super) fn unpack(&mut self, record: Slot) {
+    pub(super) fn unpack(&mut self, record: RecordSpan) {
         if record.undecodable.is_some() {
             return self.batch.slots.push_back(record);
         }
-        let mut allowance = Allowance::new(self.how.limit);
+        let mut allowance = DecodeAllowance::new(self.how.limit);
         match self.aggregate(&record) {
             Ok(None) => {
-                let mut parts = Parts::of(record.clone(), Flaw::Payload, &self.batch);
+                let mut parts = RecordParts::of(record.clone(), PayloadError::Payload, &self.batch);
                 self.decode(record, &mut allowance, &mut parts);
                 parts.end(&mut self.batch);
             }
             Ok(Some(aggregate)) => {
-                let mut parts = Parts::of(record.clone(), Flaw::Record, &self.batch);
+                let mut parts = RecordParts::of(record.clone(), PayloadError::Record, &self.batch);
                 self.user_records(&record, &aggregate, &mut allowance, &mut parts);
                 parts.end(&mut self.batch);
             }
             Err(why) => {
-                let mut parts = Parts::of(record.clone(), Flaw::Record, &self.batch);
+                let mut parts = RecordParts::of(record.clone(), PayloadError::Record, &self.batch);
                 let reason = format!("the KPL aggregate can't be taken apart: {why}");
-                parts.push_undecodable(&mut self.batch, record, Flaw::Record, reason);
+                parts.push_undecodable(&mut self.batch, record, PayloadError::Record, reason);
             }
         }
     }
@@ -75,8 +75,8 @@ impl Unpacker {
     ///
     /// # Errors
     /// When it is one, with more in it than there is memory for.
-    fn aggregate(&self, record: &Slot) -> Result<Option<Aggregate>, NotAnAggregate> {
-        if !self.how.deaggregate || self.batch.contents != Contents::Records {
+    fn aggregate(&self, record: &RecordSpan) -> Result<Option<Aggregate>, NotAnAggregate> {
+        if !self.how.deaggregate || self.batch.contents != BatchContents::Records {
             return Ok(None);
         }
         match Aggregate::find(&self.batch.payloads[record.payload.clone()]) {
@@ -96,17 +96,23 @@ impl Unpacker {
     }
 
     /// Takes in the user records of an aggregate.
-    fn user_records(&mut self, record: &Slot, aggregate: &Aggregate, allowance: &mut Allowance, parts: &mut Parts) {
+    fn user_records(
+        &mut self,
+        record: &RecordSpan,
+        aggregate: &Aggregate,
+        allowance: &mut DecodeAllowance,
+        parts: &mut RecordParts,
+    ) {
         self.batch.slots.reserve(aggregate.records.len());
         let start = record.payload.start;
         // Each is read when the first user record names it.
         let mut keys: Vec<Option<Key>> = vec![None; aggregate.partition_keys.len()];
         for user in &aggregate.records {
             let key = self.key(start, aggregate, user, &mut keys);
-            let slot = Slot { payload: start + user.data.start..start + user.data.end, ..record.clone() };
+            let slot = RecordSpan { payload: start + user.data.start..start + user.data.end, ..record.clone() };
             match key {
-                Ok(partition_key) => self.decode(Slot { partition_key, ..slot }, allowance, parts),
-                Err(reason) => parts.push_undecodable(&mut self.batch, slot, Flaw::Payload, reason),
+                Ok(partition_key) => self.decode(RecordSpan { partition_key, ..slot }, allowance, parts),
+                Err(reason) => parts.push_undecodable(&mut self.batch, slot, PayloadError::Payload, reason),
             }
         }
     }
@@ -130,38 +136,44 @@ impl Unpacker {
     }
 
     /// Takes in a payload that is in no aggregate any more.
-    fn decode(&mut self, slot: Slot, allowance: &mut Allowance, parts: &mut Parts) {
+    fn decode(&mut self, slot: RecordSpan, allowance: &mut DecodeAllowance, parts: &mut RecordParts) {
         let payload = &self.batch.payloads[slot.payload.clone()];
         if !self.how.is_encoded(payload) {
             return parts.push(&mut self.batch, slot);
         }
         self.payload.clear();
         self.payload.extend_from_slice(payload);
-        let found = Packing::of(&self.payload);
+        let found = CompressionFormat::of(&self.payload);
         let (packing, wanted) = match self.how.decode {
             Decode::None => return parts.push(&mut self.batch, slot),
             Decode::Auto => (found, ""),
-            Decode::Gzip => (found.filter(|found| *found == Packing::Gzip), "gzip"),
-            Decode::Zstd => (found.filter(|found| *found == Packing::Zstd), "zstd"),
+            Decode::Gzip => (found.filter(|found| *found == CompressionFormat::Gzip), "gzip"),
+            Decode::Zstd => (found.filter(|found| *found == CompressionFormat::Zstd), "zstd"),
             Decode::CloudWatchLogs => return self.message(slot, found, allowance, parts),
         };
         let Some(packing) = packing else {
             let reason = DecodeError::Not(wanted).to_string();
-            return parts.push_undecodable(&mut self.batch, slot, Flaw::Payload, reason);
+            return parts.push_undecodable(&mut self.batch, slot, PayloadError::Payload, reason);
         };
         let start = self.batch.payloads.len();
         match self.decoder.decode(packing, &self.payload, allowance, &mut self.batch.payloads) {
             Ok(()) => {
                 let payload = start..self.batch.payloads.len();
-                parts.push(&mut self.batch, Slot { payload, ..slot });
+                parts.push(&mut self.batch, RecordSpan { payload, ..slot });
             }
-            Err(error) => parts.push_undecodable(&mut self.batch, slot, Flaw::Payload, error.to_string()),
+            Err(error) => parts.push_undecodable(&mut self.batch, slot, PayloadError::Payload, error.to_string()),
         }
     }
 
     /// Takes in each log event of a message of CloudWatch Logs. They come compressed; Firehose and others may have
     /// unpacked them on the way.
-    fn message(&mut self, slot: Slot, packing: Option<Packing>, allowance: &mut Allowance, parts: &mut Parts) {
+    fn message(
+        &mut self,
+        slot: RecordSpan,
+        packing: Option<CompressionFormat>,
+        allowance: &mut DecodeAllowance,
+        parts: &mut RecordParts,
+    ) {
         self.text.clear();
         let unpacked = match packing {
             Some(packing) => self.decoder.decode(packing, &self.payload, allowance, &mut self.text),
@@ -171,13 +183,15 @@ impl Unpacker {
             }
         };
         if let Err(error) = unpacked {
-            return parts.push_undecodable(&mut self.batch, slot, Flaw::Payload, error.to_string());
+            return parts.push_undecodable(&mut self.batch, slot, PayloadError::Payload, error.to_string());
         }
         let text = std::mem::take(&mut self.text);
         match cloudwatch_logs::read(&text, allowance) {
-            Err(reason) => parts.push_undecodable(&mut self.batch, slot, Flaw::Payload, reason),
-            Ok(Held::Nothing(what)) => parts.push_undecodable(&mut self.batch, slot, Flaw::Nothing, what),
-            Ok(Held::Events(events)) => {
+            Err(reason) => parts.push_undecodable(&mut self.batch, slot, PayloadError::Payload, reason),
+            Ok(MessageContents::Nothing(what)) => {
+                parts.push_undecodable(&mut self.batch, slot, PayloadError::Nothing, what)
+            }
+            Ok(MessageContents::Events(events)) => {
                 self.batch.slots.reserve(events.len());
                 for event in events.iter() {
                     let start = self.batch.payloads.len();
@@ -185,10 +199,10 @@ impl Unpacker {
                     if written.is_err() {
                         self.batch.payloads.extend_from_slice(event.text().as_bytes());
                     }
-                    let own = Slot { payload: start..self.batch.payloads.len(), ..slot.clone() };
+                    let own = RecordSpan { payload: start..self.batch.payloads.len(), ..slot.clone() };
                     match written {
                         Ok(()) => parts.push(&mut self.batch, own),
-                        Err(reason) => parts.push_undecodable(&mut self.batch, own, Flaw::Payload, reason),
+                        Err(reason) => parts.push_undecodable(&mut self.batch, own, PayloadError::Payload, reason),
                     }
                 }
             }

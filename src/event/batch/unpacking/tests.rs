@@ -3,10 +3,10 @@ use proptest::prelude::*;
 use super::*;
 use crate::event::aggregate::{AggregateWriter, MOST_RECORDS};
 use crate::event::batch::unpacking::parts::MOST_UNREADABLE;
-use crate::event::batch::{Flaw, Payload, Record};
+use crate::event::batch::{Payload, PayloadError, Record};
 use crate::event::decoding::tests::{gzipped, zstandard};
 
-fn batch_holding(contents: Contents, payloads: &[&[u8]]) -> Arc<Batch> {
+fn batch_holding(contents: BatchContents, payloads: &[&[u8]]) -> Arc<Batch> {
     let mut batch = Batch::builder("arn", "shardId-000000000000").holding(contents);
     for (index, payload) in (100..).zip(payloads) {
         let sequence_number = &index.to_string();
@@ -17,7 +17,7 @@ fn batch_holding(contents: Contents, payloads: &[&[u8]]) -> Arc<Batch> {
 }
 
 fn batch(payloads: &[&[u8]]) -> Arc<Batch> {
-    batch_holding(Contents::Records, payloads)
+    batch_holding(BatchContents::Records, payloads)
 }
 
 fn decoding(decode: Decode) -> Unpacking {
@@ -118,11 +118,11 @@ fn bytes_of(batch: &Batch) -> usize {
             Payload::Undecodable { reason, .. } => size_of::<super::super::Undecodable>() + reason.len(),
         })
         .sum();
-    batch.payloads.capacity() + batch.texts.capacity() + batch.slots.capacity() * size_of::<Slot>() + reasons
+    batch.payloads.capacity() + batch.texts.capacity() + batch.slots.capacity() * size_of::<RecordSpan>() + reasons
 }
 
 /// The only event: its payload as it came, what is wrong with it, and why.
-fn only_flaw(batch: &Batch) -> (&[u8], Flaw, &str) {
+fn only_flaw(batch: &Batch) -> (&[u8], PayloadError, &str) {
     assert_eq!((batch.len(), batch.event(0).sub_sequence_number, batch.event(0).partition_key), (1, 0, "own"));
     match batch.event(0).payload {
         Payload::Undecodable { raw, flaw, reason } => (raw, flaw, reason),
@@ -154,7 +154,7 @@ fn of_more_the_record_fails_as_one_and_nothing_else_of_it_is_left() {
         );
         let expected = [("100.0", "own", "before"), ("101.0", "own", &*reason), ("102.0", "own", "behind")];
         assert_eq!(events(&unpacked), self::expected(&expected));
-        assert_eq!(only_flaw(&unpacked.part(1..2)), (&aggregate[..], Flaw::Record, &*reason));
+        assert_eq!(only_flaw(&unpacked.part(1..2)), (&aggregate[..], PayloadError::Record, &*reason));
         // Run again, it is taken apart again.
         let again = Unpacking::default().unpack(batch(&[unpacked.event(1).payload.bytes()])).batch;
         assert_eq!(only_flaw(&again).2, reason);
@@ -169,12 +169,12 @@ fn whatever_keeps_parts_from_being_read_counts() {
     let logs = decoding(Decode::CloudWatchLogs);
     let unpacked = logs.unpack(batch(&[&data])).batch;
     let reason = "9 of its 29 parts can't be read, and the record is dead-lettered as one: part 20: the log event is no JSON object";
-    assert_eq!(only_flaw(&unpacked), (&data[..], Flaw::Payload, reason));
+    assert_eq!(only_flaw(&unpacked), (&data[..], PayloadError::Payload, reason));
     // Those of all messages in an aggregate.
     let (four, five) = (message("7,7,7,7"), message("{},7,7,7,7,7"));
     let in_one = aggregate(&[("k", four.as_bytes()), ("k", &gzipped(five.as_bytes()))]);
     let (raw, flaw, reason) = only_flaw_of(logs, &in_one);
-    assert_eq!((raw, flaw), (in_one.clone(), Flaw::Record));
+    assert_eq!((raw, flaw), (in_one.clone(), PayloadError::Record));
     assert!(reason.starts_with("9 of its 10 parts can't be read"), "{reason}");
     // Payloads of user records, and what goes beyond the bound.
     let plain = aggregate(&[("k", b"plain".as_slice()); 9]);
@@ -183,11 +183,11 @@ fn whatever_keeps_parts_from_being_read_counts() {
     let limited = Unpacking { limit: 3000, ..decoding(Decode::Gzip) };
     assert!(only_flaw_of(limited, &bombs).2.starts_with("9 of its 12 parts can't be read"));
     // A letter of one of them goes on as itself.
-    let letter = logs.unpack(batch_holding(Contents::Payloads, &[&data])).batch;
-    assert_eq!(only_flaw(&letter).1, Flaw::Payload);
+    let letter = logs.unpack(batch_holding(BatchContents::Payloads, &[&data])).batch;
+    assert_eq!(only_flaw(&letter).1, PayloadError::Payload);
 }
 
-fn only_flaw_of(unpacking: Unpacking, payload: &[u8]) -> (Vec<u8>, Flaw, String) {
+fn only_flaw_of(unpacking: Unpacking, payload: &[u8]) -> (Vec<u8>, PayloadError, String) {
     let batch = unpacking.unpack(batch(&[payload])).batch;
     let (raw, flaw, reason) = only_flaw(&batch);
     (raw.to_vec(), flaw, reason.to_owned())
@@ -236,11 +236,11 @@ fn a_record_full_of_user_records_is_taken_apart_within_bounds() {
     // 14 bytes of data each: about as many as are taken.
     let unpacked = Unpacking::default().unpack(batch(&[&full(15)])).batch;
     assert_eq!(unpacked.len(), most / 21);
-    assert!(bytes_of(&unpacked) < 3 * most + 2 * MOST_RECORDS * size_of::<Slot>());
+    assert!(bytes_of(&unpacked) < 3 * most + 2 * MOST_RECORDS * size_of::<RecordSpan>());
     let empty = full(0);
     let unpacked = Unpacking::default().unpack(batch(&[&empty])).batch;
     let (raw, flaw, reason) = only_flaw(&unpacked);
-    assert_eq!((raw, flaw), (&empty[..], Flaw::Record));
+    assert_eq!((raw, flaw), (&empty[..], PayloadError::Record));
     assert!(reason.ends_with("it has more than 524288 user records or partition keys"), "{reason}");
     assert!(bytes_of(&unpacked) < 3 * most);
     // The largest record of the KPL, of user records that hold nothing.
@@ -294,7 +294,7 @@ fn user_records_share_what_their_record_may_unpack_to() {
     let decoded: Vec<bool> = batch.iter().map(|event| matches!(event.payload, Payload::Decoded(_))).collect();
     assert_eq!(decoded, [true, true, false, true]);
     let Payload::Undecodable { raw, flaw, reason } = batch.event(2).payload else { panic!("decoded") };
-    assert_eq!((raw, flaw), (&packed[..], Flaw::Payload));
+    assert_eq!((raw, flaw), (&packed[..], PayloadError::Payload));
     assert_eq!(reason, "the record unpacks to more than 1000 B (KINESIEVE_DECODE_LIMIT)");
 }
 
@@ -325,7 +325,7 @@ fn a_message_of_cloudwatch_logs_becomes_its_log_events() {
         ("103.0", "own", "the payload is no message of CloudWatch Logs: expected value at line 1 column 1"),
     ];
     assert_eq!(events(&batch), expected(&all));
-    assert!(matches!(batch.event(3).payload, Payload::Undecodable { flaw: Flaw::Nothing, .. }));
+    assert!(matches!(batch.event(3).payload, Payload::Undecodable { flaw: PayloadError::Nothing, .. }));
     assert_eq!(batch.event(1).payload.bytes(), b"7");
 }
 
@@ -338,7 +338,9 @@ fn log_events_that_come_to_too_much_fail_their_record() {
     let unpacking = Unpacking { limit: 10_000, ..decoding(Decode::CloudWatchLogs) };
     let batch = unpacking.unpack(batch(&[&gzipped(message.as_bytes()), message.as_bytes()])).batch;
     assert_eq!(batch.len(), 2);
-    assert!(batch.iter().all(|event| matches!(event.payload, Payload::Undecodable { flaw: Flaw::Payload, .. })));
+    assert!(
+        batch.iter().all(|event| matches!(event.payload, Payload::Undecodable { flaw: PayloadError::Payload, .. }))
+    );
 }
 
 #[test]
@@ -348,9 +350,9 @@ fn a_letter_goes_on_from_where_it_came_to() {
     let payloads: [&[u8]; 2] = [&aggregate, &gzip];
     let unpacked = |contents| decoding(Decode::Auto).unpack(batch_holding(contents, &payloads)).batch;
     let events = |contents| unpacked(contents).iter().map(|event| event.payload.bytes().to_vec()).collect::<Vec<_>>();
-    assert_eq!(events(Contents::Records), [b"one", b"two"]);
-    assert_eq!(events(Contents::Payloads), [&aggregate[..], b"two"]);
-    assert_eq!(events(Contents::Events), [&aggregate[..], &gzip]);
+    assert_eq!(events(BatchContents::Records), [b"one", b"two"]);
+    assert_eq!(events(BatchContents::Payloads), [&aggregate[..], b"two"]);
+    assert_eq!(events(BatchContents::Events), [&aggregate[..], &gzip]);
 }
 
 #[test]
@@ -433,7 +435,7 @@ proptest! {
             }
             // What can't be read of a record comes to a few letters, or to one that holds all of it.
             let Payload::Undecodable { raw, flaw, reason } = event.payload else { continue };
-            unreadable += u64::from(flaw != Flaw::Nothing);
+            unreadable += u64::from(flaw != PayloadError::Nothing);
             prop_assert!(unreadable <= MOST_UNREADABLE);
             if reason.contains("parts can't be read") {
                 let record = wrapped.iter().find(|record| &record[..] == raw);

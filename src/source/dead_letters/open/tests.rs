@@ -5,9 +5,9 @@ use std::time::Instant;
 use proptest::prelude::*;
 
 use super::*;
-use crate::dead_letter::{DeadLetter, DeadLetters, Fingerprint, Kind, LargeLetters, Storing};
+use crate::dead_letter::{DataFingerprint, DeadLetter, DeadLetterKind, DeadLetters, LargeLetters, StoreFuture};
 use crate::event::{Payload, Record};
-use crate::sink::{Answer, Answering, Delivery, Output, Sink};
+use crate::sink::{Delivery, Output, Sink, SinkFuture, SinkResponse};
 use crate::source::dead_letters::{objects, records};
 
 const STREAM: &str = "arn:aws:kinesis:eu-west-1:123456789012:stream/in";
@@ -22,9 +22,9 @@ struct Target {
 }
 
 impl Sink for Target {
-    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> Answering<'a> {
+    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> SinkFuture<'a> {
         self.letters.lock().expect("unpoisoned").extend(outputs.iter().map(|output| output.data.to_vec()));
-        Box::pin(std::future::ready(Answer::of_all(outputs.len(), Delivery::Delivered)))
+        Box::pin(std::future::ready(SinkResponse::of_all(outputs.len(), Delivery::Delivered)))
     }
 
     fn refuses(&self, output: &Output<'_>) -> Option<String> {
@@ -33,7 +33,7 @@ impl Sink for Target {
 }
 
 impl LargeLetters for Target {
-    fn store<'a>(&'a self, name: &'a str, letter: Output<'a>, _until: Option<Instant>) -> Storing<'a> {
+    fn store<'a>(&'a self, name: &'a str, letter: Output<'a>, _until: Option<Instant>) -> StoreFuture<'a> {
         self.objects.lock().expect("unpoisoned").insert(self.address(name), letter.data.to_vec());
         Box::pin(std::future::ready(Delivery::Delivered))
     }
@@ -50,21 +50,23 @@ fn runtime() -> tokio::runtime::Runtime {
 /// The event of a letter, with what services would have given from memory.
 fn opened(letter: &Letter, target: &Target, record: &Batch) -> Arc<Batch> {
     let event = letter.event();
-    let origin = Origin {
+    let origin = LetterOrigin {
         stream_arn: letter.stream_arn(),
         shard_id: letter.shard_id(),
         sequence_number: event.sequence_number.as_str(),
         sub_sequence_number: event.sub_sequence_number,
     };
     let found = match letter.data() {
-        Data::Whole | Data::Compressed(_) => {
+        LetterData::Whole | LetterData::Compressed(_) => {
             let mut opener = LetterOpener::new(Unpacking::default(), None);
             return runtime().block_on(opener.open(letter)).expect("its event");
         }
-        Data::At { address, data } => {
+        LetterData::At { address, data } => {
             objects::recovered(&target.objects.lock().expect("unpoisoned")[address], 1 << 20, origin, data).expect("it")
         }
-        Data::Cut { data, .. } => records::recovered(record, origin, Unpacking::default(), data).expect("its record"),
+        LetterData::Cut { data, .. } => {
+            records::recovered(record, origin, Unpacking::default(), data).expect("its record")
+        }
     };
     letter.with_data(&found.data, &found.partition_key, "dataAt").expect("its event")
 }
@@ -97,7 +99,7 @@ proptest! {
         if has_large {
             letters = letters.with_large(Arc::clone(&target) as Arc<dyn LargeLetters>);
         }
-        let letter = DeadLetter { event: batch.event(0), kind: Kind::Trap, reason: "trapped", attempts: 1 };
+        let letter = DeadLetter { event: batch.event(0), kind: DeadLetterKind::Trap, reason: "trapped", attempts: 1 };
         let answer = runtime().block_on(letters.write(&batch, &[letter], None));
         prop_assert_eq!(&answer.deliveries, &[Delivery::Delivered]);
         let written = target.letters.lock().expect("unpoisoned").clone();
@@ -153,7 +155,7 @@ fn a_bomb_is_unpacked_no_further_than_an_event_can_be() {
 /// A letter can be anybody's: what it names is not fetched for that.
 #[test]
 fn a_pointer_is_followed_nowhere_but_below_the_prefix_that_was_named() {
-    let sha256 = Fingerprint::of(b"x").sha256;
+    let sha256 = DataFingerprint::of(b"x").sha256;
     let refusal = |at: &str, large: Option<&str>| {
         let letter =
             letter(serde_json::json!({ "dataAt": at, "dataBytes": 1, "dataSha256": sha256 })).expect("a letter");
@@ -173,7 +175,7 @@ fn a_pointer_is_followed_nowhere_but_below_the_prefix_that_was_named() {
 
 #[test]
 fn a_form_that_lacks_something_is_malformed() {
-    let sha256 = Fingerprint::of(b"x").sha256;
+    let sha256 = DataFingerprint::of(b"x").sha256;
     for (data, said) in [
         (serde_json::json!({}), "none of the fields `dataBase64`, `dataGzipBase64` and `dataAt`"),
         (serde_json::json!({ "dataBase64": null }), "none of the fields"),

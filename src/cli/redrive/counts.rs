@@ -4,21 +4,21 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use super::Mode;
-use super::outcome::Outcome;
+use super::RedriveMode;
+use super::outcome::LetterOutcome;
 use crate::cli::summary::counted;
-use crate::dead_letter::Kind;
-use crate::source::dead_letters::Place;
+use crate::dead_letter::DeadLetterKind;
+use crate::source::dead_letters::DeadLetterLocation;
 
 /// What became of the letters: each is counted once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Tally {
+pub(super) struct RedriveCounts {
     delivered: u64,
     outputs: u64,
     output_bytes: u64,
     dropped: u64,
-    dead_lettered: BTreeMap<Kind, u64>,
-    failed: BTreeMap<Kind, u64>,
+    dead_lettered: BTreeMap<DeadLetterKind, u64>,
+    failed: BTreeMap<DeadLetterKind, u64>,
     asked_again: u64,
     not_delivered: u64,
     skipped: u64,
@@ -29,23 +29,23 @@ pub(super) struct Tally {
     done: u64,
 }
 
-impl Tally {
-    pub(super) fn add(&mut self, outcome: &Outcome) {
+impl RedriveCounts {
+    pub(super) fn add(&mut self, outcome: &LetterOutcome) {
         match outcome {
-            Outcome::Delivered { outputs, bytes } => {
+            LetterOutcome::Delivered { outputs, bytes } => {
                 self.delivered += 1;
                 self.outputs += outputs;
                 self.output_bytes += bytes;
             }
-            Outcome::Dropped => self.dropped += 1,
-            Outcome::DeadLettered { kind, .. } => *self.dead_lettered.entry(*kind).or_default() += 1,
-            Outcome::Failed { kind, .. } => *self.failed.entry(*kind).or_default() += 1,
-            Outcome::AskedAgain { .. } => self.asked_again += 1,
-            Outcome::NotDelivered { .. } => self.not_delivered += 1,
-            Outcome::Skipped => self.skipped += 1,
-            Outcome::Malformed(_) => self.malformed += 1,
-            Outcome::NotFetched { .. } => self.not_fetched += 1,
-            Outcome::Cut { .. } => self.cut += 1,
+            LetterOutcome::Dropped => self.dropped += 1,
+            LetterOutcome::DeadLettered { kind, .. } => *self.dead_lettered.entry(*kind).or_default() += 1,
+            LetterOutcome::Failed { kind, .. } => *self.failed.entry(*kind).or_default() += 1,
+            LetterOutcome::AskedAgain { .. } => self.asked_again += 1,
+            LetterOutcome::NotDelivered { .. } => self.not_delivered += 1,
+            LetterOutcome::Skipped => self.skipped += 1,
+            LetterOutcome::Malformed(_) => self.malformed += 1,
+            LetterOutcome::NotFetched { .. } => self.not_fetched += 1,
+            LetterOutcome::Cut { .. } => self.cut += 1,
         }
     }
 
@@ -71,54 +71,60 @@ impl Tally {
 
 /// What became of the letters of a run.
 #[derive(Debug)]
-pub(super) struct Summary<'a> {
-    pub(super) tally: &'a Tally,
-    pub(super) from: &'a Place,
-    pub(super) mode: Mode,
+pub(super) struct RedriveSummary<'a> {
+    pub(super) counts: &'a RedriveCounts,
+    pub(super) from: &'a DeadLetterLocation,
+    pub(super) mode: RedriveMode,
     /// What was not looked at.
     pub(super) left_out: Option<String>,
     pub(super) elapsed: Duration,
 }
 
-impl fmt::Display for Summary<'_> {
+impl fmt::Display for RedriveSummary<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tally = self.tally;
+        let counts = self.counts;
         writeln!(
             formatter,
             "{} in {:.2} s{}",
-            counted(tally.letters(), "dead letter"),
+            counted(counts.letters(), "dead letter"),
             self.elapsed.as_secs_f64(),
-            if self.mode == Mode::DryRun { "; a dry run: nothing was delivered, and nothing deleted" } else { "" },
+            if self.mode == RedriveMode::DryRun {
+                "; a dry run: nothing was delivered, and nothing deleted"
+            } else {
+                ""
+            },
         )?;
-        writeln!(formatter, "  delivered            {}", tally.delivered)?;
-        writeln!(formatter, "  dropped              {}", tally.dropped)?;
-        writeln!(formatter, "  dead-lettered again  {}", by_kind(&tally.dead_lettered))?;
-        writeln!(formatter, "  failed again         {}", by_kind(&tally.failed))?;
-        writeln!(formatter, "  asked for again      {}", tally.asked_again)?;
-        writeln!(formatter, "  not delivered        {}", tally.not_delivered)?;
-        writeln!(formatter, "  skipped              {}", tally.skipped)?;
-        writeln!(formatter, "  malformed            {}", tally.malformed)?;
+        writeln!(formatter, "  delivered            {}", counts.delivered)?;
+        writeln!(formatter, "  dropped              {}", counts.dropped)?;
+        writeln!(formatter, "  dead-lettered again  {}", by_kind(&counts.dead_lettered))?;
+        writeln!(formatter, "  failed again         {}", by_kind(&counts.failed))?;
+        writeln!(formatter, "  asked for again      {}", counts.asked_again)?;
+        writeln!(formatter, "  not delivered        {}", counts.not_delivered)?;
+        writeln!(formatter, "  skipped              {}", counts.skipped)?;
+        writeln!(formatter, "  malformed            {}", counts.malformed)?;
         // Of large letters alone, which are rare.
-        for (name, count) in [("not fetched", tally.not_fetched), ("cut", tally.cut)] {
+        for (name, count) in [("not fetched", counts.not_fetched), ("cut", counts.cut)] {
             if count > 0 {
                 writeln!(formatter, "  {name:<21}{count}")?;
             }
         }
-        let delivered = if self.mode == Mode::DryRun { "would be delivered" } else { "delivered" };
-        let megabytes = tally.output_bytes as f64 / 1e6;
-        write!(formatter, "{} {delivered}, {megabytes:.1} MB", counted(tally.outputs, "output"))?;
-        if self.mode == Mode::Really {
+        let delivered = if self.mode == RedriveMode::DryRun { "would be delivered" } else { "delivered" };
+        let megabytes = counts.output_bytes as f64 / 1e6;
+        write!(formatter, "{} {delivered}, {megabytes:.1} MB", counted(counts.outputs, "output"))?;
+        if self.mode == RedriveMode::Really {
             match self.from {
-                Place::Sqs(_) => write!(
+                DeadLetterLocation::Sqs(_) => write!(
                     formatter,
                     "\n{} deleted from the queue, {} left in it",
-                    counted(tally.done, "message"),
-                    tally.letters() - tally.done,
+                    counted(counts.done, "message"),
+                    counts.letters() - counts.done,
                 )?,
-                Place::File(_) | Place::S3(_) | Place::Kinesis(_) if tally.letters() > 0 => {
+                DeadLetterLocation::File(_) | DeadLetterLocation::S3(_) | DeadLetterLocation::Kinesis(_)
+                    if counts.letters() > 0 =>
+                {
                     write!(formatter, "\nall letters are still in {}", self.from)?;
                 }
-                Place::File(_) | Place::S3(_) | Place::Kinesis(_) => {}
+                DeadLetterLocation::File(_) | DeadLetterLocation::S3(_) | DeadLetterLocation::Kinesis(_) => {}
             }
         }
         match &self.left_out {
@@ -128,11 +134,11 @@ impl fmt::Display for Summary<'_> {
     }
 }
 
-fn sum(counts: &BTreeMap<Kind, u64>) -> u64 {
+fn sum(counts: &BTreeMap<DeadLetterKind, u64>) -> u64 {
     counts.values().sum()
 }
 
-fn by_kind(counts: &BTreeMap<Kind, u64>) -> String {
+fn by_kind(counts: &BTreeMap<DeadLetterKind, u64>) -> String {
     let kinds: Vec<String> = counts.iter().map(|(kind, count)| format!("{count} {}", kind.as_str())).collect();
     if kinds.is_empty() { "0".to_owned() } else { format!("{} ({})", sum(counts), kinds.join(", ")) }
 }
@@ -141,35 +147,36 @@ fn by_kind(counts: &BTreeMap<Kind, u64>) -> String {
 mod tests {
     use super::*;
 
-    fn tally() -> Tally {
-        let mut tally = Tally::default();
+    fn counts() -> RedriveCounts {
+        let mut counts = RedriveCounts::default();
         let reason = || "out of range".to_owned();
         for outcome in [
-            Outcome::Delivered { outputs: 1, bytes: 60_000 },
-            Outcome::Delivered { outputs: 3, bytes: 90_000 },
-            Outcome::Dropped,
-            Outcome::DeadLettered { kind: Kind::Trap, reason: reason() },
-            Outcome::DeadLettered { kind: Kind::Rejected, reason: reason() },
-            Outcome::DeadLettered { kind: Kind::Rejected, reason: reason() },
-            Outcome::Failed { kind: Kind::Decode, reason: reason() },
-            Outcome::AskedAgain { reason: reason() },
-            Outcome::NotDelivered { reason: reason() },
-            Outcome::Skipped,
-            Outcome::Malformed(reason()),
+            LetterOutcome::Delivered { outputs: 1, bytes: 60_000 },
+            LetterOutcome::Delivered { outputs: 3, bytes: 90_000 },
+            LetterOutcome::Dropped,
+            LetterOutcome::DeadLettered { kind: DeadLetterKind::Trap, reason: reason() },
+            LetterOutcome::DeadLettered { kind: DeadLetterKind::Rejected, reason: reason() },
+            LetterOutcome::DeadLettered { kind: DeadLetterKind::Rejected, reason: reason() },
+            LetterOutcome::Failed { kind: DeadLetterKind::Decode, reason: reason() },
+            LetterOutcome::AskedAgain { reason: reason() },
+            LetterOutcome::NotDelivered { reason: reason() },
+            LetterOutcome::Skipped,
+            LetterOutcome::Malformed(reason()),
         ] {
-            tally.add(&outcome);
+            counts.add(&outcome);
             if outcome.is_acknowledged() {
-                tally.add_done();
+                counts.add_done();
             }
         }
-        tally
+        counts
     }
 
     #[test]
     fn says_what_became_of_every_letter() {
         let from = "arn:aws:sqs:eu-west-1:123456789012:dead".parse().expect("a place");
         let elapsed = Duration::from_millis(250);
-        let summary = Summary { tally: &tally(), from: &from, mode: Mode::Really, left_out: None, elapsed };
+        let summary =
+            RedriveSummary { counts: &counts(), from: &from, mode: RedriveMode::Really, left_out: None, elapsed };
         insta::assert_snapshot!(summary, @r"
         11 dead letters in 0.25 s
           delivered            2
@@ -187,14 +194,15 @@ mod tests {
 
     #[test]
     fn letters_whose_data_is_elsewhere_are_told_where_there_are_any() {
-        let mut tally = Tally::default();
+        let mut counts = RedriveCounts::default();
         let reason = "gone".to_owned();
-        tally.add(&Outcome::NotFetched { reason: reason.clone() });
-        tally.add(&Outcome::Cut { reason });
-        assert!(!tally.is_all_acknowledged());
+        counts.add(&LetterOutcome::NotFetched { reason: reason.clone() });
+        counts.add(&LetterOutcome::Cut { reason });
+        assert!(!counts.is_all_acknowledged());
         let from = "arn:aws:sqs:eu-west-1:123456789012:dead".parse().expect("a place");
         let elapsed = Duration::from_millis(250);
-        let summary = Summary { tally: &tally, from: &from, mode: Mode::Really, left_out: None, elapsed };
+        let summary =
+            RedriveSummary { counts: &counts, from: &from, mode: RedriveMode::Really, left_out: None, elapsed };
         insta::assert_snapshot!(summary, @r"
         2 dead letters in 0.25 s
           delivered            0
@@ -216,7 +224,13 @@ mod tests {
     fn a_dry_run_says_so_and_what_was_left_out_is_said() {
         let from = "dead.ndjson".parse().expect("a place");
         let (elapsed, left_out) = (Duration::from_millis(1234), Some("1 object was left out".to_owned()));
-        let summary = Summary { tally: &Tally::default(), from: &from, mode: Mode::DryRun, left_out, elapsed };
+        let summary = RedriveSummary {
+            counts: &RedriveCounts::default(),
+            from: &from,
+            mode: RedriveMode::DryRun,
+            left_out,
+            elapsed,
+        };
         insta::assert_snapshot!(summary, @r"
         0 dead letters in 1.23 s; a dry run: nothing was delivered, and nothing deleted
           delivered            0

@@ -6,7 +6,7 @@ use super::verdict::Verdict;
 use crate::event::Event;
 
 /// Who leads a guest through a batch.
-pub trait Conductor: Send {
+pub trait FlowControl: Send {
     /// How long to wait before this event may begin.
     fn wait_before(&mut self, event: Event<'_>) -> Duration;
 
@@ -18,7 +18,7 @@ pub trait Conductor: Send {
 #[derive(Debug, Clone, Copy)]
 pub struct UpToRetry;
 
-impl Conductor for UpToRetry {
+impl FlowControl for UpToRetry {
     fn wait_before(&mut self, _event: Event<'_>) -> Duration {
         Duration::ZERO
     }

@@ -5,16 +5,17 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::rate::{Rate, RateMeter};
+use super::rate::{RateMeter, RunRate};
 use super::totals::Totals;
-use super::view::{Ending, View};
+use super::view::{RunEnding, View};
 use crate::cli::foreign::plain;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::print_json;
-use crate::cli::progress::Progress;
+use crate::cli::progress::ProgressDisplay;
 use crate::processor::Counts;
-use crate::sink::Samples;
-use crate::source::live::{Board, Commit, LiveError, ShardView};
+use crate::sink::OutputSamples;
+use crate::source::live::{CommitOutcome, LiveError, ShardStatuses, ShardView};
+use crate::timestamp::millis;
 
 /// Between two lines, and the span of what is said to be done in a second.
 const BETWEEN_LINES: Duration = Duration::from_secs(5);
@@ -24,7 +25,7 @@ const BETWEEN_VIEWS: Duration = Duration::from_millis(500);
 
 /// How it is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Manner {
+pub(super) enum ReportFormat {
     /// For a person.
     Text,
     /// An object a line, on standard output.
@@ -32,20 +33,25 @@ pub(super) enum Manner {
 }
 
 /// Says how a run goes.
-pub(super) struct Teller {
-    manner: Manner,
-    progress: Progress,
-    board: Arc<Board>,
-    samples: Option<Arc<Samples>>,
+pub(super) struct RunReporter {
+    options: ReportFormat,
+    progress: ProgressDisplay,
+    statuses: Arc<ShardStatuses>,
+    samples: Option<Arc<OutputSamples>>,
     started: Instant,
     meter: RateMeter,
 }
 
-impl Teller {
-    pub(super) fn new(manner: Manner, progress: Progress, board: Arc<Board>, samples: Option<Arc<Samples>>) -> Self {
+impl RunReporter {
+    pub(super) fn new(
+        options: ReportFormat,
+        progress: ProgressDisplay,
+        statuses: Arc<ShardStatuses>,
+        samples: Option<Arc<OutputSamples>>,
+    ) -> Self {
         let started = Instant::now();
         let meter = RateMeter::begin(started, BETWEEN_LINES);
-        Self { manner, progress, board, samples, started, meter }
+        Self { options, progress, statuses, samples, started, meter }
     }
 
     /// How often it is worth saying.
@@ -55,10 +61,10 @@ impl Teller {
 
     /// Says how it goes now.
     pub(super) fn tell(&mut self) {
-        let shards = self.board.views();
+        let shards = self.statuses.views();
         let totals = Totals::of(&shards);
         let rate = self.meter.rate(&totals);
-        if self.manner == Manner::Json {
+        if self.options == ReportFormat::Json {
             return write_line(&self.object("progress", &shards, &totals, rate));
         }
         let view = View { shards: &shards, totals: &totals, rate };
@@ -82,22 +88,22 @@ impl Teller {
 
     /// The last word: what became of the records, and where each shard was left.
     pub(super) fn end(&mut self, commits: bool, error: Option<&LiveError>) {
-        let shards = self.board.views();
+        let shards = self.statuses.views();
         let totals = Totals::of(&shards);
         let elapsed = self.started.elapsed();
         self.progress.finish();
-        if self.manner == Manner::Json {
-            let all = Rate::of(totals.counts.acknowledged(), totals.read_bytes, elapsed);
+        if self.options == ReportFormat::Json {
+            let all = RunRate::of(totals.counts.acknowledged(), totals.read_bytes, elapsed);
             let mut object = self.object("end", &shards, &totals, all);
             if let Some(error) = error {
                 object["error"] = error.to_string().into();
             }
             return write_line(&object);
         }
-        self.progress.say(&Ending { shards: &shards, totals: &totals, elapsed, commits });
+        self.progress.say(&RunEnding { shards: &shards, totals: &totals, elapsed, commits });
     }
 
-    fn object(&self, kind: &str, shards: &[ShardView], totals: &Totals, rate: Rate) -> Value {
+    fn object(&self, kind: &str, shards: &[ShardView], totals: &Totals, rate: RunRate) -> Value {
         let mut object = json!({
             "type": kind,
             "elapsedMilliseconds": millis(self.started.elapsed()),
@@ -127,10 +133,6 @@ fn write_line(object: &Value) {
     let _ = print_json(&format!("{object}\n"));
 }
 
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
 /// What became of records: `acknowledged`, and what it is the sum of.
 fn counts_object(counts: &Counts) -> Value {
     json!({
@@ -149,9 +151,9 @@ fn counts_object(counts: &Counts) -> Value {
 
 fn shard_object(shard: &ShardView) -> Value {
     let (committed, commit_failure) = match &shard.commit {
-        Commit::None => (None, None),
-        Commit::At(position) => (Some(position.as_str()), None),
-        Commit::Failed(kind) => (None, Some(*kind)),
+        CommitOutcome::None => (None, None),
+        CommitOutcome::At(position) => (Some(position.as_str()), None),
+        CommitOutcome::Failed(kind) => (None, Some(*kind)),
     };
     json!({
         "streamArn": shard.shard.stream_arn,

@@ -4,32 +4,32 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::Mode;
-use super::outcome::Outcome;
+use super::RedriveMode;
+use super::outcome::LetterOutcome;
 use crate::cli::foreign::plain;
 use crate::cli::print_json;
-use crate::cli::progress::Progress;
+use crate::cli::progress::ProgressDisplay;
 use crate::cli::summary::counted;
-use crate::dead_letter::Kind;
-use crate::source::dead_letters::{Data, Found, Letter};
+use crate::dead_letter::DeadLetterKind;
+use crate::source::dead_letters::{FoundLetter, Letter, LetterData};
 
 /// Says what became of each letter.
-pub(super) struct Teller<'a> {
-    pub(super) mode: Mode,
+pub(super) struct RedriveReporter<'a> {
+    pub(super) mode: RedriveMode,
     pub(super) json: bool,
-    pub(super) progress: &'a Progress,
+    pub(super) progress: &'a ProgressDisplay,
 }
 
-impl Teller<'_> {
+impl RedriveReporter<'_> {
     /// One line, unless the letter was filtered out.
-    pub(super) fn tell(&self, found: &Found, outcome: &Outcome) {
-        if *outcome == Outcome::Skipped {
+    pub(super) fn tell(&self, found: &FoundLetter, outcome: &LetterOutcome) {
+        if *outcome == LetterOutcome::Skipped {
             return;
         }
         if !self.json {
-            return self.progress.say(&Text { found, outcome, mode: self.mode });
+            return self.progress.say(&LetterText { found, outcome, mode: self.mode });
         }
-        let object = Object::of(found, outcome);
+        let object = LetterJson::of(found, outcome);
         // A reader that is gone changes nothing about what was done.
         if let Ok(line) = serde_json::to_string(&object) {
             let _ = print_json(&(line + "\n"));
@@ -38,13 +38,13 @@ impl Teller<'_> {
 }
 
 /// The line for a person.
-struct Text<'a> {
-    found: &'a Found,
-    outcome: &'a Outcome,
-    mode: Mode,
+struct LetterText<'a> {
+    found: &'a FoundLetter,
+    outcome: &'a LetterOutcome,
+    mode: RedriveMode,
 }
 
-impl fmt::Display for Text<'_> {
+impl fmt::Display for LetterText<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.found.letter {
             Ok(letter) => {
@@ -58,7 +58,7 @@ impl fmt::Display for Text<'_> {
         }
         write!(formatter, "  {}", verb(self.outcome, self.mode))?;
         match self.outcome {
-            Outcome::Delivered { outputs, .. } => write!(formatter, "  {}", counted(*outputs, "output"))?,
+            LetterOutcome::Delivered { outputs, .. } => write!(formatter, "  {}", counted(*outputs, "output"))?,
             outcome => {
                 let kind = outcome.kind().map(|kind| format!("{}: ", kind.as_str())).unwrap_or_default();
                 if let Some(reason) = outcome.reason() {
@@ -74,45 +74,45 @@ impl fmt::Display for Text<'_> {
             Err(_) => {}
         }
         match self.found.letter.as_ref().map(Letter::data) {
-            Ok(Data::Compressed(_)) => formatter.write_str(" (compressed)"),
-            Ok(Data::At { address, data }) => {
+            Ok(LetterData::Compressed(_)) => formatter.write_str(" (compressed)"),
+            Ok(LetterData::At { address, data }) => {
                 write!(formatter, " (large: {} bytes at {})", data.bytes, plain(address))
             }
-            Ok(Data::Cut { front, data }) => write!(formatter, " (cut: {front} of {} bytes)", data.bytes),
-            Ok(Data::Whole) | Err(_) => Ok(()),
+            Ok(LetterData::Cut { front, data }) => write!(formatter, " (cut: {front} of {} bytes)", data.bytes),
+            Ok(LetterData::Whole) | Err(_) => Ok(()),
         }
     }
 }
 
-fn verb(outcome: &Outcome, mode: Mode) -> &'static str {
+fn verb(outcome: &LetterOutcome, mode: RedriveMode) -> &'static str {
     match (outcome, mode) {
-        (Outcome::Delivered { .. }, Mode::Really) => "delivered",
-        (Outcome::Delivered { .. }, Mode::DryRun) => "would be delivered",
-        (Outcome::Dropped, Mode::Really) => "dropped",
-        (Outcome::Dropped, Mode::DryRun) => "would be dropped",
-        (Outcome::DeadLettered { .. }, Mode::Really) => "dead-lettered again",
-        (Outcome::DeadLettered { .. }, Mode::DryRun) => "would be dead-lettered again",
-        (Outcome::Failed { .. }, Mode::Really) => "failed again",
-        (Outcome::Failed { .. }, Mode::DryRun) => "would fail again",
-        (Outcome::AskedAgain { .. }, Mode::Really) => "asked for again",
-        (Outcome::AskedAgain { .. }, Mode::DryRun) => "would be asked for again",
-        (Outcome::NotDelivered { .. }, Mode::Really) => "not delivered",
-        (Outcome::NotDelivered { .. }, Mode::DryRun) => "would not be delivered",
-        (Outcome::Skipped, _) => "skipped",
-        (Outcome::Malformed(_), _) => "malformed",
-        (Outcome::NotFetched { .. }, _) => "not fetched",
-        (Outcome::Cut { .. }, _) => "cut",
+        (LetterOutcome::Delivered { .. }, RedriveMode::Really) => "delivered",
+        (LetterOutcome::Delivered { .. }, RedriveMode::DryRun) => "would be delivered",
+        (LetterOutcome::Dropped, RedriveMode::Really) => "dropped",
+        (LetterOutcome::Dropped, RedriveMode::DryRun) => "would be dropped",
+        (LetterOutcome::DeadLettered { .. }, RedriveMode::Really) => "dead-lettered again",
+        (LetterOutcome::DeadLettered { .. }, RedriveMode::DryRun) => "would be dead-lettered again",
+        (LetterOutcome::Failed { .. }, RedriveMode::Really) => "failed again",
+        (LetterOutcome::Failed { .. }, RedriveMode::DryRun) => "would fail again",
+        (LetterOutcome::AskedAgain { .. }, RedriveMode::Really) => "asked for again",
+        (LetterOutcome::AskedAgain { .. }, RedriveMode::DryRun) => "would be asked for again",
+        (LetterOutcome::NotDelivered { .. }, RedriveMode::Really) => "not delivered",
+        (LetterOutcome::NotDelivered { .. }, RedriveMode::DryRun) => "would not be delivered",
+        (LetterOutcome::Skipped, _) => "skipped",
+        (LetterOutcome::Malformed(_), _) => "malformed",
+        (LetterOutcome::NotFetched { .. }, _) => "not fetched",
+        (LetterOutcome::Cut { .. }, _) => "cut",
     }
 }
 
 /// The line for a program.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Object<'a> {
+struct LetterJson<'a> {
     place: &'a str,
     /// Of a malformed letter there is no position.
     #[serde(flatten)]
-    position: Option<Position<'a>>,
+    position: Option<PositionJson<'a>>,
     outcome: &'static str,
     /// In which form the data is in the letter, where it is not there as it is.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -124,16 +124,16 @@ struct Object<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     outputs: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    kind: Option<Kind>,
+    kind: Option<DeadLetterKind>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    was: Option<Was<'a>>,
+    was: Option<FirstFailure<'a>>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Position<'a> {
+struct PositionJson<'a> {
     sequence_number: &'a str,
     sub_sequence_number: u64,
     shard_id: &'a str,
@@ -141,45 +141,45 @@ struct Position<'a> {
 
 /// Why it was dead-lettered.
 #[derive(Serialize)]
-struct Was<'a> {
-    kind: Kind,
+struct FirstFailure<'a> {
+    kind: DeadLetterKind,
     reason: &'a str,
 }
 
-impl<'a> Object<'a> {
-    fn of(found: &'a Found, outcome: &'a Outcome) -> Self {
+impl<'a> LetterJson<'a> {
+    fn of(found: &'a FoundLetter, outcome: &'a LetterOutcome) -> Self {
         let letter = found.letter.as_ref().ok();
         Self {
             place: &found.place,
-            position: letter.map(|letter| Position {
+            position: letter.map(|letter| PositionJson {
                 sequence_number: letter.event().sequence_number.as_str(),
                 sub_sequence_number: letter.event().sub_sequence_number,
                 shard_id: letter.shard_id(),
             }),
             outcome: match outcome {
-                Outcome::Delivered { .. } => "delivered",
-                Outcome::Dropped => "dropped",
-                Outcome::DeadLettered { .. } => "deadLettered",
-                Outcome::Failed { .. } => "failed",
-                Outcome::AskedAgain { .. } => "retry",
-                Outcome::NotDelivered { .. } => "notDelivered",
-                Outcome::Skipped => "skipped",
-                Outcome::Malformed(_) => "malformed",
-                Outcome::NotFetched { .. } => "notFetched",
-                Outcome::Cut { .. } => "cut",
+                LetterOutcome::Delivered { .. } => "delivered",
+                LetterOutcome::Dropped => "dropped",
+                LetterOutcome::DeadLettered { .. } => "deadLettered",
+                LetterOutcome::Failed { .. } => "failed",
+                LetterOutcome::AskedAgain { .. } => "retry",
+                LetterOutcome::NotDelivered { .. } => "notDelivered",
+                LetterOutcome::Skipped => "skipped",
+                LetterOutcome::Malformed(_) => "malformed",
+                LetterOutcome::NotFetched { .. } => "notFetched",
+                LetterOutcome::Cut { .. } => "cut",
             },
             form: letter.and_then(|letter| letter.data().form()),
             data_at: match letter.map(Letter::data) {
-                Some(Data::At { address, .. }) => Some(address.as_str()),
+                Some(LetterData::At { address, .. }) => Some(address.as_str()),
                 _ => None,
             },
             outputs: match outcome {
-                Outcome::Delivered { outputs, .. } => Some(*outputs),
+                LetterOutcome::Delivered { outputs, .. } => Some(*outputs),
                 _ => None,
             },
             kind: outcome.kind(),
             reason: outcome.reason(),
-            was: letter.map(|letter| Was { kind: letter.kind, reason: &letter.reason }),
+            was: letter.map(|letter| FirstFailure { kind: letter.kind, reason: &letter.reason }),
         }
     }
 }

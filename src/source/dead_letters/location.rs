@@ -9,7 +9,7 @@ use crate::settings::{Arn, InvalidTarget, Target};
 
 /// A place that dead letters can be read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum DeadLetterLocation {
     /// A file of lines, or standard input for `-`.
     File(PathBuf),
     /// The objects of a bucket below a prefix.
@@ -22,7 +22,7 @@ pub enum Place {
 
 /// A text that names no place to read dead letters from.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidPlace {
+pub enum InvalidDeadLetterLocation {
     /// Nothing can be read back from there.
     #[error("{0} keeps no dead letters that could be read back: {1}")]
     NotReadable(String, &'static str),
@@ -31,37 +31,38 @@ pub enum InvalidPlace {
     Invalid(#[from] InvalidTarget),
 }
 
-impl Place {
+impl DeadLetterLocation {
     /// Whether what is written to the target may be read from here.
     pub fn overlaps(&self, target: &Target) -> bool {
         match (self, target) {
-            (Place::File(path), _) => path != Path::new("-") && target.is_file(path),
-            (Place::S3(own), Target::S3(other)) => {
+            (DeadLetterLocation::File(path), _) => path != Path::new("-") && target.is_file(path),
+            (DeadLetterLocation::S3(own), Target::S3(other)) => {
                 let (own_bucket, own_prefix) = bucket_and_prefix(own);
                 let (bucket, prefix) = bucket_and_prefix(other);
                 // What a target writes below its prefix has the name of a stream first: that can be ours.
                 own_bucket == bucket && (own_prefix.starts_with(&prefix) || prefix.starts_with(&own_prefix))
             }
-            (Place::Sqs(own), Target::Sqs(other)) | (Place::Kinesis(own), Target::Kinesis(other)) => own == other,
+            (DeadLetterLocation::Sqs(own), Target::Sqs(other))
+            | (DeadLetterLocation::Kinesis(own), Target::Kinesis(other)) => own == other,
             _ => false,
         }
     }
 }
 
-impl FromStr for Place {
-    type Err = InvalidPlace;
+impl FromStr for DeadLetterLocation {
+    type Err = InvalidDeadLetterLocation;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let not_readable = |remedy| Err(InvalidPlace::NotReadable(text.to_owned(), remedy));
+        let not_readable = |remedy| Err(InvalidDeadLetterLocation::NotReadable(text.to_owned(), remedy));
         let is_target = text.starts_with("arn:") || text.starts_with("file:") || matches!(text, "stdout" | "none");
         if !is_target {
-            return Ok(Place::File(text.into()));
+            return Ok(DeadLetterLocation::File(text.into()));
         }
         match text.parse()? {
-            Target::File(path) => Ok(Place::File(path)),
-            Target::S3(arn) => Ok(Place::S3(arn)),
-            Target::Sqs(arn) => Ok(Place::Sqs(arn)),
-            Target::Kinesis(arn) => Ok(Place::Kinesis(arn)),
+            Target::File(path) => Ok(DeadLetterLocation::File(path)),
+            Target::S3(arn) => Ok(DeadLetterLocation::S3(arn)),
+            Target::Sqs(arn) => Ok(DeadLetterLocation::Sqs(arn)),
+            Target::Kinesis(arn) => Ok(DeadLetterLocation::Kinesis(arn)),
             Target::Firehose(_) => {
                 not_readable("name the S3 bucket that it delivers to, with its prefix: arn:aws:s3:::BUCKET/PREFIX")
             }
@@ -71,12 +72,14 @@ impl FromStr for Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for DeadLetterLocation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::File(path) if path == Path::new("-") => formatter.write_str("standard input"),
-            Place::File(path) => path.display().fmt(formatter),
-            Place::S3(arn) | Place::Sqs(arn) | Place::Kinesis(arn) => arn.fmt(formatter),
+            DeadLetterLocation::File(path) if path == Path::new("-") => formatter.write_str("standard input"),
+            DeadLetterLocation::File(path) => path.display().fmt(formatter),
+            DeadLetterLocation::S3(arn) | DeadLetterLocation::Sqs(arn) | DeadLetterLocation::Kinesis(arn) => {
+                arn.fmt(formatter)
+            }
         }
     }
 }
@@ -87,12 +90,12 @@ mod tests {
 
     #[test]
     fn a_place_is_what_a_target_left_letters_in() {
-        let place = |text: &str| text.parse::<Place>();
-        assert_eq!(place("dead.ndjson"), Ok(Place::File("dead.ndjson".into())));
-        assert_eq!(place("file:dead.ndjson"), Ok(Place::File("dead.ndjson".into())));
+        let place = |text: &str| text.parse::<DeadLetterLocation>();
+        assert_eq!(place("dead.ndjson"), Ok(DeadLetterLocation::File("dead.ndjson".into())));
+        assert_eq!(place("file:dead.ndjson"), Ok(DeadLetterLocation::File("dead.ndjson".into())));
         assert_eq!(place("-").map(|place| place.to_string()), Ok("standard input".to_owned()));
-        assert!(matches!(place("arn:aws:sqs:eu-west-1:123456789012:q"), Ok(Place::Sqs(_))));
-        assert!(matches!(place("arn:aws:s3:::bucket/dead"), Ok(Place::S3(_))));
+        assert!(matches!(place("arn:aws:sqs:eu-west-1:123456789012:q"), Ok(DeadLetterLocation::Sqs(_))));
+        assert!(matches!(place("arn:aws:s3:::bucket/dead"), Ok(DeadLetterLocation::S3(_))));
         let message = |text: &str| place(text).expect_err(text).to_string();
         let firehose = "arn:aws:firehose:eu-west-1:123456789012:deliverystream/d";
         assert!(message(firehose).contains("the S3 bucket that it delivers to"));
@@ -104,7 +107,7 @@ mod tests {
     #[test]
     fn a_target_overlaps_where_its_letters_would_be_read_again() {
         let overlaps = |place: &str, target: &str| {
-            let place: Place = place.parse().expect("a place");
+            let place: DeadLetterLocation = place.parse().expect("a place");
             place.overlaps(&target.parse().expect("a target"))
         };
         assert!(overlaps("./dead.ndjson", "file:dead.ndjson"));

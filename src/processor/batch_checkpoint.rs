@@ -3,15 +3,17 @@
 
 use std::time::{Duration, Instant};
 
-use super::blocked::Blocked;
+use super::blocked::BlockedRecord;
 use super::report::Stop;
 use super::time::TimeBudget;
-use crate::checkpoint::{Acknowledged, Mirror, Noted, Progress, Stuck, TroubleKind};
+use crate::checkpoint::{
+    Acknowledged, BlockedProgress, CheckpointErrorKind, CheckpointOutcome, CheckpointWriter, ShardProgress,
+};
 use crate::event::{Batch, Position, SequenceNumber, Shard};
 
 /// One invocation and the table, if there is one.
-pub(super) struct Checkpointing<'a> {
-    mirror: Option<&'a Mirror>,
+pub(super) struct BatchCheckpoint<'a> {
+    checkpoint_writer: Option<&'a CheckpointWriter>,
     shard: Shard,
     /// By what records are taken apart and transformed here.
     made_by: String,
@@ -19,61 +21,63 @@ pub(super) struct Checkpointing<'a> {
     waited: Duration,
     has_recalled: bool,
     /// What went wrong.
-    troubles: Vec<TroubleKind>,
-    reached: Reached,
+    troubles: Vec<CheckpointErrorKind>,
+    reached: AcknowledgedPrefix,
 }
 
 /// How far the parts of a batch came: the record with the highest sequence number that is acknowledged, and was not before.
 #[derive(Debug, Default)]
-struct Reached {
+struct AcknowledgedPrefix {
     last: Option<Acknowledged>,
 }
 
 /// What the table says of a shard before its batch is processed.
 #[derive(Debug, Default)]
-pub(super) struct Recalled {
+pub(super) struct RecalledProgress {
     /// Records up to this one are acknowledged already.
     pub(super) acknowledged: Option<Position>,
     /// What the shard is blocked at.
-    pub(super) blocked: Option<Blocked>,
+    pub(super) blocked: Option<BlockedRecord>,
 }
 
-impl<'a> Checkpointing<'a> {
-    pub(super) fn new(mirror: Option<&'a Mirror>, shard: &Shard, made_by: String) -> Self {
+impl<'a> BatchCheckpoint<'a> {
+    pub(super) fn new(checkpoint_writer: Option<&'a CheckpointWriter>, shard: &Shard, made_by: String) -> Self {
         Self {
-            mirror,
+            checkpoint_writer,
             shard: shard.clone(),
             made_by,
             waited: Duration::ZERO,
             has_recalled: false,
             troubles: Vec::new(),
-            reached: Reached::default(),
+            reached: AcknowledgedPrefix::default(),
         }
     }
 
     /// Returns whether there is a table.
     pub(super) fn is_on(&self) -> bool {
-        self.mirror.is_some()
+        self.checkpoint_writer.is_some()
     }
 
     /// Returns whether the table has to be asked before the first event of each batch.
     pub(super) fn skips(&self) -> bool {
-        self.mirror.is_some_and(Mirror::skips_acknowledged)
+        self.checkpoint_writer.is_some_and(CheckpointWriter::skips_acknowledged)
     }
 
     /// Asks the table, once an invocation.
-    pub(super) async fn recall(&mut self, time: &TimeBudget) -> Recalled {
-        let Some(mirror) = self.mirror.filter(|_| !self.has_recalled) else { return Recalled::default() };
+    pub(super) async fn recall(&mut self, time: &TimeBudget) -> RecalledProgress {
+        let Some(checkpoint_writer) = self.checkpoint_writer.filter(|_| !self.has_recalled) else {
+            return RecalledProgress::default();
+        };
         self.has_recalled = true;
         let started = Instant::now();
         // What is left is for the position: that is worth more.
-        let within = self.time_left(mirror, time) / 2;
-        let recalled = mirror.recall(&self.shard, within).await;
+        let within = self.time_left(checkpoint_writer, time) / 2;
+        let recalled = checkpoint_writer.recall(&self.shard, within).await;
         self.waited += started.elapsed();
         self.troubles.extend(recalled.trouble);
         let acknowledged = recalled.position.and_then(|position| Position::new(&position, 0).ok());
-        let blocked = recalled.stuck.map(|stuck| Blocked::in_table(stuck, &self.made_by));
-        Recalled { acknowledged, blocked }
+        let blocked = recalled.stuck.map(|stuck| BlockedRecord::in_table(stuck, &self.made_by));
+        RecalledProgress { acknowledged, blocked }
     }
 
     /// Takes in which events of a part are acknowledged: those before `end`, of which so many at the front were before.
@@ -84,40 +88,40 @@ impl<'a> Checkpointing<'a> {
         end: usize,
         replay_from: Option<SequenceNumber<'_>>,
     ) {
-        if self.mirror.is_some() {
+        if self.checkpoint_writer.is_some() {
             self.reached.take_in(part, skipped, end, replay_from);
         }
     }
 
     /// Says what came of the batch.
-    pub(super) async fn note(&mut self, stop: Option<&Stop>, time: &TimeBudget) -> Option<Noted> {
-        let mirror = self.mirror?;
+    pub(super) async fn note(&mut self, stop: Option<&Stop>, time: &TimeBudget) -> Option<CheckpointOutcome> {
+        let checkpoint_writer = self.checkpoint_writer?;
         let started = Instant::now();
         let progress = self.progress(stop);
-        let noted = mirror.note(progress, self.time_left(mirror, time)).await;
+        let noted = checkpoint_writer.note(progress, self.time_left(checkpoint_writer, time)).await;
         self.waited += started.elapsed();
-        if let Noted::Failed(kind) = noted {
+        if let CheckpointOutcome::Failed(kind) = noted {
             self.troubles.push(kind);
         }
         Some(noted)
     }
 
     /// Returns how long was waited for the table, and what went wrong.
-    pub(super) fn effort(self) -> (Duration, Vec<TroubleKind>) {
+    pub(super) fn statistics(self) -> (Duration, Vec<CheckpointErrorKind>) {
         (self.waited, self.troubles)
     }
 
-    fn time_left(&self, mirror: &Mirror, time: &TimeBudget) -> Duration {
-        time.left_of(mirror.timeout().saturating_sub(self.waited))
+    fn time_left(&self, checkpoint_writer: &CheckpointWriter, time: &TimeBudget) -> Duration {
+        time.left_of(checkpoint_writer.timeout().saturating_sub(self.waited))
     }
 
     /// Returns what there is to say of the shard: up to where all is acknowledged that was not before, and what stands
     /// in the way.
-    fn progress(&self, stop: Option<&Stop>) -> Progress {
-        Progress {
+    fn progress(&self, stop: Option<&Stop>) -> ShardProgress {
+        ShardProgress {
             shard: self.shard.clone(),
             acknowledged: self.reached.last.clone(),
-            stuck: stop.map(|stop| Stuck {
+            stuck: stop.map(|stop| BlockedProgress {
                 position: stop.position.clone(),
                 attempts: stop.attempts,
                 delivered: Some(stop.delivered),
@@ -128,7 +132,7 @@ impl<'a> Checkpointing<'a> {
     }
 }
 
-impl Reached {
+impl AcknowledgedPrefix {
     fn take_in(&mut self, part: &Batch, skipped: usize, end: usize, replay_from: Option<SequenceNumber<'_>>) {
         // Not at the record that comes again, of which earlier events may be acknowledged, nor beyond it.
         let is_before = |number: SequenceNumber<'_>| replay_from.is_none_or(|replay_from| number < replay_from);
@@ -168,7 +172,7 @@ mod tests {
     /// What is said after these parts, where so many events at the front of the first were acknowledged before, and the
     /// last one stops at an index.
     fn said(parts: &[&Batch], skipped: usize, stop: Option<usize>) -> Option<String> {
-        let mut reached = Reached::default();
+        let mut reached = AcknowledgedPrefix::default();
         for (number, part) in parts.iter().enumerate() {
             let stop = stop.filter(|_| number == parts.len() - 1);
             let replay_from = stop.map(|index| part.lowest_from(index));

@@ -4,34 +4,34 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use crate::checkpoint::{Acknowledged, Stuck};
+use crate::checkpoint::{Acknowledged, BlockedProgress};
 
 /// The records of a shard that were read, from the first that is not done on.
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
+pub(super) struct ReadLedger {
     /// The number of the first record that is kept here, counted from the first that was read.
     first: u64,
-    records: VecDeque<Entry>,
+    records: VecDeque<ReadEntry>,
     position: Option<Acknowledged>,
-    /// What each lane stands still at.
-    stuck: Vec<Option<Stuck>>,
+    /// What each lane is blocked at.
+    stuck: Vec<Option<BlockedProgress>>,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct ReadEntry {
     sequence_number: String,
     arrived_at: u64,
     is_done: bool,
 }
 
-impl Ledger {
+impl ReadLedger {
     pub(super) fn new(lanes: usize) -> Self {
         Self { stuck: vec![None; lanes], ..Self::default() }
     }
 
     /// Takes in the next record, and answers its number.
     pub(super) fn read(&mut self, sequence_number: &str, arrived_at: u64) -> u64 {
-        self.records.push_back(Entry { sequence_number: sequence_number.to_owned(), arrived_at, is_done: false });
+        self.records.push_back(ReadEntry { sequence_number: sequence_number.to_owned(), arrived_at, is_done: false });
         self.first + self.records.len() as u64 - 1
     }
 
@@ -50,8 +50,8 @@ impl Ledger {
         }
     }
 
-    /// What a lane stands still at; none: it goes on.
-    pub(super) fn stands_still(&mut self, lane: usize, at: Option<Stuck>) {
+    /// What a lane is blocked at; none: it goes on.
+    pub(super) fn stands_still(&mut self, lane: usize, at: Option<BlockedProgress>) {
         if let Some(stuck) = self.stuck.get_mut(lane) {
             *stuck = at;
         }
@@ -62,8 +62,8 @@ impl Ledger {
         self.position.as_ref()
     }
 
-    /// The lowest record that a lane stands still at.
-    pub(super) fn stuck(&self) -> Option<&Stuck> {
+    /// The lowest record that a lane is blocked at.
+    pub(super) fn stuck(&self) -> Option<&BlockedProgress> {
         self.stuck.iter().flatten().min_by_key(|stuck| &stuck.position)
     }
 
@@ -87,23 +87,23 @@ mod tests {
 
     #[test]
     fn the_position_is_before_the_first_record_that_is_not_done() {
-        let mut ledger = Ledger::new(2);
-        let numbers: Vec<u64> = (10..15).map(|number| ledger.read(&number.to_string(), number)).collect();
+        let mut read_ledger = ReadLedger::new(2);
+        let numbers: Vec<u64> = (10..15).map(|number| read_ledger.read(&number.to_string(), number)).collect();
         assert_eq!(numbers, [0, 1, 2, 3, 4]);
-        ledger.done([1, 3]);
-        assert_eq!((ledger.position(), ledger.oldest_arrival()), (None, Some(10)));
-        ledger.done([0]);
-        assert_eq!(ledger.position().map(|last| last.sequence_number.as_str()), Some("11"));
-        ledger.done([2, 4]);
-        assert_eq!(ledger.position().map(|last| last.sequence_number.as_str()), Some("14"));
-        assert_eq!(ledger.oldest_arrival(), None);
-        assert_eq!(ledger.read("20", 20), 5);
+        read_ledger.done([1, 3]);
+        assert_eq!((read_ledger.position(), read_ledger.oldest_arrival()), (None, Some(10)));
+        read_ledger.done([0]);
+        assert_eq!(read_ledger.position().map(|last| last.sequence_number.as_str()), Some("11"));
+        read_ledger.done([2, 4]);
+        assert_eq!(read_ledger.position().map(|last| last.sequence_number.as_str()), Some("14"));
+        assert_eq!(read_ledger.oldest_arrival(), None);
+        assert_eq!(read_ledger.read("20", 20), 5);
     }
 
     #[test]
     fn a_shard_stands_still_at_the_lowest_record_of_its_lanes() {
         let at = |number: &str| {
-            Some(Stuck {
+            Some(BlockedProgress {
                 position: Position::new(number, 0).expect("a position"),
                 attempts: 1,
                 delivered: None,
@@ -111,12 +111,12 @@ mod tests {
                 reason: String::new(),
             })
         };
-        let mut ledger = Ledger::new(3);
-        ledger.stands_still(0, at("10"));
-        ledger.stands_still(2, at("9"));
-        assert_eq!(ledger.stuck().map(|stuck| stuck.position.sequence_number().as_str()), Some("9"));
-        ledger.stands_still(2, None);
-        assert_eq!(ledger.stuck().map(|stuck| stuck.position.sequence_number().as_str()), Some("10"));
+        let mut read_ledger = ReadLedger::new(3);
+        read_ledger.stands_still(0, at("10"));
+        read_ledger.stands_still(2, at("9"));
+        assert_eq!(read_ledger.stuck().map(|stuck| stuck.position.sequence_number().as_str()), Some("9"));
+        read_ledger.stands_still(2, None);
+        assert_eq!(read_ledger.stuck().map(|stuck| stuck.position.sequence_number().as_str()), Some("10"));
     }
 
     proptest! {
@@ -125,14 +125,14 @@ mod tests {
         fn the_position_never_passes_a_record_that_is_not_done(
             order in Just((0..60u64).collect::<Vec<_>>()).prop_shuffle(), done in 0usize..60,
         ) {
-            let mut ledger = Ledger::new(1);
-            (0..60u64).for_each(|number| { ledger.read(&(number + 100).to_string(), number); });
+            let mut read_ledger = ReadLedger::new(1);
+            (0..60u64).for_each(|number| { read_ledger.read(&(number + 100).to_string(), number); });
             for number in &order[..done] {
-                ledger.done([*number]);
+                read_ledger.done([*number]);
             }
             let prefix = (0..60).take_while(|number| order[..done].contains(number)).last();
             prop_assert_eq!(
-                ledger.position().map(|last| last.sequence_number.clone()),
+                read_ledger.position().map(|last| last.sequence_number.clone()),
                 prefix.map(|number| (number + 100).to_string())
             );
         }

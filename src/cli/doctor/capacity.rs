@@ -82,7 +82,7 @@ pub(super) fn bytes_of_kib(kib: i32) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::doctor::finding::Verdict;
+    use crate::cli::doctor::finding::FindingStatus;
     use crate::settings::FunctionSettings;
 
     fn found(variables: &[(&str, &str)], room: u64, event: u64) -> Finding {
@@ -100,10 +100,10 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_said_with_what_becomes_of_it() {
         let large = [("KINESIEVE_DEAD_LETTER_LARGE", "arn:aws:s3:::bucket/large")];
-        assert_eq!(found(&[], 10 << 20, 1 << 20).verdict, Verdict::Fine);
-        assert_eq!(found(&large, 1 << 20, 10 << 20).verdict, Verdict::Fine);
+        assert_eq!(found(&[], 10 << 20, 1 << 20).verdict, FindingStatus::Fine);
+        assert_eq!(found(&large, 1 << 20, 10 << 20).verdict, FindingStatus::Fine);
         let advice = |variables: &[(&str, &str)]| match found(variables, 1 << 20, 1 << 20).verdict {
-            Verdict::Care { advice } => advice,
+            FindingStatus::Care { advice } => advice,
             other => panic!("{other:?}"),
         };
         assert!(advice(&[]).contains("takes up to 747.0 KiB of data in a letter"), "{}", advice(&[]));

@@ -3,15 +3,15 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::clock::now;
 use super::refusal::LiveError;
-use crate::checkpoint::Stuck;
+use crate::checkpoint::BlockedProgress;
 use crate::event::Shard;
 use crate::processor::{Counts, Report};
+use crate::timestamp::now_millis;
 
 /// All shards of a run, in the order in which they were begun.
 #[derive(Debug, Default)]
-pub struct Board {
+pub struct ShardStatuses {
     shards: Mutex<Vec<Arc<ShardBoard>>>,
 }
 
@@ -28,7 +28,7 @@ pub struct ShardView {
     /// Which one.
     pub shard: Shard,
     /// What is done with it.
-    pub stage: Stage,
+    pub stage: ShardStage,
     /// Reads that were answered, or events that were pushed.
     pub reads: u64,
     /// Bytes that were read.
@@ -45,10 +45,10 @@ pub struct ShardView {
     pub behind: Duration,
     /// The last sequence number that is done with all before it.
     pub position: Option<String>,
-    /// The record that it stands still at.
-    pub stuck: Option<Stuck>,
+    /// The record that it is blocked at.
+    pub stuck: Option<BlockedProgress>,
     /// How the position was last committed.
-    pub commit: Commit,
+    pub commit: CommitOutcome,
     /// The arrival of the oldest record that was read and is not done.
     oldest_arrival: Option<u64>,
 }
@@ -58,7 +58,7 @@ impl ShardView {
     pub(crate) fn begun(shard: Shard) -> Self {
         Self {
             shard,
-            stage: Stage::Reading,
+            stage: ShardStage::Reading,
             reads: 0,
             read_bytes: 0,
             throttled: 0,
@@ -68,7 +68,7 @@ impl ShardView {
             behind: Duration::ZERO,
             position: None,
             stuck: None,
-            commit: Commit::None,
+            commit: CommitOutcome::None,
             oldest_arrival: None,
         }
     }
@@ -76,7 +76,7 @@ impl ShardView {
 
 /// What is done with a shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
+pub enum ShardStage {
     /// It is being read.
     Reading,
     /// It was read to its end: it was split or merged.
@@ -87,21 +87,21 @@ pub enum Stage {
     Stopped,
 }
 
-impl Stage {
+impl ShardStage {
     /// The word for it.
     pub fn as_str(self) -> &'static str {
         match self {
-            Stage::Reading => "reading",
-            Stage::Ended => "ended",
-            Stage::Reached => "reached",
-            Stage::Stopped => "stopped",
+            ShardStage::Reading => "reading",
+            ShardStage::Ended => "ended",
+            ShardStage::Reached => "reached",
+            ShardStage::Stopped => "stopped",
         }
     }
 }
 
 /// How a position was last committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Commit {
+pub enum CommitOutcome {
     /// Nothing is committed: nobody asked for it, or there was nothing yet.
     None,
     /// The table has this position, or a later one.
@@ -110,7 +110,7 @@ pub enum Commit {
     Failed(&'static str),
 }
 
-impl Board {
+impl ShardStatuses {
     /// Every shard as it is now.
     pub fn views(&self) -> Vec<ShardView> {
         self.shards().iter().map(|shard| shard.view()).collect()
@@ -133,7 +133,7 @@ impl ShardBoard {
     pub fn view(&self) -> ShardView {
         let mut view = self.lock().clone();
         if let Some(arrival) = view.oldest_arrival {
-            view.behind = view.behind.max(Duration::from_millis(now().saturating_sub(arrival)));
+            view.behind = view.behind.max(Duration::from_millis(now_millis().saturating_sub(arrival)));
         }
         view
     }
@@ -142,7 +142,7 @@ impl ShardBoard {
         &self.shard
     }
 
-    pub(super) fn is_at(&self, stage: Stage) {
+    pub(super) fn is_at(&self, stage: ShardStage) {
         self.lock().stage = stage;
     }
 
@@ -181,14 +181,19 @@ impl ShardBoard {
         self.lock().discarded += records as u64;
     }
 
-    pub(super) fn is_done_up_to(&self, position: Option<&str>, stuck: Option<&Stuck>, oldest_arrival: Option<u64>) {
+    pub(super) fn is_done_up_to(
+        &self,
+        position: Option<&str>,
+        stuck: Option<&BlockedProgress>,
+        oldest_arrival: Option<u64>,
+    ) {
         let mut view = self.lock();
         view.position = position.map(str::to_owned).or_else(|| view.position.take());
         view.stuck = stuck.cloned();
         view.oldest_arrival = oldest_arrival;
     }
 
-    pub(super) fn committed(&self, commit: Commit) {
+    pub(super) fn committed(&self, commit: CommitOutcome) {
         self.lock().commit = commit;
     }
 

@@ -27,7 +27,7 @@ pub struct StreamPlace {
 /// A text that names no stream.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{text:?} is no stream: {reason}; use a name, stream:NAME or an ARN \
+    "invalid stream {text:?}: {reason}; use a name, stream:NAME or an ARN \
      (arn:aws:kinesis:REGION:ACCOUNT:stream/NAME), with :shardId-... behind it for one shard"
 )]
 pub struct InvalidStream {

@@ -4,23 +4,23 @@ use std::sync::Arc;
 
 use super::outputs::Outputs;
 use crate::dead_letter::{Cutting, DeadLetters};
-use crate::sink::{HandOver, Sink};
+use crate::sink::{DeliveryTiming, Sink};
 
 /// Where outputs and dead letters go.
 #[derive(Clone)]
-pub struct Ends {
+pub struct Destinations {
     pub(super) outputs: Outputs,
     pub(super) dead_letters: Option<DeadLetters>,
 }
 
-impl Ends {
+impl Destinations {
     pub(super) fn new(outputs: Outputs, dead_letters: Option<DeadLetters>) -> Self {
         Self { outputs, dead_letters }
     }
 
     /// Returns whether a dead letter goes out as soon as it is there; also where there are none.
     pub(super) fn hands_over_dead_letters_promptly(&self) -> bool {
-        self.dead_letters.as_ref().is_none_or(|letters| letters.hand_over() == HandOver::Promptly)
+        self.dead_letters.as_ref().is_none_or(|letters| letters.hand_over() == DeliveryTiming::Promptly)
     }
 
     /// Returns the same for what is in no stream, as the state of a window is: a letter that cuts it would lose the rest.
@@ -29,7 +29,7 @@ impl Ends {
         Self { outputs: self.outputs.clone(), dead_letters }
     }
 
-    /// The same routes, with another end for outputs that have none, and for events that can't be processed.
+    /// Returns the destinations with the same routes, another main destination and another target for dead letters.
     #[must_use]
     pub fn with_answer(&self, main: Arc<dyn Sink>, failed: Arc<dyn Sink>) -> Self {
         Self { outputs: self.outputs.with_main(main), dead_letters: Some(DeadLetters::new(failed, "")) }

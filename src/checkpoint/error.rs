@@ -6,14 +6,14 @@ use std::time::Duration;
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
-use super::row::Holder;
+use super::row::LeaseHolder;
 use crate::aws::causes;
 
 /// Why a row was not read or written. Each message says what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Trouble {
+pub enum CheckpointError {
     /// There is no such table, or it is not ready yet.
-    #[error("there is no such table, or it is not active yet: make it, or set KINESIEVE_CHECKPOINT_CREATE to true")]
+    #[error("the table does not exist or is not active yet: create it, or set KINESIEVE_CHECKPOINT_CREATE to true")]
     Missing,
     /// The role may not do this, or there are no credentials.
     #[error("access is denied: grant the function dynamodb:UpdateItem and dynamodb:GetItem on the table ({0})")]
@@ -70,97 +70,97 @@ pub enum Trouble {
     Unreachable(String),
 }
 
-/// The kinds of [`Trouble`], as metrics and log lines name them.
+/// The kinds of [`CheckpointError`], as metrics and log lines name them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum TroubleKind {
-    /// [`Trouble::Missing`].
+pub enum CheckpointErrorKind {
+    /// [`CheckpointError::Missing`].
     Missing,
-    /// [`Trouble::Denied`].
+    /// [`CheckpointError::Denied`].
     Denied,
-    /// [`Trouble::Throttled`].
+    /// [`CheckpointError::Throttled`].
     Throttled,
-    /// [`Trouble::TimedOut`].
+    /// [`CheckpointError::TimedOut`].
     Timeout,
-    /// [`Trouble::Held`].
+    /// [`CheckpointError::Held`].
     Held,
-    /// [`Trouble::Foreign`].
+    /// [`CheckpointError::Foreign`].
     Foreign,
-    /// [`Trouble::Overtaken`].
+    /// [`CheckpointError::Overtaken`].
     Overtaken,
-    /// [`Trouble::Refused`].
+    /// [`CheckpointError::Refused`].
     Refused,
-    /// [`Trouble::Unreachable`].
+    /// [`CheckpointError::Unreachable`].
     Unreachable,
 }
 
-impl TroubleKind {
+impl CheckpointErrorKind {
     /// The name in a metric and a log line.
     pub fn as_str(self) -> &'static str {
         match self {
-            TroubleKind::Missing => "missing",
-            TroubleKind::Denied => "denied",
-            TroubleKind::Throttled => "throttled",
-            TroubleKind::Timeout => "timeout",
-            TroubleKind::Held => "held",
-            TroubleKind::Foreign => "foreign",
-            TroubleKind::Overtaken => "overtaken",
-            TroubleKind::Refused => "refused",
-            TroubleKind::Unreachable => "unreachable",
+            CheckpointErrorKind::Missing => "missing",
+            CheckpointErrorKind::Denied => "denied",
+            CheckpointErrorKind::Throttled => "throttled",
+            CheckpointErrorKind::Timeout => "timeout",
+            CheckpointErrorKind::Held => "held",
+            CheckpointErrorKind::Foreign => "foreign",
+            CheckpointErrorKind::Overtaken => "overtaken",
+            CheckpointErrorKind::Refused => "refused",
+            CheckpointErrorKind::Unreachable => "unreachable",
         }
     }
 
     /// Whether the same position may be written later.
     pub(super) fn passes(self) -> bool {
-        self != TroubleKind::Overtaken
+        self != CheckpointErrorKind::Overtaken
     }
 }
 
-impl Trouble {
+impl CheckpointError {
     /// Its kind.
-    pub fn kind(&self) -> TroubleKind {
+    pub fn kind(&self) -> CheckpointErrorKind {
         match self {
-            Trouble::Missing => TroubleKind::Missing,
-            Trouble::Denied(_) => TroubleKind::Denied,
-            Trouble::Throttled(_) => TroubleKind::Throttled,
-            Trouble::TimedOut { .. } => TroubleKind::Timeout,
-            Trouble::Held { .. } => TroubleKind::Held,
-            Trouble::Foreign { .. } => TroubleKind::Foreign,
-            Trouble::Overtaken { .. } => TroubleKind::Overtaken,
-            Trouble::Refused(_) => TroubleKind::Refused,
-            Trouble::Unreachable(_) => TroubleKind::Unreachable,
+            CheckpointError::Missing => CheckpointErrorKind::Missing,
+            CheckpointError::Denied(_) => CheckpointErrorKind::Denied,
+            CheckpointError::Throttled(_) => CheckpointErrorKind::Throttled,
+            CheckpointError::TimedOut { .. } => CheckpointErrorKind::Timeout,
+            CheckpointError::Held { .. } => CheckpointErrorKind::Held,
+            CheckpointError::Foreign { .. } => CheckpointErrorKind::Foreign,
+            CheckpointError::Overtaken { .. } => CheckpointErrorKind::Overtaken,
+            CheckpointError::Refused(_) => CheckpointErrorKind::Refused,
+            CheckpointError::Unreachable(_) => CheckpointErrorKind::Unreachable,
         }
     }
 
     /// A row that another consumer holds.
-    pub fn held(holder: &Holder) -> Self {
-        Trouble::Held { client_id: holder.client_id.clone(), lease_timeout: holder.lease_timeout.clone() }
+    pub fn held(holder: &LeaseHolder) -> Self {
+        CheckpointError::Held { client_id: holder.client_id.clone(), lease_timeout: holder.lease_timeout.clone() }
     }
 }
 
 /// What the failure of a request means.
-pub(super) fn of<E>(error: &SdkError<E, HttpResponse>) -> Trouble
+pub(super) fn of<E>(error: &SdkError<E, HttpResponse>) -> CheckpointError
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
     let service = match error {
         SdkError::ServiceError(service) => service.err(),
-        _ => return Trouble::Unreachable(causes(error)),
+        _ => return CheckpointError::Unreachable(causes(error)),
     };
     let code = service.code().unwrap_or_default();
     let reason = service.message().map_or_else(|| code.to_owned(), |message| format!("{code}: {message}"));
     match code {
-        "ResourceNotFoundException" => Trouble::Missing,
+        "ResourceNotFoundException" => CheckpointError::Missing,
         "AccessDeniedException"
         | "ExpiredTokenException"
         | "IncompleteSignatureException"
         | "InvalidSignatureException"
         | "MissingAuthenticationTokenException"
-        | "UnrecognizedClientException" => Trouble::Denied(reason),
+        | "UnrecognizedClientException" => CheckpointError::Denied(reason),
         "LimitExceededException"
         | "ProvisionedThroughputExceededException"
         | "RequestLimitExceeded"
-        | "ThrottlingException" => Trouble::Throttled(reason),
-        "SerializationException" | "ValidationException" => Trouble::Refused(reason),
-        _ => Trouble::Unreachable(reason),
+        | "ThrottlingException" => CheckpointError::Throttled(reason),
+        "SerializationException" | "ValidationException" => CheckpointError::Refused(reason),
+        _ => CheckpointError::Unreachable(reason),
     }
 }
