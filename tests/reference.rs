@@ -82,12 +82,51 @@ fn no_page_names_a_variable_that_there_is_not() {
     assert!(looked_at > 50, "only {looked_at} variables are named at all");
 }
 
+/// Each type that the glossary names is defined, and once, so that a search leads to it.
+#[test]
+fn the_glossary_names_types_that_there_are() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let architecture = std::fs::read_to_string(root.join("ARCHITECTURE.md")).expect("the architecture");
+    let (_, glossary) = architecture.split_once("\n## Glossary\n").expect("a glossary");
+    let sources: Vec<String> =
+        files(&root.join("src"), "rs").map(|path| std::fs::read_to_string(path).expect("a source")).collect();
+    let rows = glossary.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").nth(1));
+    let types: Vec<&str> = rows.flat_map(|types| types.split('`')).filter(|text| text.contains("::")).collect();
+    assert!(types.len() > 20, "{types:?}");
+    for path in types {
+        let (_, name) = path.rsplit_once("::").expect("a path");
+        let defined: usize = ["struct", "enum", "trait"]
+            .map(|keyword| {
+                sources.iter().map(|source| definitions(source, &format!("{keyword} {name}"))).sum::<usize>()
+            })
+            .iter()
+            .sum();
+        assert_eq!(defined, 1, "{path} is defined {defined} times");
+    }
+}
+
+/// How often a source begins a line with a definition.
+fn definitions(source: &str, definition: &str) -> usize {
+    let lines = source.lines().filter_map(|line| line.find(definition).map(|start| line.split_at(start)));
+    lines
+        .filter(|(before, rest)| {
+            let is_whole = rest[definition.len()..].chars().next().is_none_or(|next| !next.is_alphanumeric());
+            is_whole && (before.is_empty() || before.starts_with("pub"))
+        })
+        .count()
+}
+
 fn markdown_files(folder: &Path) -> Box<dyn Iterator<Item = PathBuf>> {
+    files(folder, "md")
+}
+
+/// Files with an extension, in a folder and all folders in it.
+fn files(folder: &Path, extension: &'static str) -> Box<dyn Iterator<Item = PathBuf>> {
     let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
-    Box::new(entries.flat_map(|path| -> Box<dyn Iterator<Item = PathBuf>> {
+    Box::new(entries.flat_map(move |path| -> Box<dyn Iterator<Item = PathBuf>> {
         if path.is_dir() {
-            markdown_files(&path)
-        } else if path.extension().is_some_and(|extension| extension == "md") {
+            files(&path, extension)
+        } else if path.extension().is_some_and(|found| found == extension) {
             Box::new(std::iter::once(path))
         } else {
             Box::new(std::iter::empty())

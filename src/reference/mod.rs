@@ -11,7 +11,7 @@ mod settings;
 
 /// A page of the reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page {
+pub struct ReferencePage {
     /// Its path below the folder of the documentation.
     pub path: &'static str,
     /// Its text, as Markdown.
@@ -20,11 +20,11 @@ pub struct Page {
 
 /// Returns all pages that are made from the code. `template` is the text of the deployment's template: it says which of its
 /// parameters sets which variable.
-pub fn pages(template: &str) -> Vec<Page> {
+pub fn pages(template: &str) -> Vec<ReferencePage> {
     vec![
-        Page { path: "reference/settings.md", text: settings::page(template) },
-        Page { path: "reference/command-line.md", text: command_line::page() },
-        Page { path: "reference/exit-codes.md", text: exit_codes::page() },
-        Page { path: "reference/metrics.md", text: metrics::page() },
+        ReferencePage { path: "reference/settings.md", text: settings::page(template) },
+        ReferencePage { path: "reference/command-line.md", text: command_line::page() },
+        ReferencePage { path: "reference/exit-codes.md", text: exit_codes::page() },
+        ReferencePage { path: "reference/metrics.md", text: metrics::page() },
     ]
 }

@@ -66,7 +66,8 @@ pub enum LoadError {
     },
     /// There is too much in the component for it to be compiled.
     #[error(
-        "transform {path}: {reason}. Leave out what it does not use, unused libraries for instance;          docs/reference/transforms.md has the limits"
+        "transform {path}: {reason}. Leave out what it does not use, unused libraries for instance; \
+         docs/reference/transforms.md has the limits"
     )]
     TooLarge {
         /// The file.

@@ -14,7 +14,7 @@ use aws_sdk_kinesis::types::{
 };
 use tokio::time::timeout;
 
-use super::page::Page;
+use super::page::ReadPage;
 use super::refusal::{DESCRIBE_CONSUMER, FailureClass, LiveError, REGISTER, SUBSCRIBE, meaning};
 use super::statuses::ShardBoard;
 use super::streams::{LiveStream, ShardStart, patiently};
@@ -121,7 +121,7 @@ impl Subscription {
         }
     }
 
-    pub(super) async fn next_page(&mut self) -> Result<Page, LiveError> {
+    pub(super) async fn next_page(&mut self) -> Result<ReadPage, LiveError> {
         loop {
             let Some(events) = &mut self.events else {
                 self.subscribe().await?;
@@ -136,7 +136,7 @@ impl Subscription {
                     if !event.continuation_sequence_number.is_empty() {
                         self.position = ShardStart::After(event.continuation_sequence_number);
                     }
-                    return Ok(Page {
+                    return Ok(ReadPage {
                         records: event.records,
                         behind: Duration::from_millis(event.millis_behind_latest.try_into().unwrap_or(0)),
                         is_last: event.child_shards.is_some_and(|children| !children.is_empty()),
