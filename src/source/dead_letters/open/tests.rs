@@ -94,7 +94,7 @@ proptest! {
             Record { partition_key: &partition_key, sequence_number: "4959", sub_sequence_number: 0, arrived_at: 1_545_084_650_987 };
         batch.push_bytes(record, &payload).expect("pushed");
         let batch = batch.build();
-        let target = Arc::new(SizedTarget { most_bytes, ..Target::default() });
+        let target = Arc::new(SizedTarget { most_bytes, ..SizedTarget::default() });
         let mut letters = DeadLetters::new(Arc::clone(&target) as Arc<dyn Sink>, "sha256:0");
         if has_large {
             letters = letters.with_large(Arc::clone(&target) as Arc<dyn LargeLetters>);
