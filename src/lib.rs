@@ -13,7 +13,7 @@
 //! | room | is |
 //! | --- | --- |
 //! | [`lambda`] | Lambda's adapter: raw invocation bytes in, response JSON out; by a stream, by Firehose, by hand |
-//! | [`reference`] | the reference pages of the documentation, made from the code |
+//! | [`mod@reference`] | the reference pages of the documentation, made from the code |
 //! | [`cli`] | the command line: one file a command |
 //! | `project` | a folder that an author works in: new, and how it is built |
 //! | [`cases`] | test cases of a transform: read, run, compared, accepted |
