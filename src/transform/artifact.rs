@@ -11,6 +11,7 @@ use wasmtime::component::{Component, InstancePre};
 use wasmtime::{Engine, Precompiled};
 
 use super::contract::{self, ContractError, World};
+#[cfg(feature = "compiler")]
 use super::engine::Threads;
 use super::engine::{EnginePurpose, InliningMode, engine};
 #[cfg(feature = "compiler")]
@@ -20,7 +21,6 @@ use super::host::{self, HostState};
 use super::manifest::sha256_hex;
 use super::manifest::{Manifest, sha256_hex_of_file};
 use super::precompiled;
-#[cfg(feature = "compiler")]
 use super::target::CompileTarget;
 use super::ticker::Ticker;
 #[cfg(feature = "compiler")]
