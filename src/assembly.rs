@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::checkpoint::{self, CheckpointOptions, CheckpointWriter};
 use crate::dead_letter::{Cutting, DeadLetters};
+use crate::error_code::ErrorCode;
 use crate::event::Unpacking;
 use crate::processor::{Observer, Outputs, Pace, Processor, RetryLimits};
 use crate::settings::{
@@ -46,6 +47,18 @@ pub enum AssemblyError {
         /// Why.
         source: io::Error,
     },
+}
+
+impl AssemblyError {
+    /// Returns the code of the error.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            AssemblyError::Settings(error) => error.code(),
+            AssemblyError::Load(error) => error.code(),
+            AssemblyError::Start { source, .. } => source.code(),
+            AssemblyError::Target { .. } => ErrorCode::DestinationNotOpened,
+        }
+    }
 }
 
 /// Puts a processor together. `default_output` stands in where the settings name no output.
@@ -350,7 +363,7 @@ pub async fn checkpoint_writer(
 async fn make_table(name: TableName, capacity: TableCapacity) {
     let table = checkpoint::open(&name, TABLE_PATIENCE).await;
     if let Err(error) = checkpoint::create_if_missing(&table, capacity, TABLE_PATIENCE).await {
-        tracing::warn!(table = name.as_str(), "the checkpoint table: {error}");
+        tracing::warn!(table = name.as_str(), code = error.code().as_str(), "the checkpoint table: {error}");
     }
 }
 

@@ -30,6 +30,7 @@
 //! | [`telemetry`] | the structured log |
 //! | [`settings`] | every setting, once |
 //! | `timestamp` | times in milliseconds since the Unix epoch, and as RFC 3339 |
+//! | [`error_code`] | the codes of errors, each with a page of its own |
 //! | `redaction` | credentials taken out of what is logged or shown |
 //! | `foreign` | foreign text, made safe for a terminal and a log |
 //! | `files` | files that are read whole, up to a limit |
@@ -50,6 +51,7 @@ pub mod cases;
 pub mod checkpoint;
 pub mod cli;
 pub mod dead_letter;
+pub mod error_code;
 pub mod event;
 mod files;
 mod foreign;

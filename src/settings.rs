@@ -20,6 +20,8 @@ use bytesize::ByteSize;
 use clap::{Args, Parser};
 use tracing::level_filters::LevelFilter;
 
+use crate::error_code::ErrorCode;
+
 pub use arn::{Arn, InvalidArn};
 pub use checkpoint::{CheckpointSettings, StreamIdForm, TableCapacity, TableName};
 pub use stream::{InvalidStreamName, StreamName};
@@ -61,6 +63,18 @@ pub enum SettingsError {
     /// Settings that contradict each other.
     #[error("{0}")]
     Contradiction(String),
+}
+
+impl SettingsError {
+    /// Returns the code of the error.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            SettingsError::Unknown { .. } => ErrorCode::UnknownSetting,
+            SettingsError::Invalid { .. } => ErrorCode::InvalidValue,
+            SettingsError::Missing { .. } => ErrorCode::MissingSetting,
+            SettingsError::Contradiction(_) => ErrorCode::Contradiction,
+        }
+    }
 }
 
 /// The settings that the function and the command line share.

@@ -1,9 +1,10 @@
 //! What can't work is said in one clear line, with a non-zero exit, and nothing is half done.
 
 use crate::support::events::{event_of, record};
-use crate::support::{guest_file, kinesieve, kinesieve_lambda, stderr, stdout};
+use crate::support::{error_line, guest_file, kinesieve, kinesieve_lambda, stderr, stdout};
 
-/// Runs over one line of input and expects to fail before it starts: the one line that it says.
+/// Runs over one line of input and expects to fail before it starts: the one line that it says, above the one that names
+/// its code.
 fn complaint(arguments: &[&str], variables: &[(&str, &str)]) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let input = folder.path().join("input.txt");
@@ -19,7 +20,9 @@ fn complaint(arguments: &[&str], variables: &[(&str, &str)]) -> String {
     let made: Vec<_> =
         std::fs::read_dir(folder.path()).expect("a folder").flatten().map(|entry| entry.file_name()).collect();
     assert_eq!(made, ["input.txt"], "{arguments:?} left something behind");
-    stderr(&output).trim_end().to_owned()
+    let said = stderr(&output);
+    // What is wrong in the arguments themselves has no code.
+    if output.status.code() == Some(1) { error_line(&said).to_owned() } else { said.trim_end().to_owned() }
 }
 
 /// The same for a transform in a file of these bytes.

@@ -104,6 +104,7 @@ fn it_stops_at_a_record_that_is_not_acknowledged_and_says_so() {
     1 output delivered, 0.0 MB
     stopped at sequence number 2: the transform asks for it again: the table is being rebuilt
     records from there on are not acknowledged
+    for more: kinesieve explain K601
     ");
     let output = with_input(&mut run("scripted"), b"keep\nreject not wanted\n");
     assert_eq!(output.status.code(), Some(3));

@@ -7,6 +7,7 @@ mod command_line;
 mod doctor;
 mod emulators;
 mod events;
+mod explain;
 mod failing_targets;
 mod faults;
 mod function;

@@ -76,6 +76,10 @@ fn no_page_names_a_variable_that_there_is_not() {
             looked_at += 1;
             // `KINESIEVE_MAX_` and the like speak of several.
             let is_several = rest.is_empty() || word.ends_with('_') || rest.starts_with("ROUTE_");
+            // The page about variables that there are not shows one.
+            if path.ends_with("reference/errors/K101.md") && word == "KINESIEVE_DEADLETTER" {
+                continue;
+            }
             assert!(is_several || known.contains(&word), "{} names {word}", path.display());
         }
     }

@@ -14,6 +14,7 @@ use aws_sdk_dynamodb::types::{
 use super::error::{self, CheckpointError};
 use super::row::{SHARD_ID, STREAM_ID};
 use super::table::Table;
+use crate::error_code::ErrorCode;
 use crate::settings::TableCapacity;
 
 /// How often to look whether a table is ready.
@@ -38,6 +39,17 @@ pub enum CreationError {
     },
 }
 
+impl CreationError {
+    /// Returns the code of the error.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            CreationError::Trouble(error) => error.code(),
+            CreationError::Keys(error) => error.code(),
+            CreationError::NotReady { .. } => ErrorCode::CheckpointTableNotReady,
+        }
+    }
+}
+
 /// Why a table is not one of positions.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeysError {
@@ -52,6 +64,16 @@ pub enum KeysError {
         /// The keys as they are.
         found: String,
     },
+}
+
+impl KeysError {
+    /// Returns the code of the error.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            KeysError::Trouble(error) => error.code(),
+            KeysError::Other { .. } => ErrorCode::CheckpointTableKeys,
+        }
+    }
 }
 
 /// Makes the table if it is missing, and waits until it is ready.

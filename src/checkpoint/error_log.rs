@@ -25,6 +25,7 @@ impl ErrorLog {
                 table = self.table,
                 shard_id,
                 kind = kind.as_str(),
+                code = kind.code().as_str(),
                 "checkpoint table: {trouble}; batches continue without it; logged once",
             );
         } else {

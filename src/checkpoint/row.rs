@@ -13,6 +13,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::CheckpointOptions;
 use super::progress::{BlockedProgress, DeliveredOutputs, ShardProgress};
+use crate::error_code::ErrorCode;
 use crate::event::Position;
 use crate::timestamp::{now_millis, rfc3339};
 
@@ -198,6 +199,13 @@ pub struct NotSafeToResume {
     pub high_water_mark: String,
 }
 
+impl NotSafeToResume {
+    /// Returns the code of the error.
+    pub fn code(&self) -> ErrorCode {
+        ErrorCode::NotSafeToResume
+    }
+}
+
 impl CheckpointRow {
     /// The sequence number to resume after; none: the shard has no position yet.
     ///
@@ -229,6 +237,7 @@ impl CheckpointRow {
             behind: number(BEHIND).map(Duration::from_millis),
             stuck: stuck_at.map(|position| BlockedProgress {
                 position,
+                code: None,
                 delivered: number(STUCK_OUTPUTS).and_then(|outputs| outputs.try_into().ok()).map(|outputs| {
                     DeliveredOutputs { outputs, digest: text(STUCK_OUTPUTS_DIGEST).and_then(|text| digest(&text)) }
                 }),
@@ -284,6 +293,7 @@ mod tests {
                 attempts: 2,
                 delivered: Some(DeliveredOutputs { outputs: 7, digest: Some([0xa5; 32]) }),
                 made_by: "a".to_owned(),
+                code: None,
                 reason: "é".repeat(1000),
             }),
         }

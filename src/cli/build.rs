@@ -7,6 +7,7 @@ use bytesize::ByteSize;
 use clap::Args;
 
 use super::ALL_ACKNOWLEDGED;
+use super::error::CommandError;
 use super::foreign::{one_line, plain};
 use super::progress::ProgressDisplay;
 use crate::project::Project;
@@ -45,7 +46,7 @@ pub(super) struct BuildArguments {
     output: Option<PathBuf>,
 }
 
-pub(super) fn build(arguments: &BuildArguments) -> anyhow::Result<u8> {
+pub(super) fn build(arguments: &BuildArguments) -> Result<u8, CommandError> {
     let is_project = arguments.place.is_dir();
     let targets = match (arguments.targets.as_slice(), is_project) {
         ([], true) => &BOTH,
@@ -68,7 +69,7 @@ pub(super) fn build(arguments: &BuildArguments) -> anyhow::Result<u8> {
     Ok(ALL_ACKNOWLEDGED)
 }
 
-fn contradiction(message: &str) -> anyhow::Error {
+fn contradiction(message: &str) -> CommandError {
     SettingsError::Contradiction(message.to_owned()).into()
 }
 
@@ -84,7 +85,7 @@ fn checked(component: &Path) -> Result<String, LoadError> {
     Ok(format!("{}: {}, imports {imports}\n", shown(component), size(description.bytes)))
 }
 
-fn precompiled(component: &Path, target: CompileTarget, output: &Path) -> anyhow::Result<String> {
+fn precompiled(component: &Path, target: CompileTarget, output: &Path) -> Result<String, CommandError> {
     let waiting = ProgressDisplay::waiting_for(format!("compiling {} for {target}", component.display()));
     let built = precompile(component, target, output);
     waiting.finish();

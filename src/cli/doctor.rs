@@ -15,6 +15,7 @@ use aws_sdk_sts::Client as Sts;
 use bytesize::ByteSize;
 use clap::Args;
 
+use super::error::CommandError;
 use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, print_json};
 use crate::aws::{self, causes};
 use crate::settings::{Arn, CheckpointSettings, FunctionOnly, Settings, Target, check_variables};
@@ -75,7 +76,7 @@ pub(super) struct DoctorArguments {
     only: FunctionOnly,
 }
 
-pub(super) fn doctor(arguments: &DoctorArguments) -> anyhow::Result<u8> {
+pub(super) fn doctor(arguments: &DoctorArguments) -> Result<u8, CommandError> {
     let routes_from_variables = check_variables(std::env::vars_os())?;
     let settings = &arguments.settings;
     let routes = settings.routes(&routes_from_variables)?;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use bytesize::ByteSize;
 use clap::Args;
 
+use super::error::CommandError;
 use super::foreign::{one_line, plain};
 use super::{ALL_ACKNOWLEDGED, FAILED, print_json};
 use crate::transform::{ComponentDescription, FileDescription, PrecompiledDescription, describe};
@@ -39,7 +40,7 @@ pub(super) struct InspectArguments {
 /// The most producers that are named.
 const MOST_PRODUCERS: usize = 20;
 
-pub(super) fn inspect(arguments: &InspectArguments) -> anyhow::Result<u8> {
+pub(super) fn inspect(arguments: &InspectArguments) -> Result<u8, CommandError> {
     let description = describe(&arguments.file)?;
     // A reader that is gone changes nothing about what the file is.
     let _ = if arguments.json {

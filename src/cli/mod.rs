@@ -3,6 +3,8 @@
 #[cfg(feature = "compiler")]
 mod build;
 mod doctor;
+mod error;
+mod explain;
 mod foreign;
 mod guest_lines;
 #[cfg(feature = "compiler")]
@@ -24,6 +26,8 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use self::error::CommandError;
 
 /// Everything that was read is acknowledged.
 const ALL_ACKNOWLEDGED: u8 = 0;
@@ -55,6 +59,7 @@ enum Command {
     Test(test::TestArguments),
     #[cfg(feature = "compiler")]
     Inspect(inspect::InspectArguments),
+    Explain(explain::ExplainArguments),
 }
 
 /// Returns the command line as clap has it: each command with its arguments, values and help.
@@ -84,6 +89,7 @@ pub fn main() -> ExitCode {
         Command::Test(arguments) => test::test(&arguments),
         #[cfg(feature = "compiler")]
         Command::Inspect(arguments) => inspect::inspect(&arguments),
+        Command::Explain(arguments) => explain::explain(&arguments),
     };
     match outcome {
         Ok(code) => code.into(),
@@ -94,10 +100,12 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Says why nothing comes of a command, on one line. An error may quote files, services and transforms.
-fn say_error(error: &anyhow::Error) {
-    // Our errors say all of it themselves; a chain would say it twice.
-    say(&format_args!("kinesieve: {}", foreign::one_line(&error.to_string())));
+/// Says why nothing comes of a command, on one line, and below it where more about it is to be read.
+fn say_error(error: &CommandError) {
+    say(&format_args!("kinesieve: {}", foreign::one_line(&error.message)));
+    if let Some(code) = error.code {
+        say(&explain::Hint(code));
+    }
 }
 
 /// Writes to standard error. A reader that is gone changes nothing about what was done. The lines of the message stay as

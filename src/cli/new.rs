@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::ALL_ACKNOWLEDGED;
+use super::error::CommandError;
 use super::foreign::one_line;
 use crate::project::{Language, make};
 
@@ -24,7 +25,7 @@ pub(super) struct NewArguments {
     language: Language,
 }
 
-pub(super) fn new(arguments: &NewArguments) -> anyhow::Result<u8> {
+pub(super) fn new(arguments: &NewArguments) -> Result<u8, CommandError> {
     let NewArguments { folder, language } = arguments;
     make(folder, *language)?;
     let place = one_line(&folder.display().to_string());

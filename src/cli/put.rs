@@ -13,7 +13,6 @@ use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{anyhow, bail};
 use aws_sdk_kinesis::config::ProvideCredentials;
 use clap::Args;
 
@@ -23,9 +22,11 @@ use self::putter::{PutCounts, PutStop, Putter};
 use self::rate::RateLimit;
 use self::record::{InputFormat, LineReader};
 use self::summary::PutSummary;
+use super::error::CommandError;
 use super::interrupt::{INTERRUPTED, Interrupt};
 use super::progress::ProgressDisplay;
 use super::{ALL_ACKNOWLEDGED, FAILED, NOT_ACKNOWLEDGED, colours_wanted, say};
+use crate::error_code::ErrorCode;
 use crate::settings::{Order, StreamName, check_variables};
 use crate::sink::KinesisSink;
 use crate::source::{FileSource, Format};
@@ -97,7 +98,7 @@ pub(super) struct PutArguments {
     rate: Option<NonZeroU32>,
 }
 
-pub(super) fn put(arguments: &PutArguments) -> anyhow::Result<u8> {
+pub(super) fn put(arguments: &PutArguments) -> Result<u8, CommandError> {
     check_variables(std::env::vars_os())?;
     let is_stdin = arguments.file.as_os_str() == "-";
     let source = FileSource::open(&arguments.file, Format::Lines)?;
@@ -147,16 +148,19 @@ fn exit_code(stop: Option<&PutStop>, tally: &PutCounts) -> u8 {
 
 /// The stream, and its region. That nobody says who asks, or where, is found out at once: it would look like a
 /// service that can't be reached.
-async fn open(stream: &StreamName, order: Order) -> anyhow::Result<(KinesisSink, String)> {
+async fn open(stream: &StreamName, order: Order) -> Result<(KinesisSink, String), CommandError> {
     let config = aws::config_in(stream.region()).await;
     let Some(region) = config.region().map(ToString::to_string) else {
-        bail!("nobody says in which region the stream {stream} is: set AWS_REGION, or give the stream's ARN");
+        let message =
+            format!("nobody says in which region the stream {stream} is: set AWS_REGION, or give the stream's ARN");
+        return Err(CommandError::new(ErrorCode::NoRegion, message));
     };
+    let message = "there are no AWS credentials: set AWS_PROFILE, for example";
     let Some(credentials) = config.credentials_provider() else {
-        bail!("there are no AWS credentials: set AWS_PROFILE, for example");
+        return Err(CommandError::new(ErrorCode::NoCredentials, message));
     };
     if let Err(error) = credentials.provide_credentials().await {
-        return Err(anyhow!("there are no AWS credentials: set AWS_PROFILE, for example ({})", aws::causes(&error)));
+        return Err(CommandError::new(ErrorCode::NoCredentials, format!("{message} ({})", aws::causes(&error))));
     }
     Ok((KinesisSink::named(&config, stream.clone(), order), region))
 }

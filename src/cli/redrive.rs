@@ -13,6 +13,7 @@ use self::counts::RedriveCounts;
 use self::filter::Filter;
 use self::outcome::LetterOutcome;
 use self::reporter::RedriveReporter;
+use super::error::CommandError;
 use super::progress::ProgressDisplay;
 use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, colours_wanted, say};
 use crate::processor::Processor;
@@ -88,7 +89,7 @@ enum RedriveMode {
     DryRun,
 }
 
-pub(super) fn redrive(arguments: &RedriveArguments) -> anyhow::Result<u8> {
+pub(super) fn redrive(arguments: &RedriveArguments) -> Result<u8, CommandError> {
     let settings = &settings_of(arguments);
     let routes = check_variables(std::env::vars_os())?;
     let mode = if arguments.dry_run { RedriveMode::DryRun } else { RedriveMode::Really };

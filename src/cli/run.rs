@@ -20,6 +20,7 @@ use clap::Args;
 use self::flags::StreamFlags;
 use self::show::{Show, ShowDelivery, ShowStream};
 use self::stream::StreamRun;
+use super::error::CommandError;
 use super::progress::ProgressDisplay;
 use super::summary::RunSummary;
 use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, colours_wanted, say};
@@ -105,7 +106,7 @@ pub(super) struct RunArguments {
     stream: StreamFlags,
 }
 
-pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<u8> {
+pub(super) fn run(arguments: &RunArguments) -> Result<u8, CommandError> {
     let routes = check_variables(std::env::vars_os())?;
     match StreamPlace::in_input(&arguments.input)? {
         Some(places) => {
@@ -117,7 +118,7 @@ pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<u8> {
     }
 }
 
-fn run_file(arguments: &RunArguments, routes: &[Route]) -> anyhow::Result<u8> {
+fn run_file(arguments: &RunArguments, routes: &[Route]) -> Result<u8, CommandError> {
     let settings = &arguments.settings;
     let input = Path::new(&arguments.input);
     if let Some(flag) = arguments.stream.first() {

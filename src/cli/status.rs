@@ -11,6 +11,7 @@ use clap::Args;
 use futures_util::future::join_all;
 use time::OffsetDateTime;
 
+use super::error::CommandError;
 use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, print_json};
 use crate::checkpoint::{self, CheckpointRow, Table};
 use crate::settings::{Arn, TableName, check_variables};
@@ -69,7 +70,7 @@ struct ShardStatus {
     lag: Option<Result<Lag, String>>,
 }
 
-pub(super) fn status(arguments: &StatusArguments) -> anyhow::Result<u8> {
+pub(super) fn status(arguments: &StatusArguments) -> Result<u8, CommandError> {
     check_variables(std::env::vars_os())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -103,9 +104,11 @@ async fn look(
     table: &Table,
     meter: Option<&LagMeter>,
     arguments: &StatusArguments,
-) -> anyhow::Result<Vec<ShardStatus>> {
+) -> Result<Vec<ShardStatus>, CommandError> {
     let rows = table.rows(arguments.stream.as_deref()).await;
-    let rows = rows.map_err(|trouble| anyhow::anyhow!("the checkpoint table {}: {trouble}", table.name()))?;
+    let rows = rows.map_err(|trouble| {
+        CommandError::new(trouble.code(), format!("the checkpoint table {}: {trouble}", table.name()))
+    })?;
     let look = async |row: CheckpointRow| {
         let position = row.position.as_ref().or(row.high_water_mark.as_ref());
         let lag = match (meter, position) {

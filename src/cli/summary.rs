@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::explain::Hint;
 use super::foreign::one_line;
 use crate::processor::{Counts, Stop};
 
@@ -55,10 +56,11 @@ impl fmt::Display for RunSummary<'_> {
             None => Ok(()),
             Some(stop) => write!(
                 formatter,
-                "\nstopped at sequence number {}: {}: {}\nrecords from there on are not acknowledged",
+                "\nstopped at sequence number {}: {}: {}\nrecords from there on are not acknowledged\n{}",
                 stop.position.sequence_number(),
                 stop.cause,
-                one_line(&stop.reason)
+                one_line(&stop.reason),
+                Hint(stop.cause.code()),
             ),
         }
     }
@@ -133,6 +135,7 @@ mod tests {
         790 outputs delivered, 0.1 MB
         stopped at sequence number 4966: the transform asks for it again: the table is being rebuilt
         records from there on are not acknowledged
+        for more: kinesieve explain K601
         ");
     }
 }

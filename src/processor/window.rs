@@ -17,6 +17,7 @@ use super::settlement::Settlement;
 use super::time::{half_way, within};
 use super::unpacking::unpack;
 use super::{Deadline, Processor};
+use crate::error_code::ErrorCode;
 use crate::event::{Batch, Position, Record, Shard};
 use crate::transform::{
     ClosedFold, FoldClose, Folding, Grouping, Guests, Job, StateRefused, Verdict, VerdictChunk, Window, WindowEnding,
@@ -125,6 +126,21 @@ pub enum WindowError {
         /// The reason as text for a person.
         reason: String,
     },
+}
+
+impl WindowError {
+    /// Returns the code of the error.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            WindowError::OfRecords => ErrorCode::WindowForRecords,
+            WindowError::OfWindows => ErrorCode::RecordsForWindows,
+            WindowError::OtherForm { .. } => ErrorCode::WindowStateForm,
+            WindowError::Refused(refused) => refused.code(),
+            WindowError::TooLarge { .. } => ErrorCode::WindowStateTooLarge,
+            WindowError::NoState => ErrorCode::WindowStateMissing,
+            WindowError::NotClosed { .. } => ErrorCode::WindowNotClosed,
+        }
+    }
 }
 
 /// How far a part of a batch came.

@@ -4,6 +4,7 @@
 //! `make reference` writes them anew.
 
 mod command_line;
+mod errors;
 mod exit_codes;
 mod markdown;
 mod metrics;
@@ -26,5 +27,6 @@ pub fn pages(template: &str) -> Vec<ReferencePage> {
         ReferencePage { path: "reference/command-line.md", text: command_line::page() },
         ReferencePage { path: "reference/exit-codes.md", text: exit_codes::page() },
         ReferencePage { path: "reference/metrics.md", text: metrics::page() },
+        ReferencePage { path: "reference/errors/index.md", text: errors::page() },
     ]
 }

@@ -24,6 +24,7 @@ use super::precompiled;
 use super::target::CompileTarget;
 use super::ticker::Ticker;
 #[cfg(feature = "compiler")]
+use crate::error_code::ErrorCode;
 use crate::files::read_bounded;
 
 /// Why a transform could not be loaded. Each message names the file and what to do.
@@ -141,6 +142,25 @@ pub enum LoadError {
     /// The engine itself does not work here.
     #[error("the WebAssembly engine can't be set up: {0}")]
     Engine(String),
+}
+
+impl LoadError {
+    /// Returns the code of the error.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            LoadError::Unreadable { .. } => ErrorCode::TransformUnreadable,
+            LoadError::NotWebAssembly { .. } => ErrorCode::NotWebAssembly,
+            LoadError::CoreModule { .. } => ErrorCode::CoreModule,
+            LoadError::Invalid { .. } => ErrorCode::NotCompilable,
+            LoadError::TooLarge { .. } => ErrorCode::TransformTooLarge,
+            LoadError::NoCompiler { .. } => ErrorCode::NoCompiler,
+            LoadError::NoManifest { .. } => ErrorCode::NoManifest,
+            LoadError::DigestMismatch { .. } => ErrorCode::DigestMismatch,
+            LoadError::OtherSettings { .. } => ErrorCode::PrecompiledForOther,
+            LoadError::Contract { source, .. } => source.code(),
+            LoadError::Engine(_) => ErrorCode::EngineFailed,
+        }
+    }
 }
 
 /// A component that implements the contract, ready to be started any number of times.

@@ -7,6 +7,7 @@ use super::artifact::{FileKind, LoadError, invalid, no_engine, read_checked, thr
 use super::engine::{EnginePurpose, InliningMode, engine};
 use super::manifest::{ENGINE, Manifest, sha256_hex};
 use super::target::CompileTarget;
+use crate::error_code::ErrorCode;
 use crate::settings;
 
 /// Why a component was not precompiled.
@@ -35,6 +36,18 @@ pub enum BuildError {
         /// Why.
         source: io::Error,
     },
+}
+
+impl BuildError {
+    /// Returns the code of the error.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            BuildError::Load(error) => error.code(),
+            BuildError::AlreadyPrecompiled { .. } => ErrorCode::AlreadyPrecompiled,
+            BuildError::OutputIsComponent { .. } => ErrorCode::OutputIsComponent,
+            BuildError::Unwritable { .. } => ErrorCode::FileNotWritten,
+        }
+    }
 }
 
 /// What a build made.

@@ -12,6 +12,7 @@ use super::limits::{HANDED_OVER, Limits, START_TIME};
 use super::log::GuestOutput;
 use super::ticker::ticks;
 use super::verdict::Fault;
+use crate::error_code::ErrorCode;
 use crate::event::Batch;
 
 /// The longest name of a state's form.
@@ -35,6 +36,18 @@ pub enum StartError {
     /// It works on something else.
     #[error("{0}")]
     OtherWorld(&'static str),
+}
+
+impl StartError {
+    /// Returns the code of the error.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            StartError::Refused(_) => ErrorCode::TransformSettingsRefused,
+            StartError::Broken(_) => ErrorCode::TransformStartFailed,
+            StartError::NoThread(_) => ErrorCode::NoThread,
+            StartError::OtherWorld(_) => ErrorCode::OtherWorld,
+        }
+    }
 }
 
 /// What the component of a world exports, bound to one instance.

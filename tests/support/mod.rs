@@ -140,6 +140,13 @@ fn without_variables(program: &str, arguments: &[&str]) -> Command {
     command
 }
 
+/// The one line in which a command says why nothing comes of it. Below it, a second one names its code.
+pub fn error_line(said: &str) -> &str {
+    let (error, hint) = said.trim_end().split_once('\n').unwrap_or_else(|| panic!("no code: {said}"));
+    assert!(hint.starts_with("for more: kinesieve explain K") && hint.lines().count() == 1, "{said}");
+    error
+}
+
 pub fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }

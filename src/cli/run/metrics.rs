@@ -13,13 +13,15 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
+use crate::settings::SettingsError;
 use crate::source::live::{ShardStage, ShardStatuses, ShardView};
 
 /// Takes the address.
-pub(super) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| anyhow::anyhow!("--metrics {address}: {error}: name an address that is free"))
+pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, SettingsError> {
+    TcpListener::bind(address).await.map_err(|error| SettingsError::Invalid {
+        name: format!("--metrics {address}"),
+        reason: format!("{error}: name an address that is free"),
+    })
 }
 
 /// Answers whoever asks, for as long as the run lasts.

@@ -12,6 +12,7 @@ use crate::cli::foreign::plain;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::print_json;
 use crate::cli::progress::ProgressDisplay;
+use crate::error_code::ErrorCode;
 use crate::processor::Counts;
 use crate::sink::OutputSamples;
 use crate::source::live::{CommitOutcome, LiveError, ShardStatuses, ShardView};
@@ -97,6 +98,7 @@ impl RunReporter {
             let mut object = self.object("end", &shards, &totals, all);
             if let Some(error) = error {
                 object["error"] = error.to_string().into();
+                object["code"] = error.code().as_str().into();
             }
             return write_line(&object);
         }
@@ -171,6 +173,7 @@ fn shard_object(shard: &ShardView) -> Value {
         "stuck": shard.stuck.as_ref().map(|stuck| json!({
             "sequenceNumber": stuck.position.sequence_number().as_str(),
             "attempts": stuck.attempts,
+            "code": stuck.code.map(ErrorCode::as_str),
             "reason": stuck.reason,
         })),
     })

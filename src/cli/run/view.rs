@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::rate::RunRate;
 use super::totals::Totals;
+use crate::checkpoint::BlockedProgress;
 use crate::cli::foreign::plain;
 use crate::cli::summary::counted;
 use crate::source::live::{CommitOutcome, ShardStage, ShardView};
@@ -87,7 +88,11 @@ fn remark(shard: &ShardView) -> Option<String> {
     if let Some(stuck) = shard.stuck.as_ref().filter(|_| shard.stage == ShardStage::Reading) {
         let reason = plain(&stuck.reason);
         let attempts = counted(stuck.attempts.into(), "attempt");
-        return Some(format!("    {id} blocked at {} after {attempts}: {reason}", stuck.position.sequence_number()));
+        return Some(format!(
+            "    {id} blocked at {} after {attempts}: {reason}{}",
+            stuck.position.sequence_number(),
+            code_of(stuck)
+        ));
     }
     let trouble = shard.trouble.as_ref().filter(|_| shard.stage == ShardStage::Reading)?;
     Some(format!("    {id}: {}", plain(trouble)))
@@ -162,10 +167,20 @@ impl RunEnding<'_> {
         };
         let stuck =
             shard.stuck.as_ref().filter(|_| shard.stage == ShardStage::Stopped).map_or_else(String::new, |stuck| {
-                format!("\n  blocked at {}: {}", stuck.position.sequence_number(), plain(&stuck.reason))
+                format!(
+                    "\n  blocked at {}: {}{}",
+                    stuck.position.sequence_number(),
+                    plain(&stuck.reason),
+                    code_of(stuck)
+                )
             });
         format!("{stage}, acknowledged up to {position}{commit}{stuck}")
     }
+}
+
+/// The code of what stands in the way, as it ends a line.
+fn code_of(stuck: &BlockedProgress) -> String {
+    stuck.code.map_or_else(String::new, |code| format!(" ({code})"))
 }
 
 /// A time as far as a person cares.

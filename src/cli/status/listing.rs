@@ -158,6 +158,7 @@ mod tests {
             attempts: 17,
             delivered: None,
             made_by: String::new(),
+            code: None,
             reason: "the transform asks for it again: the table\nis locked".to_owned(),
         };
         let holder =

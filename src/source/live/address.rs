@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
+use crate::error_code::ErrorCode;
 use crate::settings::{InvalidStreamName, StreamName};
 
 /// What the name of a shard starts with.
@@ -33,6 +34,13 @@ pub struct StreamPlace {
 pub struct InvalidStream {
     text: String,
     reason: &'static str,
+}
+
+impl InvalidStream {
+    /// Returns the code of the error.
+    pub fn code(&self) -> ErrorCode {
+        ErrorCode::InvalidStream
+    }
 }
 
 impl StreamPlace {

@@ -258,6 +258,7 @@ fn stuck(stop: &Stop) -> BlockedProgress {
         attempts: stop.attempts,
         delivered: None,
         made_by: String::new(),
+        code: Some(stop.cause.code()),
         reason: format!("{}: {}", stop.cause, stop.reason),
     }
 }

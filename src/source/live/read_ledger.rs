@@ -108,6 +108,7 @@ mod tests {
                 attempts: 1,
                 delivered: None,
                 made_by: String::new(),
+                code: None,
                 reason: String::new(),
             })
         };

@@ -7,6 +7,7 @@ use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
 
 use crate::aws::causes;
 use crate::checkpoint::{CheckpointError, NotSafeToResume};
+use crate::error_code::ErrorCode;
 use crate::timestamp::rfc3339;
 
 /// Why a stream can't be read, or not any further.
@@ -130,6 +131,26 @@ pub enum LiveError {
         /// Why it does not, and what to change, where that is known.
         reason: String,
     },
+}
+
+impl LiveError {
+    /// Returns the code of the error.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            LiveError::NoStream { .. } => ErrorCode::NoStream,
+            LiveError::Denied { .. } => ErrorCode::StreamDenied,
+            LiveError::NoShard { .. } => ErrorCode::NoShard,
+            LiveError::Trimmed { .. } => ErrorCode::SequenceNumberExpired,
+            LiveError::OtherShard { .. } => ErrorCode::SequenceNumberOfOtherShard,
+            LiveError::SeveralShards { .. } => ErrorCode::SequenceNumberOfSeveralShards,
+            LiveError::InTheFuture { .. } => ErrorCode::StartInTheFuture,
+            LiveError::NotSafe(refusal) => refusal.code(),
+            LiveError::Held { trouble, .. } | LiveError::Table { trouble, .. } => trouble.code(),
+            LiveError::Twice(_) => ErrorCode::StreamTwice,
+            LiveError::Consumer { .. } => ErrorCode::ConsumerUnusable,
+            LiveError::Refused { .. } => ErrorCode::StreamRefused,
+        }
+    }
 }
 
 /// What the failure of a request means for whoever reads.

@@ -82,6 +82,7 @@ impl<'a> Windowed<'a> {
                         attempts,
                         delivered: None,
                         made_by: String::new(),
+                        code: Some(error.code()),
                         reason: error.to_string(),
                     }));
                     self.at.pause(&mut backoff).await?;
