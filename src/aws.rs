@@ -1,8 +1,10 @@
 //! What the clients of all services have in common, whether they read or write. Endpoints and credentials
 //! are the SDK's own: variables, profiles and roles as everywhere.
 
+mod arn;
 mod http;
 mod probe;
+mod stream_name;
 mod trace;
 
 use std::error::Error;
@@ -12,14 +14,14 @@ use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 
+pub use arn::{Arn, InvalidArn};
 pub(crate) use http::Streamed;
 pub use http::{ExchangeBounds, client};
 pub(crate) use probe::{DestinationProbe, ProbeAnswer};
+pub use stream_name::{InvalidStreamName, StreamName};
 pub(crate) use trace::{TraceHeader, traced};
 
 use crate::redaction::redacted;
-use crate::settings::Arn;
-pub(crate) use crate::settings::bucket_and_prefix;
 
 /// A service in the same region answers in milliseconds; these only end what hangs, early enough for
 /// another try. How long a request takes that gets on depends on its size, and is not bounded.
@@ -66,6 +68,14 @@ pub(crate) async fn reading_config(arn: &Arn) -> SdkConfig {
 pub(crate) async fn reading_config_in(region: Option<&str>) -> SdkConfig {
     let client = client(ExchangeBounds { silence: READING_SILENCE, answer_bytes: ANSWER_BYTES });
     config_in(region).await.into_builder().http_client(client).build()
+}
+
+/// Returns the bucket of an ARN of S3, and the prefix of keys in it: empty, or with its slash. Slashes around the prefix
+/// make no difference.
+pub(crate) fn bucket_and_prefix(place: &Arn) -> (&str, String) {
+    let (bucket, prefix) = place.resource.split_once('/').unwrap_or((&place.resource, ""));
+    let prefix = prefix.trim_matches('/');
+    (bucket, if prefix.is_empty() { String::new() } else { format!("{prefix}/") })
 }
 
 /// The address of a queue, which the API names it by. It follows from the ARN, so it takes no request,

@@ -1,10 +1,14 @@
-//! Files that are read whole: up to a limit, whatever they are. A device or a pipe may have no end.
+//! Files: read whole up to a limit, whatever they are, since a device or a pipe may have no end; and told from each other.
+
+mod identity;
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
 use bytesize::ByteSize;
+
+pub(crate) use identity::is_same_file;
 
 /// Returns the bytes of a file, if it has no more than `limit` of them.
 ///

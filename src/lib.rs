@@ -9,10 +9,10 @@
 //!
 //! The rooms, in the order in which a record walks through them. Data goes one way, and a file imports
 //! only from rooms further down this list.
-//! One table is read from below: settings read targets by what `sink::destination` lists.
 //!
 //! | room | is |
 //! | --- | --- |
+//! | [`mod@reference`] | the reference pages of the documentation, made from the code |
 //! | [`lambda`] | Lambda's adapter: raw invocation bytes in, response JSON out; by a stream, by Firehose, by hand |
 //! | [`cli`] | the command line: one file a command |
 //! | `project` | a folder that an author works in: new, and how it is built |
@@ -22,16 +22,18 @@
 //! | [`processor`] | the batch algorithm: events through the transform into sinks, and where to replay from |
 //! | [`checkpoint`] | the mirror of positions in DynamoDB |
 //! | [`dead_letter`] | the envelope of an event that can't be processed |
+//! | [`settings`] | every setting, once; it knows destinations by the table of `sink::destination` |
 //! | [`sink`] | where outputs go: one file a service, with its limits and what it can do; one trait, one table |
 //! | [`transform`] | the guest: engine, artifact, instance, limits, host functions |
 //! | [`event`] | what came in: [`event::Batch`], [`event::SequenceNumber`], the envelope parsers; KPL aggregates, and payloads to decode |
 //! | `backoff` | how long to wait before a service is asked again |
 //! | [`aws`] | what the clients of all services have in common, of sinks and sources |
 //! | [`telemetry`] | the structured log |
-//! | [`settings`] | every setting, once |
+//! | `timestamp` | times in milliseconds since the Unix epoch, and as RFC 3339 |
+//! | [`error_code`] | the codes of errors, each with a page of its own |
 //! | `redaction` | credentials taken out of what is logged or shown |
 //! | `foreign` | foreign text, made safe for a terminal and a log |
-//! | `files` | files that are read whole, up to a limit |
+//! | `files` | files: read whole up to a limit, and told from each other |
 //!
 //! # Three narrow cuts
 //!
@@ -49,6 +51,7 @@ pub mod cases;
 pub mod checkpoint;
 pub mod cli;
 pub mod dead_letter;
+pub mod error_code;
 pub mod event;
 mod files;
 mod foreign;
@@ -57,8 +60,11 @@ pub mod processor;
 #[cfg(feature = "compiler")]
 mod project;
 mod redaction;
+#[cfg(feature = "compiler")]
+pub mod reference;
 pub mod settings;
 pub mod sink;
 pub mod source;
 pub mod telemetry;
+mod timestamp;
 pub mod transform;

@@ -4,10 +4,7 @@
 //! flags and the environment, a flag first. What is unknown, malformed or contradictory stops the
 //! start with one line that names it.
 
-mod arn;
 mod checkpoint;
-mod stream;
-mod target;
 mod values;
 mod variables;
 
@@ -20,32 +17,31 @@ use bytesize::ByteSize;
 use clap::{Args, Parser};
 use tracing::level_filters::LevelFilter;
 
-pub use arn::{Arn, InvalidArn};
+use crate::error_code::ErrorCode;
+
+pub use crate::aws::{Arn, InvalidArn, InvalidStreamName, StreamName};
+pub use crate::event::Decode;
+pub(crate) use crate::sink::s3_prefix;
+pub use crate::sink::{Compression, Encode, InvalidTarget, Order, Pack, Target};
 pub use checkpoint::{CheckpointSettings, StreamIdForm, TableCapacity, TableName};
-pub use stream::{InvalidStreamName, StreamName};
-pub use target::{InvalidTarget, Target, is_same_file};
-pub(crate) use target::{bucket_and_prefix, s3_prefix};
-pub use values::{
-    Compression, Decode, Encode, MetricsFormat, Order, Pack, Route, normal_route,
-    transform_settings as parse_transform_settings,
-};
+pub use values::{MetricsFormat, Route, name_of, normal_route, transform_settings as parse_transform_settings};
 pub use variables::{PREFIX, check_variables, ignore_empty_variables};
 
 use crate::sink::EventLabels;
 use crate::sink::destination::{Ability, PackGroups, names_of, nouns_of};
 
-/// Why the settings don't stand.
+/// Why the settings can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
-    /// A variable with our prefix that nobody reads: a typing error would be silent otherwise.
-    #[error("{name} is no setting{}", match .nearest { Some(nearest) => format!(": did you mean {nearest}?"), None => String::new() })]
+    /// A variable with the prefix `KINESIEVE_` that is no setting. Ignoring it would hide a typing error.
+    #[error("unknown setting {name}{}", match .nearest { Some(nearest) => format!(": did you mean {nearest}?"), None => String::new() })]
     Unknown {
         /// The variable.
         name: String,
         /// The setting with the most similar name, if one is similar at all.
         nearest: Option<String>,
     },
-    /// A value that the setting can't have.
+    /// A value that is invalid for its setting.
     #[error("{name}: {reason}")]
     Invalid {
         /// The variable or flag.
@@ -53,7 +49,7 @@ pub enum SettingsError {
         /// What is wrong with it, and what would be right.
         reason: String,
     },
-    /// A setting without which nothing works.
+    /// A required setting that is missing.
     #[error("{name} is required: {help}")]
     Missing {
         /// The variable.
@@ -61,149 +57,159 @@ pub enum SettingsError {
         /// What it is for.
         help: String,
     },
-    /// Settings that can't both hold.
+    /// Settings that contradict each other.
     #[error("{0}")]
     Contradiction(String),
 }
 
-/// What the function and the command line have in common.
+impl SettingsError {
+    /// Returns the code of the error.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            SettingsError::Unknown { .. } => ErrorCode::UnknownSetting,
+            SettingsError::Invalid { .. } => ErrorCode::InvalidValue,
+            SettingsError::Missing { .. } => ErrorCode::MissingSetting,
+            SettingsError::Contradiction(_) => ErrorCode::Contradiction,
+        }
+    }
+}
+
+/// The settings that the function and the command line share.
 #[derive(Debug, Clone, Args)]
 pub struct Settings {
-    /// The transform: a WebAssembly component (.wasm), or what `kinesieve build` made of one (.cwasm)
+    /// Path of the transform: a WebAssembly component (.wasm), or a component that `kinesieve build` precompiled
+    /// (.cwasm)
     #[arg(long, env = "KINESIEVE_TRANSFORM", value_name = "FILE")]
     pub transform: PathBuf,
 
-    /// Settings handed to the transform: key=value separated by commas, or a JSON object
+    /// Settings for the transform: key=value pairs separated by commas, or a JSON object
     // Taken as it is, since clap would quote a malformed value, and there may be secrets in it.
     #[arg(long, env = "KINESIEVE_TRANSFORM_SETTINGS", value_name = "SETTINGS", hide_env_values = true)]
     pub transform_settings: Option<String>,
 
-    /// Take KPL aggregates apart: true or false
+    /// Split KPL aggregates into their user records before the transform sees them: true or false
     #[arg(long, env = "KINESIEVE_DEAGGREGATE", value_name = "BOOL", default_value = "true", value_parser = values::yes_or_no, action = clap::ArgAction::Set)]
     pub deaggregate: bool,
 
-    /// How payloads are decoded before the transform sees them: none, gzip, zstd, auto (gzip, zstd or neither, by what
-    /// a payload starts with) or cloudwatch-logs (each log event of a subscription is an event)
+    /// How payloads are decoded before the transform sees them
     #[arg(long, env = "KINESIEVE_DECODE", value_name = "ENCODING", default_value = "none")]
     pub decode: Decode,
 
-    /// What one record may unpack to, all that it holds together; one that unpacks to more can't be processed
+    /// Maximum size of one record after decoding, with all that it holds. A larger record can't be processed
     #[arg(long, env = "KINESIEVE_DECODE_LIMIT", value_name = "SIZE", default_value = "32MiB", value_parser = values::decode_limit)]
     pub decode_limit: ByteSize,
 
-    /// Where outputs go: the ARN of a Kinesis stream, a Firehose delivery stream, an SQS queue, an SNS topic, an EventBridge
-    /// event bus or an S3 bucket (`arn:aws:s3:::BUCKET/PREFIX`), stdout, file:PATH (NDJSON, appended) or none; on the
-    /// command line they go to stdout if nothing is said
+    /// Destination of outputs: the ARN of a Kinesis stream, a Firehose delivery stream, an SQS queue, an SNS topic, an
+    /// EventBridge event bus or an S3 bucket (`arn:aws:s3:::BUCKET/PREFIX`), stdout, file:PATH (NDJSON, appended) or none.
+    /// Required in the function; the command line defaults to stdout
     #[arg(long, env = "KINESIEVE_OUTPUT", value_name = "TARGET")]
     pub output: Option<Target>,
 
-    /// Where outputs of a route go; may be given several times. As a variable: `KINESIEVE_ROUTE_<NAME>`
+    /// Destination of the outputs of a route. Can be given several times. As a variable: `KINESIEVE_ROUTE_<NAME>`
     #[arg(long = "route", value_name = "NAME=TARGET")]
     pub routes: Vec<Route>,
 
-    /// Where events that can't be processed go, with payload and reason. Without it such an event
-    /// stops its shard until it is processed or expires
+    /// Destination of records that can't be processed, with payload and reason. Without it, such a record blocks its
+    /// shard until it is processed or expires
     #[arg(long, env = "KINESIEVE_DEAD_LETTER", value_name = "TARGET")]
     pub dead_letter: Option<Target>,
 
-    /// Where dead letters go whole that are too large for their target, which then has a pointer to each: an S3 bucket
-    /// with a prefix of its own (`arn:aws:s3:::BUCKET/PREFIX`)
-    #[arg(long, env = "KINESIEVE_DEAD_LETTER_LARGE", value_name = "PREFIX", value_parser = target::s3_prefix)]
+    /// S3 prefix (`arn:aws:s3:::BUCKET/PREFIX`) for whole dead letters that are too large for their destination,
+    /// which then gets a pointer to each. The prefix must hold nothing else
+    #[arg(long, env = "KINESIEVE_DEAD_LETTER_LARGE", value_name = "PREFIX", value_parser = s3_prefix)]
     pub dead_letter_large: Option<Arn>,
 
-    /// Cut the data of a dead letter that is too large for its target, and has no other place: true or false. The stream
-    /// has the record until its retention ends. With false such a record stops its shard
+    /// Cut the data of a dead letter that is too large for its destination and has no other place: true or false. The
+    /// stream keeps the record until its retention ends. With false, such a record blocks its shard
     #[arg(long, env = "KINESIEVE_DEAD_LETTER_CUT", value_name = "BOOL", default_value = "true", value_parser = values::yes_or_no, action = clap::ArgAction::Set)]
     pub dead_letter_cut: bool,
 
-    /// The order in which outputs of one partition key reach a stream or queue: key keeps it, none gives it
-    /// up for speed
+    /// Order of outputs with the same partition key in a stream or queue
     #[arg(long, env = "KINESIEVE_ORDER", value_name = "ORDER", default_value = "key")]
     pub order: Order,
 
-    /// How objects in S3 are compressed: none or gzip
+    /// Compression of objects in S3
     #[arg(long, env = "KINESIEVE_S3_COMPRESSION", value_name = "COMPRESSION", default_value = "none")]
     pub s3_compression: Compression,
 
-    /// Put outputs for a Kinesis stream whose keys lead to one shard into KPL aggregates: true or false
+    /// Pack outputs for a Kinesis stream into KPL aggregates, one for each shard: true or false
     #[arg(long, env = "KINESIEVE_AGGREGATE", value_name = "BOOL", default_value = "false", value_parser = values::yes_or_no, action = clap::ArgAction::Set)]
     pub aggregate: bool,
 
-    /// What several outputs become in a record of Firehose, a message of SQS or SNS or an object in S3: lines, a JSON
-    /// array, or none, where each stays by itself
+    /// How several outputs are packed into one record of Firehose, one message of SQS or SNS or one object in S3
     #[arg(long, env = "KINESIEVE_PACK", value_name = "FORM", default_value = "none")]
     pub pack: Pack,
 
-    /// Pack no more than so many outputs together, 1 to 10000; an object in S3 holds all of its batch
+    /// Maximum number of outputs in a pack, 1 to 10000. An object in S3 holds all outputs of its batch
     #[arg(long, env = "KINESIEVE_PACK_RECORDS", value_name = "COUNT", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub pack_records: u32,
 
-    /// Pack no more than so many bytes together, but for an output that is larger by itself; 1KiB to 750KiB
+    /// Maximum size of a pack, 1KiB to 750KiB. An output that is larger by itself is a pack of its own
     #[arg(long, env = "KINESIEVE_PACK_BYTES", value_name = "SIZE", default_value = "256KiB", value_parser = values::pack_bytes)]
     pub pack_bytes: ByteSize,
 
-    /// How the data of outputs is compressed for Kinesis, Firehose, SQS and SNS: none, gzip or zstd
+    /// Compression of the data of outputs for Kinesis, Firehose, SQS and SNS
     #[arg(long, env = "KINESIEVE_ENCODE", value_name = "ENCODING", default_value = "none")]
     pub encode: Encode,
 
-    /// The source of events that are put on an EventBridge event bus
+    /// Source of the events on an EventBridge event bus
     #[arg(long, env = "KINESIEVE_EVENT_SOURCE", value_name = "SOURCE", default_value = "kinesieve", value_parser = values::event_source)]
     pub event_source: String,
 
-    /// The detail type of outputs on an EventBridge event bus. That of dead letters is dead-letter
+    /// Detail type of outputs on an EventBridge event bus. Dead letters have dead-letter there
     #[arg(long, env = "KINESIEVE_EVENT_DETAIL_TYPE", value_name = "TYPE", default_value = "record", value_parser = values::event_detail_type)]
     pub event_detail_type: String,
 
-    /// Dead-letter an event that the transform still asks for again (retry) at this attempt, instead of
-    /// stopping its shard any longer; also one that is not done by the deadline, or whose output a target refuses
-    /// while it takes others. Attempts without progress are counted for the event that a shard stands still at
+    /// Dead-letter a record at this attempt instead of trying it again: one for which the transform still returns
+    /// retry, one that is not finished by the deadline, or one whose output a destination refuses while it takes
+    /// others. Attempts without progress count, for the record that blocks its shard
     #[arg(long, env = "KINESIEVE_MAX_ATTEMPTS", value_name = "COUNT")]
     pub max_attempts: Option<NonZeroU32>,
 
-    /// Dead-letter an event that the transform asks for again (retry) once it is older than this, counted
-    /// from its arrival in the stream; for example 1h or 2days
+    /// Dead-letter a record for which the transform returns retry once it is older than this, counted from its
+    /// arrival in the stream; for example 1h or 2days
     #[arg(long, env = "KINESIEVE_MAX_EVENT_AGE", value_name = "DURATION", value_parser = values::max_event_age)]
     pub max_event_age: Option<Duration>,
 
-    /// Take no more than so many records of a shard in a second
+    /// Maximum number of records processed per shard and second
     #[arg(long, env = "KINESIEVE_MAX_RECORDS_PER_SHARD_PER_SECOND", value_name = "COUNT")]
     pub max_records_per_shard_per_second: Option<NonZeroU32>,
 
-    /// Take no more than so many bytes of payload of a shard in a second; for example 500KB
+    /// Maximum payload bytes processed per shard and second; for example 500KB
     #[arg(long, env = "KINESIEVE_MAX_BYTES_PER_SHARD_PER_SECOND", value_name = "SIZE", value_parser = values::byte_rate)]
     pub max_bytes_per_shard_per_second: Option<ByteSize>,
 
-    /// Time that the transform may take for one event, sleeping included; for example 500ms or 2s
+    /// Maximum time of the transform for one record, including time that it sleeps; for example 500ms or 2s
     #[arg(long, env = "KINESIEVE_EVENT_TIMEOUT", value_name = "DURATION", default_value = "1s", value_parser = values::event_timeout)]
     pub event_timeout: Duration,
 
-    /// Linear memory that one instance of the transform may have; for example 64MiB
+    /// Maximum linear memory of one instance of the transform; for example 64MiB
     #[arg(long, env = "KINESIEVE_MEMORY_LIMIT", value_name = "SIZE", default_value = "128MiB", value_parser = values::memory_limit)]
     pub memory_limit: ByteSize,
 
-    /// Instances of the transform that work side by side, 1 to 64; the records of a partition key go to one of them.
-    /// In Lambda as many as its memory gives vCPUs if nothing is said, elsewhere as there are cores
+    /// Number of instances of the transform that run in parallel, 1 to 64. All records of a partition key go to the
+    /// same instance. Defaults to the vCPUs of the function's memory in Lambda, and to the cores elsewhere
     #[arg(long, env = "KINESIEVE_WORKERS", value_name = "COUNT", value_parser = values::workers)]
     pub workers: Option<NonZeroUsize>,
 
-    /// How much is logged: off, error, warn, info, debug or trace
+    /// Log level: off, error, warn, info, debug or trace
     #[arg(long, env = "KINESIEVE_LOG", value_name = "LEVEL", default_value = "info", value_parser = values::log_level)]
     pub log: LevelFilter,
 }
 
-/// What the function reads from its environment.
+/// The settings that the function reads from its environment.
 #[derive(Debug, Clone, Parser)]
 #[command(no_binary_name = true, disable_help_flag = true)]
 pub struct FunctionSettings {
-    /// What it shares with the command line.
+    /// The settings that it shares with the command line.
     #[command(flatten)]
     pub common: Settings,
 
-    /// Where it mirrors positions.
+    /// The settings of the checkpoint table.
     #[command(flatten)]
     pub checkpoint: CheckpointSettings,
 
-    /// What only the function has.
+    /// The settings that only the function has.
     #[command(flatten)]
     pub only: FunctionOnly,
 }
@@ -211,25 +217,25 @@ pub struct FunctionSettings {
 /// What only the function has.
 #[derive(Debug, Clone, Args)]
 pub struct FunctionOnly {
-    /// Time before the invocation's deadline that is kept to deliver what is finished and to answer
+    /// Time before the deadline of an invocation that is reserved for delivering finished outputs and answering
+    /// Lambda
     #[arg(long, env = "KINESIEVE_DEADLINE_RESERVE", value_name = "DURATION", default_value = "2s", value_parser = values::deadline_reserve)]
     pub deadline_reserve: Duration,
 
-    /// Connect to the targets while the function starts, instead of with its first batch: true or false
+    /// Open connections to the destinations while the function starts, and not with its first batch: true or false
     #[arg(long, env = "KINESIEVE_WARM_CONNECTIONS", value_name = "BOOL", default_value = "false", value_parser = values::yes_or_no, action = clap::ArgAction::Set)]
     pub warm_connections: bool,
 
-    /// Counts of each invocation: emf writes a line of CloudWatch embedded metrics to the log, none does not
+    /// Metrics of each invocation, in the log
     #[arg(long, env = "KINESIEVE_METRICS", value_name = "FORMAT", default_value = "emf")]
     pub metrics: MetricsFormat,
 }
 
 impl Settings {
-    /// The settings for the transform, in the order in which they were written.
+    /// Returns the settings for the transform, in the order in which they were written.
     ///
     /// # Errors
-    /// When the text has neither form, or names a key twice. The message holds no value: they may be
-    /// secret.
+    /// When the text has neither form, or names a key twice. The message holds no value, which may be a secret.
     pub fn transform_settings(&self) -> Result<Vec<(String, String)>, SettingsError> {
         match &self.transform_settings {
             None => Ok(Vec::new()),
@@ -259,7 +265,7 @@ impl Settings {
             let mut seen = Vec::new();
             for route in given {
                 if seen.contains(&route.name.as_str()) {
-                    let message = format!("the route {:?} is given twice", route.name);
+                    let message = format!("route {:?} is set twice: remove one of the two", route.name);
                     return Err(SettingsError::Contradiction(message));
                 }
                 seen.push(&route.name);
@@ -289,7 +295,7 @@ impl Settings {
         ];
         if let (None, Some((name, _))) = (self.dead_letter(), gives_up.iter().find(|(_, is_set)| *is_set)) {
             return Err(SettingsError::Contradiction(format!(
-                "{name} dead-letters events, and there is no target for them: set KINESIEVE_DEAD_LETTER as well"
+                "{name} dead-letters records, but no destination is set for them: set KINESIEVE_DEAD_LETTER as well"
             )));
         }
         self.check_packing(routes)?;
@@ -300,7 +306,7 @@ impl Settings {
         let mut outputs = std::iter::once(output).chain(routes.values().copied());
         if outputs.any(|target| target.is_same_place(dead_letter)) {
             return Err(SettingsError::Contradiction(format!(
-                "outputs and dead letters both go to {dead_letter}: give them {remedy} each"
+                "outputs and dead letters both go to {dead_letter}: give each of them {remedy} of its own"
             )));
         }
         Ok(())
@@ -311,8 +317,8 @@ impl Settings {
         let Some(large) = self.dead_letter_large.clone().map(Target::bucket) else { return Ok(()) };
         let Some(dead_letter) = self.dead_letter() else {
             return Err(SettingsError::Contradiction(
-                "KINESIEVE_DEAD_LETTER_LARGE is for dead letters that are too large for their target, and there is no \
-                 target for them: set KINESIEVE_DEAD_LETTER as well"
+                "KINESIEVE_DEAD_LETTER_LARGE is set, but KINESIEVE_DEAD_LETTER is not: set KINESIEVE_DEAD_LETTER to the \
+                 destination of dead letters as well"
                     .to_owned(),
             ));
         };
@@ -341,7 +347,7 @@ impl Settings {
         ];
         if let Some((name, _, what)) = needs.iter().find(|(_, is_missing, _)| *is_missing) {
             return Err(SettingsError::Contradiction(format!(
-                "{name} is for outputs that go to {what}, and none does: set KINESIEVE_OUTPUT to one, or leave it out"
+                "{name} applies to outputs for {what}, but no output goes there: set KINESIEVE_OUTPUT to one, or unset {name}"
             )));
         }
         Ok(())
@@ -364,7 +370,7 @@ impl Settings {
         match targets.find(|target| target.is_file(input)) {
             None => Ok(()),
             Some(target) => {
-                let message = format!("{target} is the input itself: name another file to write to");
+                let message = format!("{target} is the input itself: write to another file");
                 Err(SettingsError::Contradiction(message))
             }
         }

@@ -17,6 +17,8 @@ use tracing_subscriber::prelude::*;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, Registry, registry};
 
+use crate::error_code::ErrorCode;
+
 /// Logs as JSON, an object a line: for Lambda, which can index it.
 pub fn log_json(level: LevelFilter) {
     let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(JsonToStderr);
@@ -26,8 +28,9 @@ pub fn log_json(level: LevelFilter) {
 
 /// Writes a last line, whatever the level is: without it a function that does not start would say
 /// nothing to whoever reads its log.
-pub fn log_fatal(message: &str) {
-    let line = serde_json::json!({ "level": "ERROR", "message": message, "target": "kinesieve" });
+pub fn log_fatal(message: &str, code: ErrorCode) {
+    let code = code.as_str();
+    let line = serde_json::json!({ "level": "ERROR", "message": message, "code": code, "target": "kinesieve" });
     // There is nowhere left to say that standard error is closed.
     let _ = writeln!(io::stderr(), "{}", safe_json(&line.to_string()));
 }

@@ -159,7 +159,12 @@ fn many_writers_at_once_never_take_the_row_backwards() {
         let mirrors: Vec<CheckpointWriter> = (0..6).map(|_| positions.checkpoint_writer()).collect();
         let writers = join_all(mirrors.iter().enumerate().map(async |(index, checkpoint_writer)| {
             for number in numbers.iter().skip(index).step_by(6) {
-                checkpoint_writer.note(up_to(number), PATIENCE).await;
+                let outcome = checkpoint_writer.note(up_to(number), PATIENCE).await;
+                let is_known = matches!(
+                    outcome,
+                    CheckpointOutcome::Written | CheckpointOutcome::Failed(CheckpointErrorKind::Overtaken)
+                );
+                assert!(is_known, "{number}: {outcome:?}");
             }
         }));
         let table = positions.table();

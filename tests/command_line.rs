@@ -63,11 +63,11 @@ fn a_sample_transform_over_lines() {
     "#);
     insta::assert_snapshot!(summary(&output), @r"
     4 records in TIME
-      kept      1
-      dropped   1
-      emitted   1
-      rejected  1 (to the dead letters: 1 rejected)
-      retried   0
+      kept              1
+      dropped           1
+      emitted           1
+      dead-lettered     1 (1 rejected)
+      not acknowledged  0
     2 outputs delivered, 0.0 MB
     ");
     let letter: serde_json::Value =
@@ -96,14 +96,15 @@ fn it_stops_at_a_record_that_is_not_acknowledged_and_says_so() {
     assert_eq!(stdout(&output).lines().count(), 1);
     insta::assert_snapshot!(summary(&output), @r"
     3 records in TIME
-      kept      1
-      dropped   0
-      emitted   0
-      rejected  0
-      retried   2
+      kept              1
+      dropped           0
+      emitted           0
+      dead-lettered     0
+      not acknowledged  2
     1 output delivered, 0.0 MB
     stopped at sequence number 2: the transform asks for it again: the table is being rebuilt
-    events from there on are not acknowledged
+    records from there on are not acknowledged
+    for more: kinesieve explain K601
     ");
     let output = with_input(&mut run("scripted"), b"keep\nreject not wanted\n");
     assert_eq!(output.status.code(), Some(3));
@@ -213,7 +214,7 @@ fn an_input_that_breaks_off_does_not_hide_what_was_done() {
     input.resize(input.len() + (10 << 20) + 10, b'x');
     let output = with_input(run("scripted").args(["--output", "none"]), &input);
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("  kept      2"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("  kept              2"), "{}", stderr(&output));
     assert!(stderr(&output).contains("line 3 is longer than"), "{}", stderr(&output));
 }
 

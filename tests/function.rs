@@ -183,7 +183,8 @@ fn a_start_that_fails_is_reported_with_what_is_wrong() {
     let posted = api.next_post(Duration::from_secs(10));
     assert_eq!(posted.path, "/2018-06-01/runtime/init/error");
     let report: serde_json::Value = serde_json::from_str(&posted.body).expect("JSON");
-    assert_eq!(report["errorMessage"], "KINESIEVE_DEADLETTER is no setting: did you mean KINESIEVE_DEAD_LETTER?");
+    let message = "unknown setting KINESIEVE_DEADLETTER: did you mean KINESIEVE_DEAD_LETTER? (K101)";
+    assert_eq!(report["errorMessage"], message);
     let log: serde_json::Value = serde_json::from_slice(&output.stderr).expect("one line of JSON");
     assert_eq!(log["level"], "ERROR");
 }

@@ -1,5 +1,6 @@
 //! What Kinesieve does, seen from outside: a module a topic.
 
+mod architecture;
 mod bad_input;
 mod cases;
 mod checkpoint;
@@ -7,6 +8,7 @@ mod command_line;
 mod doctor;
 mod emulators;
 mod events;
+mod explain;
 mod failing_targets;
 mod faults;
 mod function;
@@ -25,6 +27,7 @@ mod precompiled;
 mod promise;
 mod put;
 mod redrive;
+mod reference;
 mod runtime_api;
 mod same_place;
 mod sandbox;

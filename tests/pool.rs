@@ -110,7 +110,7 @@ fn all_the_time() -> GuestTime {
 fn assert_timed_out(verdict: &Verdict) {
     let Verdict::Fault(fault) = verdict else { panic!("{verdict:?}") };
     assert_eq!(fault.kind, FaultKind::Timeout);
-    assert!(fault.reason.contains("all the time that there is for a batch"), "{}", fault.reason);
+    assert!(fault.reason.contains("that an invocation has for the transform"), "{}", fault.reason);
 }
 
 /// It would be interrupted for ever.

@@ -212,7 +212,7 @@ fn what_became_of_each_is_said() {
     assert_eq!(names, ["delivered", "delivered", "dropped", "failed", "retry", "failed"]);
     let expected = json!({
         "place": format!("{from}:4"), "sequenceNumber": sequence_number(3), "subSequenceNumber": 0,
-        "shardId": SHARD_ID, "outcome": "failed", "kind": "rejected", "reason": "still \u{1b}[31mwrong",
+        "shardId": SHARD_ID, "outcome": "failed", "kind": "rejected", "code": "K611", "reason": "still \u{1b}[31mwrong",
         "was": { "kind": "rejected", "reason": "reading out of range" },
     });
     assert_eq!(outcomes[3], expected);

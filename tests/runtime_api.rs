@@ -194,7 +194,7 @@ fn a_start_waits_for_nothing_that_it_can_do_without() {
     assert_eq!(posted.body, r#"{"batchItemFailures":[]}"#);
     function.kill().expect("it runs");
     let log = stderr(&function.wait_with_output().expect("it ends"));
-    let goes_on = log.find("the checkpoint table is not ready, and the start goes on");
-    let gives_up = log.find("the checkpoint table: ");
+    let goes_on = log.find("the checkpoint table is not ready; the start continues");
+    let gives_up = log.find("\"checkpoint table: ");
     assert!(goes_on.is_some_and(|goes_on| gives_up.is_none_or(|gives_up| goes_on < gives_up)), "{log}");
 }

@@ -198,7 +198,7 @@ fn a_run_tells_when_standard_output_is_a_file_of_its_own() {
     let said = complaint(&["--input", "-", "--output", &format!("file:{input}")], &input, &out);
     assert!(said.contains("input is the input itself"), "{said}");
     let said = complaint(&["--input", &input, "--dead-letter", &format!("file:{out}")], "/dev/null", &out);
-    assert!(said.contains("outputs and dead letters both go to file:") && said.contains("a file each"), "{said}");
+    assert!(said.contains("outputs and dead letters both go to file:") && said.contains("a file of its own"), "{said}");
     assert_eq!(std::fs::read_to_string(&input).expect("readable"), "keep\n", "nothing was written");
 }
 

@@ -29,8 +29,8 @@ fn records_stand_beside_what_becomes_of_them() {
     insta::assert_snapshot!(stdout(&output));
     let said = stderr(&output);
     assert!(said.contains("nothing of it was delivered: --output says where to"), "{said}");
-    // The records say it already.
-    assert!(!said.contains("dead-lettered") && !said.contains("careful"), "{said}");
+    // The records say it already: only the summary counts it.
+    assert!(said.matches("dead-lettered").count() == 1 && !said.contains("careful"), "{said}");
 }
 
 #[test]

@@ -63,7 +63,7 @@ fn a_person_reads_what_a_shard_stands_still_at() {
     let output = status(&positions, &[]).output().expect("it runs");
     assert_eq!(output.status.code(), Some(3));
     let text = stdout(&output);
-    assert!(text.contains("stands still at 4967 since 3 attempts: the table is being rebuilt"), "{text}");
+    assert!(text.contains("blocked at 4967 after 3 attempts: the table is being rebuilt"), "{text}");
     assert!(!text.contains('\u{1b}'), "colours, and no terminal: {text}");
 }
 
@@ -112,7 +112,10 @@ fn a_table_that_is_missing_is_named() {
     let output = status(&Positions::missing(), &[]).output().expect("it runs");
     assert_eq!(output.status.code(), Some(1));
     let message = stderr(&output);
-    assert!(message.contains("the checkpoint table positions-") && message.contains("no such table"), "{message}");
+    assert!(
+        message.contains("the checkpoint table positions-") && message.contains("the table does not exist"),
+        "{message}"
+    );
     let wrong = kinesieve(&["status", "--checkpoint-table", "a b"]).output().expect("it runs");
     assert_eq!(wrong.status.code(), Some(2));
     assert!(stderr(&wrong).contains("table/NAME"), "{}", stderr(&wrong));

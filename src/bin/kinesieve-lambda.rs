@@ -4,7 +4,9 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use kinesieve::assembly::{self, AssemblyOptions};
-use kinesieve::lambda::{Function, StartBudget, concurrency, environment, report_init_error, serve};
+use kinesieve::lambda::{
+    Function, FunctionStartError, StartBudget, concurrency, environment, report_init_error, serve,
+};
 use kinesieve::settings::{FunctionOnly, FunctionSettings, Target};
 use kinesieve::telemetry;
 
@@ -28,16 +30,16 @@ fn main() -> ExitCode {
         let function = match start(budget).await {
             Ok(started) => started,
             Err(error) => {
-                let message = error.to_string();
-                telemetry::log_fatal(&format!("the function can't start: {message}"));
-                report_init_error("Kinesieve.InitError", &message).await;
+                let code = error.code();
+                telemetry::log_fatal(&format!("the function can't start: {error}"), code);
+                report_init_error("Kinesieve.InitError", &error.to_string(), code).await;
                 return ExitCode::FAILURE;
             }
         };
         match serve(function).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                tracing::error!("the function ends: {error}");
+                tracing::error!(code = error.code().as_str(), "the function ends: {error}");
                 ExitCode::FAILURE
             }
         }
@@ -65,7 +67,7 @@ fn keep_what_is_freed() {
     drop(std::hint::black_box(Vec::<u8>::with_capacity(MOST)));
 }
 
-async fn start(budget: StartBudget) -> anyhow::Result<Function> {
+async fn start(budget: StartBudget) -> Result<Function, FunctionStartError> {
     let (settings, routes) = FunctionSettings::from_variables(std::env::vars_os())?;
     telemetry::log_json(settings.common.log);
     let environment = environment()?;

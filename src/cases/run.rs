@@ -33,7 +33,7 @@ pub enum RunError {
     #[error("the transform takes its settings, and they were to be refused")]
     NotRefused,
     /// The settings are refused, with another text.
-    #[error("the transform refuses its settings with another text: {came}")]
+    #[error("the transform rejected its settings with another text: {came}")]
     RefusedOtherwise {
         /// What it says.
         came: String,

@@ -9,6 +9,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::data::{CaseData, DataFields, given};
 use super::outcome::CaseOutcome;
+use crate::error_code::ErrorCode;
 use crate::event::SequenceNumber;
 use crate::settings::parse_transform_settings;
 
@@ -74,6 +75,13 @@ pub struct InvalidSuite {
     path: PathBuf,
     line: usize,
     message: String,
+}
+
+impl InvalidSuite {
+    /// Returns the code of the error.
+    pub fn code(&self) -> ErrorCode {
+        ErrorCode::InvalidCases
+    }
 }
 
 #[derive(Deserialize)]

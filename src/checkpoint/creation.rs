@@ -14,6 +14,7 @@ use aws_sdk_dynamodb::types::{
 use super::error::{self, CheckpointError};
 use super::row::{SHARD_ID, STREAM_ID};
 use super::table::Table;
+use crate::error_code::ErrorCode;
 use crate::settings::TableCapacity;
 
 /// How often to look whether a table is ready.
@@ -23,19 +24,30 @@ const PAUSE: Duration = Duration::from_millis(250);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CreationError {
     /// It can't be looked for or made.
-    #[error("{0}; to make it takes dynamodb:DescribeTable and dynamodb:CreateTable")]
+    #[error("{0}; creating it needs dynamodb:DescribeTable and dynamodb:CreateTable")]
     Trouble(#[from] CheckpointError),
     /// It is there, and it is another table.
     #[error(transparent)]
     Keys(#[from] KeysError),
     /// It is not ready yet.
-    #[error("it is {status} after {}: positions are mirrored once it is active", humantime::format_duration(*.after))]
+    #[error("it is {status} after {}: positions are recorded once it is active", humantime::format_duration(*.after))]
     NotReady {
         /// What DynamoDB says of it.
         status: String,
         /// How long was waited.
         after: Duration,
     },
+}
+
+impl CreationError {
+    /// Returns the code of the error.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            CreationError::Trouble(error) => error.code(),
+            CreationError::Keys(error) => error.code(),
+            CreationError::NotReady { .. } => ErrorCode::CheckpointTableNotReady,
+        }
+    }
 }
 
 /// Why a table is not one of positions.
@@ -52,6 +64,16 @@ pub enum KeysError {
         /// The keys as they are.
         found: String,
     },
+}
+
+impl KeysError {
+    /// Returns the code of the error.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            KeysError::Trouble(error) => error.code(),
+            KeysError::Other { .. } => ErrorCode::CheckpointTableKeys,
+        }
+    }
 }
 
 /// Makes the table if it is missing, and waits until it is ready.

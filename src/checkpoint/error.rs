@@ -8,12 +8,13 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
 use super::row::LeaseHolder;
 use crate::aws::causes;
+use crate::error_code::ErrorCode;
 
 /// Why a row was not read or written. Each message says what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CheckpointError {
     /// There is no such table, or it is not ready yet.
-    #[error("there is no such table, or it is not active yet: make it, or set KINESIEVE_CHECKPOINT_CREATE to true")]
+    #[error("the table does not exist or is not active yet: create it, or set KINESIEVE_CHECKPOINT_CREATE to true")]
     Missing,
     /// The role may not do this, or there are no credentials.
     #[error("access is denied: grant the function dynamodb:UpdateItem and dynamodb:GetItem on the table ({0})")]
@@ -109,6 +110,21 @@ impl CheckpointErrorKind {
         }
     }
 
+    /// Returns its code.
+    pub fn code(self) -> ErrorCode {
+        match self {
+            CheckpointErrorKind::Missing => ErrorCode::CheckpointTableMissing,
+            CheckpointErrorKind::Denied => ErrorCode::CheckpointDenied,
+            CheckpointErrorKind::Throttled => ErrorCode::CheckpointThrottled,
+            CheckpointErrorKind::Timeout => ErrorCode::CheckpointTimeout,
+            CheckpointErrorKind::Held => ErrorCode::ShardHeld,
+            CheckpointErrorKind::Foreign => ErrorCode::CheckpointForeign,
+            CheckpointErrorKind::Overtaken => ErrorCode::CheckpointOvertaken,
+            CheckpointErrorKind::Refused => ErrorCode::CheckpointRefused,
+            CheckpointErrorKind::Unreachable => ErrorCode::CheckpointUnreachable,
+        }
+    }
+
     /// Whether the same position may be written later.
     pub(super) fn passes(self) -> bool {
         self != CheckpointErrorKind::Overtaken
@@ -129,6 +145,11 @@ impl CheckpointError {
             CheckpointError::Refused(_) => CheckpointErrorKind::Refused,
             CheckpointError::Unreachable(_) => CheckpointErrorKind::Unreachable,
         }
+    }
+
+    /// Returns its code.
+    pub fn code(&self) -> ErrorCode {
+        self.kind().code()
     }
 
     /// A row that another consumer holds.

@@ -25,7 +25,8 @@ impl ErrorLog {
                 table = self.table,
                 shard_id,
                 kind = kind.as_str(),
-                "the checkpoint table, said once: {trouble}; batches go on without it",
+                code = kind.code().as_str(),
+                "checkpoint table: {trouble}; batches continue without it; logged once",
             );
         } else {
             tracing::debug!(table = self.table, shard_id, kind = kind.as_str(), "the checkpoint table: {trouble}");

@@ -110,6 +110,7 @@ mod tests {
             attempts: 1,
             delivered: None,
             made_by: String::new(),
+            code: None,
             reason: String::new(),
         };
         ShardProgress { acknowledged: None, stuck: Some(stuck), ..progress(shard, position) }

@@ -1,5 +1,6 @@
 //! What there is to say of a shard after a batch.
 
+use crate::error_code::ErrorCode;
 use crate::event::{Position, SequenceNumber, Shard};
 
 /// What there is to say of a shard after a batch.
@@ -33,6 +34,8 @@ pub struct BlockedProgress {
     pub delivered: Option<DeliveredOutputs>,
     /// By what the record was taken apart and transformed: another deployment's events may be others; empty: unknown.
     pub made_by: String,
+    /// The code of what stood in the way; none: it was read from a row, which does not say it.
+    pub code: Option<ErrorCode>,
     /// What stood in the way, for a person.
     pub reason: String,
 }

@@ -5,7 +5,7 @@
 //! gone. We never write `ClientID` or `LeaseTimeout`: a row with one and not the other breaks its rebalancing.
 
 use std::collections::HashMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use time::OffsetDateTime;
@@ -13,7 +13,9 @@ use time::format_description::well_known::Rfc3339;
 
 use super::CheckpointOptions;
 use super::progress::{BlockedProgress, DeliveredOutputs, ShardProgress};
+use crate::error_code::ErrorCode;
 use crate::event::Position;
+use crate::timestamp::{now_millis, rfc3339};
 
 pub(super) const STREAM_ID: &str = "StreamID";
 pub(super) const SHARD_ID: &str = "ShardID";
@@ -73,9 +75,9 @@ pub(super) fn update(progress: &ShardProgress, stream_id: &str, options: &Checkp
     if let Some(last) = acknowledged {
         changes.set(position, text(&last.sequence_number));
         changes.set(LAST_ARRIVAL_AT, text(&rfc3339(last.arrived_at)));
-        changes.set(BEHIND, number(millis_now().saturating_sub(last.arrived_at)));
+        changes.set(BEHIND, number(now_millis().saturating_sub(last.arrived_at)));
     }
-    changes.set(WRITTEN_AT, text(&rfc3339(millis_now())));
+    changes.set(WRITTEN_AT, text(&rfc3339(now_millis())));
     changes.set(WRITTEN_BY, text(&options.written_by));
     changes.set(PARALLELIZATION_FACTOR, number(options.parallelization_factor.into()));
     match &progress.stuck {
@@ -101,7 +103,7 @@ pub(super) fn update(progress: &ShardProgress, stream_id: &str, options: &Checkp
     }
     let mut condition = format!("attribute_not_exists({CLIENT_ID})");
     let (bound, comparison) = match (acknowledged, &progress.stuck) {
-        // The same position again, of a batch that came again: what it stands still at may have changed.
+        // The same position again, of a batch that came again: what it is blocked at may have changed.
         (Some(last), Some(_)) => (Some(last.sequence_number.as_str()), "<="),
         (Some(last), None) => (Some(last.sequence_number.as_str()), "<"),
         // Without order, another event may well stand still behind a higher one that is acknowledged.
@@ -197,6 +199,13 @@ pub struct NotSafeToResume {
     pub high_water_mark: String,
 }
 
+impl NotSafeToResume {
+    /// Returns the code of the error.
+    pub fn code(&self) -> ErrorCode {
+        ErrorCode::NotSafeToResume
+    }
+}
+
 impl CheckpointRow {
     /// The sequence number to resume after; none: the shard has no position yet.
     ///
@@ -228,6 +237,7 @@ impl CheckpointRow {
             behind: number(BEHIND).map(Duration::from_millis),
             stuck: stuck_at.map(|position| BlockedProgress {
                 position,
+                code: None,
                 delivered: number(STUCK_OUTPUTS).and_then(|outputs| outputs.try_into().ok()).map(|outputs| {
                     DeliveredOutputs { outputs, digest: text(STUCK_OUTPUTS_DIGEST).and_then(|text| digest(&text)) }
                 }),
@@ -254,17 +264,6 @@ fn text(text: &str) -> AttributeValue {
 
 fn number(number: u64) -> AttributeValue {
     AttributeValue::N(number.to_string())
-}
-
-fn millis_now() -> u64 {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// A batch has no arrival beyond the year 9999, so that this always can be written.
-fn rfc3339(millis: u64) -> String {
-    let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000);
-    time.ok().and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -294,6 +293,7 @@ mod tests {
                 attempts: 2,
                 delivered: Some(DeliveredOutputs { outputs: 7, digest: Some([0xa5; 32]) }),
                 made_by: "a".to_owned(),
+                code: None,
                 reason: "é".repeat(1000),
             }),
         }
@@ -317,7 +317,7 @@ mod tests {
         let behind = row.written_at.expect("a time") - arrival;
         let difference = behind - row.behind.expect("a time span");
         assert!(difference.whole_milliseconds().abs() < 1000, "{difference}");
-        let stuck = row.stuck.expect("what it stands still at");
+        let stuck = row.stuck.expect("what it is blocked at");
         assert_eq!((stuck.position.to_string().as_str(), stuck.attempts), ("4967.3", 2));
         assert_eq!(stuck.delivered, Some(DeliveredOutputs { outputs: 7, digest: Some([0xa5; 32]) }));
         assert_eq!(stuck.reason.len(), REASON_BYTES, "a reason is bounded, at a character's end");

@@ -7,6 +7,7 @@ use bytesize::ByteSize;
 use clap::Args;
 
 use super::ALL_ACKNOWLEDGED;
+use super::error::CommandError;
 use super::foreign::{one_line, plain};
 use super::progress::ProgressDisplay;
 use crate::project::Project;
@@ -18,13 +19,12 @@ const BOTH: [CompileTarget; 2] = [CompileTarget::Arm64, CompileTarget::X86_64];
 
 /// Build a transform, and precompile it for the machine that will run it
 ///
-/// A folder is built with the commands that its kinesieve.json names, those of its own language; the component is
-/// checked against the contract, and then precompiled. A component (.wasm) is precompiled as it is.
+/// A folder is built with the commands in its kinesieve.json. The component is checked against the contract and then
+/// precompiled. A component (.wasm) is precompiled as it is.
 ///
-/// Compiling takes from a tenth of a second (Rust) to ten seconds (JavaScript, Python), a precompiled
-/// transform loads in a millisecond or so. The result fits the machine and this version of kinesieve,
-/// and nothing else. A manifest with its digest is written beside it (FILE.json): the function runs
-/// the one only with the other, so keep them together.
+/// Compiling takes from a tenth of a second (Rust) to ten seconds (JavaScript, Python). A precompiled transform loads
+/// in about a millisecond. It fits only its machine and this version of kinesieve. A manifest with its digest is
+/// written beside it (FILE.json). The function needs both files, so keep them together.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -32,21 +32,21 @@ Examples:
   kinesieve build masker --target arm64
   kinesieve build transform.wasm --target arm64 --output transform.cwasm")]
 pub(super) struct BuildArguments {
-    /// The folder of a project (with kinesieve.json), or a component (.wasm)
+    /// Folder of a project (with kinesieve.json), or a component (.wasm)
     #[arg(value_name = "DIR|COMPONENT", default_value = ".")]
     place: PathBuf,
 
-    /// The machines that will run it, separated by commas: arm64 or x86_64 as in Lambda, or host for the one at hand
+    /// Machines that will run it, separated by commas: arm64 or x86_64 as in Lambda, or host for this machine
     /// [default for a folder: arm64,x86_64]
     #[arg(long = "target", value_name = "TARGET", value_delimiter = ',')]
     targets: Vec<CompileTarget>,
 
-    /// Where to write it, for one target [default: the component with the ending .TARGET.cwasm]
+    /// Output file, for a single target [default: the path of the component with the extension .TARGET.cwasm]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
 
-pub(super) fn build(arguments: &BuildArguments) -> anyhow::Result<u8> {
+pub(super) fn build(arguments: &BuildArguments) -> Result<u8, CommandError> {
     let is_project = arguments.place.is_dir();
     let targets = match (arguments.targets.as_slice(), is_project) {
         ([], true) => &BOTH,
@@ -69,7 +69,7 @@ pub(super) fn build(arguments: &BuildArguments) -> anyhow::Result<u8> {
     Ok(ALL_ACKNOWLEDGED)
 }
 
-fn contradiction(message: &str) -> anyhow::Error {
+fn contradiction(message: &str) -> CommandError {
     SettingsError::Contradiction(message.to_owned()).into()
 }
 
@@ -85,7 +85,7 @@ fn checked(component: &Path) -> Result<String, LoadError> {
     Ok(format!("{}: {}, imports {imports}\n", shown(component), size(description.bytes)))
 }
 
-fn precompiled(component: &Path, target: CompileTarget, output: &Path) -> anyhow::Result<String> {
+fn precompiled(component: &Path, target: CompileTarget, output: &Path) -> Result<String, CommandError> {
     let waiting = ProgressDisplay::waiting_for(format!("compiling {} for {target}", component.display()));
     let built = precompile(component, target, output);
     waiting.finish();

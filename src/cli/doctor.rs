@@ -15,27 +15,26 @@ use aws_sdk_sts::Client as Sts;
 use bytesize::ByteSize;
 use clap::Args;
 
+use super::error::CommandError;
 use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, print_json};
 use crate::aws::{self, causes};
 use crate::settings::{Arn, CheckpointSettings, FunctionOnly, Settings, Target, check_variables};
 use crate::transform::CompileTarget as Machine;
 use finding::{Finding, FindingStatus};
 
-/// Check that all is there that a deployment needs
+/// Check that everything a deployment needs is in place
 ///
-/// Takes the function's settings, as flags or from its environment variables, and looks, with the credentials at
-/// hand: whether the stream, the targets and the table are there and fit, whether each may be used in just the way in
-/// which the function does, whether the transform loads for the function's architecture, and whether memory and timeout
-/// leave room. Nothing is written anywhere: permissions are tried by requests that each service refuses for their
-/// content.
+/// Takes the function's settings, as flags or as environment variables, and checks with your credentials: whether the
+/// stream, the destinations and the table exist and fit, whether each request of the function is permitted, whether
+/// the transform loads for the function's architecture, and whether memory and timeout are sufficient. Nothing is
+/// written anywhere: permissions are checked by requests that each service refuses for their content.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-What is found holds for the credentials at hand. The function has a role of its own: to check that one, assume it
-(aws sts assume-role) first.
+The result holds for your credentials. To check the role of the function, assume it first (aws sts assume-role).
 
 Exit codes:
   0  nothing is missing
-  1  it could not start
+  1  the command could not start
   2  wrong usage
   3  something is missing
 
@@ -43,27 +42,27 @@ Example:
   kinesieve doctor --transform transform.cwasm --stream arn:aws:kinesis:eu-west-1:123456789012:stream/in \\
     --output arn:aws:kinesis:eu-west-1:123456789012:stream/out --checkpoint-table positions --memory 512")]
 pub(super) struct DoctorArguments {
-    /// The ARN of the stream that the function reads
+    /// ARN of the stream that the function reads
     #[arg(long, value_name = "ARN")]
     stream: Arn,
 
-    /// The function's architecture: arm64 or x86_64
+    /// Architecture of the function: arm64 or x86_64
     #[arg(long, value_name = "ARCHITECTURE", default_value = "arm64")]
     architecture: Machine,
 
-    /// The function's memory, in MB
+    /// Memory of the function, in MB
     #[arg(long, value_name = "MB", default_value = "512", value_parser = clap::value_parser!(u64).range(128..=10_240))]
     memory: u64,
 
-    /// The function's timeout, in seconds
+    /// Timeout of the function, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = clap::value_parser!(u64).range(1..=900))]
     timeout: u64,
 
-    /// The batch size of the event source mapping
+    /// Batch size of the event source mapping
     #[arg(long, value_name = "RECORDS", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     batch_size: u32,
 
-    /// Say it as JSON, an object a line
+    /// Print JSON, one object a line
     #[arg(long)]
     json: bool,
 
@@ -77,7 +76,7 @@ pub(super) struct DoctorArguments {
     only: FunctionOnly,
 }
 
-pub(super) fn doctor(arguments: &DoctorArguments) -> anyhow::Result<u8> {
+pub(super) fn doctor(arguments: &DoctorArguments) -> Result<u8, CommandError> {
     let routes_from_variables = check_variables(std::env::vars_os())?;
     let settings = &arguments.settings;
     let routes = settings.routes(&routes_from_variables)?;

@@ -7,27 +7,28 @@ use std::path::PathBuf;
 use bytesize::ByteSize;
 use clap::Args;
 
+use super::error::CommandError;
 use super::foreign::{one_line, plain};
 use super::{ALL_ACKNOWLEDGED, FAILED, print_json};
 use crate::transform::{ComponentDescription, FileDescription, PrecompiledDescription, describe};
 
-/// Say what a transform is: its contract, what it imports, who built it, whether it runs here
+/// Describe a transform: its contract, its imports, its producers, and whether this build runs it
 ///
-/// Nothing of it is run, and no machine code is loaded: whether a precompiled one runs here is told from its headers and its
-/// manifest. A core module, a component for another version of the contract and one that imports what
-/// transforms are not given are named as such, with what to change in their build.
+/// The transform is not run, and no machine code is loaded: a precompiled transform is judged by its headers and its
+/// manifest. A core module, a component for another version of the contract and a component with unavailable imports
+/// are named as such, with the change that their build needs.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Exit codes:
-  0  this build runs it
-  1  it does not, or the file can't be read
+  0  this build runs the transform
+  1  this build does not run it, or the file can't be read
   2  wrong usage
 
 Examples:
   kinesieve inspect transform.wasm
   kinesieve inspect transform.cwasm --json")]
 pub(super) struct InspectArguments {
-    /// The component (.wasm), or what `kinesieve build` made of one (.cwasm)
+    /// A component (.wasm), or a component that `kinesieve build` precompiled (.cwasm)
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
@@ -39,7 +40,7 @@ pub(super) struct InspectArguments {
 /// The most producers that are named.
 const MOST_PRODUCERS: usize = 20;
 
-pub(super) fn inspect(arguments: &InspectArguments) -> anyhow::Result<u8> {
+pub(super) fn inspect(arguments: &InspectArguments) -> Result<u8, CommandError> {
     let description = describe(&arguments.file)?;
     // A reader that is gone changes nothing about what the file is.
     let _ = if arguments.json {

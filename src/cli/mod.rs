@@ -3,6 +3,8 @@
 #[cfg(feature = "compiler")]
 mod build;
 mod doctor;
+mod error;
+mod explain;
 mod foreign;
 mod guest_lines;
 #[cfg(feature = "compiler")]
@@ -13,7 +15,7 @@ mod new;
 mod progress;
 mod put;
 mod redrive;
-mod run;
+pub(crate) mod run;
 mod status;
 mod summary;
 #[cfg(feature = "compiler")]
@@ -25,6 +27,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use self::error::CommandError;
+
 /// Everything that was read is acknowledged.
 const ALL_ACKNOWLEDGED: u8 = 0;
 /// It could not start, or the input can't be read.
@@ -32,7 +36,7 @@ const FAILED: u8 = 1;
 /// It stopped at an event that is not acknowledged. (2 is clap's, for wrong usage.)
 const NOT_ACKNOWLEDGED: u8 = 3;
 
-/// Kinesieve: run a WebAssembly transform over the records of a Kinesis stream
+/// Run a WebAssembly transform over the records of a Kinesis stream
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, arg_required_else_help = true)]
 struct Arguments {
@@ -55,6 +59,14 @@ enum Command {
     Test(test::TestArguments),
     #[cfg(feature = "compiler")]
     Inspect(inspect::InspectArguments),
+    Explain(explain::ExplainArguments),
+}
+
+/// Returns the command line as clap has it: each command with its arguments, values and help.
+pub(crate) fn command() -> clap::Command {
+    use clap::CommandFactory;
+
+    Arguments::command()
 }
 
 /// Reads the arguments, does what they say, and answers with the exit code.
@@ -77,6 +89,7 @@ pub fn main() -> ExitCode {
         Command::Test(arguments) => test::test(&arguments),
         #[cfg(feature = "compiler")]
         Command::Inspect(arguments) => inspect::inspect(&arguments),
+        Command::Explain(arguments) => explain::explain(&arguments),
     };
     match outcome {
         Ok(code) => code.into(),
@@ -87,10 +100,12 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Says why nothing comes of a command, on one line. An error may quote files, services and transforms.
-fn say_error(error: &anyhow::Error) {
-    // Our errors say all of it themselves; a chain would say it twice.
-    say(&format_args!("kinesieve: {}", foreign::one_line(&error.to_string())));
+/// Says why nothing comes of a command, on one line, and below it where more about it is to be read.
+fn say_error(error: &CommandError) {
+    say(&format_args!("kinesieve: {}", foreign::one_line(&error.message)));
+    if let Some(code) = error.code {
+        say(&explain::Hint(code));
+    }
 }
 
 /// Writes to standard error. A reader that is gone changes nothing about what was done. The lines of the message stay as
@@ -116,9 +131,9 @@ fn colours_wanted() -> bool {
 }
 
 fn parse() -> Result<Arguments, clap::Error> {
-    use clap::{CommandFactory, FromArgMatches};
+    use clap::FromArgMatches;
 
-    let command = Arguments::command().mut_subcommands(crate::settings::ignore_empty_variables);
+    let command = command().mut_subcommands(crate::settings::ignore_empty_variables);
     command.try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches)).map_err(on_one_line)
 }
 

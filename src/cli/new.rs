@@ -6,25 +6,26 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::ALL_ACKNOWLEDGED;
+use super::error::CommandError;
 use super::foreign::one_line;
 use crate::project::{Language, make};
 
-/// Make a folder for a transform: it builds at once, with an example, its test cases and the contract
+/// Create a project for a transform, with an example, test cases and the contract
 ///
-/// What is there already is not touched.
+/// The project builds as it is. Existing files are not changed.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  kinesieve new masker --lang python && kinesieve test masker")]
 pub(super) struct NewArguments {
-    /// The folder; its last part is the transform's name
+    /// Folder of the project; its last component is the name of the transform
     #[arg(value_name = "NAME")]
     folder: PathBuf,
 
-    /// The language to write it in
+    /// Language of the project
     #[arg(long = "lang", value_name = "LANGUAGE", value_enum)]
     language: Language,
 }
 
-pub(super) fn new(arguments: &NewArguments) -> anyhow::Result<u8> {
+pub(super) fn new(arguments: &NewArguments) -> Result<u8, CommandError> {
     let NewArguments { folder, language } = arguments;
     make(folder, *language)?;
     let place = one_line(&folder.display().to_string());

@@ -13,7 +13,6 @@ use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{anyhow, bail};
 use aws_sdk_kinesis::config::ProvideCredentials;
 use clap::Args;
 
@@ -23,9 +22,11 @@ use self::putter::{PutCounts, PutStop, Putter};
 use self::rate::RateLimit;
 use self::record::{InputFormat, LineReader};
 use self::summary::PutSummary;
+use super::error::CommandError;
 use super::interrupt::{INTERRUPTED, Interrupt};
 use super::progress::ProgressDisplay;
 use super::{ALL_ACKNOWLEDGED, FAILED, NOT_ACKNOWLEDGED, colours_wanted, say};
+use crate::error_code::ErrorCode;
 use crate::settings::{Order, StreamName, check_variables};
 use crate::sink::KinesisSink;
 use crate::source::{FileSource, Format};
@@ -33,27 +34,27 @@ use crate::{aws, telemetry};
 
 /// Put lines into a Kinesis stream
 ///
-/// Each line is a record, without its line end; empty lines are none. What `kinesieve run` wrote (`stdout`,
-/// `file:PATH`) is told by its first line, and its data is put under its own keys.
+/// Each line is a record, without its line end. Empty lines are skipped. Lines that `kinesieve run` wrote (`stdout`,
+/// `file:PATH`) are recognised by the first line, and their data is put under their own partition keys.
 ///
-/// What the stream refuses goes again, until it takes nothing for a minute. Lines are put in batches, one after the
-/// other; at the first line that is not put it stops, and says from which line to go on. Lines of a pipe are put as
-/// they come, and no more is read than can be put.
+/// Records that the stream refuses are sent again until the stream takes nothing for a minute. Lines are put in
+/// batches, one after the other. At the first line that can't be put, the command stops and says from which line to
+/// continue. Lines of a pipe are put as they come, and no more are read than can be put.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The stream's region is that of its ARN, or AWS_REGION. It takes the permission kinesis:PutRecords on the stream, and \
-kms:GenerateDataKey where its key is one of your own. Endpoint and credentials are those of the AWS SDK, as \
-AWS_ENDPOINT_URL_KINESIS and AWS_PROFILE.
+The region is that of the stream's ARN, or AWS_REGION. Permissions: kinesis:PutRecords on the stream, and \
+kms:GenerateDataKey if the stream is encrypted with a key of your own. Endpoint and credentials are settings of the AWS \
+SDK, such as AWS_ENDPOINT_URL_KINESIS and AWS_PROFILE.
 
-With --order key, no two records of one partition key share a request: with --constant-key, or few keys, that is \
-some ten to a hundred records a second. --order none is much faster.
+With --order key, two records of a partition key never share a request. With --constant-key, or with few keys, that \
+makes ten to a hundred records a second. --order none is much faster.
 
 Exit codes:
   0    all lines are put
-  1    it could not start, or a line is no record, or the input can't be read
+  1    the command could not start, a line is not a record, or the input can't be read
   2    wrong usage
   3    a record was not put
-  130  Ctrl-C: what was on its way is put
+  130  Ctrl-C: the records in flight are put
 
 Examples:
   kinesieve put --stream readings readings.ndjson --key /device/id
@@ -63,7 +64,7 @@ Examples:
   kinesieve run --transform t.wasm --input event.json | \\
     kinesieve put --stream arn:aws:kinesis:eu-west-1:123456789012:stream/out")]
 pub(super) struct PutArguments {
-    /// The lines; - is standard input
+    /// File of lines; - is standard input
     #[arg(value_name = "FILE", default_value = "-")]
     file: PathBuf,
 
@@ -71,20 +72,20 @@ pub(super) struct PutArguments {
     #[arg(long, value_name = "STREAM")]
     stream: StreamName,
 
-    /// The partition key of a record: a JSON pointer into its data, as /device/id, where a string, a number or a
-    /// boolean stands; or random, which spreads records over all shards [default: random; the own one of an output]
+    /// Partition key of a record: a JSON pointer into its data, such as /device/id, to a string, a number or a
+    /// boolean; or random, which spreads records over all shards [default: random; an output keeps its own]
     #[arg(long, value_name = "POINTER|random")]
     key: Option<KeyChoice>,
 
-    /// Put all records under this partition key, so that they stay in one shard
+    /// Put all records under this partition key, which keeps them in one shard
     #[arg(long, value_name = "TEXT", value_parser = key::constant, conflicts_with = "key")]
     constant_key: Option<String>,
 
-    /// How the input holds its records
+    /// Format of the input
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = InputFormat::Auto)]
     input_format: InputFormat,
 
-    /// Begin with this line, counted from 1: to go on where an earlier run stopped
+    /// Start at this line, counted from 1, to continue where an earlier run stopped
     #[arg(long, value_name = "N", default_value = "1")]
     from_line: NonZeroU64,
 
@@ -92,12 +93,12 @@ pub(super) struct PutArguments {
     #[arg(long, env = "KINESIEVE_ORDER", value_name = "ORDER", default_value = "key")]
     order: Order,
 
-    /// Put no more than so many records in a second
+    /// Maximum number of records per second
     #[arg(long, value_name = "RECORDS_PER_SECOND")]
     rate: Option<NonZeroU32>,
 }
 
-pub(super) fn put(arguments: &PutArguments) -> anyhow::Result<u8> {
+pub(super) fn put(arguments: &PutArguments) -> Result<u8, CommandError> {
     check_variables(std::env::vars_os())?;
     let is_stdin = arguments.file.as_os_str() == "-";
     let source = FileSource::open(&arguments.file, Format::Lines)?;
@@ -147,16 +148,19 @@ fn exit_code(stop: Option<&PutStop>, tally: &PutCounts) -> u8 {
 
 /// The stream, and its region. That nobody says who asks, or where, is found out at once: it would look like a
 /// service that can't be reached.
-async fn open(stream: &StreamName, order: Order) -> anyhow::Result<(KinesisSink, String)> {
+async fn open(stream: &StreamName, order: Order) -> Result<(KinesisSink, String), CommandError> {
     let config = aws::config_in(stream.region()).await;
     let Some(region) = config.region().map(ToString::to_string) else {
-        bail!("nobody says in which region the stream {stream} is: set AWS_REGION, or give the stream's ARN");
+        let message =
+            format!("nobody says in which region the stream {stream} is: set AWS_REGION, or give the stream's ARN");
+        return Err(CommandError::new(ErrorCode::NoRegion, message));
     };
+    let message = "there are no AWS credentials: set AWS_PROFILE, for example";
     let Some(credentials) = config.credentials_provider() else {
-        bail!("there are no AWS credentials: set AWS_PROFILE, for example");
+        return Err(CommandError::new(ErrorCode::NoCredentials, message));
     };
     if let Err(error) = credentials.provide_credentials().await {
-        return Err(anyhow!("there are no AWS credentials: set AWS_PROFILE, for example ({})", aws::causes(&error)));
+        return Err(CommandError::new(ErrorCode::NoCredentials, format!("{message} ({})", aws::causes(&error))));
     }
     Ok((KinesisSink::named(&config, stream.clone(), order), region))
 }

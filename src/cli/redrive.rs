@@ -13,6 +13,7 @@ use self::counts::RedriveCounts;
 use self::filter::Filter;
 use self::outcome::LetterOutcome;
 use self::reporter::RedriveReporter;
+use super::error::CommandError;
 use super::progress::ProgressDisplay;
 use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, colours_wanted, say};
 use crate::processor::Processor;
@@ -20,33 +21,32 @@ use crate::settings::{Arn, Route, Settings, SettingsError, Target, check_variabl
 use crate::source::dead_letters::{DeadLetterLocation, DeadLetterSource, LetterOpener, LetterReadError};
 use crate::{assembly, telemetry};
 
-/// Run dead-lettered events again, once the transform is mended
+/// Process dead-lettered records again, after the transform is fixed
 ///
-/// Each event goes through the transform by itself, in the order in which the letters come, with the payload,
-/// key, position and arrival that it had in the stream. One that fails again stops none of those behind it.
-/// What became of each is said on standard error, a line a letter.
+/// Each record goes through the transform by itself, in the order of the dead letters, with the payload, partition
+/// key, position and arrival time that it had in the stream. A record that fails again does not stop the records
+/// behind it. The outcome of each is reported on standard error, one line a dead letter.
 ///
-/// A message of an SQS queue is deleted once its event is acknowledged: delivered, dropped by the transform,
-/// or put into --dead-letter; all others stay in the queue. From files, objects and streams nothing is ever
-/// deleted: redriving them twice delivers twice.
+/// A message of an SQS queue is deleted once its record is acknowledged: delivered, dropped by the transform, or
+/// written to --dead-letter. All other messages stay in the queue. Dead letters in files, objects and streams are
+/// never deleted, so redriving them twice delivers their outputs twice.
 ///
-/// The data of a letter that was too large for its target is fetched: from below --large, where the letter has a pointer,
-/// and from the stream that the record came from, as long as that has it, where the data was cut.
+/// The data of a dead letter that was too large for its destination is fetched: from below --large where the letter
+/// has a pointer, and from the record's stream, as long as the stream holds it, where the data was cut.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Every setting can also be given as the environment variable that stands behind it; a flag wins.
+Each setting can also be given as the environment variable that is named with it. A flag wins over a variable.
 
-Permissions: s3:ListBucket and s3:GetObject; sqs:ReceiveMessage, sqs:DeleteMessage and
-sqs:ChangeMessageVisibility; kinesis:ListShards, kinesis:GetShardIterator and kinesis:GetRecords. For letters that
-were too large for their target also s3:GetObject below --large, or, where they were cut, kinesis:GetShardIterator
-and kinesis:GetRecords on the stream that the record came from.
+Permissions: s3:ListBucket and s3:GetObject for a bucket; sqs:ReceiveMessage, sqs:DeleteMessage and
+sqs:ChangeMessageVisibility for a queue; kinesis:ListShards, kinesis:GetShardIterator and kinesis:GetRecords for a
+stream. Dead letters that were too large for their destination also need s3:GetObject below --large, or, where their
+data was cut, kinesis:GetShardIterator and kinesis:GetRecords on the stream of the record.
 
 Exit codes:
-  0  all letters that were not filtered out are acknowledged
-  1  it could not start, or the dead letters can't be read
+  0  all dead letters that were not filtered out are acknowledged
+  1  the command could not start, or the dead letters can't be read
   2  wrong usage
-  3  an event is not acknowledged, since it still fails for example, or its data is no longer there, or a letter is
-     malformed
+  3  a record is not acknowledged: it fails again, its data no longer exists, or its dead letter is malformed
 
 Examples:
   kinesieve redrive --from dead.ndjson --transform mended.wasm --output file:out.ndjson --dry-run
@@ -55,23 +55,23 @@ Examples:
   kinesieve redrive --from arn:aws:s3:::bucket/dead --transform mended.wasm --json \\
     --output file:out.ndjson --dead-letter file:still-dead.ndjson --since 2026-11-20T00:00:00Z")]
 pub(super) struct RedriveArguments {
-    /// Where the dead letters are: a file of lines (gzip or not), or - for standard input; the ARN of an SQS
-    /// queue, of a Kinesis stream, or of an S3 bucket with a prefix (`arn:aws:s3:::BUCKET/PREFIX`), of which the
-    /// objects .ndjson, .ndjson.gz and those without an ending are read in the order of their keys
+    /// Location of the dead letters: a file of lines (gzip or not), - for standard input, or the ARN of an SQS queue,
+    /// a Kinesis stream, or an S3 bucket with a prefix (`arn:aws:s3:::BUCKET/PREFIX`), whose objects .ndjson,
+    /// .ndjson.gz and without extension are read in the order of their keys
     #[arg(long, value_name = "PLACE")]
     from: DeadLetterLocation,
 
-    /// The prefix below which large letters lie whole (`arn:aws:s3:::BUCKET/PREFIX`), as KINESIEVE_DEAD_LETTER_LARGE named
-    /// it when they were written; by default --dead-letter-large. A letter's pointer is followed to nowhere else
+    /// S3 prefix of whole large dead letters (`arn:aws:s3:::BUCKET/PREFIX`), as KINESIEVE_DEAD_LETTER_LARGE named it
+    /// when they were written; defaults to --dead-letter-large. A pointer that leads elsewhere is not followed
     #[arg(long, value_name = "PREFIX", value_parser = s3_prefix)]
     large: Option<Arn>,
 
-    /// Say what would become of each letter, in which form its data is, deliver nothing and delete nothing. The transform runs; what a
-    /// target would refuse does not show
+    /// Report the outcome and the form of each dead letter, but deliver nothing and delete nothing. The transform
+    /// runs; refusals by a destination do not show
     #[arg(long)]
     dry_run: bool,
 
-    /// Say what became of each letter as JSON, an object a line, on standard output
+    /// Report the outcome of each dead letter as JSON on standard output, one object a line
     #[arg(long)]
     json: bool,
 
@@ -89,7 +89,7 @@ enum RedriveMode {
     DryRun,
 }
 
-pub(super) fn redrive(arguments: &RedriveArguments) -> anyhow::Result<u8> {
+pub(super) fn redrive(arguments: &RedriveArguments) -> Result<u8, CommandError> {
     let settings = &settings_of(arguments);
     let routes = check_variables(std::env::vars_os())?;
     let mode = if arguments.dry_run { RedriveMode::DryRun } else { RedriveMode::Really };

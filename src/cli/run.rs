@@ -1,7 +1,7 @@
 //! `kinesieve run`: a transform over the records of a file or a stream, through the same processor as in Lambda.
 
 mod flags;
-mod metrics;
+pub(crate) mod metrics;
 mod rate;
 mod reporter;
 mod show;
@@ -20,6 +20,7 @@ use clap::Args;
 use self::flags::StreamFlags;
 use self::show::{Show, ShowDelivery, ShowStream};
 use self::stream::StreamRun;
+use super::error::CommandError;
 use super::progress::ProgressDisplay;
 use super::summary::RunSummary;
 use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, colours_wanted, say};
@@ -32,35 +33,35 @@ use crate::{assembly, telemetry};
 
 /// Run a transform over the records of a file or a stream
 ///
-/// The records go through the same code as in Lambda. Those of a file come in batches of 10,000 records or 6 MB at
-/// most, and the run stops at the first that is not acknowledged: one that the transform wants again, whose output
-/// can't be delivered, or that can't be processed while there is no --dead-letter for it.
+/// Records take the same path as in Lambda. The records of a file come in batches of up to 10,000 records or 6 MB.
+/// The run stops at the first record that is not acknowledged: the transform returns retry for it, its output can't
+/// be delivered, or it can't be processed and there is no --dead-letter.
 ///
-/// Those of a stream come as an event source mapping sends them: what is not acknowledged comes again, until it is, or
-/// until the rules give it up. The run follows all shards, also while they are split and merged, until Ctrl-C or
-/// --until: what is in flight comes to its end then, and it is said where each shard was left.
+/// The records of a stream come as an event source mapping sends them. A batch that is not acknowledged is tried
+/// again until it is, or until the rules give it up. The run follows all shards through splits and merges, until
+/// Ctrl-C or --until. It then finishes the batches in flight and reports the position of each shard.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Every setting can also be given as the environment variable that stands behind it; a flag wins.
+Each setting can also be given as the environment variable that is named with it. A flag wins over a variable.
 
-What --input is: - and each path that leads to something are files; stream:NAME and ARNs are streams. Of the rest, a
-name without a slash or a file's ending is a stream.
+How --input is read: - and any path that exists are files. stream:NAME and ARNs are streams. Any other name is a stream
+if it has neither a slash nor a file extension.
 
-Reading a stream needs kinesis:DescribeStreamSummary (where its ARN is not given), kinesis:ListShards,
-kinesis:GetShardIterator and kinesis:GetRecords; enhanced, kinesis:DescribeStreamConsumer,
-kinesis:RegisterStreamConsumer and kinesis:SubscribeToShard; a checkpoint table, dynamodb:GetItem and
+Permissions: kinesis:DescribeStreamSummary (unless the ARN is given), kinesis:ListShards, kinesis:GetShardIterator and
+kinesis:GetRecords on the stream. With --mode enhanced also kinesis:DescribeStreamConsumer,
+kinesis:RegisterStreamConsumer and kinesis:SubscribeToShard. With a checkpoint table also dynamodb:GetItem and
 dynamodb:UpdateItem.
 
-With --show and no target at all (--output, --route, --dead-letter) nothing is delivered, and what can't be processed
-stops nothing: a look at what the transform does. Otherwise outputs go where they are told to, and records are shown on
-standard output, or on standard error if a target is standard output. COLUMNS says how wide, NO_COLOR=1 without colours.
+With --show and no destination (--output, --route, --dead-letter), nothing is delivered, and a record that can't be
+processed does not stop the run. With a destination, outputs are delivered, and records are shown on standard output, or
+on standard error if a destination is standard output. COLUMNS sets the width. NO_COLOR=1 turns colours off.
 
 Exit codes:
-  0    all records are acknowledged, as far as it read
-  1    it could not start, or the input can't be read
+  0    all records that were read are acknowledged
+  1    the run could not start, or the input can't be read
   2    wrong usage
-  3    it stopped at a record that is not acknowledged, or gave some up without --on-failure
-  130  a second Ctrl-C ended it
+  3    the run stopped at a record that is not acknowledged, or gave up records without --on-failure
+  130  a second Ctrl-C ended the run
 
 Examples, over files:
   kinesieve run --transform t.wasm --input data.ndjson --show
@@ -72,27 +73,28 @@ Examples, over files:
 Examples, over streams:
   kinesieve run --transform t.wasm --input readings --output none --show 3
   kinesieve run --transform t.wasm --input readings:shardId-000000000001 --from trim-horizon --until count=1000
-  kinesieve run --transform t.wasm --input arn:aws:kinesis:eu-west-1:123456789012:stream/readings \
+  kinesieve run --transform t.wasm --input arn:aws:kinesis:eu-west-1:123456789012:stream/readings \\
     --from at-timestamp=2026-11-20T00:00:00Z --until now --batch-size 5000 --output file:out.ndjson
-  kinesieve run --transform t.wasm --input readings --from checkpoint --to-checkpoint \
+  kinesieve run --transform t.wasm --input readings --from checkpoint --to-checkpoint \\
     --checkpoint-table positions --output arn:aws:kinesis:eu-west-1:123456789012:stream/clean")]
 pub(super) struct RunArguments {
     /// The records: a file (a Lambda Kinesis event, the output of `aws kinesis get-records`, or lines, each the
-    /// payload of a record), - for standard input, or streams, separated by commas: NAME, stream:NAME or an ARN, with
-    /// :shardId-... behind it for one shard
+    /// payload of a record), - for standard input, or streams separated by commas: NAME, stream:NAME or an ARN,
+    /// followed by :shardId-... for a single shard
     #[arg(long, value_name = "INPUT")]
     input: String,
 
-    /// How a file holds its records
+    /// Format of a file
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Auto)]
     input_format: Format,
 
-    /// Show each record before and after, side by side, with what the transform says about it: all, or the first COUNT
-    /// of a file. With COUNT over a stream, the last so many outputs each time it is said how it goes
+    /// Show each record before and after the transform, side by side, with what the transform logs about it: all
+    /// records, or the first COUNT of a file. Over a stream, COUNT is the number of latest outputs in each progress
+    /// report
     #[arg(long, value_name = "COUNT")]
     show: Option<Option<NonZeroU32>>,
 
-    /// Play tumbling windows of this length, 1s to 15m, by the time of arrival, for a transform of the world
+    /// Process tumbling windows of this length, 1s to 15m, by time of arrival, with a transform of the world
     /// window-transform (TumblingWindowInSeconds)
     #[arg(long, value_name = "DURATION", value_parser = flags::tumbling_window)]
     tumbling_window: Option<Duration>,
@@ -104,7 +106,7 @@ pub(super) struct RunArguments {
     stream: StreamFlags,
 }
 
-pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<u8> {
+pub(super) fn run(arguments: &RunArguments) -> Result<u8, CommandError> {
     let routes = check_variables(std::env::vars_os())?;
     match StreamPlace::in_input(&arguments.input)? {
         Some(places) => {
@@ -116,7 +118,7 @@ pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<u8> {
     }
 }
 
-fn run_file(arguments: &RunArguments, routes: &[Route]) -> anyhow::Result<u8> {
+fn run_file(arguments: &RunArguments, routes: &[Route]) -> Result<u8, CommandError> {
     let settings = &arguments.settings;
     let input = Path::new(&arguments.input);
     if let Some(flag) = arguments.stream.first() {

@@ -11,6 +11,7 @@ use clap::Args;
 use futures_util::future::join_all;
 use time::OffsetDateTime;
 
+use super::error::CommandError;
 use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, print_json};
 use crate::checkpoint::{self, CheckpointRow, Table};
 use crate::settings::{Arn, TableName, check_variables};
@@ -20,20 +21,20 @@ use listing::Listing;
 /// How long the table is waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Say where the function is in each shard, as the checkpoint table has it
+/// Show the position of the function in each shard, from the checkpoint table
 ///
-/// For each shard: the last sequence number that is acknowledged with all before it, how far that was behind when
-/// it was written, and what the shard stands still at, with attempts and reason.
+/// For each shard: the sequence number up to which all records are acknowledged, how far behind that was when it was
+/// written, and the record that blocks the shard, if one does, with attempts and reason.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The table says how far a shard was behind when its row was written. What is behind now, in time and in records, only the
-stream knows: --lag asks it.
+The table holds how far a shard was behind when its row was written. Only the stream knows how far it is behind now, in
+time and in records: --lag asks it.
 
 Exit codes:
-  0  no shard stands still
+  0  no shard is blocked
   1  the table can't be read
   2  wrong usage
-  3  a shard stands still at a record that is not acknowledged
+  3  a shard is blocked by a record that is not acknowledged
 
 Examples:
   kinesieve status --checkpoint-table positions
@@ -44,19 +45,19 @@ pub(super) struct StatusArguments {
     #[arg(long, env = "KINESIEVE_CHECKPOINT_TABLE", value_name = "TABLE")]
     checkpoint_table: TableName,
 
-    /// Only this stream, as the table has it: by name or ARN. Else all that are in the table
+    /// Show only this stream, by name or ARN as the table has it [default: all streams in the table]
     #[arg(long, value_name = "STREAM")]
     stream: Option<String>,
 
-    /// Ask the stream how far each position is behind its end: takes some of the reads that all its consumers share
+    /// Ask the stream how far each position is behind its end. This uses some of the reads that all consumers share
     #[arg(long)]
     lag: bool,
 
-    /// Go on saying it, every so many seconds, until Ctrl-C
+    /// Repeat every SECONDS seconds, until Ctrl-C
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "5")]
     watch: Option<NonZeroU32>,
 
-    /// Say it as JSON, an object a line
+    /// Print JSON, one object a line
     #[arg(long)]
     json: bool,
 }
@@ -69,7 +70,7 @@ struct ShardStatus {
     lag: Option<Result<Lag, String>>,
 }
 
-pub(super) fn status(arguments: &StatusArguments) -> anyhow::Result<u8> {
+pub(super) fn status(arguments: &StatusArguments) -> Result<u8, CommandError> {
     check_variables(std::env::vars_os())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -103,9 +104,11 @@ async fn look(
     table: &Table,
     meter: Option<&LagMeter>,
     arguments: &StatusArguments,
-) -> anyhow::Result<Vec<ShardStatus>> {
+) -> Result<Vec<ShardStatus>, CommandError> {
     let rows = table.rows(arguments.stream.as_deref()).await;
-    let rows = rows.map_err(|trouble| anyhow::anyhow!("the checkpoint table {}: {trouble}", table.name()))?;
+    let rows = rows.map_err(|trouble| {
+        CommandError::new(trouble.code(), format!("the checkpoint table {}: {trouble}", table.name()))
+    })?;
     let look = async |row: CheckpointRow| {
         let position = row.position.as_ref().or(row.high_water_mark.as_ref());
         let lag = match (meter, position) {

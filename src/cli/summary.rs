@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::explain::Hint;
 use super::foreign::one_line;
 use crate::processor::{Counts, Stop};
 
@@ -26,25 +27,25 @@ impl fmt::Display for RunSummary<'_> {
             counts.records as f64 / seconds,
             counts.bytes as f64 / 1e6 / seconds,
         )?;
-        writeln!(formatter, "  kept      {}", counts.kept)?;
-        writeln!(formatter, "  dropped   {}", counts.dropped)?;
+        writeln!(formatter, "  kept              {}", counts.kept)?;
+        writeln!(formatter, "  dropped           {}", counts.dropped)?;
         if counts.folded > 0 {
-            writeln!(formatter, "  folded    {}", counts.folded)?;
+            writeln!(formatter, "  folded            {}", counts.folded)?;
         }
-        writeln!(formatter, "  emitted   {}", counts.emitted)?;
+        writeln!(formatter, "  emitted           {}", counts.emitted)?;
         for (word, count) in [("control", counts.control), ("skipped", counts.skipped)] {
             if count > 0 {
-                writeln!(formatter, "  {word:<9} {count}")?;
+                writeln!(formatter, "  {word:<17} {count}")?;
             }
         }
-        write!(formatter, "  rejected  {}", counts.all_dead_lettered())?;
+        write!(formatter, "  dead-lettered     {}", counts.all_dead_lettered())?;
         if !counts.dead_lettered.is_empty() {
             let kinds: Vec<String> =
                 counts.dead_lettered.iter().map(|(kind, count)| format!("{count} {}", kind.as_str())).collect();
-            write!(formatter, " (to the dead letters: {})", kinds.join(", "))?;
+            write!(formatter, " ({})", kinds.join(", "))?;
         }
         writeln!(formatter)?;
-        writeln!(formatter, "  retried   {}", counts.unacknowledged)?;
+        writeln!(formatter, "  not acknowledged  {}", counts.unacknowledged)?;
         write!(
             formatter,
             "{} delivered, {:.1} MB",
@@ -55,10 +56,11 @@ impl fmt::Display for RunSummary<'_> {
             None => Ok(()),
             Some(stop) => write!(
                 formatter,
-                "\nstopped at sequence number {}: {}: {}\nevents from there on are not acknowledged",
+                "\nstopped at sequence number {}: {}: {}\nrecords from there on are not acknowledged\n{}",
                 stop.position.sequence_number(),
                 stop.cause,
-                one_line(&stop.reason)
+                one_line(&stop.reason),
+                Hint(stop.cause.code()),
             ),
         }
     }
@@ -93,7 +95,7 @@ mod tests {
         };
         let summary = RunSummary { counts: &counts, stop: None, elapsed: Duration::from_millis(250) }.to_string();
         let lines = summary.lines().filter_map(|line| line.strip_prefix("  "));
-        let count = |line: &str| line.split_whitespace().nth(1).and_then(|count| count.parse::<u64>().ok());
+        let count = |line: &str| line.split_whitespace().find_map(|word| word.parse::<u64>().ok());
         assert_eq!(lines.map(count).sum::<Option<u64>>(), Some(counts.records), "{summary}");
     }
 
@@ -125,14 +127,15 @@ mod tests {
         let summary = RunSummary { counts: &counts, stop: Some(&stop), elapsed: Duration::from_millis(250) };
         insta::assert_snapshot!(summary, @r"
         1200 records in 0.25 s: 4800 records/s, 0.7 MB/s
-          kept      700
-          dropped   300
-          emitted   90
-          rejected  10 (to the dead letters: 9 rejected, 1 decode)
-          retried   100
+          kept              700
+          dropped           300
+          emitted           90
+          dead-lettered     10 (9 rejected, 1 decode)
+          not acknowledged  100
         790 outputs delivered, 0.1 MB
         stopped at sequence number 4966: the transform asks for it again: the table is being rebuilt
-        events from there on are not acknowledged
+        records from there on are not acknowledged
+        for more: kinesieve explain K601
         ");
     }
 }

@@ -9,10 +9,12 @@ use std::time::Duration;
 use clap::Args;
 
 use self::report::TestReport;
+use super::error::CommandError;
 use super::guest_lines::GuestLines;
 use super::progress::ProgressDisplay;
 use super::{ALL_ACKNOWLEDGED, FAILED, print_json, say, say_error};
 use crate::cases::{self, Suite};
+use crate::error_code::ErrorCode;
 use crate::files::read_text_bounded;
 use crate::project::{Project, sources};
 use crate::transform::{Limits, Transform};
@@ -26,10 +28,10 @@ const MOST_CASE_BYTES: u64 = 64 << 20;
 /// How often a watch looks for changes.
 const LOOK: Duration = Duration::from_millis(300);
 
-/// Test a transform: run its cases, and say where it does something else than they expect
+/// Test a transform: run its cases and report the differences
 ///
-/// Cases are JSON files, DIR/tests/*.json. The cases of a file go through one instance of the transform, in their
-/// order, in the same engine and under the same limits as in Lambda. Nothing is delivered anywhere.
+/// Cases are JSON files, DIR/tests/*.json. The cases of a file go through one instance of the transform, in order, in
+/// the same engine and with the same limits as in Lambda. Nothing is delivered.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 A file of cases:
@@ -62,19 +64,19 @@ Examples:
   kinesieve test masker --watch
   kinesieve test --transform t.wasm --update tests/new.json")]
 pub(super) struct TestArguments {
-    /// The folder of a project (with kinesieve.json), or one file of cases
+    /// Folder of a project (with kinesieve.json), or a file of cases
     #[arg(value_name = "DIR", default_value = ".")]
     place: PathBuf,
 
-    /// Test this component, and build nothing
+    /// Test this component without building anything
     #[arg(long, value_name = "FILE")]
     transform: Option<PathBuf>,
 
-    /// Write what came into the files, as what is expected from now on
+    /// Write the actual outcomes to the files, as the expected ones
     #[arg(long)]
     update: bool,
 
-    /// Stay, and test again when a file changes
+    /// Keep running, and test again when a file changes
     #[arg(long, conflicts_with_all = ["json", "update"])]
     watch: bool,
 
@@ -83,7 +85,7 @@ pub(super) struct TestArguments {
     json: bool,
 }
 
-pub(super) fn test(arguments: &TestArguments) -> anyhow::Result<u8> {
+pub(super) fn test(arguments: &TestArguments) -> Result<u8, CommandError> {
     let lines = GuestLines::install();
     if !arguments.watch {
         return test_once(arguments, &lines);
@@ -114,7 +116,7 @@ impl TestArguments {
     }
 
     /// The files of cases, by name.
-    fn files(&self) -> anyhow::Result<Vec<PathBuf>> {
+    fn files(&self) -> Result<Vec<PathBuf>, CommandError> {
         if self.place.is_file() {
             return Ok(vec![self.place.clone()]);
         }
@@ -135,19 +137,20 @@ impl TestArguments {
     }
 }
 
-fn no_cases(folder: &Path, reason: &str) -> anyhow::Error {
-    anyhow::anyhow!(
-        "there are no cases in {}: {reason}. `kinesieve test --help` shows what they look like",
-        folder.display()
-    )
+fn no_cases(folder: &Path, reason: &str) -> CommandError {
+    let folder = folder.display();
+    let message =
+        format!("there are no cases in {folder}: {reason}. `kinesieve test --help` shows what they look like");
+    CommandError::new(ErrorCode::NoCases, message)
 }
 
-fn test_once(arguments: &TestArguments, lines: &GuestLines) -> anyhow::Result<u8> {
+fn test_once(arguments: &TestArguments, lines: &GuestLines) -> Result<u8, CommandError> {
     // Read first: it is the cheaper of two ways to fail.
     let mut suites = Vec::new();
     for path in arguments.files()? {
         let text = read_text_bounded(&path, MOST_CASE_BYTES);
-        let text = text.map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
+        let text =
+            text.map_err(|error| CommandError::new(ErrorCode::InvalidCases, format!("{}: {error}", path.display())))?;
         suites.push(Suite::parse(&path, text)?);
     }
     let component = match &arguments.transform {
@@ -166,8 +169,10 @@ fn test_once(arguments: &TestArguments, lines: &GuestLines) -> anyhow::Result<u8
         if let (true, Ok(came)) = (arguments.update, &came)
             && let Some(text) = suite.updated(came)
         {
-            std::fs::write(&suite.path, text)
-                .map_err(|error| anyhow::anyhow!("can't write {}: {error}", suite.path.display()))?;
+            std::fs::write(&suite.path, text).map_err(|error| {
+                let message = format!("can't write {}: {error}", suite.path.display());
+                CommandError::new(ErrorCode::FileNotWritten, message)
+            })?;
         }
         report.add(suite, came, lines.take(), arguments.update);
     }

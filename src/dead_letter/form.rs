@@ -7,12 +7,11 @@ use std::io::{self, Write};
 
 use flate2::write::GzEncoder;
 use serde::Serialize;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::DeadLetter;
 use super::envelope::{DataFingerprint, Envelope, Undecoded};
 use crate::event::{Batch, Payload, PayloadError};
+use crate::timestamp::rfc3339;
 
 /// Characters of a partition key (Kinesis Data Streams, PutRecord).
 pub(super) const KEY_CHARACTERS: usize = 256;
@@ -189,14 +188,6 @@ fn push_fields(letter: &mut Vec<u8>, fields: &impl Serialize) {
 
 fn json(object: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(object).expect("strings and integers into a Vec: neither side can fail")
-}
-
-/// Milliseconds since the Unix epoch as RFC 3339. A batch holds arrivals within the calendar.
-fn rfc3339(millis: u64) -> String {
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000)
-        .ok()
-        .and_then(|time| time.format(&Rfc3339).ok())
-        .unwrap_or_default()
 }
 
 #[cfg(test)]

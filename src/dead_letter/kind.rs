@@ -4,6 +4,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error_code::ErrorCode;
+
 /// Why an event can't be processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -46,6 +48,19 @@ impl DeadLetterKind {
             DeadLetterKind::Decode => "decode",
             DeadLetterKind::Undeliverable => "undeliverable",
             DeadLetterKind::Exhausted => "exhausted",
+        }
+    }
+
+    /// Returns its code.
+    pub fn code(self) -> ErrorCode {
+        match self {
+            DeadLetterKind::Rejected => ErrorCode::Rejected,
+            DeadLetterKind::Trap => ErrorCode::Trap,
+            DeadLetterKind::Timeout => ErrorCode::Timeout,
+            DeadLetterKind::Memory => ErrorCode::Memory,
+            DeadLetterKind::Decode => ErrorCode::Decode,
+            DeadLetterKind::Undeliverable => ErrorCode::Undeliverable,
+            DeadLetterKind::Exhausted => ErrorCode::Exhausted,
         }
     }
 }

@@ -10,7 +10,7 @@ use std::ops::Range;
 use lowest::Lowest;
 
 use super::sequence_number::{InvalidSequenceNumber, SequenceNumber};
-pub use unpacking::{Unpacked, Unpacking};
+pub use unpacking::{Decode, Unpacked, Unpacking};
 
 /// The last millisecond of the year 9999: RFC 3339 can't write a later one.
 const LATEST_ARRIVAL: u64 = 253_402_300_799_999;

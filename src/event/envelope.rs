@@ -16,6 +16,7 @@ use super::batch::{Batch, BatchBuilder, Record};
 use super::layout::stream_of;
 use super::sequence_number::InvalidSequenceNumber;
 use super::window::{Invocation, RawWindow};
+use crate::error_code::ErrorCode;
 
 /// Why an invocation's body is no batch of Kinesis records. Nothing of it was processed.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +82,23 @@ pub enum EnvelopeError {
         /// Stream and shard of the first record.
         expected: String,
     },
+}
+
+impl EnvelopeError {
+    /// Returns the code of the error.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            EnvelopeError::NotUtf8(_)
+            | EnvelopeError::NotKinesis(_)
+            | EnvelopeError::NoRecords
+            | EnvelopeError::OtherSource { .. } => ErrorCode::NotAKinesisEvent,
+            EnvelopeError::MissingField { .. }
+            | EnvelopeError::NoShard { .. }
+            | EnvelopeError::NoPosition { .. }
+            | EnvelopeError::Unreadable { .. } => ErrorCode::RecordIncomplete,
+            EnvelopeError::MixedShards { .. } => ErrorCode::MixedShards,
+        }
+    }
 }
 
 /// Parses the body of an invocation.

@@ -22,7 +22,9 @@ mod window;
 
 pub use aggregate::{Aggregate, AggregateWriter, MAGIC, NotAnAggregate, UserRecord};
 pub use arriving::{Arrived, Arriving};
-pub use batch::{Batch, BatchBuilder, BatchContents, Event, Payload, PayloadError, Record, Shard, Unpacked, Unpacking};
+pub use batch::{
+    Batch, BatchBuilder, BatchContents, Decode, Event, Payload, PayloadError, Record, Shard, Unpacked, Unpacking,
+};
 pub use envelope::{EnvelopeError, parse_invocation, parse_lambda_event};
 pub use firehose::{FirehoseRecords, parse_firehose_event};
 pub use position::Position;

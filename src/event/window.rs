@@ -7,6 +7,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::batch::{Batch, Shard};
 use super::layout::stream_of;
+use crate::error_code::ErrorCode;
 
 /// A batch, and the part of a window that it is, if it is one.
 #[derive(Debug)]
@@ -64,6 +65,18 @@ pub enum WindowPartError {
     /// Nothing says which shard it is.
     #[error("the event has neither records nor a \"shardId\" with an \"eventSourceARN\": nothing says its shard")]
     NoShard,
+}
+
+impl WindowPartError {
+    /// Returns the code of the error.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            WindowPartError::Missing { .. }
+            | WindowPartError::OfAnotherType { .. }
+            | WindowPartError::Empty { .. }
+            | WindowPartError::NoShard => ErrorCode::WindowEventIncomplete,
+        }
+    }
 }
 
 /// The fields of a window as they came: most events have none.

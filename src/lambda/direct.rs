@@ -5,9 +5,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::failed::FailedInvocation;
+use crate::error_code::ErrorCode;
 use crate::event::{SequenceNumber, Shard};
 use crate::processor::{Deadline, Processor};
 use crate::sink::{Delivery, Output};
+
+/// The name under which Lambda reports a direct invocation that was refused.
+const DIRECT_FAILED: &str = "Kinesieve.DirectFailed";
 
 /// The partition key of a record that names none.
 const KEY: &str = "direct";
@@ -36,16 +41,18 @@ pub(super) async fn answer(
     about: &Value,
     body: &[u8],
     deadline: Option<Deadline>,
-) -> Result<Value, String> {
+) -> Result<Value, FailedInvocation> {
     let request: Request = serde_json::from_slice(body).map_err(|error| {
         // The parser quotes names and values, and those are the caller's own.
-        format!("{error}; use {{\"operation\":\"create\",\"data\":...,\"metadata\":{{\"partitionKey\":...}}}}")
+        invalid(&format!(
+            "{error}; use {{\"operation\":\"create\",\"data\":...,\"metadata\":{{\"partitionKey\":...}}}}"
+        ))
     })?;
     match (request.operation.as_str(), request.data) {
         ("health", _) => Ok(about.clone()),
         ("create", Some(data)) => create(processor, data, request.metadata, deadline).await,
-        ("create", None) => Err("\"create\" puts \"data\" to the output, and there is none".to_owned()),
-        (other, _) => Err(format!("{other:?} is no operation: use create or health")),
+        ("create", None) => Err(invalid("\"create\" puts \"data\" to the output, and there is none")),
+        (other, _) => Err(invalid(&format!("{other:?} is no operation: use create or health"))),
     }
 }
 
@@ -54,7 +61,7 @@ async fn create(
     data: Value,
     metadata: Metadata,
     deadline: Option<Deadline>,
-) -> Result<Value, String> {
+) -> Result<Value, FailedInvocation> {
     let data = match data {
         Value::String(text) => text,
         other => other.to_string(),
@@ -63,7 +70,7 @@ async fn create(
     let shard = Shard { stream_arn: KEY.to_owned(), id: KEY.to_owned() };
     // No two are alike, so that none replaces another where a name is made of it.
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos().to_string();
-    let sequence_number = SequenceNumber::parse(&now).map_err(|error| error.to_string())?;
+    let sequence_number = SequenceNumber::parse(&now).map_err(|error| invalid(&error.to_string()))?;
     let output = Output {
         data: data.as_bytes(),
         partition_key: &partition_key,
@@ -75,7 +82,17 @@ async fn create(
     };
     match processor.put(output, deadline.map(|deadline| deadline.answer_by)).await {
         Delivery::Delivered => Ok(json!({ "delivered": 1, "bytes": data.len(), "partitionKey": partition_key })),
-        Delivery::Failed { reason } => Err(format!("the output did not take it: {reason}")),
-        Delivery::Undeliverable { reason } => Err(format!("the output can never take it: {reason}")),
+        Delivery::Failed { reason } => Err(not_taken(&format!("the output did not take it: {reason}"))),
+        Delivery::Undeliverable { reason } => Err(not_taken(&format!("the output can never take it: {reason}"))),
     }
+}
+
+/// The request is wrong.
+fn invalid(message: &str) -> FailedInvocation {
+    FailedInvocation::new(DIRECT_FAILED, ErrorCode::InvalidDirectInvocation, message)
+}
+
+/// The output does not take the record.
+fn not_taken(message: &str) -> FailedInvocation {
+    FailedInvocation::new(DIRECT_FAILED, ErrorCode::DestinationRefused, message)
 }

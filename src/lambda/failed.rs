@@ -6,6 +6,8 @@ use lambda_runtime_api_client::body::Body;
 use lambda_runtime_api_client::{BoxError, build_request};
 use serde::Serialize;
 
+use crate::error_code::ErrorCode;
+
 /// How much of a message is told, in bytes. A transform's reason may have megabytes, and Lambda refuses such an answer.
 const MOST_MESSAGE_BYTES: usize = 16 << 10;
 
@@ -17,6 +19,8 @@ const MOST_MESSAGE_BYTES: usize = 16 << 10;
 #[serde(rename_all = "camelCase")]
 pub(super) struct FailedInvocation {
     error_type: &'static str,
+    #[serde(skip)]
+    code: ErrorCode,
     error_message: String,
     /// Always empty: what fails here says why in its message.
     stack_trace: [&'static str; 0],
@@ -24,9 +28,14 @@ pub(super) struct FailedInvocation {
 
 impl FailedInvocation {
     /// A failure of a type, such as `Kinesieve.WindowFailed`. A message that is too long to be told is cut.
-    pub(super) fn new(error_type: &'static str, message: &str) -> Self {
+    pub(super) fn new(error_type: &'static str, code: ErrorCode, message: &str) -> Self {
         let error_message = message[..message.floor_char_boundary(MOST_MESSAGE_BYTES)].to_owned();
-        Self { error_type, error_message, stack_trace: [] }
+        Self { error_type, code, error_message, stack_trace: [] }
+    }
+
+    /// Returns the code of what failed, which the log names.
+    pub(super) fn code(&self) -> ErrorCode {
+        self.code
     }
 
     /// Returns the message, as far as it is told.
@@ -59,7 +68,8 @@ mod tests {
 
     #[test]
     fn the_body_has_the_fields_of_the_runtime_api() {
-        let failed = FailedInvocation::new("Kinesieve.WindowFailed", "the window \"a\" can't go on");
+        let failed =
+            FailedInvocation::new("Kinesieve.WindowFailed", ErrorCode::WindowNotClosed, "the window \"a\" can't go on");
         let body = serde_json::to_value(&failed).expect("JSON");
         let expected = serde_json::json!({
             "errorType": "Kinesieve.WindowFailed", "errorMessage": "the window \"a\" can't go on", "stackTrace": [],
@@ -69,8 +79,9 @@ mod tests {
 
     #[test]
     fn a_message_of_megabytes_is_cut_between_two_characters() {
-        let failed = FailedInvocation::new("Kinesieve.FirehoseFailed", &format!("x{}", "é".repeat(1 << 20)));
-        assert_eq!(failed.message().len(), MOST_MESSAGE_BYTES - 1);
-        assert_eq!(FailedInvocation::new("Kinesieve.FirehoseFailed", "é").message(), "é");
+        let failed =
+            |message: &str| FailedInvocation::new("Kinesieve.FirehoseFailed", ErrorCode::InvalidFirehoseEvent, message);
+        assert_eq!(failed(&format!("x{}", "é".repeat(1 << 20))).message().len(), MOST_MESSAGE_BYTES - 1);
+        assert_eq!(failed("é").message(), "é");
     }
 }

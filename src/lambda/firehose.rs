@@ -11,11 +11,16 @@ use std::time::Instant;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::failed::FailedInvocation;
 use super::handler::HandledInvocation;
+use crate::error_code::ErrorCode;
 use crate::event::{FirehoseRecords, parse_firehose_event};
 use crate::processor::{Deadline, Processor, Report};
 use crate::settings::Pack;
 use crate::sink::{Delivery, Output, Sink, SinkFuture, SinkResponse};
+
+/// The name under which Lambda reports an invocation by Firehose that has to come again.
+const FIREHOSE_FAILED: &str = "Kinesieve.FirehoseFailed";
 
 /// What Lambda lets a function answer at most, in bytes: 6 MB, and a little less for what is around it.
 const MOST_BYTES: usize = 6_000_000 - 1_000;
@@ -115,7 +120,7 @@ pub(super) struct FirehoseOutcome {
     pub(super) handled: HandledInvocation,
     /// The answer, or why there is none: the transform asks for a record again, or time is up. Firehose, told that the
     /// invocation failed, sends all of it again.
-    pub(super) response: Result<FirehoseResponse, String>,
+    pub(super) response: Result<FirehoseResponse, FailedInvocation>,
 }
 
 /// Processes the records in an invocation's body, and answers for each.
@@ -127,14 +132,15 @@ pub(super) async fn answer(
     body: &[u8],
     pack: Pack,
     deadline: Option<Deadline>,
-) -> Result<FirehoseOutcome, String> {
+) -> Result<FirehoseOutcome, FailedInvocation> {
     let started = Instant::now();
     if processor.works_on_windows() {
-        return Err("the transform works on tumbling windows, and Firehose has none: run one of the world \
-                    record-transform"
-            .to_owned());
+        let message = "the transform works on tumbling windows, and Firehose has none: run one of the world \
+                       record-transform";
+        return Err(FailedInvocation::new(FIREHOSE_FAILED, ErrorCode::RecordsForWindows, message));
     }
-    let FirehoseRecords { ids, batch, without_id } = parse_firehose_event(body)?;
+    let FirehoseRecords { ids, batch, without_id } = parse_firehose_event(body)
+        .map_err(|error| FailedInvocation::new(FIREHOSE_FAILED, ErrorCode::InvalidFirehoseEvent, &error))?;
     if without_id > 0 {
         tracing::error!(
             records = without_id,
@@ -152,7 +158,9 @@ pub(super) async fn answer(
     log(&report);
     let response = match &report.stop {
         Some(stop) => {
-            Err(format!("record {} of Firehose: {}: {}", stop.position.sequence_number(), stop.cause, stop.reason))
+            let number = stop.position.sequence_number();
+            let message = format!("record {number} of Firehose: {}: {}", stop.cause, stop.reason);
+            Err(FailedInvocation::new(FIREHOSE_FAILED, stop.cause.code(), &message))
         }
         None => Ok(respond(ids, &gatherer, &failed)),
     };

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use aws_lambda_events::streams::KinesisEventResponse;
 
 use super::window::{self, CarriedState, StateError};
+use crate::error_code::ErrorCode;
 use crate::event::{Batch, EnvelopeError, Invocation, Shard, WindowPartError, parse_invocation};
 use crate::processor::{Deadline, Processor, Report, WindowClosed, WindowError};
 
@@ -42,6 +43,18 @@ pub enum HandleError {
     /// The window can't go on.
     #[error(transparent)]
     Window(#[from] WindowError),
+}
+
+impl HandleError {
+    /// Returns the code of the error.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            HandleError::Envelope(error) => error.code(),
+            HandleError::WindowPart(error) => error.code(),
+            HandleError::State(error) => error.code(),
+            HandleError::Window(error) => error.code(),
+        }
+    }
 }
 
 impl HandledInvocation {

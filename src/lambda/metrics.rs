@@ -3,13 +3,18 @@
 //!
 //! Format: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 
+mod definition;
+
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
+pub use definition::InvocationMetric;
+
 use super::handler::HandledInvocation;
+use crate::timestamp::millis;
 
 /// The namespace of our metrics: others rely on it.
 const NAMESPACE: &str = "Kinesieve";
@@ -55,66 +60,73 @@ struct MetricsLine {
 
 impl MetricsLine {
     fn add_all(&mut self, handled: &HandledInvocation, now_millis: u64) {
+        use InvocationMetric as Metric;
+
         let (counts, statistics) = (&handled.report.counts, &handled.report.statistics);
-        for (name, count) in [
-            ("Records", counts.records),
-            ("RecordsKept", counts.kept),
-            ("RecordsDropped", counts.dropped),
-            ("RecordsEmitted", counts.emitted),
-            ("RecordsDeadLettered", counts.all_dead_lettered()),
-            ("RecordsControl", counts.control),
-            ("RecordsSkipped", counts.skipped),
-            ("RecordsUnacknowledged", counts.unacknowledged),
-            ("Outputs", counts.outputs),
-            ("Retries", statistics.retries),
+        for (metric, count) in [
+            (Metric::Records, counts.records),
+            (Metric::RecordsKept, counts.kept),
+            (Metric::RecordsDropped, counts.dropped),
+            (Metric::RecordsEmitted, counts.emitted),
+            (Metric::RecordsDeadLettered, counts.all_dead_lettered()),
+            (Metric::RecordsControl, counts.control),
+            (Metric::RecordsSkipped, counts.skipped),
+            (Metric::RecordsUnacknowledged, counts.unacknowledged),
+            (Metric::Outputs, counts.outputs),
+            (Metric::Retries, statistics.retries),
+            (Metric::Bytes, counts.bytes),
+            (Metric::OutputBytes, counts.output_bytes),
         ] {
-            self.add(name, "Count", count);
+            self.add(metric, count);
         }
-        self.add("Bytes", "Bytes", counts.bytes);
-        self.add("OutputBytes", "Bytes", counts.output_bytes);
-        self.add("GuestTime", "Milliseconds", fraction(statistics.guest));
-        self.add("DeliveryTime", "Milliseconds", fraction(statistics.delivery));
-        self.add("TotalTime", "Milliseconds", fraction(handled.elapsed));
+        self.add(Metric::GuestTime, fraction(statistics.guest));
+        self.add(Metric::DeliveryTime, fraction(statistics.delivery));
+        self.add(Metric::TotalTime, fraction(handled.elapsed));
         if let Some(arrived_at) = handled.last_arrival {
-            self.add("LastRecordAge", "Milliseconds", now_millis.saturating_sub(arrived_at));
+            self.add(Metric::LastRecordAge, now_millis.saturating_sub(arrived_at));
         }
         if let Some(closed) = &handled.closed {
-            self.add("WindowsClosed", "Count", 1);
-            self.add("WindowsDeadLettered", "Count", u64::from(closed.dead_lettered.is_some()));
+            self.add(Metric::WindowsClosed, 1);
+            self.add(Metric::WindowsDeadLettered, u64::from(closed.dead_lettered.is_some()));
         }
         // Each metric is paid for, so those of windows are only there with windows.
         if let Some(carried) = &handled.carried {
-            self.add("RecordsFolded", "Count", counts.folded);
-            self.add("WindowStateBytes", "Bytes", carried.bytes() as u64);
+            self.add(Metric::RecordsFolded, counts.folded);
+            self.add(Metric::WindowStateBytes, carried.bytes() as u64);
         }
         if handled.report.checkpoint.is_some() {
-            self.add("CheckpointTime", "Milliseconds", fraction(statistics.checkpoint));
-            self.add("CheckpointFailures", "Count", statistics.checkpoint_troubles.len() as u64);
+            self.add(Metric::CheckpointTime, fraction(statistics.checkpoint));
+            self.add(Metric::CheckpointFailures, statistics.checkpoint_troubles.len() as u64);
             let mut by_kind = BTreeMap::<&str, u64>::new();
             for trouble in &statistics.checkpoint_troubles {
                 *by_kind.entry(trouble.as_str()).or_default() += 1;
             }
             for (kind, count) in by_kind {
-                self.add(&format!("CheckpointFailures.{kind}"), "Count", count);
+                self.add_part(Metric::CheckpointFailures, kind, count);
             }
         }
         for (kind, count) in &counts.dead_lettered {
-            self.add(&format!("RecordsDeadLettered.{}", kind.as_str()), "Count", *count);
+            self.add_part(Metric::RecordsDeadLettered, kind.as_str(), *count);
         }
         for (target, taken) in &statistics.taken {
-            self.add(&format!("Outputs.{target}"), "Count", taken.outputs);
-            self.add(&format!("OutputBytes.{target}"), "Bytes", taken.bytes);
+            self.add_part(Metric::Outputs, target, taken.outputs);
+            self.add_part(Metric::OutputBytes, target, taken.bytes);
         }
     }
 
-    fn add(&mut self, name: &str, unit: &str, value: impl Into<Value>) {
-        self.definitions.push(json!({ "Name": name, "Unit": unit }));
-        self.values.insert(name.to_owned(), value.into());
+    fn add(&mut self, metric: InvocationMetric, value: impl Into<Value>) {
+        self.add_named(metric.name().to_owned(), metric, value);
     }
-}
 
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+    /// Adds what a metric counts of one kind, or at one target.
+    fn add_part(&mut self, metric: InvocationMetric, part: &str, value: u64) {
+        self.add_named(format!("{}.{part}", metric.name()), metric, value);
+    }
+
+    fn add_named(&mut self, name: String, metric: InvocationMetric, value: impl Into<Value>) {
+        self.definitions.push(json!({ "Name": name, "Unit": metric.unit() }));
+        self.values.insert(name, value.into());
+    }
 }
 
 /// Milliseconds, to the microsecond.

@@ -10,6 +10,7 @@ mod runtime;
 mod shape;
 mod shutdown;
 mod start_budget;
+mod start_error;
 mod window;
 
 use std::num::NonZeroUsize;
@@ -25,8 +26,10 @@ use tokio::task::JoinSet;
 pub use firehose::FirehoseResponse;
 pub use handler::{HandleError, HandledInvocation, deadline, handle};
 pub use init_error::report_init_error;
+pub use metrics::InvocationMetric;
 pub use runtime::RuntimeError;
 pub use start_budget::StartBudget;
+pub use start_error::FunctionStartError;
 pub use window::{CarriedState, StateError};
 
 use failed::FailedInvocation;
@@ -36,6 +39,7 @@ use shape::InvocationShape;
 
 use crate::aws::traced;
 use crate::checkpoint::CheckpointWriter;
+use crate::error_code::ErrorCode;
 use crate::event::Arrived;
 use crate::processor::{Deadline, Processor};
 use crate::settings::{MetricsFormat, Pack};
@@ -46,18 +50,19 @@ const NOT_A_KINESIS_EVENT: &str = "Kinesieve.NotAKinesisEvent";
 /// The name under which Lambda reports part of a window that can't go on.
 const WINDOW_FAILED: &str = "Kinesieve.WindowFailed";
 
-/// The name under which Lambda reports an invocation by Firehose that has to come again.
-const FIREHOSE_FAILED: &str = "Kinesieve.FirehoseFailed";
-
-/// The name under which Lambda reports a direct invocation that was refused.
-const DIRECT_FAILED: &str = "Kinesieve.DirectFailed";
-
 /// Why the program can't run as a function here.
 #[derive(Debug, thiserror::Error)]
 #[error("{variable} is not set to {expected}: this program runs inside AWS Lambda; on a laptop use `kinesieve run`")]
 pub struct NotInLambda {
     variable: &'static str,
     expected: &'static str,
+}
+
+impl NotInLambda {
+    /// Returns the code of the error.
+    pub fn code(&self) -> ErrorCode {
+        ErrorCode::NotInLambda
+    }
 }
 
 /// What Lambda tells the function of itself.
@@ -136,7 +141,7 @@ pub async fn serve(function: Function) -> Result<(), RuntimeError> {
     let mut ended = Ok(());
     // One that can't go on takes none of the others with it.
     while let Some(Ok(error)) = working.join_next().await {
-        tracing::error!("no further invocations are taken here: {error}");
+        tracing::error!(code = error.code().as_str(), "no further invocations are taken here: {error}");
         ended = Err(error);
     }
     ended
@@ -190,7 +195,7 @@ impl Function {
             Arrived::Batch(batch) => (handle_batch(&self.processor, batch, deadline, started).await, Bytes::new()),
             Arrived::Body(body) => (handle(&self.processor, &body, deadline).await, body),
         };
-        let (error_type, message) = match handled {
+        let failed = match handled {
             Ok(handled) => {
                 self.count(request_id, &handled);
                 let response = handled.response();
@@ -201,16 +206,15 @@ impl Function {
             }
             // Told by what it has: nobody pays for the question who sends records of a stream.
             Err(HandleError::Envelope(error)) => match InvocationShape::of(&body) {
-                None => (NOT_A_KINESIS_EVENT, error.to_string()),
+                None => FailedInvocation::new(NOT_A_KINESIS_EVENT, error.code(), &error.to_string()),
                 Some(shape) => match self.answer_other(shape, &body, request_id, deadline).await {
                     Ok(response) => return Ok(response),
                     Err(failed) => failed,
                 },
             },
-            Err(error) => (WINDOW_FAILED, error.to_string()),
+            Err(error) => FailedInvocation::new(WINDOW_FAILED, error.code(), &error.to_string()),
         };
-        let failed = FailedInvocation::new(error_type, &message);
-        tracing::error!(request_id, "the invocation failed: {}", failed.message());
+        tracing::error!(request_id, code = failed.code().as_str(), "the invocation failed: {}", failed.message());
         Err(failed)
     }
 
@@ -226,7 +230,7 @@ impl Function {
         body: &[u8],
         request_id: &str,
         deadline: Option<Deadline>,
-    ) -> Result<Response, (&'static str, String)> {
+    ) -> Result<Response, FailedInvocation> {
         match shape {
             InvocationShape::Firehose => {
                 let answered = firehose::answer(&self.processor, body, self.pack, deadline).await;
@@ -234,11 +238,10 @@ impl Function {
                     self.count(request_id, &answered.handled);
                     answered.response
                 });
-                response.map(Response::Firehose).map_err(|error| (FIREHOSE_FAILED, error))
+                response.map(Response::Firehose)
             }
             InvocationShape::Direct => {
-                let answer = direct::answer(&self.processor, &self.about, body, deadline).await;
-                answer.map(Response::Direct).map_err(|error| (DIRECT_FAILED, error))
+                direct::answer(&self.processor, &self.about, body, deadline).await.map(Response::Direct)
             }
         }
     }

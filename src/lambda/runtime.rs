@@ -18,6 +18,7 @@ use lambda_runtime_api_client::{BoxError, Client, build_request};
 use serde::Serialize;
 
 use super::failed::FailedInvocation;
+use crate::error_code::ErrorCode;
 use crate::event::{Arrived, Arriving};
 
 /// Why the runtime API can't be used any more.
@@ -35,6 +36,17 @@ pub enum RuntimeError {
     /// The environment can't go on, as the API says with this status: "Runtime should exit promptly".
     #[error("the Lambda runtime API answers status 500 to an answer: this environment can't go on")]
     EnvironmentBroken,
+}
+
+impl RuntimeError {
+    /// Returns the code of the error.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            RuntimeError::Unreachable(_) => ErrorCode::RuntimeApiUnreachable,
+            RuntimeError::Unexpected { .. } => ErrorCode::RuntimeApiUnexpected,
+            RuntimeError::EnvironmentBroken => ErrorCode::EnvironmentBroken,
+        }
+    }
 }
 
 /// Events from this size on are read on another thread than the one that receives them, where there is a processor for

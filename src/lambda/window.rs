@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::error_code::ErrorCode;
 use crate::event::{Position, WindowPart};
 use crate::processor::{MOST_STATE_BYTES, WindowSlice, WindowState};
 use crate::transform::{Window, WindowEnding};
@@ -54,6 +55,17 @@ pub enum StateError {
         /// What is wrong with it.
         what: String,
     },
+}
+
+impl StateError {
+    /// Returns the code of the error.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            StateError::NotAMap { .. } | StateError::Damaged { .. } => ErrorCode::WindowStateDamaged,
+            StateError::NotOurs => ErrorCode::WindowStateForeign,
+            StateError::OtherVersion { .. } => ErrorCode::WindowStateVersion,
+        }
+    }
 }
 
 impl CarriedState {

@@ -126,6 +126,7 @@ impl<'a> BatchCheckpoint<'a> {
                 attempts: stop.attempts,
                 delivered: Some(stop.delivered),
                 made_by: self.made_by.clone(),
+                code: Some(stop.cause.code()),
                 reason: format!("{}: {}", stop.cause, stop.reason),
             }),
         }

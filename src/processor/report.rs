@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::checkpoint::{CheckpointErrorKind, CheckpointOutcome, DeliveredOutputs};
 use crate::dead_letter::DeadLetterKind;
+use crate::error_code::ErrorCode;
 use crate::event::{Position, Shard};
 
 /// What came of a batch.
@@ -118,6 +119,7 @@ impl Stop {
             sub_sequence_number,
             attempts = self.attempts,
             unacknowledged,
+            code = self.cause.code().as_str(),
             "stopped: {}: {}",
             self.cause,
             self.reason,
@@ -140,6 +142,20 @@ pub enum Cause {
     Deadline,
     /// The transform is not running, and would not start again.
     TransformDown,
+}
+
+impl Cause {
+    /// Returns the code of a stop for this cause.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Cause::Retry => ErrorCode::StoppedByRetry,
+            Cause::NoDeadLetterTarget(_) => ErrorCode::StoppedWithoutDeadLetters,
+            Cause::DeadLetterFailed(_) => ErrorCode::StoppedByDeadLetters,
+            Cause::NotDelivered => ErrorCode::StoppedByDestination,
+            Cause::Deadline => ErrorCode::StoppedByDeadline,
+            Cause::TransformDown => ErrorCode::StoppedByTransform,
+        }
+    }
 }
 
 impl fmt::Display for Cause {

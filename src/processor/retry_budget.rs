@@ -2,10 +2,11 @@
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use super::blocked::BlockedRecord;
 use crate::event::Event;
+use crate::timestamp::now_millis;
 
 /// From when on an event that the transform asks for again is dead-lettered instead.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -38,9 +39,7 @@ pub(super) struct RetryBudget {
 impl RetryBudget {
     /// Returns the budget of an invocation that begins now. `blocked` is the record that blocked its shard.
     pub(super) fn new(limits: RetryLimits, blocked: Option<Arc<BlockedRecord>>) -> Self {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let began_at = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
-        Self { limits, blocked, of_others: Arc::default(), began_at }
+        Self { limits, blocked, of_others: Arc::default(), began_at: now_millis() }
     }
 
     /// What other processes know. It counts from the first verdict that is settled on, so it is said before.

@@ -360,6 +360,7 @@ impl<'s, 'a> Settlement<'s, 'a> {
             shard_id = self.batch.shard_id(),
             sequence_number = self.batch.event(failure.index).sequence_number.as_str(),
             kind = failure.kind.as_str(),
+            code = failure.kind.code().as_str(),
             "dead-lettered: {}",
             failure.reason,
         );

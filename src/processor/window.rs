@@ -17,10 +17,11 @@ use super::settlement::Settlement;
 use super::time::{half_way, within};
 use super::unpacking::unpack;
 use super::{Deadline, Processor};
+use crate::error_code::ErrorCode;
 use crate::event::{Batch, Position, Record, Shard};
 use crate::transform::{
-    ClosedFold, FoldClose, Folding, Grouping, Guests, Job, Lease, StateRefused, Verdict, VerdictChunk, Window,
-    WindowEnding, WindowOpening, World,
+    ClosedFold, FoldClose, Folding, Grouping, Guests, Job, StateRefused, Verdict, VerdictChunk, Window, WindowEnding,
+    WindowOpening, WorkerLease, World,
 };
 
 /// The most bytes that a state may have, as the transform saves it. Lambda takes 1 MB of JSON, in which they are base64.
@@ -127,6 +128,21 @@ pub enum WindowError {
     },
 }
 
+impl WindowError {
+    /// Returns the code of the error.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            WindowError::OfRecords => ErrorCode::WindowForRecords,
+            WindowError::OfWindows => ErrorCode::RecordsForWindows,
+            WindowError::OtherForm { .. } => ErrorCode::WindowStateForm,
+            WindowError::Refused(refused) => refused.code(),
+            WindowError::TooLarge { .. } => ErrorCode::WindowStateTooLarge,
+            WindowError::NoState => ErrorCode::WindowStateMissing,
+            WindowError::NotClosed { .. } => ErrorCode::WindowNotClosed,
+        }
+    }
+}
+
 /// How far a part of a batch came.
 struct PartProgress {
     bytes: Option<Arc<[u8]>>,
@@ -212,7 +228,7 @@ impl Processor {
     async fn fold_part(
         &self,
         run: &mut BatchRun<'_>,
-        guest: &Lease<'_, Folding>,
+        guest: &WorkerLease<'_, Folding>,
         part: Arc<Batch>,
         window: Window,
         before: PartProgress,

@@ -10,7 +10,8 @@ use std::process::{Command, ExitStatus};
 
 use serde::Deserialize;
 
-pub(crate) use self::new::{Language, make};
+pub(crate) use self::new::{Language, NewError, make};
+use crate::error_code::ErrorCode;
 use crate::files::{read_bounded, read_text_bounded};
 
 /// The file that makes a folder a project.
@@ -64,6 +65,23 @@ pub(crate) enum ProjectError {
     /// The disk says no.
     #[error("can't write {path}: {source}")]
     Unwritable { path: PathBuf, source: io::Error },
+}
+
+impl ProjectError {
+    /// Returns the code of the error.
+    pub(crate) fn code(&self) -> ErrorCode {
+        match self {
+            ProjectError::NoProject { .. } => ErrorCode::NoProject,
+            ProjectError::Unreadable { .. } => ErrorCode::ProjectUnreadable,
+            ProjectError::Invalid { .. } => ErrorCode::InvalidProject,
+            ProjectError::NoTool { .. } => ErrorCode::ToolMissing,
+            ProjectError::NotStarted { .. } => ErrorCode::ToolNotStarted,
+            ProjectError::Failed { .. } => ErrorCode::BuildFailed,
+            ProjectError::NothingBuilt { .. } => ErrorCode::NothingBuilt,
+            ProjectError::NoModule { .. } => ErrorCode::NotAModule,
+            ProjectError::Unwritable { .. } => ErrorCode::FileNotWritten,
+        }
+    }
 }
 
 /// A folder with `kinesieve.json`.

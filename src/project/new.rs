@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 
 use super::CONTRACT;
+use crate::error_code::ErrorCode;
 
 /// The languages that there are templates for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -32,6 +33,17 @@ pub(crate) enum NewError {
     /// The disk says no.
     #[error("can't write {path}: {source}")]
     Unwritable { path: PathBuf, source: io::Error },
+}
+
+impl NewError {
+    /// Returns the code of the error.
+    pub(crate) fn code(&self) -> ErrorCode {
+        match self {
+            NewError::Name { .. } => ErrorCode::InvalidProjectName,
+            NewError::Taken { .. } => ErrorCode::ProjectTaken,
+            NewError::Unwritable { .. } => ErrorCode::FileNotWritten,
+        }
+    }
 }
 
 /// A file of a template: where it goes, and its text, in which `{{...}}` stands for what depends on the project.

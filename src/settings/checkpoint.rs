@@ -5,17 +5,17 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
-use super::arn::Arn;
 use super::{SettingsError, values};
+use crate::aws::Arn;
 
-/// Where and how the function mirrors the position of each shard.
+/// The settings of the checkpoint table, in which the function records the position of each shard.
 // The ids keep apart what a command has under the same short name.
 #[derive(Debug, Clone, Args)]
 pub struct CheckpointSettings {
-    /// The DynamoDB table in which the position of each shard is mirrored, by name or ARN. Without it there is
-    /// no mirror
+    /// DynamoDB table in which the position of each shard is recorded, by name or ARN. Without it, no position is
+    /// recorded
     #[arg(
         id = "checkpoint_table",
         long = "checkpoint-table",
@@ -24,7 +24,7 @@ pub struct CheckpointSettings {
     )]
     pub table: Option<TableName>,
 
-    /// How the stream is written in the table: by its name, or by its arn
+    /// How the stream is written in the table
     #[arg(
         id = "checkpoint_stream_id",
         long = "checkpoint-stream-id",
@@ -34,20 +34,20 @@ pub struct CheckpointSettings {
     )]
     pub stream_id: StreamIdForm,
 
-    /// How long a batch may wait for the table in all; for example 500ms
+    /// Maximum time that a batch waits for the table; for example 500ms
     #[arg(id = "checkpoint_timeout", long = "checkpoint-timeout", env = "KINESIEVE_CHECKPOINT_TIMEOUT", value_name = "DURATION", default_value = "500ms", value_parser = values::checkpoint_timeout)]
     pub timeout: Duration,
 
-    /// Write the position of a shard no more often than this; for example 10s. What is not written yet is when
-    /// the function's instance takes its next batch, or ends
+    /// Minimum time between two writes of a shard's position; for example 10s. A position that is held back is
+    /// written with the next batch of the instance, or when the instance ends
     #[arg(id = "checkpoint_period", long = "checkpoint-period", visible_alias = "commit-period", env = "KINESIEVE_CHECKPOINT_PERIOD", value_name = "DURATION", default_value = "0s", value_parser = values::checkpoint_period)]
     pub period: Duration,
 
-    /// Make the table if it is missing: true or false
+    /// Create the table if it is missing: true or false
     #[arg(id = "checkpoint_create", long = "checkpoint-create", env = "KINESIEVE_CHECKPOINT_CREATE", value_name = "BOOL", default_value = "false", value_parser = values::yes_or_no, action = clap::ArgAction::Set)]
     pub create: bool,
 
-    /// Capacity of a table that is made: on-demand, or READ,WRITE units as in 5,5
+    /// Capacity of a table that is created: on-demand, or READ,WRITE units as in 5,5
     #[arg(
         id = "checkpoint_capacity",
         long = "checkpoint-capacity",
@@ -57,12 +57,12 @@ pub struct CheckpointSettings {
     )]
     pub capacity: TableCapacity,
 
-    /// The parallelization factor of the event source mapping, 1 to 10. Above 1 there is no order across a shard,
-    /// and what is mirrored is no position to resume from
+    /// Parallelization factor of the event source mapping, 1 to 10. Above 1 the batches of a shard run side by side,
+    /// so the recorded position is the highest one and not safe to resume from
     #[arg(long, env = "KINESIEVE_PARALLELIZATION_FACTOR", value_name = "FACTOR", default_value = "1", value_parser = clap::value_parser!(u8).range(1..=10))]
     pub parallelization_factor: u8,
 
-    /// Acknowledge records at or before the mirrored position without processing them again: true or false
+    /// Acknowledge records at or before the recorded position without processing them again: true or false
     #[arg(long, env = "KINESIEVE_SKIP_ACKNOWLEDGED", value_name = "BOOL", default_value = "false", value_parser = values::yes_or_no, action = clap::ArgAction::Set)]
     pub skip_acknowledged: bool,
 }
@@ -153,25 +153,13 @@ fn is_name(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
 }
 
-/// How a stream is written in the table: what a consumer that shares it has in its configuration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How a stream is written in the table: as the other consumers that share the table write it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum StreamIdForm {
-    /// By its name.
+    /// The name of the stream
     Name,
-    /// By its ARN.
+    /// The ARN of the stream
     Arn,
-}
-
-impl FromStr for StreamIdForm {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "name" => Ok(StreamIdForm::Name),
-            "arn" => Ok(StreamIdForm::Arn),
-            _ => Err(format!("{text:?} is no form of a stream's id: use name or arn")),
-        }
-    }
 }
 
 /// How a table that is made is paid for.

@@ -6,9 +6,10 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use clap::ValueEnum;
 use tracing::level_filters::LevelFilter;
 
-use super::target::{InvalidTarget, Target};
+use crate::sink::{InvalidTarget, Target};
 
 /// More instances of a transform than any vCPUs that Lambda gives.
 const MOST_WORKERS: usize = 64;
@@ -67,180 +68,18 @@ pub fn normal_route(name: &str) -> String {
     name.to_lowercase().replace('_', "-")
 }
 
-/// How far the order of events is kept on the way out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
-    /// An output is never delivered after a later one of the same partition key.
-    Key,
-    /// Outputs go side by side.
-    None,
+/// Returns the name of a value, as a setting writes it.
+pub fn name_of(value: impl ValueEnum) -> String {
+    value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }
 
-impl FromStr for Order {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "key" => Ok(Order::Key),
-            "none" => Ok(Order::None),
-            _ => Err(format!("{text:?} is no order: use key or none")),
-        }
-    }
-}
-
-/// How objects are compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Compression {
-    /// Not at all.
-    None,
-    /// By gzip.
-    Gzip,
-}
-
-impl FromStr for Compression {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "none" => Ok(Compression::None),
-            "gzip" => Ok(Compression::Gzip),
-            _ => Err(format!("{text:?} is no compression: use none or gzip")),
-        }
-    }
-}
-
-/// How payloads are decoded before the transform sees them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decode {
-    /// Not at all.
-    None,
-    /// All by gzip.
-    Gzip,
-    /// All by zstd.
-    Zstd,
-    /// Each by what it starts with; what starts like neither stays as it is.
-    Auto,
-    /// As messages of CloudWatch Logs, each log event an event.
-    CloudWatchLogs,
-}
-
-impl Decode {
-    /// As it is written.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Decode::None => "none",
-            Decode::Gzip => "gzip",
-            Decode::Zstd => "zstd",
-            Decode::Auto => "auto",
-            Decode::CloudWatchLogs => "cloudwatch-logs",
-        }
-    }
-}
-
-impl FromStr for Decode {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "none" => Ok(Decode::None),
-            "gzip" => Ok(Decode::Gzip),
-            "zstd" => Ok(Decode::Zstd),
-            "auto" => Ok(Decode::Auto),
-            "cloudwatch-logs" => Ok(Decode::CloudWatchLogs),
-            _ => Err(format!("{text:?} is no way to decode: use none, gzip, zstd, auto or cloudwatch-logs")),
-        }
-    }
-}
-
-/// How the data of outputs is compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Encode {
-    /// Not at all.
-    None,
-    /// By gzip.
-    Gzip,
-    /// By zstd.
-    Zstd,
-}
-
-impl Encode {
-    /// As it is written.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Encode::None => "none",
-            Encode::Gzip => "gzip",
-            Encode::Zstd => "zstd",
-        }
-    }
-}
-
-impl FromStr for Encode {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "none" => Ok(Encode::None),
-            "gzip" => Ok(Encode::Gzip),
-            "zstd" => Ok(Encode::Zstd),
-            _ => Err(format!("{text:?} is no way to encode: use none, gzip or zstd")),
-        }
-    }
-}
-
-/// What several outputs become for a target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pack {
-    /// Nothing: each stays by itself.
-    None,
-    /// Lines, each with its end.
-    Lines,
-    /// A JSON array.
-    Array,
-}
-
-impl Pack {
-    /// As it is written.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Pack::None => "none",
-            Pack::Lines => "lines",
-            Pack::Array => "array",
-        }
-    }
-}
-
-impl FromStr for Pack {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "none" => Ok(Pack::None),
-            "lines" => Ok(Pack::Lines),
-            "array" => Ok(Pack::Array),
-            _ => Err(format!("{text:?} is no way to pack: use none, lines or array")),
-        }
-    }
-}
-
-/// In which form the counts of an invocation are given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The form of an invocation's metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum MetricsFormat {
-    /// As a line of CloudWatch's embedded metric format.
+    /// A line in CloudWatch's embedded metric format
     Emf,
-    /// In none.
+    /// No metrics
     None,
-}
-
-impl FromStr for MetricsFormat {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "emf" => Ok(MetricsFormat::Emf),
-            "none" => Ok(MetricsFormat::None),
-            _ => Err(format!("{text:?} is no format of metrics: use emf or none")),
-        }
-    }
 }
 
 /// A Lambda invocation lasts 15 minutes at most; the clock of a guest ticks every 10 ms.
@@ -338,7 +177,7 @@ pub fn transform_settings(text: &str) -> Result<Vec<(String, String)>, String> {
     let settings = if text.trim_start().starts_with('{') { from_json(text)? } else { from_pairs(text)? };
     for (index, (key, _)) in settings.iter().enumerate() {
         if settings[..index].iter().any(|(earlier, _)| earlier == key) {
-            return Err(format!("the key {key:?} is given twice"));
+            return Err(format!("the key {key:?} is set twice"));
         }
     }
     Ok(settings)

@@ -114,10 +114,21 @@ fn in_terms_of_variables(error: &clap::Error) -> SettingsError {
     match error.kind() {
         ErrorKind::MissingRequiredArgument => missing(arg, &name),
         _ => {
-            let reason = std::error::Error::source(error).map_or_else(|| error.kind().to_string(), ToString::to_string);
+            let reason = invalid_value(error)
+                .or_else(|| std::error::Error::source(error).map(ToString::to_string))
+                .unwrap_or_else(|| error.kind().to_string());
             SettingsError::Invalid { name, reason }
         }
     }
+}
+
+/// The reason of an error about a value that is none of a list.
+fn invalid_value(error: &clap::Error) -> Option<String> {
+    let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) else { return None };
+    let Some(ContextValue::Strings(valid)) = error.get(ContextKind::ValidValue) else { return None };
+    let (last, others) = valid.split_last()?;
+    let valid = if others.is_empty() { last.clone() } else { format!("{} or {last}", others.join(", ")) };
+    Some(format!("invalid value {value:?}: use {valid}"))
 }
 
 fn missing(arg: Option<&Arg>, name: &str) -> SettingsError {
@@ -159,9 +170,9 @@ mod tests {
     fn an_unknown_variable_is_named_with_the_nearest_right_name() {
         assert_eq!(
             message(&[("KINESIEVE_DEADLETTER", "none")]),
-            "KINESIEVE_DEADLETTER is no setting: did you mean KINESIEVE_DEAD_LETTER?"
+            "unknown setting KINESIEVE_DEADLETTER: did you mean KINESIEVE_DEAD_LETTER?"
         );
-        assert_eq!(message(&[("KINESIEVE_XYZ", "1")]), "KINESIEVE_XYZ is no setting");
+        assert_eq!(message(&[("KINESIEVE_XYZ", "1")]), "unknown setting KINESIEVE_XYZ");
         read(&[LEAST.as_slice(), &[("KINESIS_ENDPOINT", "x")]].concat()).expect("another's variable");
     }
 
@@ -173,10 +184,10 @@ mod tests {
         );
         assert_eq!(
             message(&[("KINESIEVE_DEAD_LETTER", "nowhere")]),
-            "KINESIEVE_DEAD_LETTER: \"nowhere\" is no target: use the ARN of a Kinesis stream, a Firehose delivery \
+            "KINESIEVE_DEAD_LETTER: invalid destination \"nowhere\": use the ARN of a Kinesis stream, a Firehose delivery \
              stream, an SQS queue, an SNS topic, an EventBridge event bus or an S3 bucket with a prefix, stdout, file:PATH or none"
         );
-        assert!(message(&[("KINESIEVE_ROUTE_A", "x")]).starts_with("KINESIEVE_ROUTE_A: \"x\" is no target"));
+        assert!(message(&[("KINESIEVE_ROUTE_A", "x")]).starts_with("KINESIEVE_ROUTE_A: invalid destination \"x\""));
     }
 
     #[test]
@@ -184,10 +195,10 @@ mod tests {
         let said = |name: &str, value: &str| message(&[(name, value)]);
         assert_eq!(
             said("KINESIEVE_DECODE", "brotli"),
-            "KINESIEVE_DECODE: \"brotli\" is no way to decode: use none, gzip, zstd, auto or cloudwatch-logs"
+            "KINESIEVE_DECODE: invalid value \"brotli\": use none, gzip, zstd, auto or cloudwatch-logs"
         );
-        assert!(said("KINESIEVE_ENCODE", "auto").ends_with("\"auto\" is no way to encode: use none, gzip or zstd"));
-        assert!(said("KINESIEVE_PACK", "csv").ends_with("\"csv\" is no way to pack: use none, lines or array"));
+        assert!(said("KINESIEVE_ENCODE", "auto").ends_with("invalid value \"auto\": use none, gzip or zstd"));
+        assert!(said("KINESIEVE_PACK", "csv").ends_with("invalid value \"csv\": use none, lines or array"));
         assert!(said("KINESIEVE_DECODE_LIMIT", "2GiB").ends_with("out of range: use 1KiB to 1GiB"));
         assert!(said("KINESIEVE_PACK_BYTES", "1MiB").ends_with("out of range: use 1KiB to 750KiB"));
         assert!(said("KINESIEVE_DEAGGREGATE", "yes").ends_with("\"yes\" is neither: use true or false"));
@@ -208,12 +219,12 @@ mod tests {
         assert_eq!(
             complaint(&[stream, pack]).as_deref(),
             Some(
-                "KINESIEVE_PACK is for outputs that go to Firehose, SQS, SNS or S3, and none does: set KINESIEVE_OUTPUT to \
-                 one, or leave it out"
+                "KINESIEVE_PACK applies to outputs for Firehose, SQS, SNS or S3, but no output goes there: set \
+                 KINESIEVE_OUTPUT to one, or unset KINESIEVE_PACK"
             )
         );
         let stdout = ("KINESIEVE_OUTPUT", "stdout");
-        assert!(complaint(&[stdout, aggregate]).is_some_and(|said| said.contains("go to a Kinesis stream")));
+        assert!(complaint(&[stdout, aggregate]).is_some_and(|said| said.contains("outputs for a Kinesis stream")));
         assert!(complaint(&[stdout, encode]).is_some_and(|said| said.contains("Kinesis, Firehose, SQS or SNS")));
         // A route is enough, and nowhere is where Firehose is answered.
         let route = ("KINESIEVE_ROUTE_A", "arn:aws:s3:::bucket/prefix");
@@ -231,7 +242,7 @@ mod tests {
         };
         let queue = ("KINESIEVE_DEAD_LETTER", "arn:aws:sqs:eu-west-1:123456789012:dead");
         assert_eq!(complaint(&[queue]), None);
-        assert!(complaint(&[]).is_some_and(|said| said.ends_with("set KINESIEVE_DEAD_LETTER as well")));
+        assert!(complaint(&[]).is_some_and(|said| said.ends_with("of dead letters as well")));
         for (name, place) in [
             ("KINESIEVE_ROUTE_A", "arn:aws:s3:::bucket/large/"),
             ("KINESIEVE_ROUTE_A", "arn:aws:s3:::bucket"),
@@ -254,9 +265,9 @@ mod tests {
     #[test]
     fn a_missing_setting_is_named_with_what_it_is_for() {
         let error = read(&LEAST[1..]).expect_err("no transform").to_string();
-        assert!(error.starts_with("KINESIEVE_TRANSFORM is required: The transform"), "{error}");
+        assert!(error.starts_with("KINESIEVE_TRANSFORM is required: Path of the transform"), "{error}");
         let error = read(&LEAST[..1]).expect_err("no output").to_string();
-        assert!(error.starts_with("KINESIEVE_OUTPUT is required: Where outputs go"), "{error}");
+        assert!(error.starts_with("KINESIEVE_OUTPUT is required: Destination of outputs"), "{error}");
     }
 
     #[test]

@@ -16,8 +16,8 @@ use super::s3::Bucket;
 use super::sns::Topic;
 use super::sqs::Queue;
 use super::{Sink, SinkOptions};
+use crate::aws::Arn;
 use crate::aws::DestinationProbe;
-use crate::settings::Arn;
 
 /// The destinations that there are, in the order in which messages list them.
 static DESTINATIONS: [&dyn Destination; 6] = [&Stream, &DeliveryStream, &Queue, &Topic, &EventBus, &Bucket];

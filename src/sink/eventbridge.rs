@@ -17,8 +17,9 @@ use super::destination::{Capabilities, Destination, Measuring, Opening, Probing,
 use super::queue::{RecordResponse, RequestLimits};
 use super::requests::{RequestOutcome, RequestService, deliver};
 use super::{Output, Sink, SinkFuture, SinkOptions, WarmUp, aws};
+use crate::aws::Arn;
 use crate::aws::{DestinationProbe, ProbeAnswer, TraceHeader, config};
-use crate::settings::{Arn, Order};
+use crate::sink::Order;
 
 /// Bytes of an event, and of all in a request, source and detail type included: less than 1 MiB (Amazon EventBridge,
 /// PutEvents).

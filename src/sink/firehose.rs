@@ -16,8 +16,9 @@ use super::destination::{Capabilities, Destination, Measuring, Opening, PackGrou
 use super::queue::{RecordResponse, RequestLimits};
 use super::requests::{RequestOutcome, RequestService, deliver};
 use super::{Output, Sink, SinkFuture, SinkOptions, WarmUp, aws};
+use crate::aws::Arn;
 use crate::aws::{DestinationProbe, ProbeAnswer, TraceHeader, config};
-use crate::settings::{Arn, Order};
+use crate::sink::Order;
 
 /// Bytes of a record before they are encoded (Amazon Data Firehose, PutRecordBatch: 1,000 KiB).
 const RECORD_BYTES: usize = 1000 << 10;

@@ -13,8 +13,9 @@ use super::destination::{Capabilities, Destination, Measuring, Opening, Probing,
 use super::queue::{RecordResponse, RequestLimits};
 use super::requests::{RequestOutcome, RequestService, deliver};
 use super::{Output, Sink, SinkFuture, SinkOptions, WarmUp, aws};
+use crate::aws::{Arn, StreamName};
 use crate::aws::{DestinationProbe, ProbeAnswer, TraceHeader, bytes_of_kib, config};
-use crate::settings::{Arn, Order, StreamName};
+use crate::sink::Order;
 
 /// Bytes of a record with its key, where the stream allows as much (Kinesis Data Streams, PutRecords).
 const RECORD_BYTES: usize = 10 << 20;

@@ -10,6 +10,7 @@ mod kinesis;
 mod line;
 mod message;
 mod none;
+mod options;
 mod packing;
 mod queue;
 mod requests;
@@ -18,6 +19,7 @@ mod samples;
 mod sns;
 mod sqs;
 mod stdout;
+mod target;
 
 use std::io;
 use std::pin::Pin;
@@ -28,16 +30,19 @@ pub use destination::{AwsTarget, Capabilities, PackGroups};
 pub use eventbridge::{EventBridgeSink, EventLabels};
 pub use firehose::FirehoseSink;
 pub use kinesis::KinesisSink;
+pub use options::{Compression, Encode, Order, Pack};
 pub use packing::Packing;
 pub use s3::S3Sink;
 pub(crate) use s3::key_segment;
 pub use samples::{OutputSamples, Sample, SamplingSink};
 pub use sns::SnsSink;
 pub use sqs::SqsSink;
+pub(crate) use target::s3_prefix;
+pub use target::{InvalidTarget, Target};
 
+use crate::aws::Arn;
 use crate::aws::{config, cut};
 use crate::event::{Event, SequenceNumber, Shard};
-use crate::settings::{Arn, Compression, Order, Target};
 
 /// One record to deliver, as a view into the batch or into what the transform gave.
 #[derive(Debug, Clone, Copy)]

@@ -21,7 +21,7 @@ use super::{
     reason,
 };
 use crate::aws::config;
-use crate::settings::{Encode, Pack, Target};
+use crate::sink::{Encode, Pack, Target};
 use parcels::{OwnedPieces, Parcel, ParcelPiece, Parcels};
 use shards::{ShardMap, Shards};
 

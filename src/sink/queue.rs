@@ -13,7 +13,7 @@ use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 
 use super::{Delivery, Output, SinkResponse, reason};
-use crate::settings::Order;
+use crate::sink::Order;
 
 /// What a service takes.
 #[derive(Debug, Clone, Copy)]

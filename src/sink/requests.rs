@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::queue::{Queue, RecordResponse, RequestLimits};
 use super::{Output, SinkResponse};
 use crate::backoff::Backoff;
-use crate::settings::Order;
+use crate::sink::Order;
 
 /// Without a deadline, how long a service may refuse everything before we give up.
 const PATIENCE: Duration = Duration::from_secs(60);

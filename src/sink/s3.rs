@@ -25,8 +25,9 @@ use super::{
     Delivery, DeliveryTiming, LineContent, Output, Sink, SinkFuture, SinkOptions, SinkResponse, WarmUp, aws, line,
     open_bucket, reason,
 };
+use crate::aws::Arn;
 use crate::aws::{DestinationProbe, ProbeAnswer, TraceHeader, bucket_and_prefix, config, s3_config};
-use crate::settings::{Arn, Compression, Order};
+use crate::sink::{Compression, Order};
 
 /// Large enough that requests cost little, small enough to be in memory twice, as outputs and as an object.
 const OBJECT_BYTES: usize = 16 << 20;

@@ -17,8 +17,9 @@ use super::message::{ATTRIBUTE_TYPE, FIFO, OutputMessage, responses, weigh};
 use super::queue::RequestLimits;
 use super::requests::{RequestOutcome, RequestService, deliver};
 use super::{Output, Sink, SinkFuture, SinkOptions, WarmUp, aws};
+use crate::aws::Arn;
 use crate::aws::{DestinationProbe, ProbeAnswer, TraceHeader, config};
-use crate::settings::{Arn, Order};
+use crate::sink::Order;
 
 /// Bytes of a message, attributes included, where the topic allows as much (Amazon SNS, `MaximumMessageSize`).
 const MESSAGE_BYTES: usize = 1 << 20;

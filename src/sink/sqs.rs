@@ -16,8 +16,9 @@ use super::message::{ATTRIBUTE_TYPE, FIFO, OutputMessage, responses, weigh};
 use super::queue::RequestLimits;
 use super::requests::{RequestOutcome, RequestService, deliver};
 use super::{Output, Sink, SinkFuture, SinkOptions, WarmUp, aws};
+use crate::aws::Arn;
 use crate::aws::{DestinationProbe, ProbeAnswer, TraceHeader, config, queue_url};
-use crate::settings::{Arn, Order};
+use crate::sink::Order;
 
 /// Bytes of a message, and of all in a request, attributes included (Amazon SQS, SendMessageBatch). A queue may take
 /// less (`MaximumMessageSize`).

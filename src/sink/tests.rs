@@ -1,7 +1,7 @@
 //! What a sink says beforehand, and what it says when it has it.
 
 use super::*;
-use crate::settings::Arn;
+use crate::aws::Arn;
 
 const ORDER: Order = Order::None;
 

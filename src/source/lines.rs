@@ -4,10 +4,10 @@
 //! position where a run stops is the line to look at. Empty lines are no records.
 
 use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{LOCAL_SHARD, MAX_PAYLOAD_BYTES, MAX_RECORDS};
 use crate::event::{Batch, Record};
+use crate::timestamp::now_millis;
 
 /// The longest line that is taken: no Kinesis record is larger.
 const MAX_LINE_BYTES: usize = 10 << 20;
@@ -79,7 +79,7 @@ impl LineSource {
                     partition_key: &number,
                     sequence_number: &number,
                     sub_sequence_number: 0,
-                    arrived_at: now(),
+                    arrived_at: now_millis(),
                 };
                 batch.push_bytes(record, &payload).map_err(io::Error::other)?;
             }
@@ -113,11 +113,6 @@ impl LineSource {
         }
         Ok(true)
     }
-}
-
-fn now() -> u64 {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

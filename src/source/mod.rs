@@ -14,6 +14,8 @@ pub mod mapping;
 
 use std::io;
 
+use crate::error_code::ErrorCode;
+
 pub use file::{FileSource, Format};
 pub use lag::{Lag, LagMeter};
 
@@ -57,4 +59,15 @@ pub enum SourceError {
         /// What is wrong.
         reason: String,
     },
+}
+
+impl SourceError {
+    /// Returns the code of the error.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            SourceError::Unreadable { .. } => ErrorCode::InputUnreadable,
+            SourceError::Unknown { .. } => ErrorCode::InputUnknown,
+            SourceError::Broken { .. } => ErrorCode::InputBroken,
+        }
+    }
 }

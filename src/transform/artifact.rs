@@ -11,6 +11,7 @@ use wasmtime::component::{Component, InstancePre};
 use wasmtime::{Engine, Precompiled};
 
 use super::contract::{self, ContractError, World};
+#[cfg(feature = "compiler")]
 use super::engine::Threads;
 use super::engine::{EnginePurpose, InliningMode, engine};
 #[cfg(feature = "compiler")]
@@ -20,10 +21,10 @@ use super::host::{self, HostState};
 use super::manifest::sha256_hex;
 use super::manifest::{Manifest, sha256_hex_of_file};
 use super::precompiled;
-#[cfg(feature = "compiler")]
 use super::target::CompileTarget;
 use super::ticker::Ticker;
 #[cfg(feature = "compiler")]
+use crate::error_code::ErrorCode;
 use crate::files::read_bounded;
 
 /// Why a transform could not be loaded. Each message names the file and what to do.
@@ -39,7 +40,7 @@ pub enum LoadError {
     },
     /// The file is no WebAssembly at all.
     #[error(
-        "transform {path}: it is not WebAssembly: it starts with {found}. Give a component (.wasm) or what `kinesieve build` made of one (.cwasm)"
+        "transform {path}: not WebAssembly: the file starts with {found}. Give a component (.wasm), or a component that `kinesieve build` precompiled (.cwasm)"
     )]
     NotWebAssembly {
         /// The file.
@@ -49,7 +50,7 @@ pub enum LoadError {
     },
     /// The file is a core module.
     #[error(
-        "transform {path}: it is a core module, not a component. Build it with a toolchain that makes components \
+        "transform {path}: a core module, not a component. Build it with a toolchain that makes components \
          (in Rust: --target wasm32-wasip2), or wrap it with `wasm-tools component new`"
     )]
     CoreModule {
@@ -57,7 +58,7 @@ pub enum LoadError {
         path: PathBuf,
     },
     /// The component can't be compiled: it is truncated, invalid, or uses what is switched off.
-    #[error("transform {path}: it can't be compiled: {reason}")]
+    #[error("transform {path}: can't compile it: {reason}")]
     Invalid {
         /// The file.
         path: PathBuf,
@@ -66,7 +67,8 @@ pub enum LoadError {
     },
     /// There is too much in the component for it to be compiled.
     #[error(
-        "transform {path}: {reason}. Leave out what it does not use, unused libraries for instance;          docs/writing-a-transform.md has the limits"
+        "transform {path}: {reason}. Leave out what it does not use, unused libraries for instance; \
+         docs/reference/transforms.md has the limits"
     )]
     TooLarge {
         /// The file.
@@ -76,7 +78,7 @@ pub enum LoadError {
     },
     /// This build has no compiler.
     #[error(
-        "transform {path}: this build of kinesieve has no compiler. Precompile it: `kinesieve build {path} --target {machine}`"
+        "transform {path}: this build of kinesieve has no compiler. Precompile the transform: `kinesieve build {path} --target {machine}`"
     )]
     NoCompiler {
         /// The file.
@@ -86,7 +88,7 @@ pub enum LoadError {
     },
     /// A precompiled file stands without its manifest, or with one that can't be read.
     #[error(
-        "transform {path}: it is precompiled, but its manifest {manifest} can't be read: {reason}. `kinesieve build` \
+        "transform {path}: can't read the manifest {manifest} of the precompiled file: {reason}. `kinesieve build` \
          writes both; keep them together"
     )]
     NoManifest {
@@ -140,6 +142,25 @@ pub enum LoadError {
     /// The engine itself does not work here.
     #[error("the WebAssembly engine can't be set up: {0}")]
     Engine(String),
+}
+
+impl LoadError {
+    /// Returns the code of the error.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            LoadError::Unreadable { .. } => ErrorCode::TransformUnreadable,
+            LoadError::NotWebAssembly { .. } => ErrorCode::NotWebAssembly,
+            LoadError::CoreModule { .. } => ErrorCode::CoreModule,
+            LoadError::Invalid { .. } => ErrorCode::NotCompilable,
+            LoadError::TooLarge { .. } => ErrorCode::TransformTooLarge,
+            LoadError::NoCompiler { .. } => ErrorCode::NoCompiler,
+            LoadError::NoManifest { .. } => ErrorCode::NoManifest,
+            LoadError::DigestMismatch { .. } => ErrorCode::DigestMismatch,
+            LoadError::OtherSettings { .. } => ErrorCode::PrecompiledForOther,
+            LoadError::Contract { source, .. } => source.code(),
+            LoadError::Engine(_) => ErrorCode::EngineFailed,
+        }
+    }
 }
 
 /// A component that implements the contract, ready to be started any number of times.

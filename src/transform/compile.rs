@@ -7,7 +7,8 @@ use super::artifact::{FileKind, LoadError, invalid, no_engine, read_checked, thr
 use super::engine::{EnginePurpose, InliningMode, engine};
 use super::manifest::{ENGINE, Manifest, sha256_hex};
 use super::target::CompileTarget;
-use crate::settings;
+use crate::error_code::ErrorCode;
+use crate::files::is_same_file;
 
 /// Why a component was not precompiled.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +38,18 @@ pub enum BuildError {
     },
 }
 
+impl BuildError {
+    /// Returns the code of the error.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            BuildError::Load(error) => error.code(),
+            BuildError::AlreadyPrecompiled { .. } => ErrorCode::AlreadyPrecompiled,
+            BuildError::OutputIsComponent { .. } => ErrorCode::OutputIsComponent,
+            BuildError::Unwritable { .. } => ErrorCode::FileNotWritten,
+        }
+    }
+}
+
 /// What a build made.
 #[derive(Debug)]
 pub struct Built {
@@ -56,7 +69,7 @@ pub fn precompile(component: &Path, target: CompileTarget, output: &Path) -> Res
     if let FileKind::Precompiled = FileKind::of(component)? {
         return Err(BuildError::AlreadyPrecompiled { path: component.to_owned() });
     }
-    if settings::is_same_file(component, output) {
+    if is_same_file(component, output) {
         return Err(BuildError::OutputIsComponent { path: output.to_owned() });
     }
     // Checked before the long work: compiling takes ten seconds for a JavaScript or Python guest.

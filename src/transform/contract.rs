@@ -7,6 +7,8 @@ use std::fmt;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use crate::error_code::ErrorCode;
+
 /// What a transform works on, told from the interface that it exports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum World {
@@ -100,6 +102,18 @@ pub enum ContractError {
         /// What to change in its build, where that is known.
         remedies: String,
     },
+}
+
+impl ContractError {
+    /// Returns the code of the error.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            ContractError::OtherVersion { .. } => ErrorCode::ContractVersion,
+            ContractError::NotATransform { .. } => ErrorCode::NotATransform,
+            ContractError::TwoWorlds => ErrorCode::TwoWorlds,
+            ContractError::NotGranted { .. } => ErrorCode::ImportNotGranted,
+        }
+    }
 }
 
 /// How the version of a contract compares to the one that this build runs.

@@ -3,6 +3,7 @@
 
 use wasmtime::{Config, Engine, Inlining};
 
+#[cfg(feature = "compiler")]
 use super::target::CompileTarget;
 
 /// What an engine is for.

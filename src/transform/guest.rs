@@ -141,12 +141,12 @@ impl<E: Exports> Guest<'_, E> {
         match (broke, self.time) {
             (CallError::Fault(fault), _) => Verdict::Fault(fault),
             (CallError::Interrupted, Some(time)) if time.is_nearly_all_from(turn) => {
-                let had = time.interrupt_at.saturating_duration_since(turn);
+                let had = time.interrupt_at.saturating_duration_since(turn).as_millis();
                 Verdict::Fault(Fault {
                     kind: FaultKind::Timeout,
                     reason: format!(
-                        "took longer than all the time that there is for a batch, {had:?}: give the function a longer \
-                         timeout, or the transform less (KINESIEVE_EVENT_TIMEOUT)"
+                        "took longer than the {had} ms that an invocation has for the transform: raise the timeout of the \
+                         function, or lower KINESIEVE_EVENT_TIMEOUT"
                     ),
                 })
             }

@@ -12,6 +12,7 @@ use super::limits::{HANDED_OVER, Limits, START_TIME};
 use super::log::GuestOutput;
 use super::ticker::ticks;
 use super::verdict::Fault;
+use crate::error_code::ErrorCode;
 use crate::event::Batch;
 
 /// The longest name of a state's form.
@@ -24,17 +25,29 @@ const FOR_EVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StartError {
     /// Its `configure` refused the settings.
-    #[error("the transform refuses its settings: {0}")]
+    #[error("the transform rejected its settings: {0}")]
     Refused(String),
     /// It broke before its first event.
-    #[error("the transform broke while it started: {0}")]
+    #[error("the transform failed while it started: {0}")]
     Broken(String),
     /// The operating system gave no thread.
-    #[error("no thread for the transform: {0}")]
+    #[error("can't start a thread for the transform: {0}")]
     NoThread(String),
     /// It works on something else.
     #[error("{0}")]
     OtherWorld(&'static str),
+}
+
+impl StartError {
+    /// Returns the code of the error.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            StartError::Refused(_) => ErrorCode::TransformSettingsRefused,
+            StartError::Broken(_) => ErrorCode::TransformStartFailed,
+            StartError::NoThread(_) => ErrorCode::NoThread,
+            StartError::OtherWorld(_) => ErrorCode::OtherWorld,
+        }
+    }
 }
 
 /// What the component of a world exports, bound to one instance.

@@ -1,7 +1,7 @@
 //! The guest: a WebAssembly component that says what becomes of each event.
 //!
 //! [`Transform::load`] checks and compiles (or opens) a component, [`Guests::start`] makes a pool of workers, each with an
-//! instance of it on a thread of its own, and a [`Lease`] of one or several of them takes a batch, event by event. What a
+//! instance of it on a thread of its own, and a [`WorkerLease`] of one or several of them takes a batch, event by event. What a
 //! guest does wrong costs the event in hand and no other: after a trap its instance is thrown away and a new one goes on.
 //!
 //! | file | is |
@@ -69,7 +69,7 @@ pub use instance::StartError;
 pub use limits::Limits;
 pub use log_budget::LogBudget;
 pub use manifest::Manifest;
-pub use pool::{Job, Lease, Pool};
+pub use pool::{Job, Pool, WorkerLease};
 pub use records::Records;
 pub use run::{GuestRun, VerdictChunk};
 pub use target::CompileTarget;

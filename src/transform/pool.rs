@@ -75,7 +75,7 @@ struct Worker<P> {
 
 /// Workers, while they have a batch; one at least.
 #[derive(Debug)]
-pub struct Lease<'a, P>(Vec<&'a Worker<P>>);
+pub struct WorkerLease<'a, P>(Vec<&'a Worker<P>>);
 
 /// A worker whose start is under way.
 struct Starting<P> {
@@ -123,7 +123,7 @@ impl<P> Pool<P> {
     }
 
     /// Lends as many of those that have nothing to do as are wanted; if all are at work, the one with the fewest batches.
-    pub(super) fn lend_workers(&self, wanted: NonZeroUsize) -> Lease<'_, P> {
+    pub(super) fn lend_workers(&self, wanted: NonZeroUsize) -> WorkerLease<'_, P> {
         // Nothing is behind this lock that could be left half done.
         let _choosing = self.choosing.lock().unwrap_or_else(PoisonError::into_inner);
         let wanted = wanted.min(self.most_for_a_batch).get().min(MOST_WORKERS);
@@ -135,7 +135,7 @@ impl<P> Pool<P> {
         for worker in &lent {
             worker.batches.fetch_add(1, Ordering::Relaxed);
         }
-        Lease(lent)
+        WorkerLease(lent)
     }
 }
 
@@ -181,7 +181,7 @@ impl<P: Program> Starting<P> {
     }
 }
 
-impl<P> Lease<'_, P> {
+impl<P> WorkerLease<'_, P> {
     /// How many workers it is of.
     #[expect(clippy::len_without_is_empty, reason = "it is never empty")]
     pub fn len(&self) -> usize {
@@ -225,7 +225,7 @@ impl<P> Lease<'_, P> {
     }
 }
 
-impl<P> Drop for Lease<'_, P> {
+impl<P> Drop for WorkerLease<'_, P> {
     fn drop(&mut self) {
         for worker in &self.0 {
             worker.batches.fetch_sub(1, Ordering::Relaxed);

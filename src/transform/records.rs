@@ -17,7 +17,7 @@ use super::guest::Guest;
 use super::host::HostState;
 use super::instance::{Exports, StartError};
 use super::limits::Limits;
-use super::pool::{Job, Lease, Pool};
+use super::pool::{Job, Pool, WorkerLease};
 use super::run::GuestRun;
 use super::verdict::Verdict;
 use super::worker::Program;
@@ -52,12 +52,12 @@ impl Pool<Records> {
 
     /// Lends as many of those workers that have nothing to do as are of use for so many events; if all are at work, the
     /// one with the fewest batches.
-    pub fn lend(&self, events: usize) -> Lease<'_, Records> {
+    pub fn lend(&self, events: usize) -> WorkerLease<'_, Records> {
         self.lend_workers(NonZeroUsize::new(events / EVENTS_PER_WORKER).unwrap_or(NonZeroUsize::MIN))
     }
 }
 
-impl Lease<'_, Records> {
+impl WorkerLease<'_, Records> {
     /// Begins with a batch, which these workers share; a worker works on batches one after the other.
     ///
     /// Workers without a conductor have no part in it.

@@ -63,7 +63,7 @@ impl FromStr for CompileTarget {
             "arm64" | "aarch64" => Ok(CompileTarget::Arm64),
             "x86_64" | "x86-64" | "amd64" => Ok(CompileTarget::X86_64),
             "host" => Ok(CompileTarget::Host),
-            _ => Err(format!("{text:?} is no target: use arm64, x86_64 or host")),
+            _ => Err(format!("invalid machine {text:?}: use arm64, x86_64 or host")),
         }
     }
 }

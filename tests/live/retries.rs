@@ -40,7 +40,7 @@ fn a_batch_that_is_given_up_is_told_and_the_next_goes_on() {
     assert_eq!(told["requestContext"]["approximateInvokeCount"], 3);
     let payload: Value = serde_json::from_str(told["payload"].as_str().expect("the records")).expect("JSON");
     assert_eq!(payload["Records"].as_array().map(Vec::len), Some(2));
-    assert!(log.contains("given up  2"), "{log}");
+    assert!(log.contains("given up          2"), "{log}");
     // With nowhere to tell it, that is no success.
     run.forget_delivered();
     assert_eq!(run.end(STREAM_ARN, &backfill).0, Some(3));
@@ -52,13 +52,13 @@ fn without_limits_a_poison_record_blocks_its_shard_and_is_named() {
     let stub = stream(&["keep 0", "retry the table is being rebuilt", "keep 2"]);
     let run = Run::of(stub.endpoint());
     let mut running = run.start(STREAM_ARN, &["--from", "trim-horizon"]);
-    wait_until("it says what it stands still at", || run.log().contains("stands still at"));
+    wait_until("it says what blocks the shard", || run.log().contains("blocked at"));
     assert!(run.log().contains("the table is being rebuilt"), "{}", run.log());
     running.interrupt();
     assert_eq!(running.end(), Some(3));
     assert_eq!(run.delivered(), ["keep 0"]);
     let log = run.log();
-    assert!(log.contains(&format!("it stands still at {}", sequence_number(1))), "{log}");
+    assert!(log.contains(&format!("blocked at {}", sequence_number(1))), "{log}");
 }
 
 /// The finer tool: the one record goes, and no good one with it.

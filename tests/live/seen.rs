@@ -67,7 +67,7 @@ fn messages_that_hold_nothing_are_counted() {
     let until_now = ["--from", "trim-horizon", "--until", "now", "--decode", "cloudwatch-logs", "--dead-letter", &dead];
     let (code, text) = run.end(STREAM_ARN, &until_now);
     // The guest understands none of the three.
-    assert!(text.contains("5 records in") && text.contains("  control   2\n  rejected  3\n"), "{text}");
+    assert!(text.contains("5 records in") && text.contains("  control           2\n  dead-lettered     3\n"), "{text}");
     let output = run.command(STREAM_ARN, &[&until_now[..], &["--json"]].concat()).output().expect("it runs");
     assert_eq!((code, output.status.code()), (Some(0), Some(0)));
     let text = String::from_utf8(output.stdout).expect("text");
@@ -104,7 +104,7 @@ fn a_person_without_a_terminal_reads_a_line_every_few_seconds() {
     let mut running = run.start(STREAM_ARN, &["--from", "trim-horizon", "--show", "1"]);
     wait_until("a line comes", || run.log().contains("records/s"));
     let log = run.log();
-    assert!(log.contains("1 shard, up to date: 30 records (20 kept, 10 dropped, 0 emitted, 0 rejected)"), "{log}");
+    assert!(log.contains("1 shard, up to date: 30 records (20 kept, 10 dropped, 0 emitted, 0 dead-lettered)"), "{log}");
     assert!(log.contains("> key: keep 29") && !log.contains('\u{1b}'), "{log}");
     running.interrupt();
     assert_eq!(running.end(), Some(0));

@@ -182,7 +182,7 @@ fn log_events_of_a_subscription() {
         (&event["message"], &event["logGroup"], &event["logStream"]),
         (&"b".into(), &"/app".into(), &"i-1".into())
     );
-    assert!(said.contains("control   1"), "{said}");
+    assert!(said.contains("control           1"), "{said}");
     let letter: Value = serde_json::from_slice(&output.stdout).expect("a letter");
     assert_eq!((&letter["sequenceNumber"], &letter["streamArn"]), (&sequence_number(2).into(), &STREAM_ARN.into()));
 }

@@ -19,7 +19,7 @@ pub mod usage;
 pub mod windows;
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Arc, LazyLock};
 
@@ -140,10 +140,32 @@ fn without_variables(program: &str, arguments: &[&str]) -> Command {
     command
 }
 
+/// The line in which a command says why nothing comes of it: the last but one, behind whatever it says of what it did. The
+/// last one names its code.
+pub fn error_line(said: &str) -> &str {
+    let mut lines = said.trim_end().rsplit('\n');
+    assert!(lines.next().is_some_and(|hint| hint.starts_with("for more: kinesieve explain K")), "no code: {said}");
+    lines.next().unwrap_or_else(|| panic!("no error: {said}"))
+}
+
 pub fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Files with an extension, in a folder and all folders in it.
+pub fn files(folder: &Path, extension: &'static str) -> Box<dyn Iterator<Item = PathBuf>> {
+    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    Box::new(entries.flat_map(move |path| -> Box<dyn Iterator<Item = PathBuf>> {
+        if path.is_dir() {
+            files(&path, extension)
+        } else if path.extension().is_some_and(|found| found == extension) {
+            Box::new(std::iter::once(path))
+        } else {
+            Box::new(std::iter::empty())
+        }
+    }))
 }

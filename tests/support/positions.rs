@@ -120,6 +120,7 @@ pub fn stuck_at(position: &str, attempts: u32) -> ShardProgress {
         attempts,
         delivered: None,
         made_by: String::new(),
+        code: None,
         reason: "the table is being rebuilt".to_owned(),
     };
     ShardProgress { acknowledged: None, stuck: Some(stuck), ..up_to(position) }

@@ -93,5 +93,5 @@ fn a_guest_of_the_other_world_does_not_start() {
     assert!(windows.contains("`kinesieve run --tumbling-window 60s` plays windows"), "{windows}");
     let refused = [("colour".to_owned(), "red".to_owned())];
     let refused = WindowPool::start(&load("folding"), limits, &refused, one).expect_err("refused");
-    assert_eq!(refused.to_string(), "the transform refuses its settings: unknown setting `colour`: there is `label`");
+    assert_eq!(refused.to_string(), "the transform rejected its settings: unknown setting `colour`: there is `label`");
 }

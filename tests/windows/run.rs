@@ -66,7 +66,7 @@ fn a_file_is_played_in_windows_by_the_time_of_arrival() {
         .collect();
     let minute = |minute: u64| 1_795_194_000_000 + 60_000 * minute;
     assert_eq!(sums, [(minute(0), 7), (minute(1), 8), (minute(4), 16)]);
-    assert!(stderr(&output).contains("folded    5"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("folded            5"), "{}", stderr(&output));
 
     // It stops where the transform asks for a record again, and says where.
     let input = file(&folder, &[(1.0, "add 1"), (2.0, "retry later"), (70.0, "add 2")]);
@@ -148,5 +148,5 @@ fn a_live_stream_is_played_in_windows() {
     let sum: i64 = windows(&output).iter().map(|window| window["sum"].as_i64().expect("a sum")).sum();
     assert_eq!((sum, windows(&output).len() < 3), (90, true), "{}", stdout(&output));
     assert_eq!(std::fs::read_to_string(dead).expect("written").lines().count(), 10);
-    assert!(stderr(&output).contains("folded    90"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("folded            90"), "{}", stderr(&output));
 }

@@ -94,7 +94,7 @@ impl fmt::Display for Finding {
         let what = plain(&self.what);
         match &self.verdict {
             FindingStatus::Fine => write!(formatter, "{OK}ok{OK:#}       {what}"),
-            FindingStatus::Care { advice } => write!(formatter, "{CARE}care{CARE:#}     {what}: {}", one_line(advice)),
+            FindingStatus::Care { advice } => write!(formatter, "{CARE}warn{CARE:#}     {what}: {}", one_line(advice)),
             FindingStatus::Unknown { reason } => {
                 write!(formatter, "{UNKNOWN}unknown{UNKNOWN:#}  {what}: {}", plain(reason))
             }
@@ -130,7 +130,7 @@ mod tests {
         ok       stream in: ACTIVE
         missing  kinesis:PutRecords: AccessDeniedException
                  grant: {"Effect":"Allow","Action":"kinesis:PutRecords","Resource":"arn:aws:kinesis:eu-west-1:123456789012:stream/out"}
-        care     memory: give the function 512 MB
+        warn     memory: give the function 512 MB
         unknown  bucket out: it can't be looked at
         "#);
     }

@@ -15,7 +15,7 @@ pub(super) fn check_arn(arn: &Arn) -> Result<(), SettingsError> {
     }
     Err(SettingsError::Invalid {
         name: "--stream".to_owned(),
-        reason: format!("{arn} is no stream: use arn:PARTITION:kinesis:REGION:ACCOUNT:stream/NAME"),
+        reason: format!("{arn} is not a stream: use arn:PARTITION:kinesis:REGION:ACCOUNT:stream/NAME"),
     })
 }
 

@@ -12,7 +12,7 @@ pub(super) fn remedy(code: &str, stream: &StreamName, region: &str) -> Option<St
         ),
         "KMSAccessDeniedException" => "allow kms:GenerateDataKey on the stream's key".to_owned(),
         "ResourceNotFoundException" => format!(
-            "there is no stream {stream} in {region}: look at its name, at the region (AWS_REGION, or give the stream's \
+            "stream {stream} not found in {region}: check its name, the region (AWS_REGION, or give the stream's \
              ARN) and at the account (AWS_PROFILE)"
         ),
         "IncompleteSignature"

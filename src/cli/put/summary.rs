@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use super::putter::{PutCounts, PutStop};
 use super::remedy::remedy;
+use crate::cli::explain::Hint;
 use crate::cli::foreign::one_line;
 use crate::cli::summary::counted;
+use crate::error_code::ErrorCode;
 use crate::settings::StreamName;
 
 /// What came of it.
@@ -78,7 +80,7 @@ impl PutSummary<'_> {
                         if *put_behind == 1 { "comes" } else { "come" }
                     )?;
                 }
-                Ok(())
+                write!(formatter, "\n{}", Hint(ErrorCode::DestinationRefused))
             }
             PutStop::Broken { reason } => {
                 write!(formatter, "\n{}", one_line(reason))?;
@@ -138,6 +140,7 @@ mod tests {
         insta::assert_snapshot!(summary(&tally(), Some(&stop)).lines().skip(3).collect::<Vec<_>>().join("\n"), @r"
         line 1211 of app.log was not put: the service took nothing for a minute: InternalFailure
         all before it is put; go on with --from-line 1211: 37 records behind it that are put already then come twice
+        for more: kinesieve explain K302
         ");
         let stop = PutStop::NoRecord { line: 1211, reason: "it is not JSON".to_owned() };
         insta::assert_snapshot!(summary(&tally(), Some(&stop)).lines().skip(3).collect::<Vec<_>>().join("\n"), @r"
@@ -164,7 +167,7 @@ mod tests {
         );
         let missing = summary(&nothing, Some(&refused("ResourceNotFoundException")));
         assert!(
-            missing.contains("no stream readings in eu-west-1") && missing.contains("nothing before it"),
+            missing.contains("stream readings not found in eu-west-1") && missing.contains("nothing before it"),
             "{missing}"
         );
     }

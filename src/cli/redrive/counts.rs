@@ -146,6 +146,7 @@ fn by_kind(counts: &BTreeMap<DeadLetterKind, u64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error_code::ErrorCode;
 
     fn counts() -> RedriveCounts {
         let mut counts = RedriveCounts::default();
@@ -159,7 +160,7 @@ mod tests {
             LetterOutcome::DeadLettered { kind: DeadLetterKind::Rejected, reason: reason() },
             LetterOutcome::Failed { kind: DeadLetterKind::Decode, reason: reason() },
             LetterOutcome::AskedAgain { reason: reason() },
-            LetterOutcome::NotDelivered { reason: reason() },
+            LetterOutcome::NotDelivered { code: ErrorCode::StoppedByDestination, reason: reason() },
             LetterOutcome::Skipped,
             LetterOutcome::Malformed(reason()),
         ] {

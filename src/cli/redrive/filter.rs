@@ -9,16 +9,16 @@ use crate::source::dead_letters::{Letter, to_millis};
 /// What a letter has to be to be run again.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct Filter {
-    /// Take only letters of this kind: rejected, trap, timeout, memory, decode, undeliverable or exhausted; may
-    /// be given several times. What is not taken stays where it is
+    /// Process only dead letters of this kind: rejected, trap, timeout, memory, decode, undeliverable or exhausted.
+    /// Can be given several times. The others stay where they are
     #[arg(long = "kind", value_name = "KIND")]
     kinds: Vec<DeadLetterKind>,
 
-    /// Take only events that arrived in their stream at this time or later; for example 2026-11-20T09:30:00Z
+    /// Process only records that arrived in their stream at this time or later; for example 2026-11-20T09:30:00Z
     #[arg(long, value_name = "TIME", value_parser = to_millis)]
     since: Option<u64>,
 
-    /// Take only events that arrived in their stream before this time
+    /// Process only records that arrived in their stream before this time
     #[arg(long, value_name = "TIME", value_parser = to_millis)]
     until: Option<u64>,
 }

@@ -1,6 +1,7 @@
 //! What became of one dead letter.
 
 use crate::dead_letter::DeadLetterKind;
+use crate::error_code::ErrorCode;
 use crate::processor::{Cause, Report};
 use crate::source::dead_letters::Unopened;
 
@@ -18,7 +19,7 @@ pub(super) enum LetterOutcome {
     /// The transform asks for it again.
     AskedAgain { reason: String },
     /// An output was not delivered.
-    NotDelivered { reason: String },
+    NotDelivered { code: ErrorCode, reason: String },
     /// It was filtered out.
     Skipped,
     /// It is no dead letter.
@@ -51,13 +52,13 @@ impl LetterOutcome {
                 None => LetterOutcome::Delivered { outputs: report.counts.outputs, bytes: report.counts.output_bytes },
             };
         };
-        let reason = stop.reason;
+        let (code, reason) = (stop.cause.code(), stop.reason);
         match stop.cause {
             Cause::Retry => LetterOutcome::AskedAgain { reason },
             Cause::NoDeadLetterTarget(kind) | Cause::DeadLetterFailed(kind) => LetterOutcome::Failed { kind, reason },
-            Cause::NotDelivered => LetterOutcome::NotDelivered { reason },
+            Cause::NotDelivered => LetterOutcome::NotDelivered { code, reason },
             Cause::Deadline | Cause::TransformDown => {
-                LetterOutcome::NotDelivered { reason: format!("{}: {reason}", stop.cause) }
+                LetterOutcome::NotDelivered { code, reason: format!("{}: {reason}", stop.cause) }
             }
         }
     }
@@ -84,6 +85,19 @@ impl LetterOutcome {
         }
     }
 
+    /// The code of what stood in the way; none: nothing did.
+    pub(super) fn code(&self) -> Option<ErrorCode> {
+        Some(match self {
+            LetterOutcome::DeadLettered { kind, .. } | LetterOutcome::Failed { kind, .. } => kind.code(),
+            LetterOutcome::AskedAgain { .. } => ErrorCode::StoppedByRetry,
+            LetterOutcome::NotDelivered { code, .. } => *code,
+            LetterOutcome::Malformed(_) => ErrorCode::DeadLetterMalformed,
+            LetterOutcome::NotFetched { .. } => ErrorCode::DeadLetterNotFetched,
+            LetterOutcome::Cut { .. } => ErrorCode::DeadLetterCut,
+            LetterOutcome::Delivered { .. } | LetterOutcome::Dropped | LetterOutcome::Skipped => return None,
+        })
+    }
+
     /// Whether it failed in just this way.
     pub(super) fn is_failure_of(&self, kind: DeadLetterKind, reason: &str) -> bool {
         self.kind() == Some(kind) && self.reason() == Some(reason)
@@ -95,7 +109,7 @@ impl LetterOutcome {
             LetterOutcome::DeadLettered { reason, .. }
             | LetterOutcome::Failed { reason, .. }
             | LetterOutcome::AskedAgain { reason }
-            | LetterOutcome::NotDelivered { reason }
+            | LetterOutcome::NotDelivered { reason, .. }
             | LetterOutcome::Malformed(reason)
             | LetterOutcome::NotFetched { reason }
             | LetterOutcome::Cut { reason } => Some(reason),

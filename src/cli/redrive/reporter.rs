@@ -11,6 +11,7 @@ use crate::cli::print_json;
 use crate::cli::progress::ProgressDisplay;
 use crate::cli::summary::counted;
 use crate::dead_letter::DeadLetterKind;
+use crate::error_code::ErrorCode;
 use crate::source::dead_letters::{FoundLetter, Letter, LetterData};
 
 /// Says what became of each letter.
@@ -126,6 +127,8 @@ struct LetterJson<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<DeadLetterKind>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     was: Option<FirstFailure<'a>>,
@@ -178,6 +181,7 @@ impl<'a> LetterJson<'a> {
                 _ => None,
             },
             kind: outcome.kind(),
+            code: outcome.code().map(ErrorCode::as_str),
             reason: outcome.reason(),
             was: letter.map(|letter| FirstFailure { kind: letter.kind, reason: &letter.reason }),
         }

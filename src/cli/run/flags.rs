@@ -11,70 +11,74 @@ use crate::source::live::{
 };
 use crate::source::mapping::{BatchLimits, MappingRules, OnError};
 
-/// How long the checkpoint table is waited for before a record moves.
+/// How long to wait for the checkpoint table before the first record is processed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How a stream is read, and by which rules its batches are delivered.
+/// How a stream is read, and the rules by which its batches are delivered.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Of a stream")]
 pub(super) struct StreamFlags {
     /// Where to start: trim-horizon (the oldest record), latest, at-timestamp=TIME (RFC 3339),
-    /// at-sequence-number=NUMBER, after-sequence-number=NUMBER (both of one shard), or checkpoint: behind what
-    /// --checkpoint-table has as acknowledged. A shard without a row starts at its oldest record [default: latest]
+    /// at-sequence-number=NUMBER, after-sequence-number=NUMBER (both for one shard), or checkpoint (after the
+    /// position in --checkpoint-table; a shard without a row starts at its oldest record) [default: latest]
     #[arg(long, value_name = "START")]
     from: Option<StartPosition>,
 
-    /// Where to end: now (with what is there at the start), at-timestamp=TIME, or count=NUMBER of records; without it,
-    /// with Ctrl-C
+    /// Where to end: now (at the last record that is in the stream at the start), at-timestamp=TIME, or count=NUMBER
+    /// of records. Without it, the run ends at Ctrl-C
     #[arg(long, value_name = "END")]
     until: Option<EndCondition>,
 
-    /// Records of a batch at most, 1 to 10000 [default: 100]
+    /// Maximum number of records in a batch, 1 to 10000 [default: 100]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=10_000))]
     batch_size: Option<u16>,
 
-    /// How long to wait until a batch is full; for example 5s, up to 5m [default: 0s]
+    /// Maximum time to wait for a full batch; for example 5s, up to 5m [default: 0s]
     #[arg(long, value_name = "DURATION", value_parser = batch_window)]
     batch_window: Option<Duration>,
 
-    /// Halve a batch after an error, instead of delivering it whole again
+    /// Split a batch in two after an error, as BisectBatchOnFunctionError does
     #[arg(long)]
     bisect: bool,
 
-    /// Give a batch up after so many retries, as an event source mapping does by MaximumRetryAttempts. Good records
-    /// behind the bad one go with it: --max-attempts is the finer tool [default: retry for ever]
+    /// Give up a batch after this number of retries, as MaximumRetryAttempts does. Good records behind the bad one
+    /// are given up with it, which --max-attempts avoids [default: retry forever]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(0..=10_000))]
     max_retry_attempts: Option<u32>,
 
-    /// Give records up that are older than this, from 1m to 7days, as by MaximumRecordAgeInSeconds [default: never]
+    /// Give up records that are older than this, 1m to 7days, as MaximumRecordAgeInSeconds does [default: never]
     #[arg(long, value_name = "DURATION", value_parser = record_age)]
     max_record_age: Option<Duration>,
 
-    /// Where a description of each batch goes that is given up, in Lambda's shape; into S3 and files with its records
+    /// Destination of a description of each batch that is given up, in the form that Lambda uses. In S3 and files the
+    /// records come with it
     #[arg(long, value_name = "TARGET")]
     on_failure: Option<Target>,
 
-    /// Reads of a shard in a second, 1 to 5: it answers five, to all of its consumers together [default: 5]
+    /// Number of reads per shard and second, 1 to 5. A shard answers 5 reads per second to all of its consumers
+    /// together [default: 5]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=5))]
     reads_per_second: Option<u32>,
 
-    /// shared: GetRecords, which all consumers of a stream share; enhanced: SubscribeToShard, with a --consumer of its own
+    /// How to read: shared (GetRecords, which all consumers of a stream share) or enhanced (SubscribeToShard, with a
+    /// --consumer of its own)
     #[arg(long, value_name = "MODE", value_enum, default_value_t = ReadSharing::Shared)]
     mode: ReadSharing,
 
-    /// The consumer for --mode enhanced. It is registered if it is not, and stays so: AWS charges for it by the hour
+    /// Name of the consumer for --mode enhanced. It is registered if it does not exist, and stays registered: AWS
+    /// charges for it by the hour
     #[arg(long, value_name = "NAME")]
     consumer: Option<String>,
 
-    /// Commit the position of each shard to --checkpoint-table, after each batch or each --commit-period
+    /// Write the position of each shard to --checkpoint-table, after each batch or each --commit-period
     #[arg(long)]
     to_checkpoint: bool,
 
-    /// Go on where records may be missing, or where another consumer holds a shard
+    /// Continue although records may be missing, or although another consumer holds a shard
     #[arg(long)]
     force: bool,
 
-    /// Say how it goes as JSON, an object a line, on standard output
+    /// Report progress as JSON on standard output, one object a line
     #[arg(long)]
     pub(super) json: bool,
 
@@ -94,7 +98,7 @@ enum ReadSharing {
 }
 
 impl StreamFlags {
-    /// The first flag that is of no use for a file, if one is given.
+    /// Returns the first given flag that has no effect on a file.
     pub(super) fn first(&self) -> Option<&'static str> {
         let given = [
             ("--from", self.from.is_some()),
@@ -116,7 +120,7 @@ impl StreamFlags {
         given.into_iter().find_map(|(flag, is_given)| is_given.then_some(flag))
     }
 
-    /// Checks what no single flag shows.
+    /// Checks the flags against each other.
     pub(super) fn check(&self, settings: &Settings) -> Result<(), SettingsError> {
         let contradiction = |message: &str| Err(SettingsError::Contradiction(message.to_owned()));
         let start = self.start();

@@ -13,13 +13,15 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
+use crate::settings::SettingsError;
 use crate::source::live::{ShardStage, ShardStatuses, ShardView};
 
 /// Takes the address.
-pub(super) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| anyhow::anyhow!("--metrics {address}: {error}: name an address that is free"))
+pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, SettingsError> {
+    TcpListener::bind(address).await.map_err(|error| SettingsError::Invalid {
+        name: format!("--metrics {address}"),
+        reason: format!("{error}: name an address that is free"),
+    })
 }
 
 /// Answers whoever asks, for as long as the run lasts.
@@ -59,15 +61,20 @@ fn typed(mut response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
     response
 }
 
-/// One metric: its name, what it is, whether it only grows, and its samples by labels.
-struct Metric {
-    name: &'static str,
-    help: &'static str,
-    kind: &'static str,
+/// A metric for Prometheus.
+pub(crate) struct Metric {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// What it measures.
+    pub(crate) help: &'static str,
+    /// Its type: a counter, which only grows, or a gauge.
+    pub(crate) kind: &'static str,
+    /// Its samples for a shard, each behind the labels that it has besides stream and shard.
     of: fn(&ShardView) -> Vec<(String, f64)>,
 }
 
-const METRICS: [Metric; 8] = [
+/// All metrics, in the order in which they are written.
+pub(crate) const METRICS: [Metric; 8] = [
     Metric {
         name: "kinesieve_records_total",
         help: "Records by what became of them.",
@@ -113,19 +120,19 @@ const METRICS: [Metric; 8] = [
     },
     Metric {
         name: "kinesieve_throttled_reads_total",
-        help: "Reads that were refused, since all consumers together read too much.",
+        help: "Reads that were throttled, because all consumers together read too much.",
         kind: "counter",
         of: |shard| one(shard.throttled as f64),
     },
     Metric {
         name: "kinesieve_behind_seconds",
-        help: "How far the shard is behind its end.",
+        help: "Time by which the shard is behind its end.",
         kind: "gauge",
         of: |shard| if shard.stage == ShardStage::Reading { one(shard.behind.as_secs_f64()) } else { Vec::new() },
     },
     Metric {
         name: "kinesieve_stuck_attempts",
-        help: "Attempts at the record that the shard stands still at; 0: it goes on.",
+        help: "Attempts at the record that blocks the shard; 0 where none does.",
         kind: "gauge",
         of: |shard| one(shard.stuck.as_ref().map_or(0.0, |stuck| f64::from(stuck.attempts))),
     },

@@ -12,9 +12,11 @@ use crate::cli::foreign::plain;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::print_json;
 use crate::cli::progress::ProgressDisplay;
+use crate::error_code::ErrorCode;
 use crate::processor::Counts;
 use crate::sink::OutputSamples;
 use crate::source::live::{CommitOutcome, LiveError, ShardStatuses, ShardView};
+use crate::timestamp::millis;
 
 /// Between two lines, and the span of what is said to be done in a second.
 const BETWEEN_LINES: Duration = Duration::from_secs(5);
@@ -96,6 +98,7 @@ impl RunReporter {
             let mut object = self.object("end", &shards, &totals, all);
             if let Some(error) = error {
                 object["error"] = error.to_string().into();
+                object["code"] = error.code().as_str().into();
             }
             return write_line(&object);
         }
@@ -130,10 +133,6 @@ fn sample_line(partition_key: &str, text: &str) -> String {
 fn write_line(object: &Value) {
     // A reader that is gone changes nothing about what was done.
     let _ = print_json(&format!("{object}\n"));
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// What became of records: `acknowledged`, and what it is the sum of.
@@ -174,6 +173,7 @@ fn shard_object(shard: &ShardView) -> Value {
         "stuck": shard.stuck.as_ref().map(|stuck| json!({
             "sequenceNumber": stuck.position.sequence_number().as_str(),
             "attempts": stuck.attempts,
+            "code": stuck.code.map(ErrorCode::as_str),
             "reason": stuck.reason,
         })),
     })

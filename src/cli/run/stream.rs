@@ -12,6 +12,7 @@ use super::metrics;
 use super::reporter::{ReportFormat, RunReporter};
 use super::show::{Show, ShowDelivery, ShowStream};
 use super::windows;
+use crate::cli::error::CommandError;
 use crate::cli::progress::ProgressDisplay;
 use crate::cli::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, colours_wanted};
 use crate::processor::Observer;
@@ -35,7 +36,7 @@ pub(super) struct StreamRun<'a> {
 }
 
 impl StreamRun<'_> {
-    pub(super) fn run(self) -> anyhow::Result<u8> {
+    pub(super) fn run(self) -> Result<u8, CommandError> {
         self.flags.check(self.settings)?;
         self.check_targets()?;
         if self.tumbling_window.is_some() {
@@ -45,7 +46,7 @@ impl StreamRun<'_> {
         runtime.block_on(self.run_on_it())
     }
 
-    async fn run_on_it(self) -> anyhow::Result<u8> {
+    async fn run_on_it(self) -> Result<u8, CommandError> {
         let Self { flags, settings, .. } = self;
         let writes_to_stdout = self.writes_to_stdout()?;
         let is_in_the_way = writes_to_stdout && io::stdout().is_terminal();
@@ -122,7 +123,7 @@ impl StreamRun<'_> {
             let output = self.settings.output.as_ref().unwrap_or(&Target::Stdout);
             if std::iter::once(output).chain(routes.into_values()).any(|target| target.is_same_place(on_failure)) {
                 return Err(SettingsError::Contradiction(format!(
-                    "outputs and the descriptions of --on-failure both go to {on_failure}: give them a place each"
+                    "outputs and the descriptions of --on-failure both go to {on_failure}: give each of them a place of its own"
                 )));
             }
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::rate::RunRate;
 use super::totals::Totals;
+use crate::checkpoint::BlockedProgress;
 use crate::cli::foreign::plain;
 use crate::cli::summary::counted;
 use crate::source::live::{CommitOutcome, ShardStage, ShardView};
@@ -26,7 +27,7 @@ impl View<'_> {
         let reading = self.shards.iter().filter(|shard| shard.stage == ShardStage::Reading);
         let behind = reading.clone().map(|shard| shard.behind).max().unwrap_or_default();
         let mut line = format!(
-            "{:.0} records/s, {:.1} MB/s, {}, {}: {} ({} kept, {} dropped, {} emitted, {} rejected)",
+            "{:.0} records/s, {:.1} MB/s, {}, {}: {} ({} kept, {} dropped, {} emitted, {} dead-lettered)",
             self.rate.records,
             self.rate.bytes / 1e6,
             counted(reading.count() as u64, "shard"),
@@ -88,8 +89,9 @@ fn remark(shard: &ShardView) -> Option<String> {
         let reason = plain(&stuck.reason);
         let attempts = counted(stuck.attempts.into(), "attempt");
         return Some(format!(
-            "    {id} stands still at {} since {attempts}: {reason}",
-            stuck.position.sequence_number()
+            "    {id} blocked at {} after {attempts}: {reason}{}",
+            stuck.position.sequence_number(),
+            code_of(stuck)
         ));
     }
     let trouble = shard.trouble.as_ref().filter(|_| shard.stage == ShardStage::Reading)?;
@@ -116,19 +118,19 @@ impl fmt::Display for RunEnding<'_> {
             counted(records, "record"),
             records as f64 / seconds,
         )?;
-        writeln!(formatter, "  kept      {}", counts.kept)?;
-        writeln!(formatter, "  dropped   {}", counts.dropped)?;
+        writeln!(formatter, "  kept              {}", counts.kept)?;
+        writeln!(formatter, "  dropped           {}", counts.dropped)?;
         if counts.folded > 0 {
-            writeln!(formatter, "  folded    {}", counts.folded)?;
+            writeln!(formatter, "  folded            {}", counts.folded)?;
         }
-        writeln!(formatter, "  emitted   {}", counts.emitted)?;
+        writeln!(formatter, "  emitted           {}", counts.emitted)?;
         for (word, count) in [("control", counts.control), ("skipped", counts.skipped)] {
             if count > 0 {
-                writeln!(formatter, "  {word:<9} {count}")?;
+                writeln!(formatter, "  {word:<17} {count}")?;
             }
         }
-        writeln!(formatter, "  rejected  {}", counts.all_dead_lettered())?;
-        writeln!(formatter, "  given up  {discarded}")?;
+        writeln!(formatter, "  dead-lettered     {}", counts.all_dead_lettered())?;
+        writeln!(formatter, "  given up          {discarded}")?;
         write!(
             formatter,
             "{} delivered, {:.1} MB",
@@ -153,7 +155,7 @@ impl RunEnding<'_> {
         let stage = match shard.stage {
             ShardStage::Reading | ShardStage::Stopped => "stopped",
             ShardStage::Ended => "read to its end",
-            ShardStage::Reached => "read as far as wanted",
+            ShardStage::Reached => "read as far as --until says",
         };
         let Some(position) = &shard.position else { return format!("{stage}, nothing was acknowledged") };
         let commit = match (&shard.commit, self.commits) {
@@ -165,10 +167,20 @@ impl RunEnding<'_> {
         };
         let stuck =
             shard.stuck.as_ref().filter(|_| shard.stage == ShardStage::Stopped).map_or_else(String::new, |stuck| {
-                format!("\n  it stands still at {}: {}", stuck.position.sequence_number(), plain(&stuck.reason))
+                format!(
+                    "\n  blocked at {}: {}{}",
+                    stuck.position.sequence_number(),
+                    plain(&stuck.reason),
+                    code_of(stuck)
+                )
             });
         format!("{stage}, acknowledged up to {position}{commit}{stuck}")
     }
+}
+
+/// The code of what stands in the way, as it ends a line.
+fn code_of(stuck: &BlockedProgress) -> String {
+    stuck.code.map_or_else(String::new, |code| format!(" ({code})"))
 }
 
 /// A time as far as a person cares.
@@ -192,7 +204,8 @@ mod tests {
 
     /// The numbers in a text whose words are each of these.
     fn counts_before(words: &[&str], text: &str) -> u64 {
-        let all: Vec<&str> = text.split(|char: char| !char.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+        let all: Vec<&str> =
+            text.split(|char: char| !(char.is_alphanumeric() || char == '-')).filter(|word| !word.is_empty()).collect();
         let counts = all.windows(2).filter(|pair| words.contains(&pair[1]));
         counts.map(|pair| pair[0].parse::<u64>().expect("a count")).sum()
     }
@@ -204,7 +217,7 @@ mod tests {
         let view = View { shards: &shards, totals: &totals, rate: RunRate { records: 0.0, bytes: 0.0 } };
         let line = view.line();
         assert!(line.contains(&format!(" {ACKNOWLEDGED} records")), "{line}");
-        let fates = ["kept", "dropped", "emitted", "rejected", "folded", "control", "skipped"];
+        let fates = ["kept", "dropped", "emitted", "dead-lettered", "folded", "control", "skipped"];
         assert_eq!(counts_before(&fates, &line), ACKNOWLEDGED, "{line}");
         assert!(view.lines()[1].contains(&ACKNOWLEDGED.to_string()), "{:?}", view.lines());
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::cli::error::CommandError;
 use crate::cli::progress::ProgressDisplay;
 use crate::event::Batch;
 use crate::processor::{Counts, Processor, Stop, WindowError};
@@ -32,7 +33,7 @@ pub(super) async fn process_all(
     length: Duration,
     progress: &ProgressDisplay,
     counts: &mut Counts,
-) -> anyhow::Result<Option<Stop>> {
+) -> Result<Option<Stop>, CommandError> {
     let mut windows = Windows::new(length);
     let mut last: Option<Batch> = None;
     while let Some(batch) = source.next_batch()? {

@@ -82,11 +82,7 @@ fn remarks(shard: &ShardStatus, formatter: &mut fmt::Formatter<'_>) -> fmt::Resu
     let row = &shard.row;
     if let Some(stuck) = &row.stuck {
         let (position, reason) = (&stuck.position, plain(&stuck.reason));
-        writeln!(
-            formatter,
-            "  {ALARM}stands still{ALARM:#} at {position} since {} attempts: {reason}",
-            stuck.attempts
-        )?;
+        writeln!(formatter, "  {ALARM}blocked{ALARM:#} at {position} after {} attempts: {reason}", stuck.attempts)?;
     }
     if row.high_water_mark.is_some() {
         writeln!(
@@ -162,6 +158,7 @@ mod tests {
             attempts: 17,
             delivered: None,
             made_by: String::new(),
+            code: None,
             reason: "the transform asks for it again: the table\nis locked".to_owned(),
         };
         let holder =

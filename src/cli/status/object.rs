@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::ShardStatus;
+use crate::timestamp::millis;
 
 /// A line of JSON.
 #[derive(Serialize)]
@@ -62,7 +63,7 @@ impl<'a> ShardJson<'a> {
         let (lag, lag_error) = match &shard.lag {
             None => (None, None),
             Some(Ok(lag)) => {
-                let milliseconds = u64::try_from(lag.time.as_millis()).unwrap_or(u64::MAX);
+                let milliseconds = millis(lag.time);
                 (Some(LagJson { milliseconds, records: lag.records, is_complete: lag.is_complete }), None)
             }
             Some(Err(error)) => (None, Some(error.as_str())),
@@ -76,7 +77,7 @@ impl<'a> ShardJson<'a> {
             written_at: row.written_at.and_then(rfc3339),
             written_by: row.written_by.as_deref(),
             last_arrival_at: row.last_arrival_at.and_then(rfc3339),
-            behind_milliseconds: row.behind.map(|behind| u64::try_from(behind.as_millis()).unwrap_or(u64::MAX)),
+            behind_milliseconds: row.behind.map(millis),
             stuck: row.stuck.as_ref().map(|stuck| BlockedJson {
                 sequence_number: stuck.position.sequence_number().as_str(),
                 sub_sequence_number: stuck.position.sub_sequence_number(),

@@ -13,14 +13,31 @@ mod record;
 use std::ops::Range;
 use std::sync::Arc;
 
+use clap::ValueEnum;
+
 use super::{Batch, BatchContents, RecordSpan, append_text};
 use crate::event::aggregate::MAGIC;
 use crate::event::decoding::{CompressionFormat, EVENT_BYTES};
-use crate::settings::Decode;
 use record::Unpacker;
 
 /// How much a batch grows before it is processed as far as it got, in bytes: what comes behind is unpacked then.
 const PART_BYTES: usize = 32 << 20;
+
+/// How payloads are decoded before the transform sees them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Decode {
+    /// Payloads are used as they are
+    None,
+    /// All payloads are gzip
+    Gzip,
+    /// All payloads are zstd
+    Zstd,
+    /// gzip, zstd or neither, told by the first bytes of each payload
+    Auto,
+    /// Messages of CloudWatch Logs: each log event becomes a record
+    #[value(name = "cloudwatch-logs")]
+    CloudWatchLogs,
+}
 
 /// How records are taken apart and decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,8 +12,8 @@ use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::types::Shard;
 use md5::{Digest, Md5};
 
+use crate::aws::Arn;
 use crate::aws::causes;
-use crate::settings::Arn;
 
 /// How long what the stream said holds.
 const HOLDS: Duration = Duration::from_secs(60);
@@ -99,8 +99,8 @@ impl Shards {
                 known.has_complained = true;
                 tracing::warn!(
                     stream_arn = self.stream_arn,
-                    "said once: the stream's shards can't be listed (kinesis:ListShards), so that only outputs of one \
-                     key share an aggregate: {error}"
+                    "can't list the shards of the stream (kinesis:ListShards), so only outputs of one partition key share \
+                     an aggregate; logged once: {error}"
                 );
             }
             Err(_) => {}

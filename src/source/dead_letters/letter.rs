@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::dead_letter::{DataFingerprint, DeadLetterKind, Envelope, OptionalText, Undecoded};
+use crate::error_code::ErrorCode;
 use crate::event::{Batch, BatchContents, Event, Record};
 
 /// As much of a foreign text as a message can bear.
@@ -83,6 +84,17 @@ pub enum Malformed {
     /// What it lies in can't be taken apart.
     #[error("{0}")]
     Unreadable(String),
+}
+
+impl Malformed {
+    /// Returns the code of the error.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Malformed::NotALetter(_) | Malformed::Field { .. } | Malformed::Unreadable(_) => {
+                ErrorCode::DeadLetterMalformed
+            }
+        }
+    }
 }
 
 impl Malformed {

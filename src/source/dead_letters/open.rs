@@ -9,6 +9,7 @@ use flate2::read::MultiGzDecoder;
 use super::letter::{Letter, LetterData, Malformed};
 use super::objects::{LargeObjects, LetterOrigin};
 use super::records::StreamRecords;
+use crate::error_code::ErrorCode;
 use crate::event::{Batch, Unpacking};
 use crate::settings::Arn;
 
@@ -36,6 +37,17 @@ pub enum Unopened {
     /// Its data was cut, and the rest can't be had.
     #[error("{0}")]
     Cut(String),
+}
+
+impl Unopened {
+    /// Returns the code of the error.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Unopened::Malformed(malformed) => malformed.code(),
+            Unopened::NotFetched(_) => ErrorCode::DeadLetterNotFetched,
+            Unopened::Cut(_) => ErrorCode::DeadLetterCut,
+        }
+    }
 }
 
 impl LetterOpener {

@@ -7,6 +7,7 @@ use aws_sdk_sqs::config::http::HttpResponse;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 
 use crate::aws::causes;
+use crate::error_code::ErrorCode;
 
 /// Why dead letters can't be read on.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +30,16 @@ pub enum LetterReadError {
         /// Why it does not, and what to change, where that is known.
         reason: String,
     },
+}
+
+impl LetterReadError {
+    /// Returns the code of the error.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            LetterReadError::Unreadable { .. } => ErrorCode::DeadLettersUnreadable,
+            LetterReadError::Refused { .. } => ErrorCode::DeadLettersRefused,
+        }
+    }
 }
 
 impl LetterReadError {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
+use crate::error_code::ErrorCode;
 use crate::settings::{InvalidStreamName, StreamName};
 
 /// What the name of a shard starts with.
@@ -27,12 +28,19 @@ pub struct StreamPlace {
 /// A text that names no stream.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{text:?} is no stream: {reason}; use a name, stream:NAME or an ARN \
+    "invalid stream {text:?}: {reason}; use a name, stream:NAME or an ARN \
      (arn:aws:kinesis:REGION:ACCOUNT:stream/NAME), with :shardId-... behind it for one shard"
 )]
 pub struct InvalidStream {
     text: String,
     reason: &'static str,
+}
+
+impl InvalidStream {
+    /// Returns the code of the error.
+    pub fn code(&self) -> ErrorCode {
+        ErrorCode::InvalidStream
+    }
 }
 
 impl StreamPlace {

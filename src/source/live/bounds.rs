@@ -81,15 +81,10 @@ fn sequence_number(text: &str) -> Result<String, String> {
     SequenceNumber::parse(text).map(|number| number.as_str().to_owned()).map_err(|error| error.to_string())
 }
 
-/// A time in milliseconds since the Unix epoch, as it is written on the command line.
-pub(super) fn rfc3339(millis: u64) -> String {
-    let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000);
-    time.ok().and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::timestamp::rfc3339;
 
     #[test]
     fn every_start_and_every_end_is_read() {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_kinesis::types::Record;
 
-use super::page::{Page, arrived_at};
+use super::page::{ReadPage, arrived_at};
 
 /// How far our clock and the stream's may be apart.
 const CLOCKS_APART: Duration = Duration::from_secs(5 * 60);
@@ -32,7 +32,7 @@ impl ReadEnd {
     }
 
     /// Whether a page that was asked for at some time is the last before the end.
-    pub(super) fn is_with(self, page: &Page, asked_at: u64) -> bool {
+    pub(super) fn is_with(self, page: &ReadPage, asked_at: u64) -> bool {
         let (ReadEnd::AtTheStart(time) | ReadEnd::AtTimestamp(time)) = self else { return false };
         let is_up_to_date = page.behind.is_zero() && asked_at >= time;
         is_up_to_date && page.records.last().is_none_or(|last| arrived_at(last) > time)

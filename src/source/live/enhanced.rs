@@ -14,12 +14,12 @@ use aws_sdk_kinesis::types::{
 };
 use tokio::time::timeout;
 
-use super::clock::now;
-use super::page::Page;
+use super::page::ReadPage;
 use super::refusal::{DESCRIBE_CONSUMER, FailureClass, LiveError, REGISTER, SUBSCRIBE, meaning};
 use super::statuses::ShardBoard;
 use super::streams::{LiveStream, ShardStart, patiently};
 use crate::backoff::Backoff;
+use crate::timestamp::now_millis;
 
 /// The service sends an event every few seconds, an empty one if need be: after this the connection is lost.
 const QUIET: Duration = Duration::from_secs(40);
@@ -121,7 +121,7 @@ impl Subscription {
         }
     }
 
-    pub(super) async fn next_page(&mut self) -> Result<Page, LiveError> {
+    pub(super) async fn next_page(&mut self) -> Result<ReadPage, LiveError> {
         loop {
             let Some(events) = &mut self.events else {
                 self.subscribe().await?;
@@ -136,7 +136,7 @@ impl Subscription {
                     if !event.continuation_sequence_number.is_empty() {
                         self.position = ShardStart::After(event.continuation_sequence_number);
                     }
-                    return Ok(Page {
+                    return Ok(ReadPage {
                         records: event.records,
                         behind: Duration::from_millis(event.millis_behind_latest.try_into().unwrap_or(0)),
                         is_last: event.child_shards.is_some_and(|children| !children.is_empty()),
@@ -166,7 +166,7 @@ impl Subscription {
     }
 
     async fn subscribe(&mut self) -> Result<(), LiveError> {
-        let started = now();
+        let started = now_millis();
         let position = StartingPosition::builder();
         let position = match &self.position {
             ShardStart::TrimHorizon => position.r#type(ShardIteratorType::TrimHorizon),

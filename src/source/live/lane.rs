@@ -8,7 +8,6 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::cancellation::CancellationLevel;
-use super::clock::now;
 use super::commits::progress;
 use super::context::{LaneContext, RunStopped};
 use super::page::arrived_at;
@@ -22,6 +21,7 @@ use crate::sink::{Delivery, Output};
 use crate::source::mapping::{
     BatchFill, DeliveryOutcome, DiscardedRecords, IncludeRecords, MappingStep, Retries, WindowStep, describe,
 };
+use crate::timestamp::now_millis;
 
 /// A record that was read.
 #[derive(Debug)]
@@ -138,7 +138,7 @@ impl<'a> ShardLane<'a> {
             if self.at.run.cancellation.is_stopped() {
                 return Err(RunStopped);
             }
-            match retries.next(now()) {
+            match retries.next(now_millis()) {
                 MappingStep::Over => return Ok(()),
                 MappingStep::Discard(discard) => {
                     self.give_up(&records[discard.range.clone()], &discard).await?;
@@ -201,7 +201,7 @@ impl<'a> ShardLane<'a> {
             let mut backoff = Backoff::default();
             let mut payload = on_failure.payload;
             loop {
-                let body = describe(&batch, discard, &request_id(), now(), payload);
+                let body = describe(&batch, discard, &request_id(), now_millis(), payload);
                 let output = Output { data: &body, ..Output::as_it_came(batch.shard(), first) };
                 let answer = on_failure.sink.deliver(&[output], None).await;
                 match answer.deliveries.into_iter().next() {
@@ -258,6 +258,7 @@ fn stuck(stop: &Stop) -> BlockedProgress {
         attempts: stop.attempts,
         delivered: None,
         made_by: String::new(),
+        code: Some(stop.cause.code()),
         reason: format!("{}: {}", stop.cause, stop.reason),
     }
 }

@@ -7,7 +7,6 @@
 mod address;
 mod bounds;
 mod cancellation;
-mod clock;
 mod commits;
 mod context;
 mod end;

@@ -6,7 +6,7 @@ use aws_sdk_kinesis::types::Record;
 
 /// Records of a shard, in its order.
 #[derive(Debug, Default)]
-pub(super) struct Page {
+pub(super) struct ReadPage {
     pub(super) records: Vec<Record>,
     /// How far its end is behind the end of the shard; zero: this is all that there is for now.
     pub(super) behind: Duration,

@@ -8,7 +8,6 @@ use aws_config::SdkConfig;
 use super::LiveSource;
 use super::address::StreamPlace;
 use super::bounds::{EndCondition, StartPosition};
-use super::clock::now;
 use super::enhanced::consumer;
 use super::lineage::{Lineage, ListedShard, done_before};
 use super::refusal::LiveError;
@@ -18,6 +17,7 @@ use crate::aws::reading_config_in;
 use crate::checkpoint::{CheckpointError, CheckpointRow, Table};
 use crate::settings::StreamIdForm;
 use crate::source::mapping::{BatchLimits, MappingRules};
+use crate::timestamp::now_millis;
 
 /// What is to be read, and how.
 #[derive(Debug, Clone)]
@@ -126,7 +126,7 @@ impl LiveSource {
     /// # Errors
     /// With one line that says what is wrong, and what to do about it.
     pub async fn open_with(plan: ReadPlan, configs: &[SdkConfig]) -> Result<Self, LiveError> {
-        let opened_at = now();
+        let opened_at = now_millis();
         if let StartPosition::AtTimestamp(time) = plan.start
             && time > opened_at
         {

@@ -13,7 +13,7 @@ pub(super) struct ReadLedger {
     first: u64,
     records: VecDeque<ReadEntry>,
     position: Option<Acknowledged>,
-    /// What each lane stands still at.
+    /// What each lane is blocked at.
     stuck: Vec<Option<BlockedProgress>>,
 }
 
@@ -50,7 +50,7 @@ impl ReadLedger {
         }
     }
 
-    /// What a lane stands still at; none: it goes on.
+    /// What a lane is blocked at; none: it goes on.
     pub(super) fn stands_still(&mut self, lane: usize, at: Option<BlockedProgress>) {
         if let Some(stuck) = self.stuck.get_mut(lane) {
             *stuck = at;
@@ -62,7 +62,7 @@ impl ReadLedger {
         self.position.as_ref()
     }
 
-    /// The lowest record that a lane stands still at.
+    /// The lowest record that a lane is blocked at.
     pub(super) fn stuck(&self) -> Option<&BlockedProgress> {
         self.stuck.iter().flatten().min_by_key(|stuck| &stuck.position)
     }
@@ -108,6 +108,7 @@ mod tests {
                 attempts: 1,
                 delivered: None,
                 made_by: String::new(),
+                code: None,
                 reason: String::new(),
             })
         };

@@ -1,7 +1,7 @@
 //! Reads a shard, in either way that a stream is read.
 
 use super::enhanced::Subscription;
-use super::page::Page;
+use super::page::ReadPage;
 use super::refusal::LiveError;
 use super::shared::Polling;
 
@@ -16,7 +16,7 @@ pub(super) enum ShardReader {
 
 impl ShardReader {
     /// The next page, however long that takes. What may pass is waited for.
-    pub(super) async fn next_page(&mut self) -> Result<Page, LiveError> {
+    pub(super) async fn next_page(&mut self) -> Result<ReadPage, LiveError> {
         match self {
             ShardReader::Shared(polling) => polling.next_page().await,
             ShardReader::Enhanced(subscription) => subscription.next_page().await,

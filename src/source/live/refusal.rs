@@ -5,17 +5,18 @@ use std::error::Error;
 use aws_sdk_kinesis::config::http::HttpResponse;
 use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
 
-use super::bounds::rfc3339;
 use crate::aws::causes;
 use crate::checkpoint::{CheckpointError, NotSafeToResume};
+use crate::error_code::ErrorCode;
+use crate::timestamp::rfc3339;
 
 /// Why a stream can't be read, or not any further.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LiveError {
     /// There is none of this name.
     #[error(
-        "there is no stream {stream}: look at its name, its region (AWS_REGION, or give the ARN) and the account of \
-         your credentials; if it is a file that you mean, there is none of this name either"
+        "stream {stream} not found: check its name, its region (AWS_REGION, or give the ARN) and the account of your \
+         credentials; there is no file of this name either"
     )]
     NoStream {
         /// As it was given.
@@ -37,7 +38,7 @@ pub enum LiveError {
     },
     /// The stream lists no such shard.
     #[error(
-        "{stream} has no shard {shard}: it never had, or the shard was split or merged and is gone since; it has {listed}"
+        "{stream} has no shard {shard}: it never existed, or it was split or merged and has expired; the shards are {listed}"
     )]
     NoShard {
         /// The stream.
@@ -49,8 +50,8 @@ pub enum LiveError {
     },
     /// The record of a sequence number is not there any more.
     #[error(
-        "{shard} no longer has sequence number {number}, so records behind it may be lost: the oldest that it has is \
-         {oldest}; start there with --from trim-horizon, or go on all the same with --force"
+        "{shard} no longer has sequence number {number}, so records after it may be lost: its oldest is {oldest}; start \
+         there with --from trim-horizon, or continue with --force"
     )]
     Trimmed {
         /// The shard.
@@ -61,9 +62,7 @@ pub enum LiveError {
         oldest: String,
     },
     /// A sequence number is none of the shard's.
-    #[error(
-        "sequence number {number} is none of {shard}'s, which begins with {first}: name the shard that it comes from"
-    )]
+    #[error("sequence number {number} is not in {shard}, which begins with {first}: name the shard that it comes from")]
     OtherShard {
         /// The shard.
         shard: String,
@@ -73,7 +72,7 @@ pub enum LiveError {
         first: String,
     },
     /// A sequence number belongs to one shard, and there are several.
-    #[error("a sequence number belongs to one shard, and {streams} has {count}: name it, as in {example}")]
+    #[error("a sequence number belongs to one shard, but {streams} has {count}: name the shard, as in {example}")]
     SeveralShards {
         /// The streams.
         streams: String,
@@ -83,7 +82,7 @@ pub enum LiveError {
         example: String,
     },
     /// The start is in the future.
-    #[error("--from at-timestamp={}: that is in the future, by {}: there is nothing to start at yet; use latest", rfc3339(*.time), humantime::format_duration(*.by))]
+    #[error("--from at-timestamp={} is in the future, by {}: use --from latest", rfc3339(*.time), humantime::format_duration(*.by))]
     InTheFuture {
         /// The start, in milliseconds since the Unix epoch.
         time: u64,
@@ -91,10 +90,10 @@ pub enum LiveError {
         by: std::time::Duration,
     },
     /// A row of the checkpoint table that nobody can rely on.
-    #[error("{0}; start elsewhere with --from, or at that mark all the same with --force")]
+    #[error("{0}; start elsewhere with --from, or start at that mark with --force")]
     NotSafe(NotSafeToResume),
     /// Another consumer is at work on a shard.
-    #[error("{shard}: {trouble}; with --force it is read all the same, and its row left alone")]
+    #[error("{shard}: {trouble}; --force reads the shard anyway, and leaves its row as it is")]
     Held {
         /// The shard.
         shard: String,
@@ -110,7 +109,7 @@ pub enum LiveError {
         trouble: CheckpointError,
     },
     /// A stream is named twice.
-    #[error("{0} is named twice: its records would be processed twice")]
+    #[error("{0} is named twice, so its records would be processed twice: name it once")]
     Twice(String),
     /// A consumer can't be used.
     #[error("the consumer {consumer} of {stream}: {reason}")]
@@ -132,6 +131,26 @@ pub enum LiveError {
         /// Why it does not, and what to change, where that is known.
         reason: String,
     },
+}
+
+impl LiveError {
+    /// Returns the code of the error.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            LiveError::NoStream { .. } => ErrorCode::NoStream,
+            LiveError::Denied { .. } => ErrorCode::StreamDenied,
+            LiveError::NoShard { .. } => ErrorCode::NoShard,
+            LiveError::Trimmed { .. } => ErrorCode::SequenceNumberExpired,
+            LiveError::OtherShard { .. } => ErrorCode::SequenceNumberOfOtherShard,
+            LiveError::SeveralShards { .. } => ErrorCode::SequenceNumberOfSeveralShards,
+            LiveError::InTheFuture { .. } => ErrorCode::StartInTheFuture,
+            LiveError::NotSafe(refusal) => refusal.code(),
+            LiveError::Held { trouble, .. } | LiveError::Table { trouble, .. } => trouble.code(),
+            LiveError::Twice(_) => ErrorCode::StreamTwice,
+            LiveError::Consumer { .. } => ErrorCode::ConsumerUnusable,
+            LiveError::Refused { .. } => ErrorCode::StreamRefused,
+        }
+    }
 }
 
 /// What the failure of a request means for whoever reads.

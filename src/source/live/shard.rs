@@ -8,7 +8,6 @@ use futures_util::future::join_all;
 use tokio::sync::mpsc;
 
 use super::cancellation::CancellationLevel;
-use super::clock::now;
 use super::commits::progress;
 use super::context::{LaneContext, RunContext};
 use super::lane::{ReadRecord, ShardLane};
@@ -17,6 +16,7 @@ use super::read_ledger::ReadLedger;
 use super::reader::ShardReader;
 use super::refusal::LiveError;
 use super::statuses::{ShardBoard, ShardStage};
+use crate::timestamp::now_millis;
 
 /// Follows a shard until it ends, or reading does, and all that was read of it is done with.
 pub(super) async fn follow(
@@ -57,7 +57,7 @@ async fn read(
 ) -> Result<ShardStage, LiveError> {
     let ended = || if context.cancellation.is_stopped() { ShardStage::Stopped } else { ShardStage::Reached };
     loop {
-        let asked_at = now();
+        let asked_at = now_millis();
         let mut page = tokio::select! {
             biased;
             () = context.cancellation.reaches(CancellationLevel::ReadNoMore) => return Ok(ended()),

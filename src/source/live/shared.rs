@@ -6,12 +6,12 @@ use std::time::Duration;
 use aws_sdk_kinesis::error::ProvideErrorMetadata;
 use tokio::time::Instant;
 
-use super::clock::now;
-use super::page::Page;
+use super::page::ReadPage;
 use super::refusal::{FailureClass, LiveError, READ, meaning};
 use super::statuses::ShardBoard;
 use super::streams::{LiveStream, ShardStart};
 use crate::backoff::Backoff;
+use crate::timestamp::now_millis;
 
 /// How a shard is read.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -98,12 +98,12 @@ impl Polling {
     }
 
     /// Dropped while it waits, it loses nothing that was read.
-    pub(super) async fn next_page(&mut self) -> Result<Page, LiveError> {
+    pub(super) async fn next_page(&mut self) -> Result<ReadPage, LiveError> {
         loop {
             if self.iterator.is_none() {
-                let started = now();
+                let started = now_millis();
                 match self.stream.try_iterator(&self.shard_id, &self.position).await {
-                    Ok(None) => return Ok(Page { is_last: true, ..Page::default() }),
+                    Ok(None) => return Ok(ReadPage { is_last: true, ..ReadPage::default() }),
                     Ok(iterator) => self.iterator = iterator,
                     Err((FailureClass::Lasting, error)) => return Err(error),
                     Err((meaning, error)) => {
@@ -123,7 +123,7 @@ impl Polling {
             match answer {
                 Ok(answer) => {
                     self.iterator = answer.next_shard_iterator;
-                    let page = Page {
+                    let page = ReadPage {
                         records: answer.records,
                         behind: Duration::from_millis(
                             answer.millis_behind_latest.and_then(|millis| millis.try_into().ok()).unwrap_or(0),
@@ -145,7 +145,7 @@ impl Polling {
         }
     }
 
-    fn arrived(&mut self, page: &Page) {
+    fn arrived(&mut self, page: &ReadPage) {
         let bytes: usize = page
             .records
             .iter()

@@ -3,11 +3,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::clock::now;
 use super::refusal::LiveError;
 use crate::checkpoint::BlockedProgress;
 use crate::event::Shard;
 use crate::processor::{Counts, Report};
+use crate::timestamp::now_millis;
 
 /// All shards of a run, in the order in which they were begun.
 #[derive(Debug, Default)]
@@ -45,7 +45,7 @@ pub struct ShardView {
     pub behind: Duration,
     /// The last sequence number that is done with all before it.
     pub position: Option<String>,
-    /// The record that it stands still at.
+    /// The record that it is blocked at.
     pub stuck: Option<BlockedProgress>,
     /// How the position was last committed.
     pub commit: CommitOutcome,
@@ -133,7 +133,7 @@ impl ShardBoard {
     pub fn view(&self) -> ShardView {
         let mut view = self.lock().clone();
         if let Some(arrival) = view.oldest_arrival {
-            view.behind = view.behind.max(Duration::from_millis(now().saturating_sub(arrival)));
+            view.behind = view.behind.max(Duration::from_millis(now_millis().saturating_sub(arrival)));
         }
         view
     }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::clock::now;
 use super::context::{LaneContext, RunStopped};
 use crate::backoff::Backoff;
 use crate::checkpoint::{BlockedProgress, DeliveredOutputs};
 use crate::event::{Batch, Position};
 use crate::processor::{Cause, Report, Stop, WindowError};
 use crate::source::mapping::{WindowStep, Windows};
+use crate::timestamp::now_millis;
 use crate::transform::WindowEnding;
 
 /// How long is waited for more records of a window whose time is over. Lambda waits as long.
@@ -33,7 +33,7 @@ impl<'a> Windowed<'a> {
     /// How long to wait for records before the window that is open closes without.
     pub(super) fn patience(&self) -> Duration {
         let Some(open) = self.windows.as_ref().and_then(Windows::open) else { return NEVER };
-        Duration::from_millis(open.end.saturating_sub(now())).saturating_add(LATE).min(NEVER)
+        Duration::from_millis(open.end.saturating_sub(now_millis())).saturating_add(LATE).min(NEVER)
     }
 
     /// What comes next, by the arrivals of the records that wait; none: there are no windows.
@@ -82,6 +82,7 @@ impl<'a> Windowed<'a> {
                         attempts,
                         delivered: None,
                         made_by: String::new(),
+                        code: Some(error.code()),
                         reason: error.to_string(),
                     }));
                     self.at.pause(&mut backoff).await?;
@@ -111,7 +112,7 @@ impl<'a> Windowed<'a> {
     }
 }
 
-/// What a batch stands still at of which nothing came.
+/// What a batch is blocked at of which nothing came.
 pub(super) fn stop_at_first(batch: &Batch, attempt: u32, error: &WindowError) -> Option<Stop> {
     let first = batch.iter().next()?;
     tracing::warn!(shard_id = batch.shard_id(), "{error}");

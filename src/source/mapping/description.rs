@@ -1,11 +1,10 @@
 //! What is told of records that are given up: the description that Lambda sends to an on-failure destination.
 
 use serde_json::{Value, json};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::{Answered, DiscardCondition, DiscardedRecords};
 use crate::event::{Batch, Event};
+use crate::timestamp::rfc3339;
 
 /// Whether the records themselves go along.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,9 +81,4 @@ fn record(batch: &Batch, event: Event<'_>) -> Value {
         "awsRegion": batch.stream_arn().split(':').nth(3).unwrap_or_default(),
         "eventSourceARN": batch.stream_arn(),
     })
-}
-
-fn rfc3339(millis: u64) -> String {
-    let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000);
-    time.ok().and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_default()
 }

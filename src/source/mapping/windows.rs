@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::event::Shard;
 use crate::processor::{WindowSlice, WindowState};
+use crate::timestamp::millis;
 use crate::transform::{Window, WindowEnding};
 
 /// The windows of one shard.
@@ -33,7 +34,7 @@ pub enum WindowStep {
 impl Windows {
     /// Of this length, from one millisecond on; none is open.
     pub fn new(length: Duration) -> Self {
-        let length = u64::try_from(length.as_millis()).unwrap_or(u64::MAX).max(1);
+        let length = millis(length).max(1);
         Self { length, open: None, state: None }
     }
 

@@ -7,6 +7,7 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 use super::WindowEnding;
+use crate::error_code::ErrorCode;
 use crate::transform::run::{GuestRun, VerdictChunk};
 use crate::transform::verdict::Verdict;
 
@@ -52,6 +53,13 @@ pub struct ClosedFold {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the transform can't read the state: {0}")]
 pub struct StateRefused(pub String);
+
+impl StateRefused {
+    /// Returns the code of the error.
+    pub fn code(&self) -> ErrorCode {
+        ErrorCode::WindowStateRefused
+    }
+}
 
 impl WindowFold {
     pub(super) fn new(run: GuestRun, orders: std_mpsc::Sender<FoldOrder>) -> Self {

@@ -10,7 +10,7 @@ use crate::transform::artifact::Transform;
 use crate::transform::contract::World;
 use crate::transform::instance::StartError;
 use crate::transform::limits::Limits;
-use crate::transform::pool::{Job, Lease, Pool};
+use crate::transform::pool::{Job, Pool, WorkerLease};
 
 impl Pool<Folding> {
     /// Starts so many workers, each with an instance of its own, and waits until all are configured.
@@ -35,12 +35,12 @@ impl Pool<Folding> {
     }
 
     /// Lends the worker that has the fewest batches.
-    pub fn lend(&self) -> Lease<'_, Folding> {
+    pub fn lend(&self) -> WorkerLease<'_, Folding> {
         self.lend_workers(NonZeroUsize::MIN)
     }
 }
 
-impl Lease<'_, Folding> {
+impl WorkerLease<'_, Folding> {
     /// Begins with a batch, all of whose events are of one window. A worker folds batches one after the other.
     pub fn fold(&self, job: Job, opening: WindowOpening) -> WindowFold {
         let (order, orders) = std_mpsc::channel();

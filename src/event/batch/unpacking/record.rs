@@ -3,13 +3,12 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::Unpacking;
 use super::parts::RecordParts;
+use super::{Decode, Unpacking};
 use crate::event::aggregate::{Aggregate, NotAnAggregate, UserRecord};
 use crate::event::batch::{Batch, BatchContents, PayloadError, RecordSpan, append_text};
 use crate::event::cloudwatch_logs::{self, MessageContents};
 use crate::event::decoding::{CompressionFormat, DecodeAllowance, DecodeError, Decoder};
-use crate::settings::Decode;
 
 /// Takes records into a batch of events.
 pub(super) struct Unpacker {

@@ -15,13 +15,13 @@ const SHARD: &str = "shardId-000000000006";
 
 /// A target that takes letters up to a size, and a place for larger ones.
 #[derive(Default)]
-struct Target {
+struct SizedTarget {
     most_bytes: usize,
     letters: Mutex<Vec<Vec<u8>>>,
     objects: Mutex<BTreeMap<String, Vec<u8>>>,
 }
 
-impl Sink for Target {
+impl Sink for SizedTarget {
     fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> SinkFuture<'a> {
         self.letters.lock().expect("unpoisoned").extend(outputs.iter().map(|output| output.data.to_vec()));
         Box::pin(std::future::ready(SinkResponse::of_all(outputs.len(), Delivery::Delivered)))
@@ -32,7 +32,7 @@ impl Sink for Target {
     }
 }
 
-impl LargeLetters for Target {
+impl LargeLetters for SizedTarget {
     fn store<'a>(&'a self, name: &'a str, letter: Output<'a>, _until: Option<Instant>) -> StoreFuture<'a> {
         self.objects.lock().expect("unpoisoned").insert(self.address(name), letter.data.to_vec());
         Box::pin(std::future::ready(Delivery::Delivered))
@@ -48,7 +48,7 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 /// The event of a letter, with what services would have given from memory.
-fn opened(letter: &Letter, target: &Target, record: &Batch) -> Arc<Batch> {
+fn opened(letter: &Letter, target: &SizedTarget, record: &Batch) -> Arc<Batch> {
     let event = letter.event();
     let origin = LetterOrigin {
         stream_arn: letter.stream_arn(),
@@ -94,7 +94,7 @@ proptest! {
             Record { partition_key: &partition_key, sequence_number: "4959", sub_sequence_number: 0, arrived_at: 1_545_084_650_987 };
         batch.push_bytes(record, &payload).expect("pushed");
         let batch = batch.build();
-        let target = Arc::new(Target { most_bytes, ..Target::default() });
+        let target = Arc::new(SizedTarget { most_bytes, ..SizedTarget::default() });
         let mut letters = DeadLetters::new(Arc::clone(&target) as Arc<dyn Sink>, "sha256:0");
         if has_large {
             letters = letters.with_large(Arc::clone(&target) as Arc<dyn LargeLetters>);
