@@ -76,9 +76,9 @@ fuzz: ## Feed every parser CASES random inputs
 		makes_it_panic the_general_parser_takes makes_no_difference no_record_is_lost what_was_written_is_read_back what_was_packed_is_unpacked what_is_packed_is_unpacked
 
 .PHONY: reference
-reference: guests ## Write the reference pages of the documentation anew, from the code
+reference: ## Write the reference pages of the documentation anew, from the code
 	$(call say,Writing the reference pages)
-	UPDATE_REFERENCE=1 $(CARGO_TEST) test --release --test behaviour reference::
+	UPDATE_REFERENCE=1 $(CARGO_TEST) test --release --test without_tools reference::
 
 # How many invocations `make soak` plays at most, for how many seconds at most, and which. The heap takes some 20,000 to
 # reach its size: most of it is free by then, in pieces between small ones.
@@ -176,6 +176,7 @@ fmt-check:
 lint: deny ## Run clippy and rustdoc, warnings as errors, and look at the dependencies
 	$(call say,Clippy on Kinesieve)
 	cargo clippy --release --all-targets -- -D warnings
+	cargo clippy --release --test behaviour -- -D warnings
 	$(call say,Does the documentation hold together?)
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --no-deps
 	$(call say,Clippy on the SDK, the transforms and the guests)
@@ -218,7 +219,8 @@ lint-template: tools-template
 .PHONY: test-root
 test-root: tools-lambda tools-emulators guests
 	$(call say,Tests of Kinesieve)
-	TEST_MOTO="$(MOTO)" TEST_KINESIS_LOCAL="$(KINESIS_LOCAL)" $(CARGO_TEST) test --release
+	$(CARGO_TEST) test --release
+	TEST_MOTO="$(MOTO)" TEST_KINESIS_LOCAL="$(KINESIS_LOCAL)" $(CARGO_TEST) test --release --test behaviour
 
 # The transforms' profile is tuned for what is deployed, which nothing of this is.
 UNTUNED := CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=1

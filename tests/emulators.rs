@@ -12,13 +12,13 @@ use kinesieve::sink::Sink;
 use kinesieve::transform::Limits;
 
 use crate::support::client::StreamRecord;
+use crate::support::conformance::{Place, suite};
 use crate::support::event_source_mapping::{EventSourceMapping, Outcome};
 use crate::support::events::{event_of, record};
 use crate::support::kinesis_local::KinesisLocal;
 use crate::support::moto::Moto;
 use crate::support::targets::{Arrived, Kind, lines, of_line, unwrapped};
 use crate::support::{Scripted, block_on};
-use crate::targets::{Place, suite};
 
 /// A target of its own at the server that all share.
 struct AtMoto {

@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod components;
+pub mod conformance;
 pub mod emulator;
 pub mod event_source_mapping;
 pub mod events;

@@ -11,8 +11,8 @@ use crate::support::files;
 /// Set, it makes the test write the pages anew.
 const UPDATE: &str = "UPDATE_REFERENCE";
 
-const TEMPLATE: &str = include_str!("../template.yaml");
-const FIREHOSE_TEMPLATE: &str = include_str!("../template-firehose.yaml");
+const TEMPLATE: &str = include_str!("../../template.yaml");
+const FIREHOSE_TEMPLATE: &str = include_str!("../../template-firehose.yaml");
 
 fn documentation() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")
