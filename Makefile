@@ -64,7 +64,7 @@ local: tools-emulators ## Run Kinesis, SQS, S3 and DynamoDB on this machine, unt
 # The one package that can run here: a further one takes minutes to build, and `make test-package` has both.
 test: ARCHS := $(HOST_ARCH)
 .PHONY: test
-test: tools fmt-check docs lint-template guests lint test-root count test-transforms test-conformance test-samples test-kit test-docs test-package ## Run every check and every test
+test: tools fmt-check docs lint-template guests lint test-package test-root count test-transforms test-conformance test-samples test-kit test-docs ## Run every check and every test
 	@printf '\nOK: every check and every test passed\n'
 
 # Each test that asks whether some input makes a parser panic, with so many inputs: some 10 to 700 thousand a second.

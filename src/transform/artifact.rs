@@ -23,8 +23,8 @@ use super::manifest::{Manifest, sha256_hex_of_file};
 use super::precompiled;
 use super::target::CompileTarget;
 use super::ticker::Ticker;
-#[cfg(feature = "compiler")]
 use crate::error_code::ErrorCode;
+#[cfg(feature = "compiler")]
 use crate::files::read_bounded;
 
 /// Why a transform could not be loaded. Each message names the file and what to do.
