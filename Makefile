@@ -205,16 +205,18 @@ docs: tools-docs ## Build the site out of docs/ into target/docs/site, and check
 	$(call say,Building the documentation)
 	$(PYTHON) scripts/build_docs.py --zensical $(VENV)/bin/zensical
 
-# Offline, and without an account: the region is only there because sam asks for one.
+# Offline, and without an account: the region is only there because sam asks for one. Each tool uses one core, so two run
+# at once.
 .PHONY: lint-template
 lint-template: tools-template
 	$(call say,Are the templates valid as they are and as they expand?)
-	AWS_DEFAULT_REGION=eu-west-1 AWS_EC2_METADATA_DISABLED=true SAM_CLI_TELEMETRY=0 \
-		$(VENV)/bin/sam validate --lint --template template.yaml
-	$(VENV)/bin/python scripts/check_template.py template.yaml scripts/template_cases.yaml
-	AWS_DEFAULT_REGION=eu-west-1 AWS_EC2_METADATA_DISABLED=true SAM_CLI_TELEMETRY=0 \
-		$(VENV)/bin/sam validate --lint --template template-firehose.yaml
-	$(VENV)/bin/python scripts/check_template.py template-firehose.yaml scripts/template_firehose_cases.yaml
+	export AWS_DEFAULT_REGION=eu-west-1 AWS_EC2_METADATA_DISABLED=true SAM_CLI_TELEMETRY=0; \
+	lint() { $(VENV)/bin/sam validate --lint --template template.yaml && \
+		$(VENV)/bin/sam validate --lint --template template-firehose.yaml && \
+		$(VENV)/bin/python scripts/check_template.py template-firehose.yaml scripts/template_firehose_cases.yaml; }; \
+	lint & linting=$$!; \
+	$(VENV)/bin/python scripts/check_template.py template.yaml scripts/template_cases.yaml; \
+	wait $$linting
 
 .PHONY: test-root
 test-root: tools-lambda tools-emulators guests

@@ -76,7 +76,7 @@ class Acts:
         """Returns what was delivered, and the records that are left."""
         terminal.heading("2. The same batch, and no place for poisoned records")
         terminal.say(
-            "Without a dead-letter target nothing may be put aside, so the function stops at the first record "
+            "Without a dead-letter destination nothing may be put aside, so the function stops at the first record "
             "that it can't process, and tells Lambda to replay from there."
         )
         print()
@@ -98,7 +98,7 @@ class Acts:
         terminal.heading("3. Lambda replays, and now there is a place")
         terminal.say(
             "Lambda sends the batch again from that record on, until it is processed or expires. Here someone "
-            f"sets a dead-letter target in the meantime, and the {len(rest):,} records from there on come again."
+            f"sets a dead-letter destination in the meantime, and the {len(rest):,} records from there on come again."
         )
         print()
         outputs, dead_letters = self._out / "outputs-replayed.ndjson", self._out / "dead-letters-replayed.ndjson"

@@ -333,10 +333,10 @@ pub fn about(
 }
 
 /// How long a table that is made is waited for: DynamoDB takes some seconds.
-pub const TABLE_PATIENCE: Duration = Duration::from_secs(8);
+pub const TABLE_TIME_LIMIT: Duration = Duration::from_secs(8);
 
 /// Puts the mirror of positions together, if one is asked for, and makes its table, if that is. `written_by` is the
-/// function's name; `patience` is how long the table is waited for. Whatever is wrong with it is logged, and stops no
+/// function's name; `time_limit` is how long the table is waited for. Whatever is wrong with it is logged, and stops no
 /// start: the mirror is no condition.
 ///
 /// # Errors
@@ -344,14 +344,14 @@ pub const TABLE_PATIENCE: Duration = Duration::from_secs(8);
 pub async fn checkpoint_writer(
     settings: &CheckpointSettings,
     written_by: &str,
-    patience: Duration,
+    time_limit: Duration,
 ) -> Result<Option<CheckpointWriter>, SettingsError> {
     settings.check()?;
     let Some(name) = &settings.table else { return Ok(None) };
     if settings.create {
         // It goes on where it is not waited for: a start that is slow each time comes to its table, too.
         let making = tokio::spawn(make_table(name.clone(), settings.capacity));
-        if tokio::time::timeout(patience, making).await.is_err() {
+        if tokio::time::timeout(time_limit, making).await.is_err() {
             tracing::warn!(
                 table = name.as_str(),
                 "the checkpoint table is not ready; the start continues, and positions are recorded once the table is active"
@@ -371,8 +371,8 @@ pub async fn checkpoint_writer(
 
 /// Makes the table of positions if it is missing.
 async fn make_table(name: TableName, capacity: TableCapacity) {
-    let table = checkpoint::open(&name, TABLE_PATIENCE).await;
-    if let Err(error) = checkpoint::create_if_missing(&table, capacity, TABLE_PATIENCE).await {
+    let table = checkpoint::open(&name, TABLE_TIME_LIMIT).await;
+    if let Err(error) = checkpoint::create_if_missing(&table, capacity, TABLE_TIME_LIMIT).await {
         tracing::warn!(table = name.as_str(), code = error.code().as_str(), "the checkpoint table: {error}");
     }
 }

@@ -44,7 +44,7 @@ pub enum Cutting {
     NowhereElse,
 }
 
-/// The dead-letter target.
+/// The dead-letter destination.
 #[derive(Clone)]
 pub struct DeadLetters {
     sink: Arc<dyn Sink>,

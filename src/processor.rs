@@ -65,7 +65,7 @@ pub struct Processor {
 }
 
 impl Processor {
-    /// A processor for a started transform. Without a dead-letter target an event that can't be
+    /// A processor for a started transform. Without a dead-letter destination an event that can't be
     /// processed blocks its shard: it is never lost in silence.
     pub fn new(guests: impl Into<Guests>, outputs: Outputs, dead_letters: Option<DeadLetters>) -> Self {
         Self {
@@ -142,12 +142,12 @@ impl Processor {
     }
 
     /// Makes ready what the first deliveries would have to wait for, as far as that is done in this time.
-    pub async fn warm(&self, patience: Duration) {
+    pub async fn warm(&self, time_limit: Duration) {
         let outputs = self.destinations.outputs.sinks().into_iter().map(|sink| sink.warm());
         let dead_letters = self.destinations.dead_letters.as_ref().map(DeadLetters::warm);
         let all = futures_util::future::join_all(outputs.chain(dead_letters));
-        if tokio::time::timeout(patience, all).await.is_err() {
-            tracing::debug!("not all connections were made within {patience:?}");
+        if tokio::time::timeout(time_limit, all).await.is_err() {
+            tracing::debug!("not all connections were made within {time_limit:?}");
         }
     }
 

@@ -249,7 +249,7 @@ impl Settings {
         EventLabels { source: self.event_source.as_str().into(), detail_type: self.event_detail_type.as_str().into() }
     }
 
-    /// The dead-letter target, if there is one: `none` says that there is not. It does not throw
+    /// The dead-letter destination, if there is one: `none` says that there is not. It does not throw
     /// events away, since nothing may be lost in silence.
     pub fn dead_letter(&self) -> Option<&Target> {
         self.dead_letter.as_ref().filter(|target| target.capabilities().dead_letters)

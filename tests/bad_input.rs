@@ -159,7 +159,7 @@ fn the_function_does_not_start_with_wrong_settings() {
         ("KINESIEVE_OUTPUT", "none"),
         ("KINESIEVE_DEADLINE_RESERVE", "soon"),
     ]);
-    assert!(refused.contains("KINESIEVE_DEADLINE_RESERVE: \"soon\" is no duration"), "{refused}");
+    assert!(refused.contains("KINESIEVE_DEADLINE_RESERVE: invalid duration \"soon\""), "{refused}");
     // A function that does not start says why, however little it is to log.
     let silent = said(&[
         ("KINESIEVE_TRANSFORM", "/nowhere/t.wasm"),

@@ -20,7 +20,7 @@ use kinesieve::transform::Limits;
 use proptest::prelude::*;
 
 use crate::support::events::{SHARD_ID, STREAM_ARN, arrived_at, batch, sequence_number};
-use crate::support::positions::{PATIENCE, Positions, STREAM, note, stuck_at, up_to};
+use crate::support::positions::{Positions, STREAM, TIME_LIMIT, note, stuck_at, up_to};
 use crate::support::sinks::Recorder;
 use crate::support::{Scripted, block_on};
 
@@ -159,7 +159,7 @@ fn many_writers_at_once_never_take_the_row_backwards() {
         let mirrors: Vec<CheckpointWriter> = (0..6).map(|_| positions.checkpoint_writer()).collect();
         let writers = join_all(mirrors.iter().enumerate().map(async |(index, checkpoint_writer)| {
             for number in numbers.iter().skip(index).step_by(6) {
-                let outcome = checkpoint_writer.note(up_to(number), PATIENCE).await;
+                let outcome = checkpoint_writer.note(up_to(number), TIME_LIMIT).await;
                 let is_known = matches!(
                     outcome,
                     CheckpointOutcome::Written | CheckpointOutcome::Failed(CheckpointErrorKind::Overtaken)

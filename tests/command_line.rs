@@ -108,7 +108,7 @@ fn it_stops_at_a_record_that_is_not_acknowledged_and_says_so() {
     ");
     let output = with_input(&mut run("scripted"), b"keep\nreject not wanted\n");
     assert_eq!(output.status.code(), Some(3));
-    assert!(stderr(&output).contains("no dead-letter target is configured: not wanted"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("no dead-letter destination is configured: not wanted"), "{}", stderr(&output));
 }
 
 #[test]

@@ -9,10 +9,10 @@ use kinesieve::error_code::ErrorCode;
 use serde_json::Value;
 
 use crate::support::events::{event, event_of, record};
-use crate::support::runtime_api::{Manner, RuntimeApi};
+use crate::support::runtime_api::{ApiBehaviour, RuntimeApi};
 use crate::support::{guest_file, in_lambda, kinesieve, kinesieve_lambda, stderr, stdout};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 fn folder_of_pages() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference/errors")
@@ -300,7 +300,7 @@ fn projects_fail_as_their_pages_say() {
 
 /// The log of a function that gets one event, until it has answered.
 fn log_of(event: Vec<u8>, variables: &[(&str, &str)]) -> Vec<Value> {
-    let api = RuntimeApi::with_invocation(event, PATIENCE);
+    let api = RuntimeApi::with_invocation(event, TIME_LIMIT);
     let mut function = in_lambda(&api)
         .env("KINESIEVE_TRANSFORM", guest_file("scripted"))
         .env("KINESIEVE_OUTPUT", "none")
@@ -308,7 +308,7 @@ fn log_of(event: Vec<u8>, variables: &[(&str, &str)]) -> Vec<Value> {
         .stderr(Stdio::piped())
         .spawn()
         .expect("it starts");
-    api.next_post(PATIENCE);
+    api.next_post(TIME_LIMIT);
     function.kill().expect("it runs");
     let output = function.wait_with_output().expect("it ends");
     stderr(&output).lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
@@ -350,10 +350,10 @@ fn a_function_that_does_not_start_names_the_code_in_its_log_and_to_lambda() {
     let outside = line(&[("KINESIEVE_TRANSFORM", &transform), ("KINESIEVE_OUTPUT", "none")]);
     assert_eq!((&outside["message"], &outside["code"]), (&example("K901").into(), &"K901".into()));
 
-    let api = RuntimeApi::in_manner(Manner::Plain, Vec::new(), PATIENCE);
+    let api = RuntimeApi::with_behaviour(ApiBehaviour::Plain, Vec::new(), TIME_LIMIT);
     let output = in_lambda(&api).env("KINESIEVE_OUTPUT", "none").output().expect("it runs");
     assert!(!output.status.success());
-    let posted = api.next_post(PATIENCE);
+    let posted = api.next_post(TIME_LIMIT);
     assert_eq!(posted.error_type.as_deref(), Some("Kinesieve.InitError"));
     let body: Value = serde_json::from_str(&posted.body).expect("JSON");
     assert!(body["errorMessage"].as_str().is_some_and(|said| said.ends_with(" (K103)")), "{body}");

@@ -7,12 +7,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::events::{event, event_of, record, sequence_number};
-use crate::support::runtime_api::{Manner, Posted, RuntimeApi};
+use crate::support::runtime_api::{ApiBehaviour, Posted, RuntimeApi};
 use crate::support::services::{Faults, Service, Stub};
 use crate::support::targets::Kind;
 use crate::support::{guest_file, in_lambda, stderr};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// Where a piece ends, a record does not.
 #[test]
@@ -21,14 +21,15 @@ fn an_event_is_the_same_in_however_many_pieces_it_arrives() {
     let events = vec![event(&scripts), br#"{"Records":[{"eventSource":"aws:sqs"}]}"#.to_vec()];
     for pieces in [1, 7, 40] {
         // The last comes first.
-        let api = RuntimeApi::in_manner(Manner::InPieces(pieces), events.clone(), PATIENCE);
+        let api = RuntimeApi::with_behaviour(ApiBehaviour::InPieces(pieces), events.clone(), TIME_LIMIT);
         let mut function = in_lambda(&api)
             .env("KINESIEVE_TRANSFORM", guest_file("scripted"))
             .env("KINESIEVE_OUTPUT", "none")
             .stderr(Stdio::null())
             .spawn()
             .expect("it starts");
-        let mut posted = [api.next_post(PATIENCE), api.next_post(PATIENCE)].map(|posted| (posted.path, posted.body));
+        let mut posted =
+            [api.next_post(TIME_LIMIT), api.next_post(TIME_LIMIT)].map(|posted| (posted.path, posted.body));
         function.kill().expect("it runs");
         function.wait().expect("it ends");
         posted.sort();
@@ -41,8 +42,8 @@ fn an_event_is_the_same_in_however_many_pieces_it_arrives() {
 /// Nothing is known of the rest, and Lambda gives the batch to another environment.
 #[test]
 fn where_the_api_fails_the_function_ends_and_says_why() {
-    for (options, why) in [(Manner::CutShort, "does not answer"), (Manner::Broken, "answers status 500")] {
-        let api = RuntimeApi::in_manner(options, vec![event(&["keep", "keep"])], PATIENCE);
+    for (options, why) in [(ApiBehaviour::CutShort, "does not answer"), (ApiBehaviour::Broken, "answers status 500")] {
+        let api = RuntimeApi::with_behaviour(options, vec![event(&["keep", "keep"])], TIME_LIMIT);
         let done = in_lambda(&api)
             .env("KINESIEVE_TRANSFORM", guest_file("scripted"))
             .env("KINESIEVE_OUTPUT", "none")
@@ -57,7 +58,7 @@ fn where_the_api_fails_the_function_ends_and_says_why() {
 #[test]
 fn an_answer_that_is_refused_is_told_and_the_next_invocation_is_taken() {
     let events = vec![event(&["keep"]), event(&["retry"])];
-    let api = RuntimeApi::in_manner(Manner::RefusesAnswers, events, PATIENCE);
+    let api = RuntimeApi::with_behaviour(ApiBehaviour::RefusesAnswers, events, TIME_LIMIT);
     let mut function = in_lambda(&api)
         .env("KINESIEVE_TRANSFORM", guest_file("scripted"))
         .env("KINESIEVE_OUTPUT", "none")
@@ -65,7 +66,7 @@ fn an_answer_that_is_refused_is_told_and_the_next_invocation_is_taken() {
         .spawn()
         .expect("it starts");
     for _ in 0..2 {
-        assert!(api.next_post(PATIENCE).path.ends_with("/response"));
+        assert!(api.next_post(TIME_LIMIT).path.ends_with("/response"));
     }
     function.kill().expect("it runs");
     let log = stderr(&function.wait_with_output().expect("it ends"));
@@ -76,7 +77,7 @@ fn an_answer_that_is_refused_is_told_and_the_next_invocation_is_taken() {
 #[test]
 fn targets_are_told_the_trace_of_the_invocation() {
     let stub = Stub::start(Service::Sqs, Faults::default(), 1);
-    let api = RuntimeApi::with_invocation(event_of([record(0, "a", &"keep".into())]), PATIENCE);
+    let api = RuntimeApi::with_invocation(event_of([record(0, "a", &"keep".into())]), TIME_LIMIT);
     let mut function = in_lambda(&api)
         .env("AWS_ENDPOINT_URL_SQS", stub.endpoint())
         .env("AWS_ACCESS_KEY_ID", "id")
@@ -86,7 +87,7 @@ fn targets_are_told_the_trace_of_the_invocation() {
         .stderr(Stdio::null())
         .spawn()
         .expect("it starts");
-    let posted = api.next_post(PATIENCE);
+    let posted = api.next_post(TIME_LIMIT);
     function.kill().expect("it runs");
     function.wait().expect("it ends");
     assert_eq!(posted.body, r#"{"batchItemFailures":[]}"#);
@@ -114,14 +115,14 @@ fn a_failure_names_its_kind_in_a_header_and_in_its_body() {
     ];
     // The last comes first.
     let events = invocations.iter().rev().map(|(event, _)| event.to_string().into_bytes()).collect();
-    let api = RuntimeApi::with_invocations(events, PATIENCE);
+    let api = RuntimeApi::with_invocations(events, TIME_LIMIT);
     let mut function = in_lambda(&api)
         .env("KINESIEVE_TRANSFORM", guest_file("scripted"))
         .env("KINESIEVE_OUTPUT", "none")
         .stderr(Stdio::null())
         .spawn()
         .expect("it starts");
-    let posts = invocations.each_ref().map(|_| api.next_post(PATIENCE));
+    let posts = invocations.each_ref().map(|_| api.next_post(TIME_LIMIT));
     function.kill().expect("it runs");
     function.wait().expect("it ends");
     for ((_, kind), posted) in invocations.iter().zip(&posts) {
@@ -133,10 +134,10 @@ fn a_failure_names_its_kind_in_a_header_and_in_its_body() {
 /// The same header, and the same body, where it is the start that fails.
 #[test]
 fn a_start_that_fails_names_its_kind_likewise() {
-    let api = RuntimeApi::with_invocations(Vec::new(), PATIENCE);
+    let api = RuntimeApi::with_invocations(Vec::new(), TIME_LIMIT);
     let done = in_lambda(&api).env("KINESIEVE_TRANSFORM", "/nowhere/t.wasm").output().expect("it runs");
     assert!(!done.status.success());
-    let posted = api.next_post(PATIENCE);
+    let posted = api.next_post(TIME_LIMIT);
     assert_eq!(posted.path, "/2018-06-01/runtime/init/error");
     assert_failure(&posted, "Kinesieve.InitError");
 }
@@ -154,7 +155,7 @@ fn assert_failure(posted: &Posted, kind: &str) {
 #[test]
 fn where_the_environment_is_broken_the_function_ends() {
     for event in [event(&["keep"]), b"{}".to_vec()] {
-        let api = RuntimeApi::in_manner(Manner::BreaksAtAnswers, vec![event.clone(), event], PATIENCE);
+        let api = RuntimeApi::with_behaviour(ApiBehaviour::BreaksAtAnswers, vec![event.clone(), event], TIME_LIMIT);
         let done = in_lambda(&api)
             .env("KINESIEVE_TRANSFORM", guest_file("scripted"))
             .env("KINESIEVE_OUTPUT", "none")
@@ -162,7 +163,7 @@ fn where_the_environment_is_broken_the_function_ends() {
             .expect("it runs");
         let log = stderr(&done);
         assert!(!done.status.success() && log.contains("this environment can't go on"), "{log}");
-        api.next_post(PATIENCE);
+        api.next_post(TIME_LIMIT);
         assert_eq!(api.asks(), 1, "it asks for nothing more");
     }
 }
@@ -174,7 +175,7 @@ fn a_start_waits_for_nothing_that_it_can_do_without() {
     // Whoever connects waits in a queue, for ever.
     let hangs = TcpListener::bind("127.0.0.1:0").expect("a port");
     let endpoint = format!("http://{}", hangs.local_addr().expect("an address"));
-    let api = RuntimeApi::with_invocation(event(&["drop"]), PATIENCE);
+    let api = RuntimeApi::with_invocation(event(&["drop"]), TIME_LIMIT);
     let mut function = in_lambda(&api)
         .env("AWS_ENDPOINT_URL", &endpoint)
         .env("AWS_REGION", "eu-west-1")
@@ -190,7 +191,7 @@ fn a_start_waits_for_nothing_that_it_can_do_without() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("it starts");
-    let posted = api.next_post(PATIENCE);
+    let posted = api.next_post(TIME_LIMIT);
     assert_eq!(posted.body, r#"{"batchItemFailures":[]}"#);
     function.kill().expect("it runs");
     let log = stderr(&function.wait_with_output().expect("it ends"));

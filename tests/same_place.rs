@@ -17,7 +17,7 @@ use crate::support::services::{Details, Faults, Service, Stub};
 use crate::support::targets::{Kind, lines};
 use crate::support::{block_on, guest_file, in_lambda, kinesieve, stderr};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 fn deliver(sink: &dyn Sink, data: &[u8]) {
     let shard = Shard { stream_arn: STREAM_ARN.to_owned(), id: SHARD_ID.to_owned() };
@@ -156,7 +156,7 @@ fn lay_out(folder: &Path) -> std::io::Result<()> {
 #[test]
 fn outputs_of_one_prefix_share_an_object_however_it_is_spelt() {
     let stub = Stub::start(Service::S3, Faults::default(), 1);
-    let api = RuntimeApi::with_invocation(event(&["emit 2 route=side", "keep", "emit 1 route=other"]), PATIENCE);
+    let api = RuntimeApi::with_invocation(event(&["emit 2 route=side", "keep", "emit 1 route=other"]), TIME_LIMIT);
     let mut function = in_lambda(&api)
         .env("AWS_ENDPOINT_URL_S3", stub.endpoint())
         .env("AWS_REGION", "eu-west-1")
@@ -169,7 +169,7 @@ fn outputs_of_one_prefix_share_an_object_however_it_is_spelt() {
         .stderr(Stdio::null())
         .spawn()
         .expect("it starts");
-    let posted = api.next_post(PATIENCE);
+    let posted = api.next_post(TIME_LIMIT);
     function.kill().expect("it runs");
     function.wait().expect("it ends");
     assert_eq!(posted.body, r#"{"batchItemFailures":[]}"#);

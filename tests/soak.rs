@@ -23,7 +23,7 @@ use crate::support::{guest_file, in_lambda};
 use level::{Sample, check_level};
 
 /// How long one answer may take, whatever is wrong.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIME_LIMIT: Duration = Duration::from_secs(120);
 
 /// So many invocations in a row have targets with the same faults.
 const INVOCATIONS_OF_A_FAULT: u64 = 20;
@@ -54,7 +54,7 @@ impl Plan {
 /// As many as make every failure happen, and no more than a quick test has time for.
 #[test]
 fn some_hundred_invocations_leave_threads_and_descriptors_as_they_were() {
-    let soaked = soak(&Plan { invocations: 300, time: PATIENCE, seed: 1 });
+    let soaked = soak(&Plan { invocations: 300, time: TIME_LIMIT, seed: 1 });
     check_level(&soaked.samples, None);
     // All that can go wrong did.
     let kinds = ["decode", "exhausted", "memory", "rejected", "timeout", "trap"];
@@ -139,7 +139,7 @@ impl Environment {
     /// Hands an event over and waits for the answer.
     fn invoke(&self, event: Vec<u8>, time_left: Duration) -> String {
         self.events.send((event, time_left)).expect("the API takes it");
-        self.api.next_post(PATIENCE).body
+        self.api.next_post(TIME_LIMIT).body
     }
 
     /// Changes what the targets do wrong, and returns how much time an invocation has then: one whose targets refuse

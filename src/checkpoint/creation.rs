@@ -79,11 +79,11 @@ impl KeysError {
 /// Makes the table if it is missing, and waits until it is ready.
 ///
 /// # Errors
-/// When it is not ready within `patience`, is another table, or can't be made.
+/// When it is not ready within `time_limit`, is another table, or can't be made.
 pub async fn create_if_missing(
     table: &Table,
     capacity: TableCapacity,
-    patience: Duration,
+    time_limit: Duration,
 ) -> Result<(), CreationError> {
     let started = Instant::now();
     loop {
@@ -101,8 +101,8 @@ pub async fn create_if_missing(
                 TableStatus::Creating.to_string()
             }
         };
-        if started.elapsed() + PAUSE > patience {
-            return Err(CreationError::NotReady { status, after: patience });
+        if started.elapsed() + PAUSE > time_limit {
+            return Err(CreationError::NotReady { status, after: time_limit });
         }
         tokio::time::sleep(PAUSE).await;
     }

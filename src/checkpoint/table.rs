@@ -22,18 +22,19 @@ pub struct Table {
     name: String,
 }
 
-/// A table with the credentials and the endpoint that the SDK finds. `patience` is how long a request is waited for:
+/// A table with the credentials and the endpoint that the SDK finds. `time_limit` is how long a request is waited for:
 /// a part of it is left for another try.
-pub async fn open(name: &TableName, patience: Duration) -> Table {
-    Table::new(&aws::config_in(name.region()).await, name, patience)
+pub async fn open(name: &TableName, time_limit: Duration) -> Table {
+    Table::new(&aws::config_in(name.region()).await, name, time_limit)
 }
 
 impl Table {
     /// Returns the table with a given SDK configuration.
-    pub fn new(config: &SdkConfig, name: &TableName, patience: Duration) -> Self {
-        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(patience / 2).connect_timeout(patience / 2);
+    pub fn new(config: &SdkConfig, name: &TableName, time_limit: Duration) -> Self {
+        let timeouts =
+            TimeoutConfig::builder().operation_attempt_timeout(time_limit / 2).connect_timeout(time_limit / 2);
         // The SDK waits up to a second before its first retry, which is longer than all the time that there is.
-        let retries = RetryConfig::standard().with_initial_backoff(patience / 20);
+        let retries = RetryConfig::standard().with_initial_backoff(time_limit / 20);
         let config = config.clone().into_builder().timeout_config(timeouts.build()).retry_config(retries).build();
         let config = aws_sdk_dynamodb::config::Builder::from(&config).interceptor(aws::TraceHeader).build();
         Self { client: Client::from_conf(config), name: name.as_str().to_owned() }

@@ -19,7 +19,7 @@ use crate::source::{Lag, LagMeter};
 use listing::Listing;
 
 /// How long the table is waited for.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIME_LIMIT: Duration = Duration::from_secs(20);
 
 /// Show the position of the function in each shard, from the checkpoint table
 ///
@@ -74,7 +74,7 @@ pub(super) fn status(arguments: &StatusArguments) -> Result<u8, CommandError> {
     check_variables(std::env::vars_os())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let table = checkpoint::open(&arguments.checkpoint_table, PATIENCE).await;
+        let table = checkpoint::open(&arguments.checkpoint_table, TIME_LIMIT).await;
         let meter = if arguments.lag { Some(LagMeter::new(region(arguments).as_deref()).await) } else { None };
         let Some(seconds) = arguments.watch else {
             let shards = look(&table, meter.as_ref(), arguments).await?;

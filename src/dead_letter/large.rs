@@ -1,4 +1,4 @@
-//! Where letters lie whole that are too large for the dead-letter target.
+//! Where letters lie whole that are too large for the dead-letter destination.
 
 use std::pin::Pin;
 use std::time::Instant;
@@ -9,7 +9,7 @@ use crate::sink::{Delivery, Output, S3Sink, key_segment};
 /// A result to come.
 pub type StoreFuture<'a> = Pin<Box<dyn Future<Output = Delivery> + Send + 'a>>;
 
-/// A place for letters that are too large for the dead-letter target, each under a name of its own.
+/// A place for letters that are too large for the dead-letter destination, each under a name of its own.
 pub trait LargeLetters: Send + Sync {
     /// Writes a letter under this name, over what is there. What is not written by `until` is to be given up.
     fn store<'a>(&'a self, name: &'a str, letter: Output<'a>, until: Option<Instant>) -> StoreFuture<'a>;

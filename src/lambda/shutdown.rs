@@ -14,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::Function;
 
 /// Most of the 500 ms that Lambda gives.
-const PATIENCE: Duration = Duration::from_millis(400);
+const TIME_LIMIT: Duration = Duration::from_millis(400);
 
 /// How long its registration is waited for: the API is on this machine, and nothing depends on it.
 const REGISTRATION: Duration = Duration::from_secs(1);
@@ -39,7 +39,7 @@ pub(super) async fn flush_at_the_end(function: Arc<Function>) {
             () = extension.wait() => { terminated.recv().await; }
         }
         if let Some(checkpoint_writer) = function.processor.checkpoint_writer() {
-            checkpoint_writer.flush(PATIENCE).await;
+            checkpoint_writer.flush(TIME_LIMIT).await;
         }
         std::process::exit(0);
     });

@@ -132,7 +132,7 @@ impl Stop {
 pub enum Cause {
     /// The transform answered `retry`.
     Retry,
-    /// The event failed for good, and no dead-letter target is configured.
+    /// The event failed for good, and no dead-letter destination is configured.
     NoDeadLetterTarget(DeadLetterKind),
     /// The event failed for good, and its dead letter could not be written.
     DeadLetterFailed(DeadLetterKind),
@@ -163,7 +163,7 @@ impl fmt::Display for Cause {
         match self {
             Cause::Retry => formatter.write_str("the transform asks for it again"),
             Cause::NoDeadLetterTarget(kind) => {
-                write!(formatter, "it failed ({}) and no dead-letter target is configured", kind.as_str())
+                write!(formatter, "it failed ({}) and no dead-letter destination is configured", kind.as_str())
             }
             Cause::DeadLetterFailed(kind) => {
                 write!(formatter, "it failed ({}) and its dead letter could not be written", kind.as_str())

@@ -344,7 +344,7 @@ impl<'s, 'a> Settlement<'s, 'a> {
                     continue;
                 }
                 Some(Delivery::Failed { reason } | Delivery::Undeliverable { reason }) => reason,
-                None => "the dead-letter target did not answer before the deadline".into(),
+                None => "the dead-letter destination did not answer before the deadline".into(),
             };
             let Failure { index, kind, reason } = failure;
             if index < self.run.ledger.end() {

@@ -37,7 +37,7 @@ impl FromStr for Route {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (name, target) = text.split_once('=').ok_or_else(|| format!("{text:?} is no route: use NAME=TARGET"))?;
+        let (name, target) = text.split_once('=').ok_or_else(|| format!("invalid route {text:?}: use NAME=TARGET"))?;
         Self::new(name, target)
     }
 }
@@ -107,13 +107,13 @@ pub(super) fn checkpoint_period(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) fn yes_or_no(text: &str) -> Result<bool, String> {
-    text.parse().map_err(|_| format!("{text:?} is neither: use true or false"))
+    text.parse().map_err(|_| format!("invalid value {text:?}: use true or false"))
 }
 
 /// A payload that is packed has 10 MiB at most, and all of it has to be in memory.
 pub(super) fn decode_limit(text: &str) -> Result<ByteSize, String> {
     let parsed: ByteSize =
-        text.parse().map_err(|error| format!("{text:?} is no size ({error}): use for example 32MiB or 1GiB"))?;
+        text.parse().map_err(|error| format!("invalid size {text:?} ({error}): use for example 32MiB or 1GiB"))?;
     if (1 << 10..=1 << 30).contains(&parsed.as_u64()) {
         return Ok(parsed);
     }
@@ -123,7 +123,7 @@ pub(super) fn decode_limit(text: &str) -> Result<ByteSize, String> {
 /// As base64, with its attributes, it still has to be a message.
 pub(super) fn pack_bytes(text: &str) -> Result<ByteSize, String> {
     let parsed: ByteSize =
-        text.parse().map_err(|error| format!("{text:?} is no size ({error}): use for example 64KiB or 256KiB"))?;
+        text.parse().map_err(|error| format!("invalid size {text:?} ({error}): use for example 64KiB or 256KiB"))?;
     if (1 << 10..=750 << 10).contains(&parsed.as_u64()) {
         return Ok(parsed);
     }
@@ -133,7 +133,7 @@ pub(super) fn pack_bytes(text: &str) -> Result<ByteSize, String> {
 /// A shard takes 1 MB a second, and gives 2.
 pub(super) fn byte_rate(text: &str) -> Result<ByteSize, String> {
     let parsed: ByteSize =
-        text.parse().map_err(|error| format!("{text:?} is no size ({error}): use for example 500KB or 1MiB"))?;
+        text.parse().map_err(|error| format!("invalid size {text:?} ({error}): use for example 500KB or 1MiB"))?;
     if parsed.as_u64() == 0 {
         return Err(format!("{text:?} would let nothing through: use 1B or more"));
     }
@@ -142,7 +142,7 @@ pub(super) fn byte_rate(text: &str) -> Result<ByteSize, String> {
 
 fn duration(text: &str, allowed: RangeInclusive<Duration>) -> Result<Duration, String> {
     let parsed = humantime::parse_duration(text)
-        .map_err(|error| format!("{text:?} is no duration ({error}): use for example 500ms, 2s or 1m"))?;
+        .map_err(|error| format!("invalid duration {text:?} ({error}): use for example 500ms, 2s or 1m"))?;
     if allowed.contains(&parsed) {
         return Ok(parsed);
     }
@@ -154,7 +154,7 @@ fn duration(text: &str, allowed: RangeInclusive<Duration>) -> Result<Duration, S
 pub(super) fn memory_limit(text: &str) -> Result<ByteSize, String> {
     let allowed = ByteSize::kib(64)..=ByteSize::gib(4);
     let parsed: ByteSize =
-        text.parse().map_err(|error| format!("{text:?} is no size ({error}): use for example 64MiB or 1GiB"))?;
+        text.parse().map_err(|error| format!("invalid size {text:?} ({error}): use for example 64MiB or 1GiB"))?;
     if allowed.contains(&parsed) {
         return Ok(parsed);
     }
@@ -165,11 +165,11 @@ pub(super) fn workers(text: &str) -> Result<NonZeroUsize, String> {
     let parsed: Option<NonZeroUsize> = text.parse().ok();
     parsed
         .filter(|count| count.get() <= MOST_WORKERS)
-        .ok_or_else(|| format!("{text:?} is no number of workers: use 1 to {MOST_WORKERS}"))
+        .ok_or_else(|| format!("invalid number of workers {text:?}: use 1 to {MOST_WORKERS}"))
 }
 
 pub(super) fn log_level(text: &str) -> Result<LevelFilter, String> {
-    text.parse().map_err(|_| format!("{text:?} is no level: use off, error, warn, info, debug or trace"))
+    text.parse().map_err(|_| format!("invalid log level {text:?}: use off, error, warn, info, debug or trace"))
 }
 
 /// `key=value` separated by commas, or a JSON object. No message quotes a value.

@@ -15,7 +15,7 @@ use crate::backoff::Backoff;
 use crate::sink::Order;
 
 /// Without a deadline, how long a service may refuse everything before we give up.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// A service that takes records in requests.
 pub(super) trait RequestService: Sync {
@@ -65,14 +65,14 @@ pub(super) async fn deliver<S: RequestService>(
     let mut on_their_way = FuturesUnordered::new();
     let mut backoff = Backoff::default();
     let mut pause_ends = Instant::now();
-    let mut patience_ends = Instant::now() + PATIENCE;
+    let mut gives_up_at = Instant::now() + TIME_LIMIT;
     loop {
         // One look at the clock: were the pause to end between two, nothing would be on its way, nothing
         // would wait, and the rest would count as given up.
         let now = Instant::now();
         // What is on its way is not cut off for that: it ends by itself, when it stalls.
-        let is_patient = until.is_some() || now < patience_ends;
-        while is_patient
+        let may_wait = until.is_some() || now < gives_up_at;
+        while may_wait
             && on_their_way.len() < S::AT_ONCE
             && now >= pause_ends
             && let Some(request) = queue.next_request()
@@ -84,13 +84,13 @@ pub(super) async fn deliver<S: RequestService>(
             });
         }
         let is_paused = now < pause_ends && !queue.is_idle();
-        if on_their_way.is_empty() && !is_patient {
+        if on_their_way.is_empty() && !may_wait {
             return queue.finish("the service took nothing for a minute");
         }
         if on_their_way.is_empty() && !is_paused {
             return queue.finish("it was not sent");
         }
-        let gives_up = until.or(on_their_way.is_empty().then_some(patience_ends));
+        let gives_up = until.or(on_their_way.is_empty().then_some(gives_up_at));
         let wakes = [gives_up, is_paused.then_some(pause_ends)].into_iter().flatten().min();
         let Some((request, sent)) = answered(&mut on_their_way, wakes).await else {
             if until.is_some_and(|until| Instant::now() >= until) {
@@ -102,7 +102,7 @@ pub(super) async fn deliver<S: RequestService>(
             RequestOutcome::Answered(answers) => {
                 let refused = queue.settle(&request, answers);
                 if refused < request.len() {
-                    patience_ends = Instant::now() + PATIENCE;
+                    gives_up_at = Instant::now() + TIME_LIMIT;
                 }
                 if refused == 0 {
                     backoff.after_success();

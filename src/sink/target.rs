@@ -93,7 +93,7 @@ impl Target {
 pub(crate) fn s3_prefix(text: &str) -> Result<Arn, String> {
     match text.parse() {
         Ok(Target::Aws(target)) if target.arn().service == "s3" => Ok(target.arn().clone()),
-        _ => Err(format!("{text:?} is no prefix of a bucket: use arn:aws:s3:::BUCKET/PREFIX")),
+        _ => Err(format!("invalid S3 prefix {text:?}: use arn:aws:s3:::BUCKET/PREFIX")),
     }
 }
 

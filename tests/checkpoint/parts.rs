@@ -10,7 +10,7 @@ use super::Stage;
 use crate::payloads::gzipped;
 use crate::support::block_on;
 use crate::support::events::{Data, event_of, record};
-use crate::support::positions::{PATIENCE, options, table_at};
+use crate::support::positions::{TIME_LIMIT, options, table_at};
 use crate::support::services::{Faults, Service, Stub};
 
 /// Each of these records unpacks to 18 MiB, so that there are three parts: the row is read before the first and written
@@ -18,7 +18,7 @@ use crate::support::services::{Faults, Service, Stub};
 #[test]
 fn the_table_is_asked_and_told_once_however_many_parts_there_are() {
     let stub = Stub::start(Service::DynamoDb, Faults::default(), 1);
-    let mut stage = Stage::new(CheckpointWriter::new(table_at(stub.endpoint(), PATIENCE), options()));
+    let mut stage = Stage::new(CheckpointWriter::new(table_at(stub.endpoint(), TIME_LIMIT), options()));
     let unpacking = Unpacking { decode: Decode::Auto, ..Unpacking::default() };
     stage.processor = stage.processor.with_unpacking(unpacking);
     let large = Data::Bytes(gzipped(format!("drop {}", "x".repeat(18 << 20)).as_bytes()));

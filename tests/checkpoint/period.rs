@@ -7,7 +7,7 @@ use kinesieve::checkpoint::CheckpointOutcome;
 use super::Stage;
 use crate::support::block_on;
 use crate::support::events::sequence_number;
-use crate::support::positions::{PATIENCE, Positions, note, up_to};
+use crate::support::positions::{Positions, TIME_LIMIT, note, up_to};
 
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -20,7 +20,7 @@ fn within_a_period_the_row_stays_and_the_end_of_the_function_brings_the_last_pos
         assert_eq!(note(&checkpoint_writer, up_to(&number.to_string())), CheckpointOutcome::Deferred);
     }
     assert_eq!(positions.position().as_deref(), Some("1"));
-    block_on(checkpoint_writer.flush(PATIENCE));
+    block_on(checkpoint_writer.flush(TIME_LIMIT));
     assert_eq!(positions.position().as_deref(), Some("5"));
 }
 

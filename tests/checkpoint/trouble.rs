@@ -42,14 +42,14 @@ fn whatever_the_table_answers_the_batch_is_acknowledged() {
         ("InternalServerError", CheckpointErrorKind::Unreachable),
     ] {
         let (_stub, checkpoint_writer) =
-            checkpoint_writer(Faults { always: Some(code), ..Faults::default() }, positions::PATIENCE);
+            checkpoint_writer(Faults { always: Some(code), ..Faults::default() }, positions::TIME_LIMIT);
         let stage = Stage::new(checkpoint_writer);
         let report = stage.process(&["keep", "keep"]);
         assert_eq!((report.stop, report.checkpoint), (None, Some(CheckpointOutcome::Failed(kind))), "{code}");
         assert_eq!(stage.output.texts().len(), 2);
     }
     let nowhere =
-        Stage::new(CheckpointWriter::new(table_at("http://127.0.0.1:1".to_owned(), positions::PATIENCE), options()));
+        Stage::new(CheckpointWriter::new(table_at("http://127.0.0.1:1".to_owned(), positions::TIME_LIMIT), options()));
     assert_eq!(
         nowhere.process(&["keep"]).checkpoint,
         Some(CheckpointOutcome::Failed(CheckpointErrorKind::Unreachable))
@@ -59,7 +59,7 @@ fn whatever_the_table_answers_the_batch_is_acknowledged() {
 #[test]
 fn what_passes_within_the_time_that_there_is_is_tried_again() {
     let (_stub, checkpoint_writer) =
-        checkpoint_writer(Faults { refused_request: 0.5, ..Faults::default() }, positions::PATIENCE);
+        checkpoint_writer(Faults { refused_request: 0.5, ..Faults::default() }, positions::TIME_LIMIT);
     let stage = Stage::new(checkpoint_writer);
     let noted: Vec<_> = (0..20).filter_map(|_| stage.process(&["keep"]).checkpoint).collect();
     let written = noted.iter().filter(|noted| **noted == CheckpointOutcome::Written).count();

@@ -14,7 +14,7 @@ use crate::support::runtime_api::RuntimeApi;
 use crate::support::usage::Usage;
 use crate::support::{guest_file, in_lambda, kinesieve, stderr};
 
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIME_LIMIT: Duration = Duration::from_secs(120);
 
 /// A message of CloudWatch Logs with so many log events of this text.
 fn message(event: &str, count: usize) -> Vec<u8> {
@@ -103,7 +103,7 @@ fn what_a_small_record_unpacks_to_takes_a_bounded_part_of_memory() {
     let small = event(&["a payload"]);
     let large = event_of([record(0, "key", &Data::Bytes(bomb))]);
     // The last comes first.
-    let api = RuntimeApi::with_invocations(vec![large, small], PATIENCE);
+    let api = RuntimeApi::with_invocations(vec![large, small], TIME_LIMIT);
     let mut function = in_lambda(&api)
         .env("KINESIEVE_TRANSFORM", guest_file("keep"))
         .env("KINESIEVE_OUTPUT", "none")
@@ -115,7 +115,7 @@ fn what_a_small_record_unpacks_to_takes_a_bounded_part_of_memory() {
         .expect("it starts");
     let mut peaks = Vec::new();
     for _ in 0..2 {
-        assert_eq!(api.next_post(PATIENCE).body, r#"{"batchItemFailures":[]}"#);
+        assert_eq!(api.next_post(TIME_LIMIT).body, r#"{"batchItemFailures":[]}"#);
         peaks.push(Usage::of(function.id()).peak);
     }
     function.kill().expect("it runs");

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::kinesieve_lambda;
-use super::process::{PATIENCE, Process, free_port, installed};
+use super::process::{Process, TIME_LIMIT, free_port, installed};
 
 /// A runtime API on a free port; ends with the value.
 pub struct Emulator {
@@ -53,7 +53,7 @@ impl Emulator {
     /// Invokes the function: the status and the body of the answer.
     pub fn invoke(&self, event: &[u8]) -> (u16, String) {
         let agent: ureq::Agent =
-            ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).http_status_as_error(false).build().into();
+            ureq::Agent::config_builder().timeout_global(Some(TIME_LIMIT)).http_status_as_error(false).build().into();
         let url = format!("http://127.0.0.1:{}/2015-03-31/functions/_/invocations", self.port);
         let mut answer = agent.post(&url).send(event).expect("an answer");
         (answer.status().as_u16(), answer.body_mut().read_to_string().expect("text"))

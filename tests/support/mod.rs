@@ -81,7 +81,7 @@ impl Scripted {
         self.processor_with(output, side, dead_letters.map(|sink| Arc::clone(sink) as Arc<dyn Sink>))
     }
 
-    /// The same, with a dead-letter target of another kind than the output's.
+    /// The same, with a dead-letter destination of another kind than the output's.
     pub fn processor_with(
         &self,
         output: &Arc<impl Sink + 'static>,

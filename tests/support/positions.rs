@@ -23,7 +23,7 @@ use super::{block_on, client};
 pub const STREAM: &str = "readings";
 
 /// As long as anything may take here: these tests are not about time.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// A table of its own at the server that all share.
 pub struct Positions {
@@ -34,7 +34,7 @@ pub struct Positions {
 impl Positions {
     pub fn new() -> Self {
         let positions = Self::missing();
-        block_on(create_if_missing(&positions.table(), TableCapacity::OnDemand, PATIENCE)).expect("a table");
+        block_on(create_if_missing(&positions.table(), TableCapacity::OnDemand, TIME_LIMIT)).expect("a table");
         positions
     }
 
@@ -46,7 +46,7 @@ impl Positions {
     }
 
     pub fn table(&self) -> Table {
-        table(&self.moto.config(), &self.name, PATIENCE)
+        table(&self.moto.config(), &self.name, TIME_LIMIT)
     }
 
     pub fn checkpoint_writer(&self) -> CheckpointWriter {
@@ -78,20 +78,20 @@ impl Positions {
     }
 }
 
-pub fn table(config: &SdkConfig, name: &str, patience: Duration) -> Table {
+pub fn table(config: &SdkConfig, name: &str, time_limit: Duration) -> Table {
     let name: TableName = name.parse().expect("a name");
-    Table::new(config, &name, patience)
+    Table::new(config, &name, time_limit)
 }
 
 /// A table at an address where nothing keeps anything.
-pub fn table_at(endpoint: String, patience: Duration) -> Table {
-    table(&client::config(endpoint), "positions", patience)
+pub fn table_at(endpoint: String, time_limit: Duration) -> Table {
+    table(&client::config(endpoint), "positions", time_limit)
 }
 
 pub fn options() -> CheckpointOptions {
     CheckpointOptions {
         stream_id: StreamIdForm::Name,
-        timeout: PATIENCE,
+        timeout: TIME_LIMIT,
         period: Duration::ZERO,
         parallelization_factor: 1,
         skips_acknowledged: false,
@@ -127,7 +127,7 @@ pub fn stuck_at(position: &str, attempts: u32) -> ShardProgress {
 }
 
 pub fn note(checkpoint_writer: &CheckpointWriter, progress: ShardProgress) -> CheckpointOutcome {
-    block_on(checkpoint_writer.note(progress, PATIENCE))
+    block_on(checkpoint_writer.note(progress, TIME_LIMIT))
 }
 
 pub fn units(number: u32) -> NonZeroU32 {

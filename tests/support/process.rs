@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long anything here may take. It takes seconds, but the machine may have other things to do.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// The file that a variable names, or the one below `.tools/` that `make tools-emulators`, say, installs.
 pub fn installed(variable: &str, below_tools: &str, make_target: &str) -> PathBuf {
@@ -64,7 +64,7 @@ impl Drop for Process {
 pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let started = Instant::now();
     while !is_so() {
-        assert!(started.elapsed() < PATIENCE, "waited in vain until {what}");
+        assert!(started.elapsed() < TIME_LIMIT, "waited in vain until {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

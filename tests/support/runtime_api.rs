@@ -20,7 +20,7 @@ pub struct Posted {
 
 /// How invocations are given out, and answers taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Manner {
+pub enum ApiBehaviour {
     Plain,
     /// Events come in so many pieces.
     InPieces(usize),
@@ -59,20 +59,20 @@ impl RuntimeApi {
 
     /// The same, with several.
     pub fn with_invocations(events: Vec<Vec<u8>>, time_left: Duration) -> Self {
-        Self::in_manner(Manner::Plain, events, time_left)
+        Self::with_behaviour(ApiBehaviour::Plain, events, time_left)
     }
 
     /// The same, in another manner.
-    pub fn in_manner(options: Manner, mut events: Vec<Vec<u8>>, time_left: Duration) -> Self {
+    pub fn with_behaviour(options: ApiBehaviour, mut events: Vec<Vec<u8>>, time_left: Duration) -> Self {
         Self::asking(options, Box::new(move || events.pop().map(|event| (event, time_left))))
     }
 
     /// Gives out what comes through a channel, as it comes.
     pub fn from_channel(invocations: mpsc::Receiver<(Vec<u8>, Duration)>) -> Self {
-        Self::asking(Manner::Plain, Box::new(move || invocations.recv().ok()))
+        Self::asking(ApiBehaviour::Plain, Box::new(move || invocations.recv().ok()))
     }
 
-    fn asking(options: Manner, invocations: Invocations) -> Self {
+    fn asking(options: ApiBehaviour, invocations: Invocations) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let (posts, posted) = mpsc::channel();
@@ -93,8 +93,8 @@ impl RuntimeApi {
         format!("127.0.0.1:{}", self.port)
     }
 
-    pub fn next_post(&self, patience: Duration) -> Posted {
-        self.posted.recv_timeout(patience).expect("something is posted in time")
+    pub fn next_post(&self, time_limit: Duration) -> Posted {
+        self.posted.recv_timeout(time_limit).expect("something is posted in time")
     }
 
     /// How often an invocation was asked for.
@@ -105,7 +105,7 @@ impl RuntimeApi {
 
 fn serve(
     stream: TcpStream,
-    options: Manner,
+    options: ApiBehaviour,
     invocations: &Mutex<Invocations>,
     witness: &Witness,
 ) -> std::io::Result<()> {
@@ -143,7 +143,7 @@ fn serve(
             witness.asked.fetch_add(1, Ordering::Relaxed);
         }
         match (words.next(), words.next()) {
-            (Some("GET"), _) if options == Manner::Broken => {
+            (Some("GET"), _) if options == ApiBehaviour::Broken => {
                 writer.write_all(b"HTTP/1.1 500 Broken\r\ncontent-length: 0\r\n\r\n")?;
             }
             (Some("GET"), _) => match take(invocations) {
@@ -160,18 +160,18 @@ fn serve(
                         event.len()
                     )?;
                     match options {
-                        Manner::InPieces(pieces) => {
+                        ApiBehaviour::InPieces(pieces) => {
                             for piece in event.chunks(event.len().div_ceil(pieces)) {
                                 writer.write_all(piece)?;
                                 // So that each is read by itself.
                                 std::thread::sleep(Duration::from_millis(5));
                             }
                         }
-                        Manner::CutShort => return writer.write_all(&event[..event.len() / 2]),
+                        ApiBehaviour::CutShort => return writer.write_all(&event[..event.len() / 2]),
                         _ => writer.write_all(&event)?,
                     }
                 }
-                None if options == Manner::BreaksAtAnswers => return Ok(()),
+                None if options == ApiBehaviour::BreaksAtAnswers => return Ok(()),
                 // No further invocation: the function waits, as it would in Lambda.
                 None => std::thread::sleep(Duration::from_secs(3600)),
             },
@@ -180,8 +180,8 @@ fn serve(
                 let time_left = ends.map(|end| end.duration_since(SystemTime::now()).unwrap_or_default());
                 let _ = witness.posted.send(Posted { path: path.to_owned(), body, error_type, time_left });
                 let answer: &[u8] = match options {
-                    Manner::BreaksAtAnswers => b"HTTP/1.1 500 Broken\r\ncontent-length: 2\r\n\r\n{}",
-                    Manner::RefusesAnswers => b"HTTP/1.1 413 Too Large\r\ncontent-length: 9\r\n\r\ntoo large",
+                    ApiBehaviour::BreaksAtAnswers => b"HTTP/1.1 500 Broken\r\ncontent-length: 2\r\n\r\n{}",
+                    ApiBehaviour::RefusesAnswers => b"HTTP/1.1 413 Too Large\r\ncontent-length: 9\r\n\r\ntoo large",
                     _ => b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n",
                 };
                 writer.write_all(answer)?;

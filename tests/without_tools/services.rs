@@ -56,7 +56,7 @@ struct Clients {
 }
 
 impl Clients {
-    /// With so much patience that a busy machine changes nothing.
+    /// With so much time that a busy machine changes nothing.
     fn of(stub: &Stub) -> Self {
         Self::with(&stub.config_with(Duration::from_secs(5)))
     }
@@ -194,7 +194,7 @@ fn each_fault_is_what_it_says() {
 }
 
 #[test]
-fn a_hanging_answer_ends_with_the_clients_patience_and_may_have_been_applied() {
+fn a_hanging_answer_ends_with_the_clients_time_limit_and_may_have_been_applied() {
     let stub = Stub::start(Service::Sqs, Faults { hangs: 1.0, ..Faults::default() }, 0);
     let clients = Clients::with(&stub.config());
     for index in 0..8 {

@@ -4,7 +4,7 @@ use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::types::{EncryptionType, ShardIteratorType, StreamStatus};
 
 use super::finding::Finding;
-use super::probe::ProbeAnswer;
+use super::probe::{ProbeAnswer, is_there};
 use crate::aws::{self, bytes_of_kib};
 use crate::settings::{Arn, SettingsError};
 
@@ -53,7 +53,13 @@ pub(super) async fn check(arn: &Arn) -> StreamFindings {
             }
         }
         Err(error) => {
-            findings.push(ProbeAnswer::of::<(), _>(Err(error), &[]).on("kinesis:DescribeStreamSummary", &stream));
+            let answer = ProbeAnswer::of::<(), _>(Err(error), &[]);
+            if matches!(answer, ProbeAnswer::NoSuchThing(_)) {
+                // Each of the rest would say it again.
+                findings.push(is_there(&format!("stream {stream}"), answer));
+                return StreamFindings { findings, largest_record };
+            }
+            findings.push(answer.on("kinesis:DescribeStreamSummary", &stream));
         }
     }
     let shards = client.list_shards().stream_arn(&stream).max_results(1).send().await;

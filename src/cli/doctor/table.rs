@@ -7,7 +7,7 @@ use crate::checkpoint::{self, CheckpointError, CheckpointErrorKind, KeysError, T
 use crate::settings::{Arn, TableName};
 
 /// How long the table is waited for.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIME_LIMIT: Duration = Duration::from_secs(10);
 
 /// What is asked of a table.
 pub(super) struct TableQuery<'a> {
@@ -33,7 +33,7 @@ impl TableQuery<'_> {
 pub(super) async fn check(asked: &TableQuery<'_>, is_made_by_the_function: bool) -> Vec<Finding> {
     let arn = asked.arn();
     let what = format!("checkpoint table {}", asked.name);
-    let table = checkpoint::open(asked.name, PATIENCE).await;
+    let table = checkpoint::open(asked.name, TIME_LIMIT).await;
     let mut findings = Vec::new();
     match table.check_keys().await {
         Ok(()) => findings.push(Finding::fine(&what)),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::finding::Finding;
-use super::probe::is_there;
+use super::probe::{ProbeAnswer, is_there};
 use crate::settings::Target;
 
 /// Whether a target is there, and takes what the function sends. `role` is what it is a target of.
@@ -14,10 +14,12 @@ pub(super) async fn check(role: &str, target: &Target) -> Vec<Finding> {
         Target::File(path) => vec![file(role, path)],
         Target::Aws(destination) => {
             let probe = destination.kind().probe(destination.arn()).await;
-            vec![
-                is_there(&format!("{role}: {destination}"), probe.is_there),
-                probe.may_write.on(probe.action, &probe.resource),
-            ]
+            let is_missing = matches!(probe.is_there, ProbeAnswer::NoSuchThing(_));
+            let mut findings = vec![is_there(&format!("{role}: {destination}"), probe.is_there)];
+            if !is_missing {
+                findings.push(probe.may_write.on(probe.action, &probe.resource));
+            }
+            findings
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::source::live::{
 use crate::source::mapping::{BatchLimits, MappingRules, OnError};
 
 /// How long to wait for the checkpoint table before the first record is processed.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIME_LIMIT: Duration = Duration::from_secs(20);
 
 /// How a stream is read, and the rules by which its batches are delivered.
 #[derive(Debug, Args)]
@@ -184,7 +184,7 @@ impl StreamFlags {
         let start = self.start();
         let checkpoints = match &self.checkpoint.table {
             Some(name) if start == StartPosition::Checkpoint || self.to_checkpoint => Some(Checkpoints {
-                table: checkpoint::open(name, PATIENCE).await,
+                table: checkpoint::open(name, TIME_LIMIT).await,
                 stream_id: self.checkpoint.stream_id,
             }),
             _ => None,
@@ -254,7 +254,7 @@ fn record_age(text: &str) -> Result<Duration, String> {
 
 fn within(text: &str, least: Duration, most: Duration) -> Result<Duration, String> {
     let parsed = humantime::parse_duration(text)
-        .map_err(|error| format!("{text:?} is no duration ({error}): use for example 5s or 2m"))?;
+        .map_err(|error| format!("invalid duration {text:?} ({error}): use for example 5s or 2m"))?;
     if parsed < least || parsed > most {
         let (least, most) = (humantime::format_duration(least), humantime::format_duration(most));
         return Err(format!("{text:?} is out of range: use {least} to {most}"));

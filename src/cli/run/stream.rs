@@ -80,7 +80,7 @@ impl StreamRun<'_> {
             None => None,
         };
         let checkpoint_writer = match flags.commits() {
-            Some(commits) => assembly::checkpoint_writer(&commits, "kinesieve run", assembly::TABLE_PATIENCE).await?,
+            Some(commits) => assembly::checkpoint_writer(&commits, "kinesieve run", assembly::TABLE_TIME_LIMIT).await?,
             None => None,
         };
         let statuses = Arc::new(ShardStatuses::default());

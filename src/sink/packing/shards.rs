@@ -19,7 +19,7 @@ use crate::aws::causes;
 const HOLDS: Duration = Duration::from_secs(60);
 
 /// How long the stream is waited for: without its answer, aggregates are only smaller.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIME_LIMIT: Duration = Duration::from_secs(2);
 
 /// Shards at most, open and closed: five times what an account may have by its first quota in the largest regions.
 const MOST_SHARDS: usize = 100_000;
@@ -89,8 +89,8 @@ impl Shards {
             // Also where it does not answer: each delivery would wait for it otherwise.
             known.asked_at = Some(Instant::now());
         }
-        let time_left = until.map_or(PATIENCE, |until| until.saturating_duration_since(Instant::now()) / 4);
-        let asked = tokio::time::timeout(PATIENCE.min(time_left), self.ask()).await;
+        let time_left = until.map_or(TIME_LIMIT, |until| until.saturating_duration_since(Instant::now()) / 4);
+        let asked = tokio::time::timeout(TIME_LIMIT.min(time_left), self.ask()).await;
         let asked = asked.unwrap_or_else(|_| Err("there is no answer".to_owned()));
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         match asked {

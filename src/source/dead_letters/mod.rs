@@ -1,4 +1,4 @@
-//! Dead letters, read back from where a dead-letter target put them, to be run again.
+//! Dead letters, read back from where a dead-letter destination put them, to be run again.
 //!
 //! Reading takes nothing away: only a queue's message is deleted, once its event is acknowledged.
 

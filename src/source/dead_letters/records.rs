@@ -19,7 +19,7 @@ use crate::event::{Batch, Record, SequenceNumber, Unpacking};
 use crate::settings::{Arn, Decode, StreamName};
 
 /// How long what passes is tried again. A shard gives 2 MB a second: after a record of 10 MiB it gives none for five.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// How many pages are looked at: where the oldest records expire, some are empty.
 const MOST_PAGES: u32 = 20;
@@ -134,7 +134,7 @@ where
     E: ProvideErrorMetadata + Error + 'static,
 {
     let mut backoff = Backoff::default();
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + TIME_LIMIT;
     loop {
         match request().await {
             Err(error) if is_throttled(error.code()) && Instant::now() < until => {

@@ -65,7 +65,7 @@ impl FromStr for EndCondition {
             Some(("count", count)) => count
                 .parse()
                 .map(EndCondition::Count)
-                .map_err(|_| format!("{count:?} is no number of records: use a whole number from 1 on")),
+                .map_err(|_| format!("invalid number of records {count:?}: use a whole number from 1 on")),
             _ => Err(format!("{text:?} is no end: use now, at-timestamp=TIME or count=NUMBER")),
         }
     }

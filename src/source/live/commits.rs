@@ -7,7 +7,7 @@ use super::statuses::{CommitOutcome, ShardBoard};
 use crate::checkpoint::{CheckpointOutcome, CheckpointWriter, ShardProgress};
 
 /// How long the table is waited for at the end, where nothing else waits.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIME_LIMIT: Duration = Duration::from_secs(10);
 
 /// Commits positions, if that is asked for.
 #[derive(Debug)]
@@ -34,8 +34,8 @@ impl<'a> CheckpointCommits<'a> {
         if statuses.view().commit == CommitOutcome::At(position.clone()) {
             return;
         }
-        self.write(checkpoint_writer, statuses, progress, PATIENCE).await;
-        for (shard, noted) in checkpoint_writer.flush(PATIENCE).await {
+        self.write(checkpoint_writer, statuses, progress, TIME_LIMIT).await;
+        for (shard, noted) in checkpoint_writer.flush(TIME_LIMIT).await {
             if shard == *statuses.shard() {
                 statuses.committed(commit_of(&noted, &position));
             }

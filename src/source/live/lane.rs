@@ -78,8 +78,8 @@ impl<'a> ShardLane<'a> {
     /// The next batch: full, or what came within the batching window, and all of one tumbling window.
     async fn next_batch(&mut self) -> Result<NextBatch, RunStopped> {
         if self.waiting.is_empty() {
-            let patience = self.windows.patience();
-            match timeout(patience, self.receive()).await {
+            let time_limit = self.windows.time_limit();
+            match timeout(time_limit, self.receive()).await {
                 Ok(received) => match received? {
                     Some(records) => self.waiting.extend(records),
                     None => return Ok(NextBatch::Nothing),

@@ -20,7 +20,7 @@ use crate::settings::StreamName;
 const TRIES: u32 = 10;
 
 /// ... and for how long.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIME_LIMIT: Duration = Duration::from_secs(10);
 
 /// How many pages are looked at for one record: where the oldest records expire, some are empty.
 const MOST_PAGES: u32 = 20;
@@ -132,7 +132,7 @@ impl LiveStream {
             match self.try_iterator(shard_id, start).await {
                 Ok(iterator) => return Ok(iterator),
                 Err((FailureClass::Lasting, error)) => return Err(error),
-                Err((_, error)) if tries >= TRIES || started.elapsed() > PATIENCE => return Err(error),
+                Err((_, error)) if tries >= TRIES || started.elapsed() > TIME_LIMIT => return Err(error),
                 Err(_) => tokio::time::sleep(backoff.after_failure(fastrand::f64())).await,
             }
         }
@@ -193,7 +193,7 @@ pub(super) async fn patiently<T, E: ProvideErrorMetadata>(request: impl AsyncFn(
         match request().await {
             Err(error)
                 if matches!(meaning(error.code()), FailureClass::Throttled | FailureClass::Passing)
-                    && started.elapsed() < PATIENCE =>
+                    && started.elapsed() < TIME_LIMIT =>
             {
                 tokio::time::sleep(backoff.after_failure(fastrand::f64())).await;
             }

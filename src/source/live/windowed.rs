@@ -31,7 +31,7 @@ impl<'a> Windowed<'a> {
     }
 
     /// How long to wait for records before the window that is open closes without.
-    pub(super) fn patience(&self) -> Duration {
+    pub(super) fn time_limit(&self) -> Duration {
         let Some(open) = self.windows.as_ref().and_then(Windows::open) else { return NEVER };
         Duration::from_millis(open.end.saturating_sub(now_millis())).saturating_add(LATE).min(NEVER)
     }

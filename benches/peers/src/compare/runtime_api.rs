@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, bail};
 
 /// No invocation of these takes longer, by far.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// The API at a port of its own.
 pub struct RuntimeApi {
@@ -77,8 +77,8 @@ impl RuntimeApi {
     }
 
     fn next(&self) -> anyhow::Result<Told> {
-        self.told.recv_timeout(PATIENCE).map_err(|error| match error {
-            RecvTimeoutError::Timeout => anyhow::anyhow!("nothing was heard of it for {PATIENCE:?}"),
+        self.told.recv_timeout(TIME_LIMIT).map_err(|error| match error {
+            RecvTimeoutError::Timeout => anyhow::anyhow!("nothing was heard of it for {TIME_LIMIT:?}"),
             RecvTimeoutError::Disconnected => anyhow::anyhow!("the runtime API has ended"),
         })
     }
@@ -120,7 +120,7 @@ impl Served {
 
     fn hand_out(&mut self, writer: &mut TcpStream) -> anyhow::Result<()> {
         let event = self.queue.recv()?;
-        let deadline = SystemTime::now().duration_since(UNIX_EPOCH)? + PATIENCE;
+        let deadline = SystemTime::now().duration_since(UNIX_EPOCH)? + TIME_LIMIT;
         let head = format!(
             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nLambda-Runtime-Aws-Request-Id: 1\r\n\
              Lambda-Runtime-Deadline-Ms: {}\r\nLambda-Runtime-Invoked-Function-Arn: \
