@@ -3,6 +3,7 @@
 mod aggregates;
 mod bad_input;
 mod checkpoints;
+mod closed_shards;
 mod enhanced;
 mod faults;
 mod resharding;

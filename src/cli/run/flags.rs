@@ -214,6 +214,11 @@ impl StreamFlags {
         }
     }
 
+    /// Whether the run ends by itself.
+    pub(super) fn has_end(&self) -> bool {
+        self.until.is_some()
+    }
+
     pub(super) fn lanes(&self) -> u8 {
         self.checkpoint.parallelization_factor
     }

@@ -103,7 +103,8 @@ impl StreamRun<'_> {
         let views = statuses.views();
         let stands_still = views.iter().any(|shard| shard.stage == ShardStage::Stopped && shard.stuck.is_some());
         let is_lost = on_failure.is_none() && views.iter().any(|shard| shard.discarded > 0);
-        Ok(if stands_still || is_lost { NOT_ACKNOWLEDGED } else { ALL_ACKNOWLEDGED })
+        let is_cut_short = flags.has_end() && views.iter().any(|shard| !shard.stage.is_read());
+        Ok(if stands_still || is_lost || is_cut_short { NOT_ACKNOWLEDGED } else { ALL_ACKNOWLEDGED })
     }
 
     /// Shows each record, where nothing else goes.

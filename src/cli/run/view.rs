@@ -137,7 +137,15 @@ impl fmt::Display for RunEnding<'_> {
             counted(counts.outputs, "output"),
             counts.output_bytes as f64 / 1e6
         )?;
-        for shard in self.shards {
+        // There can be as many of them as of days that the stream keeps records.
+        let (left_out, shards): (Vec<&ShardView>, Vec<&ShardView>) =
+            self.shards.iter().partition(|shard| shard.stage == ShardStage::LeftOut);
+        if left_out.len() > MOST_SHARDS {
+            let count = counted(left_out.len() as u64, "closed shard");
+            write!(formatter, "\n{count} left out, nothing of them is wanted from this start")?;
+        }
+        let named = left_out.iter().filter(|_| left_out.len() <= MOST_SHARDS);
+        for shard in named.chain(&shards) {
             write!(
                 formatter,
                 "\n{} {}: {}",
@@ -156,6 +164,9 @@ impl RunEnding<'_> {
             ShardStage::Reading | ShardStage::Stopped => "stopped",
             ShardStage::Ended => "read to its end",
             ShardStage::Reached => "read as far as --until says",
+            ShardStage::LeftOut => return "left out, nothing of it is wanted from this start".to_owned(),
+            ShardStage::AfterEnd => return "not begun, all of it is later than --until says".to_owned(),
+            ShardStage::NotBegun => return "NOT read: a shard that it came from was not read to its end".to_owned(),
         };
         let Some(position) = &shard.position else { return format!("{stage}, nothing was acknowledged") };
         let commit = match (&shard.commit, self.commits) {

@@ -30,10 +30,25 @@ struct ShardNode {
 enum LineageStage {
     /// Its parents are not read to their ends.
     Waits,
-    /// It is being read, or was read as far as it is wanted.
+    /// It is being read.
     Begun,
-    /// It was read to its end, or nothing of it is wanted.
+    /// It was read as far as it is wanted, and that is before its end.
+    Reached,
+    /// It was read to its end.
     Ended,
+    /// Nothing of it is wanted.
+    LeftOut,
+}
+
+/// Why a shard that is listed was not begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NotBegun {
+    /// Nothing of it is wanted from this start.
+    LeftOut,
+    /// All of it is later than the end that was asked for: a shard that it came from has records behind that end.
+    AfterEnd,
+    /// A shard that it came from was not read to its end.
+    Waits,
 }
 
 impl Lineage {
@@ -46,7 +61,12 @@ impl Lineage {
 
     /// A shard of which nothing is wanted.
     pub(super) fn leave_out(&mut self, id: &str) {
-        self.set(id, LineageStage::Ended);
+        self.set(id, LineageStage::LeftOut);
+    }
+
+    /// A shard was read as far as it is wanted, and that is before its end.
+    pub(super) fn reached(&mut self, id: &str) {
+        self.set(id, LineageStage::Reached);
     }
 
     /// A shard was read to its end.
@@ -56,18 +76,36 @@ impl Lineage {
 
     /// Takes the shards that may be begun now: those whose parents have ended, or are gone.
     pub(super) fn take_ready(&mut self) -> Vec<String> {
+        let is_done = |shard: &ShardNode| matches!(shard.stage, LineageStage::Ended | LineageStage::LeftOut);
         let is_ready = |shard: &ShardNode| {
             shard.stage == LineageStage::Waits
-                && shard
-                    .listed
-                    .parents
-                    .iter()
-                    .all(|parent| self.shards.get(parent).is_none_or(|parent| parent.stage == LineageStage::Ended))
+                && shard.listed.parents.iter().all(|parent| self.shards.get(parent).is_none_or(is_done))
         };
         let ready: Vec<String> =
             self.shards.values().filter(|shard| is_ready(shard)).map(|shard| shard.listed.id.clone()).collect();
         ready.iter().for_each(|id| self.set(id, LineageStage::Begun));
         ready
+    }
+
+    /// Returns the shards that were never begun, by id, each with the reason.
+    pub(super) fn not_begun(&self) -> Vec<(String, NotBegun)> {
+        let mut reasons: BTreeMap<&str, NotBegun> = BTreeMap::new();
+        // Parents come before their children, since ids rise.
+        for (id, shard) in &self.shards {
+            let is_after_end = |parent: &String| match self.shards.get(parent).map(|parent| parent.stage) {
+                None | Some(LineageStage::Ended | LineageStage::LeftOut | LineageStage::Reached) => true,
+                Some(LineageStage::Waits) => reasons.get(parent.as_str()) == Some(&NotBegun::AfterEnd),
+                Some(LineageStage::Begun) => false,
+            };
+            let reason = match shard.stage {
+                LineageStage::LeftOut => NotBegun::LeftOut,
+                LineageStage::Waits if shard.listed.parents.iter().all(is_after_end) => NotBegun::AfterEnd,
+                LineageStage::Waits => NotBegun::Waits,
+                LineageStage::Begun | LineageStage::Reached | LineageStage::Ended => continue,
+            };
+            reasons.insert(id, reason);
+        }
+        reasons.into_iter().map(|(id, reason)| (id.to_owned(), reason)).collect()
     }
 
     fn set(&mut self, id: &str, stage: LineageStage) {
@@ -130,6 +168,23 @@ mod tests {
         lineage.learn([shard("4", &["1", "2"], true), shard("5", &["4"], false)]);
         lineage.leave_out("4");
         assert_eq!(lineage.take_ready(), ["5"]);
+    }
+
+    #[test]
+    fn each_shard_that_was_not_begun_has_its_reason() {
+        let mut lineage = Lineage::default();
+        let parents: [(&str, &[&str]); 7] =
+            [("0", &[]), ("1", &[]), ("2", &[]), ("3", &["0"]), ("4", &["3"]), ("5", &["0", "1"]), ("6", &["2"])];
+        lineage.learn(parents.map(|(id, parents)| shard(id, parents, true)));
+        lineage.leave_out("2");
+        assert_eq!(lineage.take_ready(), ["0", "1", "6"]);
+        // The first has records behind the end, the second was stopped at.
+        lineage.reached("0");
+        let not_begun = lineage.not_begun();
+        let reasons: Vec<(&str, NotBegun)> = not_begun.iter().map(|(id, reason)| (id.as_str(), *reason)).collect();
+        let expected =
+            [("2", NotBegun::LeftOut), ("3", NotBegun::AfterEnd), ("4", NotBegun::AfterEnd), ("5", NotBegun::Waits)];
+        assert_eq!(reasons, expected);
     }
 
     #[test]

@@ -47,7 +47,7 @@ use commits::CheckpointCommits;
 use context::RunContext;
 use end::ReadEnd;
 use enhanced::Subscription;
-use lineage::ListedShard;
+use lineage::{ListedShard, NotBegun};
 use plan::OpenStream;
 use reader::ShardReader;
 use shard::follow;
@@ -148,6 +148,7 @@ impl LiveSource {
                     }
                     self.begin(index, &context, parts.statuses, &running);
                 }
+                Ok((ShardStage::Reached, _)) => self.streams[index].lineage.reached(&shard_id),
                 Ok(_) => {}
                 Err(error) => {
                     failure.get_or_insert(error);
@@ -155,7 +156,22 @@ impl LiveSource {
                 }
             }
         }
+        self.say_what_was_not_begun(parts.statuses);
         failure.map_or(Ok(()), Err)
+    }
+
+    /// Adds the shards that were never begun to what is seen of the run.
+    fn say_what_was_not_begun(&self, statuses: &ShardStatuses) {
+        for open in &self.streams {
+            for (id, reason) in open.lineage.not_begun() {
+                let stage = match reason {
+                    NotBegun::LeftOut => ShardStage::LeftOut,
+                    NotBegun::AfterEnd => ShardStage::AfterEnd,
+                    NotBegun::Waits => ShardStage::NotBegun,
+                };
+                statuses.add(Shard { stream_arn: open.stream.arn.clone(), id }).is_at(stage);
+            }
+        }
     }
 
     /// Begins the shards of a stream that are ready for it.

@@ -82,11 +82,16 @@ async fn read(
             () = context.cancellation.reaches(CancellationLevel::Stop) => return Ok(ShardStage::Stopped),
             results = join_all(sent) => if results.iter().any(Result::is_err) { return Ok(ShardStage::Stopped) },
         }
-        if is_cut || is_end {
+        if is_cut {
             return Ok(ShardStage::Reached);
         }
+        // Before the end that was asked for: a closed shard ends with an empty page, up to date with itself, and what came
+        // after it is in its children.
         if is_last {
             return Ok(ShardStage::Ended);
+        }
+        if is_end {
+            return Ok(ShardStage::Reached);
         }
     }
 }

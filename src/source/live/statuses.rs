@@ -85,6 +85,12 @@ pub enum ShardStage {
     Reached,
     /// The run was stopped.
     Stopped,
+    /// It was not begun: nothing of it is wanted from the start of the run.
+    LeftOut,
+    /// It was not begun: all of it is later than the end of the run.
+    AfterEnd,
+    /// It was not begun: a shard that it came from was not read to its end.
+    NotBegun,
 }
 
 impl ShardStage {
@@ -95,6 +101,17 @@ impl ShardStage {
             ShardStage::Ended => "ended",
             ShardStage::Reached => "reached",
             ShardStage::Stopped => "stopped",
+            ShardStage::LeftOut => "left-out",
+            ShardStage::AfterEnd => "after-end",
+            ShardStage::NotBegun => "not-begun",
+        }
+    }
+
+    /// Whether all of the shard that is wanted was read.
+    pub fn is_read(self) -> bool {
+        match self {
+            ShardStage::Ended | ShardStage::Reached | ShardStage::LeftOut | ShardStage::AfterEnd => true,
+            ShardStage::Reading | ShardStage::Stopped | ShardStage::NotBegun => false,
         }
     }
 }
