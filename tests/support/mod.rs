@@ -141,12 +141,13 @@ fn without_variables(program: &str, arguments: &[&str]) -> Command {
     command
 }
 
-/// The line in which a command says why nothing comes of it: the last but one, behind whatever it says of what it did. The
-/// last one names its code.
+/// The one line in which a command says why nothing comes of it. Behind it stands the line with its code, and nothing else:
+/// whatever an error quotes, it forges no further line. What the command said of what it did may stand before.
 pub fn error_line(said: &str) -> &str {
-    let mut lines = said.trim_end().rsplit('\n');
-    assert!(lines.next().is_some_and(|hint| hint.starts_with("for more: kinesieve explain K")), "no code: {said}");
-    lines.next().unwrap_or_else(|| panic!("no error: {said}"))
+    let lines: Vec<&str> = said.lines().skip_while(|line| !line.starts_with("kinesieve: ")).collect();
+    let [error, hint] = lines[..] else { panic!("no error and its code: {said}") };
+    assert!(hint.starts_with("for more: kinesieve explain K"), "{said}");
+    error
 }
 
 pub fn stdout(output: &Output) -> String {
