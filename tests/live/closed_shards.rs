@@ -1,5 +1,8 @@
 //! Closed shards, which end with an empty page as AWS answers it: at a stub, since emulators end them with their last record.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use kinesieve::checkpoint::{Acknowledged, ShardProgress};
 use kinesieve::event::Shard;
 use serde_json::{Value, json};
@@ -37,10 +40,18 @@ fn shard_id(index: usize) -> String {
 /// A stream that answers as AWS does: each page but the last has an iterator, also the one with the last record of a closed
 /// shard. The page behind that is empty, up to date, and has none.
 fn stream(parts: Vec<Part>) -> Stub {
+    counting_stream(parts, Arc::default())
+}
+
+/// Counts how often its shards are listed.
+fn counting_stream(parts: Vec<Part>, listings: Arc<AtomicUsize>) -> Stub {
     Stub::start(move |operation, body| {
         let body: Value = serde_json::from_str(body).unwrap_or_default();
         let answer = match operation {
-            "ListShards" => json!({ "Shards": parts.iter().enumerate().map(listed).collect::<Vec<_>>() }),
+            "ListShards" => {
+                listings.fetch_add(1, Ordering::Relaxed);
+                json!({ "Shards": parts.iter().enumerate().map(listed).collect::<Vec<_>>() })
+            }
             "GetShardIterator" => {
                 let index: usize = body["ShardId"].as_str().expect("a shard")[8..].parse().expect("a number");
                 json!({ "ShardIterator": format!("{index} {}", start(&parts[index].records, &body)) })
@@ -135,6 +146,18 @@ fn children_are_read_whatever_their_parents_end_with() {
             assert_eq!(log.matches("readings shardId-").count(), shards, "each shard is named: {log}");
         }
     }
+}
+
+/// Where a year of resharding is kept, a question for each closed shard would be thousands, each for all shards.
+#[test]
+fn shards_that_were_closed_at_the_start_are_listed_once() {
+    let listings = Arc::<AtomicUsize>::default();
+    let chain = vec![closed(&[], 0..0), closed(&[0], 0..0), closed(&[1], 0..0), open(&[2], 0..9)];
+    let stub = counting_stream(chain, Arc::clone(&listings));
+    let run = Run::of(stub.endpoint());
+    let (code, log) = run.end(STREAM_ARN, &["--from", "trim-horizon", "--until", "now"]);
+    assert_eq!((code, delivered(&run).len()), (Some(0), 9), "{log}");
+    assert_eq!(listings.load(Ordering::Relaxed), 1);
 }
 
 #[test]

@@ -140,12 +140,14 @@ impl fmt::Display for RunEnding<'_> {
         // There can be as many of them as of days that the stream keeps records.
         let (left_out, shards): (Vec<&ShardView>, Vec<&ShardView>) =
             self.shards.iter().partition(|shard| shard.stage == ShardStage::LeftOut);
-        if left_out.len() > MOST_SHARDS {
+        let named = if left_out.len() > MOST_SHARDS {
             let count = counted(left_out.len() as u64, "closed shard");
             write!(formatter, "\n{count} left out, nothing of them is wanted from this start")?;
-        }
-        let named = left_out.iter().filter(|_| left_out.len() <= MOST_SHARDS);
-        for shard in named.chain(&shards) {
+            &[]
+        } else {
+            &left_out[..]
+        };
+        for shard in named.iter().chain(&shards) {
             write!(
                 formatter,
                 "\n{} {}: {}",

@@ -1,6 +1,6 @@
 //! Which shards may be read, while shards are split and merged: children after their parents. No I/O.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A shard as the stream lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub(super) struct ListedShard {
 #[derive(Debug, Default)]
 pub(super) struct Lineage {
     shards: BTreeMap<String, ShardNode>,
+    /// Those that others came of.
+    parents: BTreeSet<String>,
 }
 
 #[derive(Debug)]
@@ -55,8 +57,14 @@ impl Lineage {
     /// Takes in what the stream lists. What is known already stays as it is.
     pub(super) fn learn(&mut self, listed: impl IntoIterator<Item = ListedShard>) {
         for listed in listed {
+            self.parents.extend(listed.parents.iter().cloned());
             self.shards.entry(listed.id.clone()).or_insert(ShardNode { listed, stage: LineageStage::Waits });
         }
+    }
+
+    /// Whether a shard's children are known. All of them are if one is: a split or a merge makes them at once.
+    pub(super) fn has_children(&self, id: &str) -> bool {
+        self.parents.contains(id)
     }
 
     /// A shard of which nothing is wanted.
@@ -145,6 +153,7 @@ mod tests {
         let mut lineage = Lineage::default();
         lineage.learn([shard("0", &[], true), shard("1", &[], false), shard("2", &["0"], false)]);
         assert_eq!(lineage.take_ready(), ["0", "1"]);
+        assert!(lineage.has_children("0") && !lineage.has_children("1"));
         assert!(lineage.take_ready().is_empty());
         lineage.ended("0");
         assert_eq!(lineage.take_ready(), ["2"]);

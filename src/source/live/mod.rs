@@ -203,10 +203,11 @@ impl LiveSource {
                     ShardReader::Enhanced(Box::new(Subscription::new(stream.clone(), arn, &shard_id, start, statuses)))
                 }
             };
-            let follows_children = open.follows_children();
+            // Of a shard that was closed when it was listed, they are known already.
+            let asks_for_children = open.follows_children() && !open.lineage.has_children(&shard_id);
             running.push(Box::pin(async move {
                 let left = match follow(context, &statuses, reader).await {
-                    Ok(ShardStage::Ended) if follows_children => children(&stream, &shard_id, context.cancellation)
+                    Ok(ShardStage::Ended) if asks_for_children => children(&stream, &shard_id, context.cancellation)
                         .await
                         .map(|listed| (ShardStage::Ended, listed)),
                     Ok(stage) => Ok((stage, Vec::new())),
@@ -230,7 +231,11 @@ async fn children(
         match stream.shards().await {
             Ok(listed) => {
                 let has_children = listed.iter().any(|shard| shard.parents.iter().any(|parent| parent == shard_id));
-                if has_children || listings >= LISTINGS {
+                if has_children {
+                    return Ok(listed);
+                }
+                if listings >= LISTINGS {
+                    tracing::warn!(shard_id, "the shard is closed, but the stream lists no shard that came of it");
                     return Ok(listed);
                 }
             }
