@@ -72,7 +72,7 @@ macro_rules! with_every_code {
             DeadLetterNotFetched "K534" "data of a large dead letter is not fetched";
             DeadLetterCut "K535" "data of a cut dead letter is gone";
 
-            StoppedByRetry "K601" "transform asks for the event again";
+            StoppedByRetry "K601" "transform returned retry";
             StoppedWithoutDeadLetters "K602" "event failed, and there is no dead-letter destination";
             StoppedByDeadLetters "K603" "event failed, and its dead letter was not written";
             StoppedByDestination "K604" "output was not delivered";
@@ -84,7 +84,7 @@ macro_rules! with_every_code {
             Memory "K614" "transform ran out of memory";
             Decode "K615" "payload can't be decoded";
             Undeliverable "K616" "output can never be delivered";
-            Exhausted "K617" "event was asked for again too often";
+            Exhausted "K617" "event ran out of attempts or time";
 
             NotAKinesisEvent "K701" "event is not a Kinesis event";
             RecordIncomplete "K702" "record without a position";
