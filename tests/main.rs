@@ -13,6 +13,7 @@ mod faults;
 mod function;
 mod hostile;
 mod inspect;
+mod invocations;
 mod kinesis_target;
 mod kit;
 mod live;

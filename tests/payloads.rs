@@ -1,7 +1,6 @@
 //! What real producers put into a stream: aggregates, compressed payloads, messages of CloudWatch Logs.
 
 mod amplification;
-mod invocations;
 mod outgoing;
 mod promise;
 mod sources;
@@ -20,7 +19,7 @@ pub fn gzipped(data: &[u8]) -> Vec<u8> {
 }
 
 /// An aggregate of these user records, each with its key.
-fn aggregate<'a>(records: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Vec<u8> {
+pub fn aggregate<'a>(records: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Vec<u8> {
     let mut writer = AggregateWriter::default();
     records.into_iter().for_each(|(key, data)| writer.push(key, data));
     writer.finish()

@@ -25,6 +25,7 @@ fn deliver(sink: &dyn Sink, data: &[u8]) {
     let output = Output {
         data,
         partition_key: "key",
+        has_chosen_key: false,
         route: None,
         shard: &shard,
         sequence_number: SequenceNumber::parse(&number).expect("a sequence number"),

@@ -37,6 +37,9 @@ pub struct Envelope<'a> {
     /// RFC 3339, in UTC, to the millisecond.
     #[serde(borrow)]
     pub arrived_at: Cow<'a, str>,
+    /// Whether nobody said when the event arrived: then `arrivedAt` is when it was read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub arrived_at_assumed: bool,
     /// How many times the event was tried.
     #[serde(default)]
     pub attempts: u32,

@@ -79,6 +79,7 @@ pub(super) fn head(batch: &Batch, letter: &DeadLetter<'_>, transform: &str, key:
         sub_sequence_number: event.sub_sequence_number,
         partition_key: cut_key.map_or(event.partition_key, |end| &event.partition_key[..end]).into(),
         arrived_at: rfc3339(event.arrived_at).into(),
+        arrived_at_assumed: event.is_arrival_assumed,
         attempts: letter.attempts,
         transform: transform.into(),
         undecoded: match event.payload {

@@ -1,22 +1,23 @@
 //! The decoded records of one shard, in one arena.
 
+mod arrival;
+mod builder;
 mod lowest;
+mod numbering;
 mod unpacking;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::ops::Range;
 
+use super::sequence_number::SequenceNumber;
+use arrival::Arrival;
+use builder::append_text;
+pub use builder::{BatchBuilder, Record};
 use lowest::Lowest;
-
-use super::sequence_number::{InvalidSequenceNumber, SequenceNumber};
+pub(in crate::event) use numbering::MOST_USER_RECORDS;
+pub use numbering::PartNumbering;
 pub use unpacking::{Decode, Unpacked, Unpacking};
-
-/// The last millisecond of the year 9999: RFC 3339 can't write a later one.
-const LATEST_ARRIVAL: u64 = 253_402_300_799_999;
-
-const BROKEN_BASE64: &str =
-    "the data is not valid base64 (standard alphabet, padded); the payload is its text as it came";
 
 /// Records of one shard, in the order in which the stream holds them.
 ///
@@ -31,6 +32,7 @@ pub struct Batch {
     /// Records are taken away at the front, by who unpacks them.
     slots: VecDeque<RecordSpan>,
     lowest: Lowest,
+    numbering: PartNumbering,
     /// Whether an unpacking left it: then what is unpacked next is copied out of it, so that no record is copied twice.
     is_rest: bool,
 }
@@ -70,7 +72,7 @@ struct RecordSpan {
     partition_key: Range<usize>,
     sequence_number: Range<usize>,
     sub_sequence_number: u64,
-    arrived_at: u64,
+    arrival: Arrival,
     /// Why the payload is the raw text instead of the decoded bytes.
     undecodable: Option<Box<Undecodable>>,
 }
@@ -109,6 +111,8 @@ pub struct Event<'a> {
     pub sub_sequence_number: u64,
     /// Approximate arrival at the stream, in milliseconds since the Unix epoch.
     pub arrived_at: u64,
+    /// Whether nobody said when it arrived, and `arrived_at` is when it was read.
+    pub is_arrival_assumed: bool,
 }
 
 /// The payload of an event.
@@ -140,7 +144,7 @@ impl Batch {
     /// Starts an empty batch of a shard.
     pub fn builder(stream_arn: impl Into<String>, shard_id: impl Into<String>) -> BatchBuilder {
         let shard = Shard { stream_arn: stream_arn.into(), id: shard_id.into() };
-        BatchBuilder { batch: Batch::empty(shard, BatchContents::default()) }
+        BatchBuilder::new(shard)
     }
 
     fn empty(shard: Shard, contents: BatchContents) -> Self {
@@ -151,8 +155,14 @@ impl Batch {
             texts: String::new(),
             slots: VecDeque::new(),
             lowest: Lowest::default(),
+            numbering: PartNumbering::default(),
             is_rest: false,
         }
+    }
+
+    /// Returns an empty batch for records of this one.
+    fn empty_like(&self) -> Self {
+        Self { numbering: self.numbering, ..Self::empty(self.shard.clone(), self.contents) }
     }
 
     /// The shard that the records came from, and its stream.
@@ -168,6 +178,11 @@ impl Batch {
     /// The shard that the records came from.
     pub fn shard_id(&self) -> &str {
         &self.shard.id
+    }
+
+    /// How the events are numbered that its records are taken apart into.
+    pub fn numbering(&self) -> PartNumbering {
+        self.numbering
     }
 
     /// How many records there are.
@@ -250,156 +265,10 @@ impl Batch {
             partition_key: &self.texts[slot.partition_key.clone()],
             sequence_number: SequenceNumber::from_checked(&self.texts[slot.sequence_number.clone()]),
             sub_sequence_number: slot.sub_sequence_number,
-            arrived_at: slot.arrived_at,
+            arrived_at: slot.arrival.millis(),
+            is_arrival_assumed: slot.arrival.is_assumed(),
         }
     }
-}
-
-/// A record on its way into a batch: everything but the payload.
-#[derive(Clone, Copy, Debug)]
-pub struct Record<'a> {
-    /// The partition key, 1 to 256 characters.
-    pub partition_key: &'a str,
-    /// The sequence number's text.
-    pub sequence_number: &'a str,
-    /// The record's index inside its KPL aggregate; 0 for a record that travelled alone.
-    pub sub_sequence_number: u64,
-    /// Approximate arrival, in milliseconds since the Unix epoch; beyond the year 9999 it is taken
-    /// for the last millisecond of that year.
-    pub arrived_at: u64,
-}
-
-/// Builds a [`Batch`], record by record, in shard order.
-#[derive(Debug)]
-pub struct BatchBuilder {
-    batch: Batch,
-}
-
-impl BatchBuilder {
-    /// Makes room beforehand, where the size is known.
-    pub fn reserve(&mut self, records: usize, payload_bytes: usize) {
-        self.batch.slots.reserve(records);
-        self.batch.payloads.reserve(payload_bytes);
-        // A sequence number has 56 characters, a partition key mostly fewer.
-        self.batch.texts.reserve(records.saturating_mul(96));
-    }
-
-    /// Adds a record whose payload is at hand as it is.
-    ///
-    /// # Errors
-    /// When the sequence number is none: without a position a record can't be acknowledged.
-    pub fn push_bytes(&mut self, record: Record<'_>, payload: &[u8]) -> Result<(), InvalidSequenceNumber> {
-        self.push(record, None, |arena| arena.extend_from_slice(payload))
-    }
-
-    /// Adds a record whose payload is base64 (the standard alphabet, padded). If the base64 is
-    /// broken, the event becomes undecodable by itself and carries the text as it came.
-    ///
-    /// # Errors
-    /// When the sequence number is none.
-    pub fn push_base64(&mut self, record: Record<'_>, encoded: &str) -> Result<(), InvalidSequenceNumber> {
-        let start = self.batch.payloads.len();
-        match base64_simd::STANDARD.decode_append(encoded, &mut self.batch.payloads) {
-            Ok(()) => self.push_slot(record, None, start),
-            Err(_) => {
-                self.batch.payloads.truncate(start);
-                let why = Undecodable { flaw: PayloadError::Envelope, reason: Cow::Borrowed(BROKEN_BASE64) };
-                self.push(record, Some(Box::new(why)), |arena| arena.extend_from_slice(encoded.as_bytes()))
-            }
-        }
-    }
-
-    /// Adds a record whose payload is base64, if that is sound, and the sequence number as well; none: it is not
-    /// added.
-    pub(super) fn push_sound_base64(&mut self, record: Record<'_>, encoded: &[u8]) -> Option<()> {
-        let start = self.batch.payloads.len();
-        let decoded = base64_simd::STANDARD.decode_append(encoded, &mut self.batch.payloads);
-        let pushed = decoded.ok().and_then(|()| self.push_slot(record, None, start).ok());
-        if pushed.is_none() {
-            self.batch.payloads.truncate(start);
-        }
-        pushed
-    }
-
-    /// Adds a record that can't be decoded, with its raw text and the reason.
-    ///
-    /// # Errors
-    /// When the sequence number is none.
-    pub fn push_undecodable(
-        &mut self,
-        record: Record<'_>,
-        raw: &[u8],
-        reason: &str,
-    ) -> Result<(), InvalidSequenceNumber> {
-        let why = Undecodable { flaw: PayloadError::Envelope, reason: reason.to_owned().into() };
-        self.push(record, Some(Box::new(why)), |arena| arena.extend_from_slice(raw))
-    }
-
-    /// How many records were added so far.
-    pub fn len(&self) -> usize {
-        self.batch.len()
-    }
-
-    /// Whether no record was added so far.
-    pub fn is_empty(&self) -> bool {
-        self.batch.is_empty()
-    }
-
-    /// All payload bytes that were added so far.
-    pub fn payload_bytes(&self) -> usize {
-        self.batch.payloads.len()
-    }
-
-    /// Returns the builder of a batch whose records do not have the form that they had in the stream.
-    #[must_use]
-    pub fn holding(mut self, contents: BatchContents) -> Self {
-        self.batch.contents = contents;
-        self
-    }
-
-    /// The finished batch.
-    pub fn build(self) -> Batch {
-        self.batch
-    }
-
-    fn push(
-        &mut self,
-        record: Record<'_>,
-        undecodable: Option<Box<Undecodable>>,
-        append: impl FnOnce(&mut Vec<u8>),
-    ) -> Result<(), InvalidSequenceNumber> {
-        let start = self.batch.payloads.len();
-        append(&mut self.batch.payloads);
-        self.push_slot(record, undecodable, start)
-    }
-
-    fn push_slot(
-        &mut self,
-        record: Record<'_>,
-        undecodable: Option<Box<Undecodable>>,
-        payload_start: usize,
-    ) -> Result<(), InvalidSequenceNumber> {
-        if let Err(error) = SequenceNumber::parse(record.sequence_number) {
-            self.batch.payloads.truncate(payload_start);
-            return Err(error);
-        }
-        let slot = RecordSpan {
-            payload: payload_start..self.batch.payloads.len(),
-            partition_key: append_text(&mut self.batch.texts, record.partition_key),
-            sequence_number: append_text(&mut self.batch.texts, record.sequence_number),
-            sub_sequence_number: record.sub_sequence_number,
-            arrived_at: record.arrived_at.min(LATEST_ARRIVAL),
-            undecodable,
-        };
-        self.batch.slots.push_back(slot);
-        Ok(())
-    }
-}
-
-fn append_text(texts: &mut String, text: &str) -> Range<usize> {
-    let start = texts.len();
-    texts.push_str(text);
-    start..texts.len()
 }
 
 #[cfg(test)]
@@ -480,12 +349,5 @@ mod tests {
         let batch = builder.build();
         let starts: Vec<usize> = (0..6).map(|index| batch.start_of_record(index)).collect();
         assert_eq!(starts, [0, 1, 1, 1, 4, 5]);
-    }
-
-    #[test]
-    fn an_arrival_beyond_the_calendar_is_held_at_its_end() {
-        let mut builder = Batch::builder("arn", "shardId-000000000000");
-        builder.push_bytes(Record { arrived_at: u64::MAX, ..record("1") }, b"").expect("pushed");
-        assert_eq!(builder.build().event(0).arrived_at, LATEST_ARRIVAL);
     }
 }

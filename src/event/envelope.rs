@@ -12,11 +12,13 @@ use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use super::alike::parse_alike;
+use super::arrival_time::ArrivalTime;
 use super::batch::{Batch, BatchBuilder, Record};
 use super::layout::stream_of;
 use super::sequence_number::InvalidSequenceNumber;
 use super::window::{Invocation, RawWindow};
 use crate::error_code::ErrorCode;
+use crate::timestamp::now_millis;
 
 /// Why an invocation's body is no batch of Kinesis records. Nothing of it was processed.
 #[derive(Debug, thiserror::Error)]
@@ -180,7 +182,8 @@ struct WireKinesis<'a> {
     #[serde(borrow)]
     sequence_number: Option<EscapableText<'a>>,
     /// Seconds since the Unix epoch, with a fraction.
-    approximate_arrival_timestamp: Option<f64>,
+    #[serde(default)]
+    approximate_arrival_timestamp: ArrivalTime,
 }
 
 /// What must be readable of a record for its failure to be its own.
@@ -280,10 +283,14 @@ fn push(batch: &mut BatchBuilder, index: usize, readable: &Readable<'_>) -> Resu
                 kinesis.sequence_number.as_ref().ok_or(missing("kinesis.sequenceNumber"))?;
             let EscapableText(partition_key) = kinesis.partition_key.as_ref().ok_or(missing("kinesis.partitionKey"))?;
             let EscapableText(data) = kinesis.data.as_ref().ok_or(missing("kinesis.data"))?;
-            let seconds =
-                kinesis.approximate_arrival_timestamp.ok_or(missing("kinesis.approximateArrivalTimestamp"))?;
-            let arrived_at = to_millis(seconds);
-            batch.push_base64(Record { partition_key, sequence_number, sub_sequence_number: 0, arrived_at }, data)
+            let arrival = kinesis.approximate_arrival_timestamp.millis(1000.0);
+            let arrived_at = arrival.unwrap_or_else(now_millis);
+            let record = Record { partition_key, sequence_number, sub_sequence_number: 0, arrived_at };
+            let pushed = batch.push_base64(record, data);
+            if arrival.is_none() && pushed.is_ok() {
+                batch.mark_arrival_assumed();
+            }
+            pushed
         }
         Readable::PositionOnly { record, raw, reason } => {
             let kinesis = record.kinesis.as_ref().ok_or(missing("kinesis"))?;
@@ -313,11 +320,6 @@ fn without_content(error: &serde_json::Error) -> String {
 /// As much of a text as a message can bear.
 fn excerpt(text: &str) -> String {
     text.chars().take(200).collect()
-}
-
-/// Seconds with a fraction to whole milliseconds. What is negative or too large saturates.
-fn to_millis(seconds: f64) -> u64 {
-    (seconds * 1000.0).round() as u64
 }
 
 /// The one stream and shard of a batch, with the text that it was read from: comparing that text
@@ -410,7 +412,7 @@ mod tests {
         let batch = parse(&[
             record(&[]),
             record(&[("/kinesis/data", serde_json::json!({ "not": "text" }))]),
-            record(&[("/kinesis/approximateArrivalTimestamp", "yesterday".into())]),
+            record(&[("/kinesis/sequenceNumber", "7".into()), ("/kinesis/partitionKey", 7.into())]),
             record(&[]),
         ])
         .expect("a batch");
@@ -420,10 +422,28 @@ mod tests {
         assert!(String::from_utf8_lossy(raw).contains("\"not\":\"text\""));
     }
 
+    /// When a record arrived decides nothing about it.
+    #[test]
+    fn a_record_that_does_not_say_when_it_arrived_is_taken() {
+        let path = "/kinesis/approximateArrivalTimestamp";
+        let before = now_millis();
+        let mut without = record(&[]);
+        without["kinesis"].as_object_mut().expect("an object").remove("approximateArrivalTimestamp");
+        let odd = [serde_json::Value::Null, "yesterday".into(), serde_json::json!({ "at": 1 })];
+        let records: Vec<serde_json::Value> =
+            odd.map(|value| record(&[(path, value)])).into_iter().chain([without]).collect();
+        for event in parse(&records).expect("a batch").iter() {
+            assert_eq!((event.payload, event.is_arrival_assumed), (Payload::Decoded(b"Hello"), true));
+            assert!(event.arrived_at >= before);
+        }
+        let said = parse(&[record(&[(path, "2012-04-23T18:25:43.511Z".into())])]).expect("a batch");
+        assert_eq!((said.event(0).arrived_at, said.event(0).is_arrival_assumed), (1_335_205_543_511, false));
+    }
+
     #[test]
     fn no_message_quotes_a_value() {
         let secret = "hunter2";
-        for path in ["/eventID", "/kinesis/data", "/kinesis/approximateArrivalTimestamp", "/kinesis/sequenceNumber"] {
+        for path in ["/eventID", "/kinesis/data", "/kinesis/partitionKey", "/kinesis/sequenceNumber"] {
             let of_another_type = serde_json::json!({ secret: secret });
             let said = match parse(&[record(&[(path, of_another_type)])]) {
                 Ok(batch) => match batch.event(0).payload {
@@ -457,7 +477,6 @@ mod tests {
             ("kinesis.data", "/kinesis/data"),
             ("kinesis.partitionKey", "/kinesis/partitionKey"),
             ("kinesis.sequenceNumber", "/kinesis/sequenceNumber"),
-            ("kinesis.approximateArrivalTimestamp", "/kinesis/approximateArrivalTimestamp"),
         ] {
             let error = parse(&[record(&[]), record(&[(path, serde_json::Value::Null)])]).expect_err(field);
             assert_eq!(error.to_string(), format!("record 1 is not a Kinesis record: it has no \"{field}\""));

@@ -1,127 +1,205 @@
 //! The JSON event that Firehose sends a function that transforms its records.
+//!
+//! A record keeps the position that it has in the stream or topic that Firehose reads; [`identity`] says which. Records
+//! of one event may be of several shards, so an event comes to several batches.
 
-use std::borrow::Cow;
+mod identity;
+mod wire;
 
-use serde::Deserialize;
+use serde_json::value::RawValue;
 
-use super::batch::{Batch, Record};
+use super::batch::{Batch, BatchBuilder, MOST_USER_RECORDS, PartNumbering, Record};
+use super::position::Position;
+use super::sequence_number::{InvalidSequenceNumber, SequenceNumber};
+use identity::{FirehoseShard, Identities, Identity};
+use wire::{FirehoseEvent, FirehoseWireRecord, Identifiable};
 
-/// The shard of records that are in none.
-const NO_SHARD: &str = "shardId-000000000000";
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct FirehoseEvent<'a> {
-    #[serde(borrow)]
-    delivery_stream_arn: Cow<'a, str>,
-    #[serde(borrow)]
-    records: Vec<FirehoseWireRecord<'a>>,
-}
-
-/// Only the id has to be there: without it there is no answering for the record.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct FirehoseWireRecord<'a> {
-    #[serde(borrow)]
-    record_id: Option<Cow<'a, str>>,
-    /// In milliseconds since the Unix epoch.
-    approximate_arrival_timestamp: Option<u64>,
-    #[serde(borrow)]
-    data: Option<Cow<'a, str>>,
-    /// Where the record came out of a Kinesis stream.
-    #[serde(borrow)]
-    kinesis_record_metadata: Option<FirehoseMetadata<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct FirehoseMetadata<'a> {
-    #[serde(borrow)]
-    partition_key: Option<Cow<'a, str>>,
-}
+pub use wire::DataField;
 
 /// Records of a delivery stream.
 #[derive(Debug)]
 pub struct FirehoseRecords {
-    /// Their ids. The sequence number of a record in the batch is the place of its id, counted from 1.
-    pub ids: Vec<String>,
-    /// The records that there are answers for.
-    pub batch: Batch,
-    /// Records without an id: nobody can be told of them.
+    /// The delivery stream.
+    pub delivery_stream_arn: String,
+    /// The records that there are answers for, in the order of the event.
+    pub records: Vec<FirehoseRecord>,
+    /// The same, by the shard that they are of: in each batch, in the order of the event.
+    pub batches: Vec<Batch>,
+    /// How many records have no id: nobody can be told of them.
     pub without_id: usize,
+    /// How many of the records do not say when they arrived.
+    pub without_arrival: usize,
 }
 
-/// Parses the body of an invocation.
+/// A record that there is an answer for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FirehoseRecord {
+    /// What the answer calls it by.
+    pub id: String,
+    /// Where its data came from, and where the answer has it.
+    pub field: DataField,
+    /// The index of its batch.
+    pub batch: usize,
+    /// Its position in that batch's shard. No other record of the batch has it.
+    pub position: Position,
+}
+
+impl FirehoseRecord {
+    /// Returns the position of the record that an event was taken out of, by the event's own position and how the events
+    /// of its batch are numbered.
+    pub fn position_of(
+        numbering: PartNumbering,
+        sequence_number: SequenceNumber<'_>,
+        sub_sequence_number: u64,
+    ) -> Position {
+        let own = match numbering {
+            // Such records are out of no aggregate.
+            PartNumbering::Consecutive => 0,
+            PartNumbering::BetweenNeighbours => sub_sequence_number % MOST_USER_RECORDS,
+        };
+        Position::at(sequence_number, own)
+    }
+}
+
+/// Parses the body of an invocation. `now` is the time of the invocation, in milliseconds since the Unix epoch: it stands
+/// in for the arrival of records that do not say theirs.
+///
+/// A record that is not as Firehose writes it becomes an undecodable event by itself, so long as its id can be read.
 ///
 /// # Errors
 /// What of it is not as Firehose sends it. The message quotes nothing of it.
-pub fn parse_firehose_event(body: &[u8]) -> Result<FirehoseRecords, String> {
-    let envelope: FirehoseEvent<'_> = serde_json::from_slice(body).map_err(|error| {
-        format!("the event is not one of Firehose: at line {} column {}", error.line(), error.column())
-    })?;
-    let mut batch = Batch::builder(envelope.delivery_stream_arn, NO_SHARD);
-    batch.reserve(envelope.records.len(), body.len() / 4 * 3);
-    let mut ids = Vec::with_capacity(envelope.records.len());
-    let mut without_id = 0;
-    for wire in &envelope.records {
-        let Some(id) = wire.record_id.as_deref().filter(|id| !id.is_empty()) else {
-            without_id += 1;
-            continue;
-        };
-        ids.push(id.to_owned());
-        let key = wire.kinesis_record_metadata.as_ref().and_then(|metadata| metadata.partition_key.as_deref());
-        let record = Record {
-            partition_key: key.unwrap_or(id),
-            sequence_number: &ids.len().to_string(),
-            sub_sequence_number: 0,
-            arrived_at: wire.approximate_arrival_timestamp.unwrap_or_default(),
-        };
-        let pushed = match &wire.data {
-            Some(data) => batch.push_base64(record, data),
-            None => batch.push_undecodable(record, b"", "the record has no data"),
-        };
-        pushed.map_err(|error| error.to_string())?;
-    }
-    Ok(FirehoseRecords { ids, batch: batch.build(), without_id })
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::event::Payload;
-
-    const EVENT: &str = r#"{"invocationId":"1","deliveryStreamArn":"arn:aws:firehose:eu-west-1:123456789012:deliverystream/in",
-        "region":"eu-west-1","records":[
-        {"recordId":"a","approximateArrivalTimestamp":1545084650987,"data":"SGVsbG8="},
-        {"approximateArrivalTimestamp":1,"data":"SGVsbG8="},
-        {"recordId":"b","data":"%"},
-        {"recordId":"c"},
-        {"recordId":"d","data":"","kinesisRecordMetadata":{"partitionKey":"device-7","sequenceNumber":"1"}}]}"#;
-
-    #[test]
-    fn a_record_is_known_by_the_place_of_its_id() {
-        let FirehoseRecords { ids, batch, without_id } = parse_firehose_event(EVENT.as_bytes()).expect("an event");
-        assert_eq!((ids, without_id), (vec!["a".into(), "b".into(), "c".into(), "d".to_owned()], 1));
-        let positions: Vec<&str> = batch.iter().map(|event| event.sequence_number.as_str()).collect();
-        assert_eq!(positions, ["1", "2", "3", "4"]);
-        let first = batch.event(0);
-        assert_eq!((first.payload, first.partition_key), (Payload::Decoded(b"Hello"), "a"));
-        assert_eq!((first.arrived_at, batch.event(3).partition_key), (1_545_084_650_987, "device-7"));
-        let is_broken = |index: usize| matches!(batch.event(index).payload, Payload::Undecodable { .. });
-        assert!(is_broken(1) && is_broken(2) && !is_broken(3));
-    }
-
-    proptest! {
-        #[test]
-        fn no_damage_makes_it_panic(place in 0usize..600, bytes in prop::collection::vec(any::<u8>(), 0..8), cut in 0usize..20) {
-            let mut event = EVENT.as_bytes().to_vec();
-            let place = place % event.len();
-            event.splice(place..(place + cut).min(event.len()), bytes);
-            if let Ok(records) = parse_firehose_event(&event) {
-                prop_assert_eq!(records.ids.len(), records.batch.len());
-            }
+pub fn parse_firehose_event(body: &[u8], now: u64) -> Result<FirehoseRecords, String> {
+    match serde_json::from_slice::<FirehoseEvent<'_, FirehoseWireRecord<'_>>>(body) {
+        Ok(event) => collect(event, body.len(), now, ReadRecord::Whole),
+        // One odd record must not fail the others, so each is read by itself.
+        Err(_) => {
+            let event: FirehoseEvent<'_, &RawValue> = serde_json::from_slice(body).map_err(|error| {
+                format!("the event is not one of Firehose: at line {} column {}", error.line(), error.column())
+            })?;
+            collect(event, body.len(), now, read_alone)
         }
     }
 }
+
+/// A record as far as it could be read.
+enum ReadRecord<'a> {
+    Whole(FirehoseWireRecord<'a>),
+    IdOnly { record: Identifiable<'a>, raw: &'a str },
+    Unreadable,
+}
+
+fn read_alone(raw: &RawValue) -> ReadRecord<'_> {
+    match serde_json::from_str(raw.get()) {
+        Ok(record) => ReadRecord::Whole(record),
+        Err(_) => serde_json::from_str(raw.get())
+            .map_or(ReadRecord::Unreadable, |record| ReadRecord::IdOnly { record, raw: raw.get() }),
+    }
+}
+
+fn collect<'a, R>(
+    event: FirehoseEvent<'a, R>,
+    event_bytes: usize,
+    now: u64,
+    read: impl Fn(R) -> ReadRecord<'a>,
+) -> Result<FirehoseRecords, String> {
+    let mut collected = Collected {
+        identities: Identities::of(&event.delivery_stream_arn, event.source_kinesis_stream_arn.as_deref()),
+        builders: Vec::new(),
+        records: Vec::with_capacity(event.records.len()),
+        expected: (event.records.len(), event_bytes / 4 * 3),
+        without_arrival: 0,
+        now,
+    };
+    let mut without_id = 0;
+    for wire in event.records {
+        match read(wire) {
+            ReadRecord::Whole(record) if record.has_id() => collected.push(&record)?,
+            ReadRecord::IdOnly { record, raw } if record.has_id() => collected.push_odd(&record, raw)?,
+            ReadRecord::Whole(_) | ReadRecord::IdOnly { .. } | ReadRecord::Unreadable => without_id += 1,
+        }
+    }
+    Ok(FirehoseRecords {
+        delivery_stream_arn: event.delivery_stream_arn.into_owned(),
+        records: collected.records,
+        batches: collected.builders.into_iter().map(BatchBuilder::build).collect(),
+        without_id,
+        without_arrival: collected.without_arrival,
+    })
+}
+
+/// What was read so far.
+struct Collected {
+    identities: Identities,
+    /// One for each shard of the identities.
+    builders: Vec<BatchBuilder>,
+    records: Vec<FirehoseRecord>,
+    /// How many records there are, and bytes of data in them at most.
+    expected: (usize, usize),
+    without_arrival: usize,
+    now: u64,
+}
+
+impl Collected {
+    /// Takes a record that is as Firehose writes it, but for its data maybe.
+    fn push(&mut self, wire: &FirehoseWireRecord<'_>) -> Result<(), String> {
+        let identity = self.identities.of_record(wire);
+        let (field, data) = wire.data();
+        self.enter(wire.id(), field, identity, wire.partition_key(), wire.arrived_at(), |batch, record| match data {
+            Some(data) => batch.push_base64(record, data),
+            None => batch.push_undecodable(record, b"", "the record has no data"),
+        })
+    }
+
+    /// Takes a record of which only the id can be read.
+    fn push_odd(&mut self, wire: &Identifiable<'_>, raw: &str) -> Result<(), String> {
+        const REASON: &str = "a part of the record is of another type than Firehose writes it; the payload is the \
+                              record's JSON as it came";
+
+        let identity = self.identities.of_id(wire.id());
+        self.enter(wire.id(), DataField::Data, identity, wire.id(), None, |batch, record| {
+            batch.push_undecodable(record, raw.as_bytes(), REASON)
+        })
+    }
+
+    fn enter(
+        &mut self,
+        id: &str,
+        field: DataField,
+        identity: Identity,
+        partition_key: &str,
+        arrived_at: Option<u64>,
+        push: impl FnOnce(&mut BatchBuilder, Record<'_>) -> Result<(), InvalidSequenceNumber>,
+    ) -> Result<(), String> {
+        let Identity { shard: batch, position } = identity;
+        self.begin_batches();
+        let builder = &mut self.builders[batch];
+        let record = Record {
+            partition_key,
+            sequence_number: position.sequence_number().as_str(),
+            sub_sequence_number: position.sub_sequence_number(),
+            arrived_at: arrived_at.unwrap_or(self.now),
+        };
+        push(builder, record).map_err(|error| error.to_string())?;
+        if arrived_at.is_none() {
+            builder.mark_arrival_assumed();
+            self.without_arrival += 1;
+        }
+        self.records.push(FirehoseRecord { id: id.to_owned(), field, batch, position });
+        Ok(())
+    }
+
+    /// Begins the batches of shards that were named since.
+    fn begin_batches(&mut self) {
+        for FirehoseShard { shard, numbering, .. } in &self.identities.shards()[self.builders.len()..] {
+            let mut builder = Batch::builder(&shard.stream_arn, &shard.id).numbering_parts(*numbering);
+            if self.builders.is_empty() {
+                // Most events are of one shard.
+                builder.reserve(self.expected.0, self.expected.1);
+            }
+            self.builders.push(builder);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@
 
 mod aggregate;
 mod alike;
+mod arrival_time;
 mod arriving;
 mod batch;
 mod cloudwatch_logs;
@@ -23,10 +24,11 @@ mod window;
 pub use aggregate::{Aggregate, AggregateWriter, MAGIC, NotAnAggregate, UserRecord};
 pub use arriving::{Arrived, Arriving};
 pub use batch::{
-    Batch, BatchBuilder, BatchContents, Decode, Event, Payload, PayloadError, Record, Shard, Unpacked, Unpacking,
+    Batch, BatchBuilder, BatchContents, Decode, Event, PartNumbering, Payload, PayloadError, Record, Shard, Unpacked,
+    Unpacking,
 };
 pub use envelope::{EnvelopeError, parse_invocation, parse_lambda_event};
-pub use firehose::{FirehoseRecords, parse_firehose_event};
+pub use firehose::{DataField, FirehoseRecord, FirehoseRecords, parse_firehose_event};
 pub use position::Position;
 pub use sequence_number::{InvalidSequenceNumber, SequenceNumber};
 pub use window::{Invocation, WindowPart, WindowPartError};

@@ -27,9 +27,14 @@ impl Position {
         Ok(Self { sequence_number: sequence_number.into(), sub_sequence_number })
     }
 
+    /// Returns the position of a record's event by its index.
+    pub fn at(sequence_number: SequenceNumber<'_>, sub_sequence_number: u64) -> Self {
+        Self { sequence_number: sequence_number.as_str().into(), sub_sequence_number }
+    }
+
     /// Returns the position of an event.
     pub fn of(event: Event<'_>) -> Self {
-        Self { sequence_number: event.sequence_number.as_str().into(), sub_sequence_number: event.sub_sequence_number }
+        Self::at(event.sequence_number, event.sub_sequence_number)
     }
 
     /// Returns the sequence number of the record.
@@ -46,7 +51,7 @@ impl Position {
 /// The position of a whole record: that of its first event.
 impl From<SequenceNumber<'_>> for Position {
     fn from(sequence_number: SequenceNumber<'_>) -> Self {
-        Self { sequence_number: sequence_number.as_str().into(), sub_sequence_number: 0 }
+        Self::at(sequence_number, 0)
     }
 }
 

@@ -4,114 +4,33 @@
 //! ever, and are delivered to before the answer says so. Firehose itself is the place of records that can't be
 //! processed: it keeps them beside what it delivers.
 
+mod gathering;
+mod response;
+
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
-use serde::Serialize;
-use serde_json::{Map, Value};
+use futures_util::stream::{self, StreamExt};
 
 use super::failed::FailedInvocation;
 use super::handler::HandledInvocation;
 use crate::error_code::ErrorCode;
-use crate::event::{FirehoseRecords, parse_firehose_event};
+use crate::event::{Batch, FirehoseRecord, FirehoseRecords, PartNumbering, Position, Shard, parse_firehose_event};
 use crate::processor::{Deadline, Processor, Report};
 use crate::settings::Pack;
-use crate::sink::{Delivery, Output, Sink, SinkFuture, SinkResponse};
+use crate::timestamp::now_millis;
+use gathering::{FailedRecords, GatheredRecord, RecordGatherer};
+pub use response::FirehoseResponse;
 
 /// The name under which Lambda reports an invocation by Firehose that has to come again.
 const FIREHOSE_FAILED: &str = "Kinesieve.FirehoseFailed";
 
-/// What Lambda lets a function answer at most, in bytes: 6 MB, and a little less for what is around it.
-const MOST_BYTES: usize = 6_000_000 - 1_000;
+/// What stands in the place of a shard where all of an event's are meant.
+const ALL_SHARDS: &str = "shardId-000000000000";
 
-/// What an answer has besides its data and its keys, in bytes.
-const ENVELOPE_BYTES: usize = 120;
-
-/// The answer to Firehose.
-#[derive(Debug, Serialize)]
-pub struct FirehoseResponse {
-    records: Vec<RecordAnswer>,
-}
-
-/// What became of one record.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct RecordAnswer {
-    record_id: String,
-    result: RecordOutcome,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    metadata: Option<RecordMetadata>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-enum RecordOutcome {
-    Ok,
-    Dropped,
-    ProcessingFailed,
-}
-
-#[derive(Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct RecordMetadata {
-    partition_keys: Map<String, Value>,
-}
-
-/// What is gathered for one record.
-#[derive(Debug, Default)]
-struct GatheredRecord {
-    data: Vec<u8>,
-    has_output: bool,
-    /// The keys that the transform set, if it set any.
-    partition_key: Option<String>,
-    /// What keeps it from being answered.
-    trouble: Option<&'static str>,
-}
-
-/// Gathers the outputs of each record, by its position.
-#[derive(Debug)]
-struct RecordGatherer {
-    pack: Pack,
-    /// The key that each record came with.
-    own_keys: HashMap<String, String>,
-    records: Mutex<HashMap<String, GatheredRecord>>,
-}
-
-/// Remembers the records that can't be processed, by position.
-#[derive(Debug, Default)]
-struct FailedRecords(Mutex<Vec<String>>);
-
-impl Sink for RecordGatherer {
-    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> SinkFuture<'a> {
-        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
-        for output in outputs {
-            let position = output.sequence_number.as_str();
-            let record = records.entry(position.to_owned()).or_default();
-            record.data.extend_from_slice(output.data);
-            if self.pack == Pack::Lines && !output.data.ends_with(b"\n") {
-                record.data.push(b'\n');
-            }
-            let is_own = self.own_keys.get(position).is_some_and(|own| own == output.partition_key);
-            let key = Some(output.partition_key).filter(|_| !is_own).map(str::to_owned);
-            if record.has_output && record.partition_key != key {
-                record.trouble = Some("its outputs have different partition keys, and Firehose has one place for it");
-            }
-            record.partition_key = key;
-            record.has_output = true;
-        }
-        Box::pin(std::future::ready(SinkResponse::of_all(outputs.len(), Delivery::Delivered)))
-    }
-}
-
-impl Sink for FailedRecords {
-    fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> SinkFuture<'a> {
-        let positions = outputs.iter().map(|output| output.sequence_number.as_str().to_owned());
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(positions);
-        Box::pin(std::future::ready(SinkResponse::of_all(outputs.len(), Delivery::Delivered)))
-    }
-}
+/// How many shards of an event are worked on at a time.
+const SHARDS_AT_ONCE: usize = 8;
 
 /// What became of an invocation by Firehose.
 #[derive(Debug)]
@@ -139,35 +58,47 @@ pub(super) async fn answer(
                        record-transform";
         return Err(FailedInvocation::new(FIREHOSE_FAILED, ErrorCode::RecordsForWindows, message));
     }
-    let FirehoseRecords { ids, batch, without_id } = parse_firehose_event(body)
-        .map_err(|error| FailedInvocation::new(FIREHOSE_FAILED, ErrorCode::InvalidFirehoseEvent, &error))?;
+    let FirehoseRecords { delivery_stream_arn, records, batches, without_id, without_arrival } =
+        parse_firehose_event(body, now_millis())
+            .map_err(|error| FailedInvocation::new(FIREHOSE_FAILED, ErrorCode::InvalidFirehoseEvent, &error))?;
     if without_id > 0 {
         tracing::error!(
             records = without_id,
             "records without a recordId are left out: there is no answering for them"
         );
     }
-    let own_keys =
-        batch.iter().map(|event| (event.sequence_number.to_string(), event.partition_key.to_owned())).collect();
-    let gatherer = Arc::new(RecordGatherer { pack, own_keys, records: Mutex::default() });
-    let failed = Arc::<FailedRecords>::default();
-    let destinations = processor.destinations().with_answer(Arc::clone(&gatherer) as _, Arc::clone(&failed) as _);
-    let shard = batch.shard().clone();
-    let last_arrival = batch.iter().last().map(|event| event.arrived_at);
-    let report = processor.process_into(&destinations, Arc::new(batch), deadline).await;
-    log(&report);
-    let response = match &report.stop {
-        Some(stop) => {
-            let number = stop.position.sequence_number();
-            let message = format!("record {number} of Firehose: {}: {}", stop.cause, stop.reason);
-            Err(FailedInvocation::new(FIREHOSE_FAILED, stop.cause.code(), &message))
+    if without_arrival > 0 {
+        tracing::warn!(
+            records = without_arrival,
+            "records do not say when they arrived: the time of the invocation stands in"
+        );
+    }
+    let last_arrival = batches.iter().flat_map(Batch::iter).map(|event| event.arrived_at).max();
+    let shards: Vec<ShardOutcome> = stream::iter(batches)
+        .map(|batch| process(processor, batch, pack, deadline))
+        .buffered(SHARDS_AT_ONCE)
+        .collect()
+        .await;
+    let stopped = shards.iter().zip(0..).find_map(|(shard, batch)| stopped_at(&records, batch, shard));
+    let (mut gathered, reports): (Vec<_>, Vec<_>) =
+        shards.into_iter().map(|shard| (shard.gathered, shard.report)).unzip();
+    let response = match stopped {
+        Some(failed) => Err(failed),
+        None => {
+            let answers = records.into_iter().map(|record| {
+                let of_record = gathered.get_mut(record.batch).and_then(|shard| shard.remove(&record.position));
+                (record.id, record.field, of_record)
+            });
+            Ok(FirehoseResponse::for_records(answers))
         }
-        None => Ok(respond(ids, &gatherer, &failed)),
     };
+    let report = Report::of_all(reports);
+    log(&report);
     Ok(FirehoseOutcome {
         handled: HandledInvocation {
             report,
-            shard,
+            // What becomes of the invocation is counted for the delivery stream as a whole.
+            shard: Shard { stream_arn: delivery_stream_arn, id: ALL_SHARDS.to_owned() },
             last_arrival,
             elapsed: started.elapsed(),
             carried: None,
@@ -177,67 +108,31 @@ pub(super) async fn answer(
     })
 }
 
-fn respond(ids: Vec<String>, gatherer: &RecordGatherer, failed: &FailedRecords) -> FirehoseResponse {
-    let mut gathered = std::mem::take(&mut *gatherer.records.lock().unwrap_or_else(PoisonError::into_inner));
-    for position in failed.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-        gathered.entry(position.clone()).or_default().trouble = Some("it could not be processed");
-    }
-    let answers = (1..).zip(ids).map(|(number, id): (u64, String)| (id, gathered.remove(&number.to_string())));
-    FirehoseResponse { records: within_bounds(answers) }
+/// What became of the records of one shard.
+struct ShardOutcome {
+    report: Report,
+    numbering: PartNumbering,
+    gathered: HashMap<Position, GatheredRecord>,
 }
 
-/// Answers that fit together: what there is no room for, Firehose keeps with what failed.
-fn within_bounds(records: impl Iterator<Item = (String, Option<GatheredRecord>)>) -> Vec<RecordAnswer> {
-    let mut bytes = 0;
-    let mut without_room = 0u64;
-    let mut answers = Vec::new();
-    for (record_id, gathered) in records {
-        bytes += ENVELOPE_BYTES + record_id.len();
-        let failed =
-            |record_id| RecordAnswer { record_id, result: RecordOutcome::ProcessingFailed, data: None, metadata: None };
-        let answer = match gathered {
-            None => RecordAnswer { record_id, result: RecordOutcome::Dropped, data: None, metadata: None },
-            Some(GatheredRecord { trouble: Some(why), .. }) => {
-                tracing::warn!(record_id, "ProcessingFailed: {why}");
-                failed(record_id)
-            }
-            Some(GatheredRecord { data, partition_key, .. }) => {
-                let metadata = partition_key.map(|key| RecordMetadata { partition_keys: partition_keys(&key) });
-                let size = data.len().div_ceil(3) * 4 + metadata.as_ref().map_or(0, RecordMetadata::bytes);
-                if bytes + size > MOST_BYTES {
-                    without_room += 1;
-                    failed(record_id)
-                } else {
-                    bytes += size;
-                    let data = Some(base64_simd::STANDARD.encode_to_string(data));
-                    RecordAnswer { record_id, result: RecordOutcome::Ok, data, metadata }
-                }
-            }
-        };
-        answers.push(answer);
-    }
-    if without_room > 0 {
-        tracing::warn!(
-            records = without_room,
-            "ProcessingFailed: an answer has room for 6 MB: give the delivery stream a smaller buffer for its function"
-        );
-    }
-    answers
+async fn process(processor: &Processor, batch: Batch, pack: Pack, deadline: Option<Deadline>) -> ShardOutcome {
+    let numbering = batch.numbering();
+    let gatherer = Arc::new(RecordGatherer::new(pack, numbering));
+    let failed = Arc::new(FailedRecords::new(numbering));
+    let destinations = processor.destinations().with_answer(Arc::clone(&gatherer) as _, Arc::clone(&failed) as _);
+    let report = processor.process_into(&destinations, Arc::new(batch), deadline).await;
+    ShardOutcome { report, numbering, gathered: gatherer.take(&failed) }
 }
 
-impl RecordMetadata {
-    fn bytes(&self) -> usize {
-        serde_json::to_vec(&self.partition_keys).map_or(0, |text| text.len() + 40)
-    }
-}
-
-/// The keys for dynamic partitioning that a partition key stands for: those of a JSON object of texts, or one named
-/// `partitionKey`.
-fn partition_keys(key: &str) -> Map<String, Value> {
-    match serde_json::from_str::<Map<String, Value>>(key) {
-        Ok(keys) if keys.values().all(Value::is_string) && !keys.is_empty() => keys,
-        _ => Map::from_iter([("partitionKey".to_owned(), key.into())]),
-    }
+/// Returns what fails the invocation, if the records of a shard do.
+fn stopped_at(records: &[FirehoseRecord], batch: usize, shard: &ShardOutcome) -> Option<FailedInvocation> {
+    let stop = shard.report.stop.as_ref()?;
+    let event = &stop.position;
+    let at = FirehoseRecord::position_of(shard.numbering, event.sequence_number(), event.sub_sequence_number());
+    let is_it = |record: &&FirehoseRecord| record.batch == batch && at == record.position;
+    let id = records.iter().find(is_it).map_or("", |record| &record.id);
+    let message = format!("record {id:?} of Firehose: {}: {}", stop.cause, stop.reason);
+    Some(FailedInvocation::new(FIREHOSE_FAILED, stop.cause.code(), &message))
 }
 
 fn log(report: &Report) {
@@ -252,34 +147,4 @@ fn log(report: &Report) {
         unacknowledged = counts.unacknowledged,
         "processed records of Firehose",
     );
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn gathered(data: Vec<u8>, partition_key: Option<&str>) -> Option<GatheredRecord> {
-        Some(GatheredRecord { data, partition_key: partition_key.map(str::to_owned), ..GatheredRecord::default() })
-    }
-
-    #[test]
-    fn keys_are_those_of_an_object_or_one() {
-        let text = |key: &str| Value::Object(partition_keys(key)).to_string();
-        assert_eq!(text("device-7"), r#"{"partitionKey":"device-7"}"#);
-        assert_eq!(text(r#"{"site":"a","year":"2026"}"#), r#"{"site":"a","year":"2026"}"#);
-        assert_eq!(text("{}"), r#"{"partitionKey":"{}"}"#);
-        assert_eq!(text(r#"{"n":1}"#), r#"{"partitionKey":"{\"n\":1}"}"#);
-    }
-
-    #[test]
-    fn what_there_is_no_room_for_failed_by_itself() {
-        let large = || gathered(vec![b'x'; 1_400_000], Some("k"));
-        let records = [large(), large(), None, large(), large(), gathered(b"small".to_vec(), None)];
-        let answers = within_bounds((0..).zip(records).map(|(id, record): (u8, _)| (id.to_string(), record)));
-        use RecordOutcome::{Dropped, Ok, ProcessingFailed};
-        let results: Vec<RecordOutcome> = answers.iter().map(|answer| answer.result).collect();
-        assert_eq!(results, [Ok, Ok, Dropped, Ok, ProcessingFailed, Ok]);
-        let text = serde_json::to_vec(&FirehoseResponse { records: answers }).expect("JSON");
-        assert!(text.len() <= 6_000_000, "{}", text.len());
-    }
 }

@@ -234,12 +234,7 @@ fn output<'o>(batch: &'o Batch, copies: &'o Copies, parcel: &'o PendingOutput) -
         OutputBody::Emitted(emissions) => emissions.get(parcel.ordinal as usize),
         OutputBody::Copied(copied) => copies.get(*copied),
     };
-    Output {
-        data: emission.data,
-        partition_key: emission.partition_key.unwrap_or(event.partition_key),
-        route: emission.route,
-        ..as_it_came
-    }
+    as_it_came.replaced_by(emission.data, emission.partition_key, emission.route, parcel.ordinal)
 }
 
 #[cfg(test)]

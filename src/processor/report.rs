@@ -27,6 +27,27 @@ pub struct Report {
     pub statistics: Statistics,
 }
 
+impl Report {
+    /// Returns one report of several batches. Of what there is one of in a report, it has the first.
+    pub fn of_all(reports: impl IntoIterator<Item = Report>) -> Self {
+        let mut all = Self {
+            stop: None,
+            counts: Counts::default(),
+            first_dead_letter: None,
+            checkpoint: None,
+            statistics: Statistics::default(),
+        };
+        for Report { stop, counts, first_dead_letter, checkpoint, statistics } in reports {
+            all.stop = all.stop.or(stop);
+            all.counts += &counts;
+            all.first_dead_letter = all.first_dead_letter.or(first_dead_letter);
+            all.checkpoint = all.checkpoint.or(checkpoint);
+            all.statistics += statistics;
+        }
+        all
+    }
+}
+
 /// Why an event can't be processed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {

@@ -159,13 +159,7 @@ impl<'s, 'a> Settlement<'s, 'a> {
                     unknown_route(emission.route.unwrap_or_default()),
                 );
             };
-            let output = Output {
-                data: emission.data,
-                partition_key: emission.partition_key.unwrap_or(event.partition_key),
-                route: emission.route,
-                ordinal,
-                ..as_it_came
-            };
+            let output = as_it_came.replaced_by(emission.data, emission.partition_key, emission.route, ordinal);
             if let Some(reason) = outputs.all()[place].sink.refuses(&output) {
                 return self.fail(index, DeadLetterKind::Undeliverable, reason);
             }

@@ -105,6 +105,7 @@ mod tests {
         let output = Output {
             data,
             partition_key: "key",
+            has_chosen_key: false,
             route,
             shard: &shard,
             sequence_number,

@@ -195,7 +195,16 @@ mod tests {
 
     fn output<'a>(shard: &'a Shard, data: &'a [u8], partition_key: &'a str, ordinal: u32) -> Output<'a> {
         let sequence_number = SequenceNumber::parse("49590338").expect("a sequence number");
-        Output { data, partition_key, route: None, shard, sequence_number, sub_sequence_number: 0, ordinal }
+        Output {
+            data,
+            partition_key,
+            has_chosen_key: false,
+            route: None,
+            shard,
+            sequence_number,
+            sub_sequence_number: 0,
+            ordinal,
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod line;
 mod message;
 mod none;
 mod options;
+mod pack_form;
 mod packing;
 mod queue;
 mod requests;
@@ -31,6 +32,7 @@ pub use eventbridge::{EventBridgeSink, EventLabels};
 pub use firehose::FirehoseSink;
 pub use kinesis::KinesisSink;
 pub use options::{Compression, Encode, Order, Pack};
+pub(crate) use pack_form::PackForm;
 pub use packing::Packing;
 pub use s3::S3Sink;
 pub(crate) use s3::key_segment;
@@ -51,6 +53,8 @@ pub struct Output<'a> {
     pub data: &'a [u8],
     /// The key to deliver under.
     pub partition_key: &'a str,
+    /// Whether the transform chose that key, and it is another one than the event's.
+    pub has_chosen_key: bool,
     /// The route that the transform chose; none: the main output.
     pub route: Option<&'a str>,
     /// The shard of the event that it came from.
@@ -69,12 +73,21 @@ impl<'a> Output<'a> {
         Self {
             data: event.payload.bytes(),
             partition_key: event.partition_key,
+            has_chosen_key: false,
             route: None,
             shard,
             sequence_number: event.sequence_number,
             sub_sequence_number: event.sub_sequence_number,
             ordinal: 0,
         }
+    }
+
+    /// Returns one of the outputs that a transform gives in the place of this event. Without a key it has the event's.
+    #[must_use]
+    pub fn replaced_by(self, data: &'a [u8], key: Option<&'a str>, route: Option<&'a str>, ordinal: u32) -> Self {
+        let chosen = key.filter(|key| *key != self.partition_key);
+        let partition_key = chosen.unwrap_or(self.partition_key);
+        Self { data, partition_key, has_chosen_key: chosen.is_some(), route, ordinal, ..self }
     }
 }
 

@@ -16,6 +16,7 @@ use flate2::write::GzEncoder;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
 use super::computed::{AT_ONCE_BYTES, Yielder, computed};
+use super::pack_form::PackForm;
 use super::{
     Delivery, DeliveryTiming, LineContent, Output, PackGroups, Sink, SinkFuture, SinkOptions, SinkResponse, WarmUp,
     reason,
@@ -85,13 +86,6 @@ enum PackMethod {
     Pack { form: PackForm, by: PackGrouping },
 }
 
-/// What a pack looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum PackForm {
-    Lines,
-    Array,
-}
-
 /// Which outputs may share a pack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum PackGrouping {
@@ -130,11 +124,7 @@ impl Packing {
     }
 
     fn wrap_by(self, shards: Option<Shards>, sink: Arc<dyn Sink>, target: &Target) -> Arc<dyn Sink> {
-        let form = match self.pack {
-            Pack::None => None,
-            Pack::Lines => Some(PackForm::Lines),
-            Pack::Array => Some(PackForm::Array),
-        };
+        let form = self.pack.form();
         let capabilities = target.capabilities();
         let how = match (capabilities.packing, form) {
             _ if self.aggregate && capabilities.aggregates => PackMethod::Aggregate,

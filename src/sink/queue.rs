@@ -260,6 +260,7 @@ mod tests {
             .map(|(key, data)| Output {
                 data,
                 partition_key: key,
+                has_chosen_key: false,
                 route: None,
                 shard,
                 sequence_number: SequenceNumber::parse("1").expect("a number"),
@@ -425,6 +426,7 @@ mod tests {
         let output = |index: usize| Output {
             data: b"",
             partition_key: keys[index % keys.len()].as_str(),
+            has_chosen_key: false,
             route: None,
             shard: &shard,
             sequence_number,

@@ -279,6 +279,7 @@ mod tests {
         let output = |number| Output {
             data: b"",
             partition_key: "key",
+            has_chosen_key: false,
             route: None,
             shard: &shard,
             sequence_number: SequenceNumber::parse(number).expect("a sequence number"),

@@ -92,6 +92,7 @@ async fn a_sink_says_beforehand_what_it_can_never_take() {
             let output = Output {
                 data,
                 partition_key,
+                has_chosen_key: false,
                 route: None,
                 shard: &shard,
                 sequence_number: SequenceNumber::parse("1").expect("a number"),
@@ -133,6 +134,7 @@ async fn a_sink_says_beforehand_what_it_can_never_take() {
     let output = Output {
         data: b"",
         partition_key: "",
+        has_chosen_key: false,
         route: None,
         shard: &shard,
         sequence_number: SequenceNumber::parse("1").expect("a number"),

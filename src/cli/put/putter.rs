@@ -125,6 +125,7 @@ impl Putter<'_> {
             .map(|record| Output {
                 data: &record.data,
                 partition_key: &record.partition_key,
+                has_chosen_key: false,
                 route: None,
                 shard: &shard,
                 sequence_number: record.sequence_number,

@@ -99,7 +99,7 @@ impl Unpacking {
     /// Unpacks what another unpacking left. Records are copied out of it, and what is left of it stays where it lies: of
     /// many parts, none copies all that follow.
     fn unpack_rest(self, mut records: Batch) -> Unpacked {
-        let mut unpacker = Unpacker::new(self, Batch::empty(records.shard.clone(), records.contents));
+        let mut unpacker = Unpacker::new(self, records.empty_like());
         while let Some(slot) = records.slots.pop_front() {
             unpacker.take(&records, slot);
             if !records.slots.is_empty() && is_full(unpacker.batch(), 0) {
@@ -136,7 +136,7 @@ fn is_full(batch: &Batch, bytes_before: usize) -> bool {
 impl Batch {
     /// Returns a batch of some of its records.
     pub(super) fn with_only(&self, slots: impl ExactSizeIterator<Item = RecordSpan>) -> Batch {
-        let mut batch = Self::empty(self.shard.clone(), self.contents);
+        let mut batch = self.empty_like();
         batch.slots.reserve(slots.len());
         let mut number_before: Option<(Range<usize>, Range<usize>)> = None;
         for slot in slots {

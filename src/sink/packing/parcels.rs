@@ -3,12 +3,11 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use serde::de::IgnoredAny;
-
 use super::shards::ShardMap;
-use super::{PackForm, PackGrouping, PackMethod, ParcelShape, encoded};
+use super::{PackGrouping, PackMethod, ParcelShape, encoded};
 use crate::event::AggregateWriter;
 use crate::sink::Output;
+use crate::sink::pack_form::PackForm;
 
 /// Bytes of a KPL aggregate at most: a fifth of what a shard takes in a second, so that one that is refused costs little.
 const AGGREGATE_BYTES: usize = 200 << 10;
@@ -207,16 +206,7 @@ impl<'a> OpenParcel<'a> {
                 writer.push(partition_key, &data);
                 *only = if self.members.len() == 1 { data.into_owned() } else { Vec::new() };
             }
-            ParcelBody::Pack(pack) => match form {
-                Some(PackForm::Array) => {
-                    pack.push(if pack.is_empty() { b'[' } else { b',' });
-                    pack.extend_from_slice(&data);
-                }
-                Some(PackForm::Lines) | None => {
-                    pack.extend_from_slice(&data);
-                    pack.push(b'\n');
-                }
-            },
+            ParcelBody::Pack(pack) => form.unwrap_or(PackForm::Lines).push(pack, &data),
             ParcelBody::Sealed(_) => {}
         }
     }
@@ -240,39 +230,12 @@ impl<'a> OpenParcel<'a> {
 }
 
 fn sealed(shape: ParcelShape, mut pack: Vec<u8>) -> Vec<u8> {
-    if let PackMethod::Pack { form: PackForm::Array, .. } = shape.how {
-        pack.push(b']');
+    if let PackMethod::Pack { form, .. } = shape.how {
+        form.end(&mut pack);
     }
     encoded(shape.encode, pack.into()).into_owned()
 }
 
 fn is_key(partition_key: &str) -> bool {
     !partition_key.is_empty() && partition_key.chars().count() <= KEY_CHARACTERS
-}
-
-impl PackForm {
-    /// What of an output's data goes into a pack.
-    pub(super) fn element(self, data: &[u8]) -> Result<&[u8], &'static str> {
-        match self {
-            PackForm::Lines => {
-                let line = data.strip_suffix(b"\n").unwrap_or(data);
-                if line.contains(&b'\n') {
-                    return Err("it holds a line end, and is to be packed as a line (KINESIEVE_PACK)");
-                }
-                Ok(line)
-            }
-            PackForm::Array => match serde_json::from_slice::<IgnoredAny>(data) {
-                Ok(_) => Ok(data.trim_ascii()),
-                Err(_) => Err("it is no JSON, and is to be packed into a JSON array (KINESIEVE_PACK)"),
-            },
-        }
-    }
-
-    /// A pack with one element, before it is compressed.
-    pub(super) fn pack_of_one(self, element: &[u8]) -> Vec<u8> {
-        match self {
-            PackForm::Lines => [element, b"\n"].concat(),
-            PackForm::Array => [b"[", element, b"]"].concat(),
-        }
-    }
 }

@@ -74,6 +74,7 @@ mod tests {
         let output = |data| Output {
             data,
             partition_key: "key",
+            has_chosen_key: false,
             route: None,
             shard: &shard,
             sequence_number: SequenceNumber::parse("1").expect("a number"),

@@ -46,7 +46,7 @@ impl RecordParts {
         if self.is_one() {
             self.take_back(batch);
         } else {
-            let sub_sequence_number = self.record.sub_sequence_number + self.count;
+            let sub_sequence_number = self.number(batch);
             batch.slots.push_back(RecordSpan { sub_sequence_number, ..slot });
         }
         self.count += 1;
@@ -63,7 +63,8 @@ impl RecordParts {
         let reason = reason.into();
         if flaw != PayloadError::Nothing {
             self.unreadable += 1;
-            self.first.get_or_insert_with(|| (self.record.sub_sequence_number + self.count, reason.clone()));
+            let number = self.number(batch);
+            self.first.get_or_insert_with(|| (number, reason.clone()));
         }
         self.push(batch, RecordSpan { undecodable: Some(Box::new(Undecodable { flaw, reason })), ..slot });
     }
@@ -81,6 +82,11 @@ impl RecordParts {
         );
         let undecodable = Some(Box::new(Undecodable { flaw, reason: reason.into() }));
         batch.slots.push_back(RecordSpan { undecodable, ..record });
+    }
+
+    /// Returns the sub-sequence number of the next part.
+    fn number(&self, batch: &Batch) -> u64 {
+        batch.numbering.number(self.record.sub_sequence_number, self.count)
     }
 
     fn is_one(&self) -> bool {
