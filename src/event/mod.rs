@@ -16,6 +16,7 @@ mod cursor;
 mod decoding;
 mod envelope;
 mod firehose;
+mod foreign_shape;
 mod layout;
 mod position;
 mod sequence_number;
@@ -29,6 +30,7 @@ pub use batch::{
 };
 pub use envelope::{EnvelopeError, parse_invocation, parse_lambda_event};
 pub use firehose::{DataField, FirehoseRecord, FirehoseRecords, parse_firehose_event};
+pub use foreign_shape::foreign_shape;
 pub use position::Position;
 pub use sequence_number::{InvalidSequenceNumber, SequenceNumber};
 pub use window::{Invocation, WindowPart, WindowPartError};
