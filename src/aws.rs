@@ -4,6 +4,7 @@
 mod arn;
 mod http;
 mod probe;
+mod startup;
 mod stream_name;
 mod trace;
 
@@ -12,12 +13,13 @@ use std::time::Duration;
 
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 
 pub use arn::{Arn, InvalidArn};
 pub(crate) use http::Streamed;
 pub use http::{ExchangeBounds, client};
 pub(crate) use probe::{DestinationProbe, ProbeAnswer};
+pub(crate) use startup::{missing_credentials, reading_config_at_once};
 pub use stream_name::{InvalidStreamName, StreamName};
 pub(crate) use trace::{TraceHeader, traced};
 
@@ -43,15 +45,20 @@ pub(crate) async fn config(arn: &Arn) -> SdkConfig {
 
 /// The configuration for a region, or for the SDK's own.
 pub(crate) async fn config_in(region: Option<&str>) -> SdkConfig {
-    let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).build())
-        .http_client(client(ExchangeBounds { silence: SILENCE, answer_bytes: ANSWER_BYTES }))
-        // It sees a body in memory leave at once.
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+    let mut loader = loader();
     if let Some(region) = region {
         loader = loader.region(Region::new(region.to_owned()));
     }
     loader.load().await
+}
+
+/// What all configurations begin with.
+fn loader() -> ConfigLoader {
+    aws_config::defaults(BehaviorVersion::latest())
+        .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).build())
+        .http_client(client(ExchangeBounds { silence: SILENCE, answer_bytes: ANSWER_BYTES }))
+        // It sees a body in memory leave at once.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
 }
 
 /// A bucket's ARN has none.

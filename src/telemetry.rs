@@ -65,6 +65,8 @@ fn log_text_of<W>(targets: Targets, writer: W, ansi: bool)
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
+    // Where the SDK finds no region or credentials, the error of the request says so, and once.
+    let targets = targets.with_target("aws_config", LevelFilter::OFF);
     let _ = registry().with(text_lines(writer, ansi).with_filter(targets)).try_init();
 }
 

@@ -13,7 +13,7 @@ use super::lineage::{Lineage, ListedShard, done_before};
 use super::refusal::LiveError;
 use super::shared::ReadOptions;
 use super::streams::{LiveStream, ShardStart};
-use crate::aws::reading_config_in;
+use crate::aws::reading_config_at_once;
 use crate::checkpoint::{CheckpointError, CheckpointRow, Table};
 use crate::settings::StreamIdForm;
 use crate::source::mapping::{BatchLimits, MappingRules};
@@ -116,7 +116,8 @@ impl LiveSource {
     pub async fn open(plan: ReadPlan) -> Result<Self, LiveError> {
         let mut configs = Vec::new();
         for place in &plan.places {
-            configs.push(reading_config_in(place.stream.region()).await);
+            let config = reading_config_at_once(place.stream.region()).await;
+            configs.push(config.ok_or_else(|| LiveError::NoRegion { stream: place.stream.to_string() })?);
         }
         Self::open_with(plan, &configs).await
     }

@@ -5,7 +5,7 @@ use std::error::Error;
 use aws_sdk_kinesis::config::http::HttpResponse;
 use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
 
-use crate::aws::causes;
+use crate::aws::{causes, missing_credentials};
 use crate::checkpoint::{CheckpointError, NotSafeToResume};
 use crate::error_code::ErrorCode;
 use crate::timestamp::rfc3339;
@@ -16,11 +16,23 @@ pub enum LiveError {
     /// There is none of this name.
     #[error(
         "stream {stream} not found: check its name, its region (AWS_REGION, or give the ARN) and the account of your \
-         credentials; there is no file of this name either"
+         credentials"
     )]
     NoStream {
         /// As it was given.
         stream: String,
+    },
+    /// Nobody says in which region it is.
+    #[error("nobody says in which region the stream {stream} is: set AWS_REGION, or give the stream's ARN")]
+    NoRegion {
+        /// As it was given.
+        stream: String,
+    },
+    /// There is nothing to sign a request with.
+    #[error("there are no AWS credentials: set AWS_PROFILE, for example ({reason})")]
+    NoCredentials {
+        /// What the SDK says.
+        reason: String,
     },
     /// A permission is missing.
     #[error(
@@ -138,6 +150,8 @@ impl LiveError {
     pub fn code(&self) -> ErrorCode {
         match self {
             LiveError::NoStream { .. } => ErrorCode::NoStream,
+            LiveError::NoRegion { .. } => ErrorCode::NoRegion,
+            LiveError::NoCredentials { .. } => ErrorCode::NoCredentials,
             LiveError::Denied { .. } => ErrorCode::StreamDenied,
             LiveError::NoShard { .. } => ErrorCode::NoShard,
             LiveError::Trimmed { .. } => ErrorCode::SequenceNumberExpired,
@@ -216,6 +230,9 @@ impl LiveError {
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
+        if let Some(missing) = missing_credentials(error) {
+            return LiveError::NoCredentials { reason: causes(missing) };
+        }
         let code = error.code().unwrap_or_default();
         let reason = match (code, error.message()) {
             ("", _) => causes(error),

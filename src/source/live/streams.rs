@@ -1,5 +1,6 @@
 //! One stream of the service: its ARN, its shards, and places in them.
 
+use std::error::Error;
 use std::time::{Duration, Instant};
 
 use aws_config::SdkConfig;
@@ -12,6 +13,7 @@ use aws_sdk_kinesis::types::ShardIteratorType;
 
 use super::lineage::ListedShard;
 use super::refusal::{DESCRIBE, FailureClass, ITERATOR, LIST, LiveError, READ, meaning};
+use crate::aws::missing_credentials;
 use crate::backoff::Backoff;
 use crate::event::SequenceNumber;
 use crate::settings::StreamName;
@@ -186,13 +188,17 @@ impl LiveStream {
 }
 
 /// Tries again what may pass, for a while.
-pub(super) async fn patiently<T, E: ProvideErrorMetadata>(request: impl AsyncFn() -> Result<T, E>) -> Result<T, E> {
+pub(super) async fn patiently<T, E>(request: impl AsyncFn() -> Result<T, E>) -> Result<T, E>
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
     let mut backoff = Backoff::default();
     let started = Instant::now();
     for _ in 1..TRIES {
         match request().await {
             Err(error)
                 if matches!(meaning(error.code()), FailureClass::Throttled | FailureClass::Passing)
+                    && missing_credentials(&error).is_none()
                     && started.elapsed() < TIME_LIMIT =>
             {
                 tokio::time::sleep(backoff.after_failure(fastrand::f64())).await;
