@@ -120,7 +120,7 @@ fn settings_that_do_not_stand() {
 }
 
 #[test]
-fn an_input_that_is_none_of_the_three() {
+fn an_input_that_is_in_no_form() {
     let scripted = guest_file("scripted").display().to_string();
     let folder = tempfile::tempdir().expect("a folder");
     let said = |content: &[u8]| {
@@ -132,7 +132,7 @@ fn an_input_that_is_none_of_the_three() {
     };
     assert!(said(b"{\n  \"a\": 1\n}\n").contains("without \"Records\""));
     assert!(said(b"\x1f\x8b\x08\0\0\0\0\0").contains("gzip"));
-    assert!(said(b"{\"Records\":[{\"eventSource\":\"aws:s3\",\"s3\":{}}]}").contains("aws:s3"));
+    assert!(said(b"{\"Records\":[{\"eventSource\":\"aws:s3\",\"s3\":{}}]}").contains("an event of S3"));
     let mut fieldless = record(1, "b", &"keep".into());
     fieldless["kinesis"].as_object_mut().expect("an object").remove("partitionKey");
     let missing = said(&event_of([record(0, "a", &"keep".into()), fieldless]));

@@ -26,6 +26,7 @@ mod promise;
 mod put;
 mod redrive;
 mod retry_budget;
+mod run_input;
 mod runtime_api;
 mod same_place;
 mod sandbox;

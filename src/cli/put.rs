@@ -29,7 +29,7 @@ use super::{ALL_ACKNOWLEDGED, FAILED, NOT_ACKNOWLEDGED, colours_wanted, say};
 use crate::error_code::ErrorCode;
 use crate::settings::{Order, StreamName, check_variables};
 use crate::sink::KinesisSink;
-use crate::source::{FileSource, Format};
+use crate::source::FileSource;
 use crate::{aws, telemetry};
 
 /// Put lines into a Kinesis stream
@@ -101,7 +101,7 @@ pub(super) struct PutArguments {
 pub(super) fn put(arguments: &PutArguments) -> Result<u8, CommandError> {
     check_variables(std::env::vars_os())?;
     let is_stdin = arguments.file.as_os_str() == "-";
-    let source = FileSource::open(&arguments.file, Format::Lines)?;
+    let source = FileSource::open_lines(&arguments.file)?;
     if is_stdin && io::stdin().is_terminal() {
         say(&"reads lines from the terminal: Ctrl-D ends them");
     }

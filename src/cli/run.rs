@@ -25,15 +25,17 @@ use super::progress::ProgressDisplay;
 use super::summary::RunSummary;
 use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, colours_wanted, say};
 use crate::assembly::{AssemblyError, AssemblyOptions};
+use crate::error_code::ErrorCode;
 use crate::processor::{Counts, Observer, Processor, Stop};
 use crate::settings::{Route, Settings, SettingsError, Target, check_variables};
 use crate::source::live::StreamPlace;
-use crate::source::{FileSource, Format, SourceError};
+use crate::source::{FileSource, Format, SourceError, did_you_mean, similar_files};
 use crate::{assembly, telemetry};
 
 /// Run a transform over the records of a file or a stream
 ///
-/// Records take the same path as in Lambda. The records of a file come in batches of up to 10,000 records or 6 MB.
+/// Records take the same path as in Lambda. Lines and elements of an array come in batches of up to 10,000 records or
+/// 6 MB; an event of a service is a batch. A file that is compressed with gzip or zstd is read as what is inside.
 /// The run stops at the first record that is not acknowledged: the transform returns retry for it, its output can't
 /// be delivered, or it can't be processed and there is no --dead-letter.
 ///
@@ -46,6 +48,15 @@ Each setting can also be given as the environment variable that is named with it
 
 How --input is read: - and any path that exists are files. stream:NAME and ARNs are streams. Any other name is a stream
 if it has neither a slash nor a file extension.
+
+How a file holds its records is told by its content: an event (of Lambda for Kinesis, of Firehose, of EventBridge Pipes),
+the output of `aws kinesis get-records`, a JSON array, or lines. --input-format says it where the content does not: with
+lines, anything else is taken line by line, and with array, element by element. A single array on a single line is an
+array, and several are lines.
+
+The sequence number of a line is its number, and that of an element likewise. Where the records do not say their stream
+and shard, the stream is arn:aws:kinesis:local:000000000000:stream/NAME, after the file. Its shard is made of a digest of
+the file's path, so that files of one name do not replace each other's objects in S3.
 
 Permissions: kinesis:DescribeStreamSummary (unless the ARN is given), kinesis:ListShards, kinesis:GetShardIterator and
 kinesis:GetRecords on the stream. With --mode enhanced also kinesis:DescribeStreamConsumer,
@@ -67,6 +78,7 @@ Exit codes:
 Examples, over files:
   kinesieve run --transform t.wasm --input data.ndjson --show
   kinesieve run --transform t.wasm --input event.json
+  kinesieve run --transform t.wasm --input readings.json.gz --input-format array
   tail -f app.log | kinesieve run --transform t.wasm --input - --dead-letter file:dead.ndjson
   kinesieve run --transform t.wasm --input data.ndjson --output file:out.ndjson --transform-settings 'remove=email'
   kinesieve run --transform sums.wasm --input event.json --tumbling-window 60s
@@ -79,9 +91,9 @@ Examples, over streams:
   kinesieve run --transform t.wasm --input readings --from checkpoint --to-checkpoint \\
     --checkpoint-table positions --output arn:aws:kinesis:eu-west-1:123456789012:stream/clean")]
 pub(super) struct RunArguments {
-    /// The records: a file (a Lambda Kinesis event, the output of `aws kinesis get-records`, or lines, each the
-    /// payload of a record), - for standard input, or streams separated by commas: NAME, stream:NAME or an ARN,
-    /// followed by :shardId-... for a single shard
+    /// The records: a file (an event, the output of `aws kinesis get-records`, a JSON array of payloads, or lines, each
+    /// the payload of a record; also compressed), - for standard input, or streams separated by commas: NAME,
+    /// stream:NAME or an ARN, followed by :shardId-... for a single shard
     #[arg(long, value_name = "INPUT")]
     input: String,
 
@@ -113,10 +125,41 @@ pub(super) fn run(arguments: &RunArguments) -> Result<u8, CommandError> {
         Some(places) => {
             let (flags, settings) = (&arguments.stream, &arguments.settings);
             let (show, tumbling_window) = (arguments.show, arguments.tumbling_window);
-            StreamRun { places, flags, settings, routes: &routes, show, tumbling_window }.run()
+            let run = StreamRun { places, flags, settings, routes: &routes, show, tumbling_window };
+            run.run().map_err(|error| not_a_file_either(&arguments.input, error))
         }
         None => run_file(arguments, &routes),
     }
+}
+
+/// Adds to the error of a stream that its name is no file's, where nothing said that it is a stream.
+fn not_a_file_either(input: &str, error: CommandError) -> CommandError {
+    let is_about_the_name = matches!(
+        error.code,
+        Some(
+            ErrorCode::NoStream
+                | ErrorCode::NoRegion
+                | ErrorCode::NoCredentials
+                | ErrorCode::StreamDenied
+                | ErrorCode::StreamRefused
+        )
+    );
+    if !is_about_the_name || StreamPlace::is_said(input) || input.contains(':') {
+        return error;
+    }
+    let mean = did_you_mean(&similar_files(Path::new(input)));
+    let message = format!("{}; there is no file of this name either{mean}", error.message);
+    CommandError { message, ..error }
+}
+
+/// Adds to the error of a file that is not there how a stream of its name is said.
+fn not_a_stream(input: &str, error: SourceError) -> CommandError {
+    let is_missing = matches!(error, SourceError::Missing { .. });
+    let mut error = CommandError::from(error);
+    if is_missing && input.parse::<StreamPlace>().is_ok() {
+        error.message.push_str(&format!("; for a stream of that name, say stream:{input}"));
+    }
+    error
 }
 
 fn run_file(arguments: &RunArguments, routes: &[Route]) -> Result<u8, CommandError> {
@@ -131,7 +174,8 @@ fn run_file(arguments: &RunArguments, routes: &[Route]) -> Result<u8, CommandErr
     }
     settings.check_input(input, routes)?;
     // The input is looked at first: reading it is the cheaper of two ways to fail.
-    let source = FileSource::open(input, arguments.input_format)?;
+    let source =
+        FileSource::open(input, arguments.input_format).map_err(|error| not_a_stream(&arguments.input, error))?;
     let showing = match arguments.show {
         Some(most) => Some(Showing::begin(most, settings, routes)?),
         None => None,

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::LOCAL_SHARD;
-use crate::event::{Batch, Record};
+use crate::event::{Batch, Record, Shard};
+use crate::timestamp::now_millis;
 
 #[derive(Deserialize)]
 struct GetRecordsResponse<'a> {
@@ -25,7 +25,7 @@ struct GetRecordsWireRecord<'a> {
     #[serde(borrow)]
     data: Cow<'a, str>,
     #[serde(borrow)]
-    approximate_arrival_timestamp: Timestamp<'a>,
+    approximate_arrival_timestamp: Option<Timestamp<'a>>,
 }
 
 /// Version 2 of the AWS command line writes RFC 3339, version 1 seconds with a fraction.
@@ -50,22 +50,26 @@ impl Timestamp<'_> {
     }
 }
 
-/// Parses the answer into a batch. It does not say its shard, so it gets a local one.
+/// Parses the answer into a batch. It does not say its shard, so that comes with it. The time of the run stands in for a
+/// time of arrival that is not there: some services that speak as Kinesis does leave it out.
 ///
 /// # Errors
 /// A message that names the record and the field. Data with broken base64 is no error: that record is
 /// undecodable by itself.
-pub(super) fn parse(text: &str, stream_arn: &str) -> Result<Batch, String> {
+pub(super) fn parse(text: &[u8], shard: &Shard) -> Result<Batch, String> {
     let answer: GetRecordsResponse<'_> =
-        serde_json::from_str(text).map_err(|error| format!("it is no output of get-records: {error}"))?;
-    let mut batch = Batch::builder(stream_arn, LOCAL_SHARD);
+        serde_json::from_slice(text).map_err(|error| format!("it is no output of get-records: {error}"))?;
+    let mut batch = Batch::builder(&shard.stream_arn, &shard.id);
     for (index, wire) in answer.records.iter().enumerate() {
         let in_record = |reason: String| format!("record {index}: {reason}");
         let record = Record {
             partition_key: &wire.partition_key,
             sequence_number: &wire.sequence_number,
             sub_sequence_number: 0,
-            arrived_at: wire.approximate_arrival_timestamp.to_millis().map_err(in_record)?,
+            arrived_at: match &wire.approximate_arrival_timestamp {
+                Some(time) => time.to_millis().map_err(in_record)?,
+                None => now_millis(),
+            },
         };
         batch.push_base64(record, &wire.data).map_err(|error| in_record(error.to_string()))?;
     }
@@ -75,6 +79,10 @@ pub(super) fn parse(text: &str, stream_arn: &str) -> Result<Batch, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn parse(text: &str) -> Result<Batch, String> {
+        super::parse(text.as_bytes(), &Shard { stream_arn: "arn".to_owned(), id: "shard".to_owned() })
+    }
 
     fn answer(data: &str, timestamp: &str) -> String {
         format!(
@@ -88,17 +96,26 @@ mod tests {
     fn both_versions_of_the_command_line_are_read() {
         for timestamp in ["1545084650.987", "\"2018-12-17T22:10:50.987000+00:00\"", "\"2018-12-18T00:10:50.987+02:00\""]
         {
-            let batch = parse(&answer("SGVsbG8=", timestamp), "arn").expect(timestamp);
+            let batch = parse(&answer("SGVsbG8=", timestamp)).expect(timestamp);
             let event = batch.event(0);
             assert_eq!((event.payload.bytes(), event.arrived_at), (&b"Hello"[..], 1_545_084_650_987));
         }
     }
 
     #[test]
+    fn the_time_of_the_run_stands_in_for_one_that_is_missing() {
+        let before = now_millis();
+        for text in [answer("eA==", "null"), answer("eA==", "0").replace("\"ApproximateArrivalTimestamp\":0,", "")] {
+            let batch = parse(&text).expect("a batch");
+            assert!((before..=now_millis()).contains(&batch.event(0).arrived_at), "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_missing_or_wrong_is_named() {
-        assert!(parse(r#"{"Records":[{"Data":""}]}"#, "arn").expect_err("missing").contains("SequenceNumber"));
-        assert!(parse(&answer("", "\"noon\""), "arn").expect_err("no time").contains("record 0"));
-        let batch = parse(&answer("%%", "0"), "arn").expect("a batch");
+        assert!(parse(r#"{"Records":[{"Data":""}]}"#).expect_err("missing").contains("SequenceNumber"));
+        assert!(parse(&answer("", "\"noon\"")).expect_err("no time").contains("record 0"));
+        let batch = parse(&answer("%%", "0")).expect("a batch");
         assert_eq!(batch.event(0).payload.bytes(), b"%%");
     }
 }

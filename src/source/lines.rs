@@ -5,12 +5,12 @@
 
 use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
 
-use super::{LOCAL_SHARD, MAX_PAYLOAD_BYTES, MAX_RECORDS};
-use crate::event::{Batch, Record};
+use super::{MAX_PAYLOAD_BYTES, MAX_RECORDS};
+use crate::event::{Batch, Record, Shard};
 use crate::timestamp::now_millis;
 
 /// The longest line that is taken: no Kinesis record is larger.
-const MAX_LINE_BYTES: usize = 10 << 20;
+pub(super) const MAX_LINE_BYTES: usize = 10 << 20;
 
 /// Enough for a full batch of ordinary lines.
 const BUFFER_BYTES: usize = 4 << 20;
@@ -37,22 +37,25 @@ pub(super) struct LineSource {
     /// What was read to find out that it is lines, and what is behind it.
     reader: Chain<Cursor<Vec<u8>>, Buffered>,
     supply: LineSupply,
-    stream_arn: String,
+    shard: Shard,
     lines_read: u64,
     most_records: usize,
     most_bytes: usize,
+    /// What is said once the lines before it are processed.
+    broken: Option<io::Error>,
 }
 
 impl LineSource {
     /// Lines of an input whose beginning was read already, into `head`.
-    pub(super) fn new(head: Vec<u8>, rest: Buffered, supply: LineSupply, stream_arn: String) -> Self {
+    pub(super) fn new(head: Vec<u8>, rest: Buffered, supply: LineSupply, shard: Shard) -> Self {
         Self {
             reader: Cursor::new(head).chain(rest),
             supply,
-            stream_arn,
+            shard,
             lines_read: 0,
             most_records: MAX_RECORDS,
             most_bytes: MAX_PAYLOAD_BYTES,
+            broken: None,
         }
     }
 
@@ -62,16 +65,25 @@ impl LineSource {
     }
 
     /// The lines at hand, up to a full batch; none at the end of the input. A pipe that falls quiet
-    /// gives a small batch rather than waiting for a full one.
+    /// gives a small batch rather than waiting for a full one. An input that breaks off gives what is before first.
     pub(super) fn next_batch(&mut self) -> io::Result<Option<Batch>> {
-        let mut batch = Batch::builder(&self.stream_arn, LOCAL_SHARD);
+        if let Some(broken) = self.broken.take() {
+            return Err(broken);
+        }
+        let mut batch = Batch::builder(&self.shard.stream_arn, &self.shard.id);
         let mut payload = Vec::new();
         while batch.len() < self.most_records && batch.payload_bytes() < self.most_bytes {
             if !batch.is_empty() && self.may_have_to_wait() {
                 break;
             }
-            if !self.read_line(&mut payload)? {
-                break;
+            match self.read_line(&mut payload) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) if batch.is_empty() => return Err(error),
+                Err(error) => {
+                    self.broken = Some(error);
+                    break;
+                }
             }
             if !payload.is_empty() {
                 let number = self.lines_read.to_string();
@@ -120,7 +132,11 @@ mod tests {
     use super::*;
 
     fn lines(input: impl Read + Send + 'static, supply: LineSupply) -> LineSource {
-        LineSource::new(Vec::new(), buffered(Box::new(input)), supply, "arn".to_owned())
+        LineSource::new(Vec::new(), buffered(Box::new(input)), supply, shard())
+    }
+
+    fn shard() -> Shard {
+        Shard { stream_arn: "arn".to_owned(), id: "shard".to_owned() }
     }
 
     fn sizes(mut lines: LineSource) -> Vec<usize> {
@@ -182,7 +198,7 @@ mod tests {
             let rest: &'static [u8] = if head.ends_with('\n') { b"more\nand more\n" } else { b"e\nmore\nand more\n" };
             let mut rest = buffered(Box::new(TestPipe(vec![rest, b"later\n"])));
             rest.fill_buf().expect("readable");
-            let lines = LineSource::new(head.into(), rest, LineSupply::Growing, "arn".to_owned());
+            let lines = LineSource::new(head.into(), rest, LineSupply::Growing, shard());
             assert_eq!(sizes(lines), [at_hand + 2, 1], "{head:?}");
         }
     }
@@ -202,5 +218,13 @@ mod tests {
         let long = Cursor::new(vec![b'x'; MAX_LINE_BYTES + 1]);
         let error = lines(long, LineSupply::Complete).next_batch().expect_err("too long");
         assert!(error.to_string().contains("line 1"), "{error}");
+    }
+
+    #[test]
+    fn lines_before_one_that_can_not_be_read_come_first() {
+        let input = [&b"one\ntwo\n"[..], &vec![b'x'; MAX_LINE_BYTES + 1]].concat();
+        let mut lines = lines(Cursor::new(input), LineSupply::Complete);
+        assert_eq!(lines.next_batch().expect("readable").map(|batch| batch.len()), Some(2));
+        assert!(lines.next_batch().is_err_and(|error| error.to_string().contains("line 3")));
     }
 }

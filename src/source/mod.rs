@@ -1,5 +1,5 @@
-//! Batches for a laptop, as an event source mapping would send them: of one shard and in order. Lines
-//! come 10,000 records or 6 MB at a time; an event, or an answer of get-records, is a batch by itself. [`live`] reads
+//! Batches for a laptop, as an event source mapping would send them: of one shard and in order. Lines, and elements of an
+//! array, come 10,000 records or 6 MB at a time; an event, or an answer of get-records, is a batch by itself. [`live`] reads
 //! streams, by the rules of [`mapping`].
 //!
 //! [`dead_letters`] reads back what could not be processed, and [`LagMeter`] what is still to come.
@@ -11,6 +11,7 @@ mod lag;
 mod lines;
 pub mod live;
 pub mod mapping;
+mod similar;
 
 use std::io;
 
@@ -18,6 +19,7 @@ use crate::error_code::ErrorCode;
 
 pub use file::{FileSource, Format};
 pub use lag::{Lag, LagMeter};
+pub use similar::{did_you_mean, similar_files};
 
 /// The most records that an event source mapping puts into one batch.
 pub const MAX_RECORDS: usize = 10_000;
@@ -40,18 +42,25 @@ pub enum SourceError {
         /// Why.
         source: io::Error,
     },
-    /// It is none of the three formats.
-    #[error(
-        "input {name}: {reason}. Give a Lambda Kinesis event, the output of `aws kinesis get-records`, or lines, each \
-         the payload of a record; --input-format says which, where the content does not"
-    )]
+    /// There is no such file.
+    #[error("input {name}: No such file or directory (os error 2){}", did_you_mean(.similar))]
+    Missing {
+        /// The file.
+        name: String,
+        /// Files that are called nearly so.
+        similar: Vec<String>,
+    },
+    /// It is in none of the forms.
+    #[error("input {name}: {what}; {remedy}")]
     Unknown {
         /// The file, or `standard input`.
         name: String,
-        /// What it is instead.
-        reason: String,
+        /// What it is instead, as a sentence without its end.
+        what: String,
+        /// What to do.
+        remedy: String,
     },
-    /// It is one of the formats, but broken.
+    /// It is in one of the forms, but broken.
     #[error("input {name}: {reason}")]
     Broken {
         /// The file, or `standard input`.
@@ -65,7 +74,7 @@ impl SourceError {
     /// Returns the code of the error.
     pub fn code(&self) -> ErrorCode {
         match self {
-            SourceError::Unreadable { .. } => ErrorCode::InputUnreadable,
+            SourceError::Unreadable { .. } | SourceError::Missing { .. } => ErrorCode::InputUnreadable,
             SourceError::Unknown { .. } => ErrorCode::InputUnknown,
             SourceError::Broken { .. } => ErrorCode::InputBroken,
         }

@@ -12,6 +12,7 @@ fn a_stream_or_a_start_that_is_not_there_is_said_in_one_line() {
     let later = "at-timestamp=2100-01-01T00:00:00Z";
     for (input, start, reason) in [
         ("nowhere", "latest", "stream nowhere not found"),
+        ("nowhere", "latest", "; there is no file of this name either"),
         ("in:shardId-000000000007", "latest", "has no shard shardId-000000000007"),
         ("in", later, "is in the future"),
         ("in", "at-sequence-number=42", "name the shard, as in --input in:shardId-000000000000"),

@@ -51,6 +51,29 @@ fn where_a_window_broke_is_in_the_log() {
 }
 
 #[test]
+fn each_shard_of_a_file_has_windows_of_its_own() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // "add 1" and "add 2" of one shard, "add 4" of another, in the same minute.
+    let records: Vec<Value> = [("a", "1", "YWRkIDE="), ("a", "2", "YWRkIDI="), ("b", "3", "YWRkIDQ=")]
+        .into_iter()
+        .map(|(shard, number, data)| {
+            serde_json::json!({
+                "kinesisSchemaVersion": "1.0", "partitionKey": "k", "sequenceNumber": number, "data": data,
+                "approximateArrivalTimestamp": 1_795_194_001.0, "eventSource": "aws:kinesis",
+                "eventID": format!("shardId-{shard}:{number}"), "eventSourceARN": STREAM_ARN,
+            })
+        })
+        .collect();
+    let path = folder.path().join("pipes.json");
+    std::fs::write(&path, serde_json::to_string(&records).expect("JSON")).expect("written");
+    let arguments = ["--input", &path.display().to_string(), "--tumbling-window", "1m", "--dead-letter", "none"];
+    let output = run("folding", &arguments).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let sums: Vec<i64> = windows(&output).iter().map(|window| window["sum"].as_i64().expect("a sum")).collect();
+    assert_eq!(sums, [3, 4]);
+}
+
+#[test]
 fn a_file_is_played_in_windows_by_the_time_of_arrival() {
     let folder = tempfile::tempdir().expect("a folder");
     let records =

@@ -37,6 +37,11 @@ pub(super) async fn process_all(
     let mut windows = Windows::new(length);
     let mut last: Option<Batch> = None;
     while let Some(batch) = source.next_batch()? {
+        // Each shard has windows of its own.
+        if let Some(before) = last.take_if(|before| before.shard() != batch.shard()) {
+            close(processor, &mut windows, &before, counts).await?;
+            windows = Windows::new(length);
+        }
         let mut next = 0;
         while next < batch.len() {
             match windows.next(batch.iter().skip(next).map(|event| event.arrived_at)) {

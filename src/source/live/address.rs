@@ -14,7 +14,42 @@ const SHARD_PREFIX: &str = "shardId-";
 const SCHEME: &str = "stream:";
 
 /// Names that end so are files': a stream of such a name takes `stream:` in front.
-const FILE_ENDINGS: [&str; 8] = [".json", ".ndjson", ".jsonl", ".log", ".txt", ".csv", ".gz", ".zst"];
+const FILE_ENDINGS: [&str; 31] = [
+    "json",
+    "ndjson",
+    "jsonl",
+    "jsonlines",
+    "geojson",
+    "log",
+    "txt",
+    "text",
+    "csv",
+    "tsv",
+    "xml",
+    "yaml",
+    "yml",
+    "html",
+    "gz",
+    "gzip",
+    "zst",
+    "zstd",
+    "zip",
+    "bz2",
+    "xz",
+    "lz4",
+    "sz",
+    "tar",
+    "tgz",
+    "avro",
+    "parquet",
+    "orc",
+    "dat",
+    "wasm",
+    "cwasm",
+];
+
+/// Endings of which one character may be wrong, and no other word is so near.
+const RECOGNISED_ENDINGS: [&str; 4] = ["json", "ndjson", "jsonl", "parquet"];
 
 /// A stream, or one of its shards.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,18 +87,27 @@ impl StreamPlace {
     /// When it is said to be a stream, and names none.
     pub fn in_input(text: &str) -> Result<Option<Vec<Self>>, InvalidStream> {
         let names = || text.split(',').map(str::trim);
-        let is_said = names().all(|name| name.starts_with(SCHEME) || name.starts_with("arn:"));
-        if !is_said {
-            let may_be = |name: &str| {
-                let ends_like_a_file = FILE_ENDINGS.iter().any(|ending| name.to_ascii_lowercase().ends_with(ending));
-                !ends_like_a_file && name.parse::<Self>().is_ok()
-            };
+        if !Self::is_said(text) {
+            let may_be = |name: &str| !ends_like_a_file(name) && name.parse::<Self>().is_ok();
             if text == "-" || Path::new(text).exists() || !names().all(may_be) {
                 return Ok(None);
             }
         }
         names().map(Self::from_str).collect::<Result<_, _>>().map(Some)
     }
+
+    /// Whether each name of an input is said to be a stream's, by `stream:` or as an ARN, and not taken for one.
+    pub fn is_said(text: &str) -> bool {
+        text.split(',').map(str::trim).all(|name| name.starts_with(SCHEME) || name.starts_with("arn:"))
+    }
+}
+
+/// Whether a name ends as files do, or nearly so: names of streams may have dots as well.
+fn ends_like_a_file(name: &str) -> bool {
+    let Some((_, ending)) = name.rsplit_once('.') else { return false };
+    let ending = ending.to_ascii_lowercase();
+    FILE_ENDINGS.contains(&ending.as_str())
+        || RECOGNISED_ENDINGS.iter().any(|known| strsim::osa_distance(&ending, known) <= 1)
 }
 
 impl FromStr for StreamPlace {
@@ -112,6 +156,13 @@ mod tests {
             (ARN, Some(vec![ARN])),
             ("-", None),
             ("event.json", None),
+            ("data.ndjsn", None),
+            ("data.josn", None),
+            ("readings.Json", None),
+            ("missing.parquet", None),
+            ("readings.v2", Some(vec!["readings.v2"])),
+            ("prod.readings", Some(vec!["prod.readings"])),
+            ("a.test", Some(vec!["a.test"])),
             ("some/path", None),
             ("no such file", None),
             // This file is there.
