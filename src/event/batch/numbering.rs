@@ -6,7 +6,7 @@ pub enum PartNumbering {
     /// Behind each other, from the record's own sub-sequence number on.
     #[default]
     Consecutive,
-    /// Each [`MOST_USER_RECORDS`] behind the one before it. For records that somebody else took out of their KPL
+    /// Each 2^32 behind the one before it. For records that somebody else took out of their KPL
     /// aggregates: the numbers right behind a record's own are those of its neighbours.
     BetweenNeighbours,
 }
