@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use criterion::Criterion;
 use flate2::write::GzEncoder;
+use kinesieve::event::DecodeStep;
 use kinesieve::event::{AggregateWriter, Batch, Unpacking, parse_lambda_event};
 use kinesieve::lambda::handle;
 use kinesieve::processor::{Outputs, Processor};
@@ -50,10 +51,10 @@ pub fn incoming(criterion: &mut Criterion) {
     let events = Events { plain: parse_lambda_event(&plain).expect("an event") };
     let mut group = criterion.benchmark_group("payloads");
     for (name, event, decode) in [
-        ("plain", plain.clone(), Decode::None),
-        ("plain, decode auto", plain.clone(), Decode::Auto),
-        ("aggregates", events.aggregated(), Decode::None),
-        ("gzip", events.gzipped(), Decode::Gzip),
+        ("plain", plain.clone(), Decode::NONE),
+        ("plain, decode auto", plain.clone(), DecodeStep::Auto.into()),
+        ("aggregates", events.aggregated(), Decode::NONE),
+        ("gzip", events.gzipped(), DecodeStep::Gzip.into()),
     ] {
         let unpacking = Unpacking { decode, ..Unpacking::default() };
         let processor =

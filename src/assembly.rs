@@ -265,6 +265,7 @@ pub fn unpacking(settings: &Settings) -> Unpacking {
     Unpacking {
         deaggregate: settings.deaggregate,
         decode: settings.decode,
+        other: settings.decode_other,
         limit: usize::try_from(settings.decode_limit.as_u64()).unwrap_or(usize::MAX),
     }
 }
@@ -325,7 +326,8 @@ pub fn about(
         "deadLetterLarge": settings.dead_letter_large.as_ref().map(ToString::to_string),
         "checkpointTable": checkpoint.table.as_ref().map(TableName::as_str),
         "deaggregate": settings.deaggregate,
-        "decode": name_of(settings.decode),
+        "decode": settings.decode.to_string(),
+        "decodeOther": name_of(settings.decode_other),
         "encode": name_of(settings.encode),
         "aggregate": settings.aggregate,
         "pack": name_of(settings.pack),

@@ -20,7 +20,7 @@ use tracing::level_filters::LevelFilter;
 use crate::error_code::ErrorCode;
 
 pub use crate::aws::{Arn, InvalidArn, InvalidStreamName, StreamName};
-pub use crate::event::Decode;
+pub use crate::event::{Decode, DecodeOther};
 pub(crate) use crate::sink::s3_prefix;
 pub use crate::sink::{Compression, Encode, InvalidTarget, Order, Pack, Target};
 pub use checkpoint::{CheckpointSettings, StreamIdForm, TableCapacity, TableName};
@@ -91,9 +91,17 @@ pub struct Settings {
     #[arg(long, env = "KINESIEVE_DEAGGREGATE", value_name = "BOOL", default_value = "true", value_parser = values::yes_or_no, action = clap::ArgAction::Set)]
     pub deaggregate: bool,
 
-    /// How payloads are decoded before the transform sees them
-    #[arg(long, env = "KINESIEVE_DECODE", value_name = "ENCODING", default_value = "none")]
+    /// How payloads are decoded before the transform sees them: none, auto (gzip, zlib, zstd, lz4 or framed snappy by the
+    /// first bytes, and all else as it is), gzip, zlib, deflate, zstd, snappy, lz4, base64, lines (each line becomes a
+    /// record), cloudwatch-logs or cloudwatch-logs-full (each log event becomes a record); or up to four of them in the
+    /// order in which they are undone, as gzip+lines
+    #[arg(long, env = "KINESIEVE_DECODE", value_name = "DECODERS", default_value = "none")]
     pub decode: Decode,
+
+    /// What becomes of a payload that is not what KINESIEVE_DECODE says. With pass, that decoder is left out for it. A
+    /// payload that is broken, or unpacks to too much, is dead-lettered in any case
+    #[arg(long, env = "KINESIEVE_DECODE_OTHER", value_name = "FATE", default_value = "dead-letter")]
+    pub decode_other: DecodeOther,
 
     /// Maximum size of one record after decoding, with all that it holds. A larger record can't be processed
     #[arg(long, env = "KINESIEVE_DECODE_LIMIT", value_name = "SIZE", default_value = "32MiB", value_parser = values::decode_limit)]

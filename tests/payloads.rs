@@ -1,6 +1,7 @@
 //! What real producers put into a stream: aggregates, compressed payloads, messages of CloudWatch Logs.
 
 mod amplification;
+mod decoders;
 mod outgoing;
 mod promise;
 mod sources;

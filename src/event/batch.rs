@@ -17,7 +17,7 @@ pub use builder::{BatchBuilder, Record};
 use lowest::Lowest;
 pub(in crate::event) use numbering::MOST_USER_RECORDS;
 pub use numbering::PartNumbering;
-pub use unpacking::{Decode, Unpacked, Unpacking};
+pub use unpacking::{DecodeOther, Unpacked, Unpacking};
 
 /// Records of one shard, in the order in which the stream holds them.
 ///

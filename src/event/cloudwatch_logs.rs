@@ -1,7 +1,8 @@
 //! What a subscription of CloudWatch Logs puts into a stream: JSON with the events of one log stream.
 //!
 //! Each log event becomes an event of its own: the JSON object that it is, with `logGroup`, `logStream` and `owner`
-//! behind its own fields. What it holds is passed on as it was written.
+//! behind its own fields, and all that is said of where it is from where that is wanted. What it holds is passed on as it
+//! was written.
 
 mod message;
 
@@ -26,17 +27,41 @@ pub(super) struct LogEvents<'a> {
     origin: String,
 }
 
+/// What each log event gets of its message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LogOrigin {
+    /// `logGroup`, `logStream` and `owner`.
+    Short,
+    /// `subscriptionFilters` and `policyLevel`, too.
+    Full,
+}
+
+/// Why there are no log events. No reason holds anything of the payload.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum MessageError {
+    /// It is something else.
+    #[error("the payload is no message of CloudWatch Logs: {0}")]
+    None(String),
+    /// It has too many log events, or they come to too much.
+    #[error("{0}")]
+    TooMuch(String),
+}
+
 /// Reads a message. Its log events, with all that each of them gets, are taken from the allowance while they are read:
 /// of more than that, none is held.
 ///
 /// # Errors
-/// When it is none, or has too many log events. The reason holds nothing of it.
-pub(super) fn read<'a>(text: &'a [u8], allowance: &mut DecodeAllowance) -> Result<MessageContents<'a>, String> {
-    let refused = |reason: &str| format!("the payload is no message of CloudWatch Logs: {reason}");
+/// When it is none, or has too many log events.
+pub(super) fn read<'a>(
+    text: &'a [u8],
+    origin: LogOrigin,
+    allowance: &mut DecodeAllowance,
+) -> Result<MessageContents<'a>, MessageError> {
+    let refused = |reason: &str| MessageError::None(reason.to_owned());
     let mut excess = None;
     let message = SubscriptionMessage::parse(text, allowance, &mut excess);
     if let Some(excess) = excess {
-        return Err(excess);
+        return Err(MessageError::TooMuch(excess));
     }
     let message = message.map_err(|error| match error.classify() {
         // The parser quotes values.
@@ -49,12 +74,17 @@ pub(super) fn read<'a>(text: &'a [u8], allowance: &mut DecodeAllowance) -> Resul
             Ok(MessageContents::Nothing("a message of CloudWatch Logs without log events"))
         }
         MessageType::Data => {
-            let fields = [("logGroup", message.log_group), ("logStream", message.log_stream), ("owner", message.owner)];
+            let mut fields =
+                vec![("logGroup", message.log_group), ("logStream", message.log_stream), ("owner", message.owner)];
+            if origin == LogOrigin::Full {
+                fields.push(("subscriptionFilters", message.subscription_filters));
+                fields.push(("policyLevel", message.policy_level));
+            }
             let fields =
                 fields.iter().filter_map(|(name, value)| Some(format!("\"{name}\":{}", value.as_ref()?.get())));
             let origin = fields.collect::<Vec<_>>().join(",");
             let repeated = origin.len().saturating_mul(message.log_events.len());
-            allowance.take(repeated).map_err(|error| error.to_string())?;
+            allowance.take(repeated).map_err(|error| MessageError::TooMuch(error.to_string()))?;
             Ok(MessageContents::Events(LogEvents { events: message.log_events, origin }))
         }
         MessageType::Other => Err(refused("its messageType is neither DATA_MESSAGE nor CONTROL_MESSAGE")),
@@ -110,7 +140,8 @@ mod tests {
     use super::*;
 
     fn events(message: &str) -> Result<Vec<Result<String, &'static str>>, String> {
-        match read(message.as_bytes(), &mut DecodeAllowance::new(1 << 20))? {
+        let read = read(message.as_bytes(), LogOrigin::Short, &mut DecodeAllowance::new(1 << 20));
+        match read.map_err(|error| error.to_string())? {
             MessageContents::Nothing(what) => Err(what.to_owned()),
             MessageContents::Events(events) => Ok(events
                 .iter()
@@ -170,7 +201,7 @@ mod tests {
             let mut message = br#"{"messageType":"DATA_MESSAGE","owner":"1","logGroup":"g","logStream":"s","logEvents":[{"id":"3","timestamp":15,"message":"m"}]}"#.to_vec();
             let place = place % message.len();
             message.splice(place..(place + cut).min(message.len()), bytes);
-            if let Ok(MessageContents::Events(events)) = read(&message, &mut DecodeAllowance::new(1 << 20)) {
+            if let Ok(MessageContents::Events(events)) = read(&message, LogOrigin::Full, &mut DecodeAllowance::new(1 << 20)) {
                 for event in events.iter() {
                     let _ = event.write(&mut Vec::new());
                 }

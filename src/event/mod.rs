@@ -18,6 +18,7 @@ mod envelope;
 mod firehose;
 mod foreign_shape;
 mod layout;
+mod lines;
 mod position;
 mod sequence_number;
 mod window;
@@ -25,9 +26,10 @@ mod window;
 pub use aggregate::{Aggregate, AggregateWriter, MAGIC, NotAnAggregate, UserRecord};
 pub use arriving::{Arrived, Arriving};
 pub use batch::{
-    Batch, BatchBuilder, BatchContents, Decode, Event, PartNumbering, Payload, PayloadError, Record, Shard, Unpacked,
-    Unpacking,
+    Batch, BatchBuilder, BatchContents, DecodeOther, Event, PartNumbering, Payload, PayloadError, Record, Shard,
+    Unpacked, Unpacking,
 };
+pub use decoding::{Decode, DecodeChainError, DecodeStep};
 pub use envelope::{EnvelopeError, parse_invocation, parse_lambda_event};
 pub use firehose::{DataField, FirehoseRecord, FirehoseRecords, parse_firehose_event};
 pub use foreign_shape::foreign_shape;

@@ -195,9 +195,14 @@ mod tests {
         let said = |name: &str, value: &str| message(&[(name, value)]);
         assert_eq!(
             said("KINESIEVE_DECODE", "brotli"),
-            "KINESIEVE_DECODE: invalid value \"brotli\": use none, gzip, zstd, auto or cloudwatch-logs"
+            "KINESIEVE_DECODE: \"brotli\" is no decoder: use none, or one of auto, gzip, zlib, deflate, zstd, snappy, lz4, \
+             base64, lines, cloudwatch-logs, cloudwatch-logs-full, or several with + between them (gzip+lines)"
         );
-        assert!(said("KINESIEVE_ENCODE", "auto").ends_with("invalid value \"auto\": use none, gzip or zstd"));
+        assert!(
+            said("KINESIEVE_DECODE", "lines+gzip").ends_with("lines makes several records of one, so write it last")
+        );
+        assert!(said("KINESIEVE_DECODE_OTHER", "drop").ends_with("invalid value \"drop\": use dead-letter or pass"));
+        assert!(said("KINESIEVE_ENCODE", "auto").ends_with("invalid value \"auto\": use none, gzip, zlib or zstd"));
         assert!(said("KINESIEVE_PACK", "csv").ends_with("invalid value \"csv\": use none, lines or array"));
         assert!(said("KINESIEVE_DECODE_LIMIT", "2GiB").ends_with("out of range: use 1KiB to 1GiB"));
         assert!(said("KINESIEVE_PACK_BYTES", "1MiB").ends_with("out of range: use 1KiB to 750KiB"));

@@ -27,6 +27,8 @@ pub enum Encode {
     None,
     /// gzip
     Gzip,
+    /// zlib
+    Zlib,
     /// zstd
     Zstd,
 }

@@ -12,7 +12,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Instant;
 
-use flate2::write::GzEncoder;
+use flate2::write::{GzEncoder, ZlibEncoder};
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
 use super::computed::{AT_ONCE_BYTES, Yielder, computed};
@@ -276,17 +276,19 @@ impl Sink for Packer {
     }
 }
 
-/// Data, compressed.
+/// Data, compressed. Into memory, nothing fails.
 fn encoded(encode: Encode, data: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
     match encode {
         Encode::None => data,
         Encode::Gzip => {
             let mut encoder = GzEncoder::new(Vec::with_capacity(data.len() / 2), flate2::Compression::default());
-            match encoder.write_all(&data).and_then(|()| encoder.finish()) {
-                Ok(packed) => packed.into(),
-                // Into memory, neither fails.
-                Err(_) => data,
-            }
+            let packed = encoder.write_all(&data).and_then(|()| encoder.finish());
+            packed.map_or(data, Cow::Owned)
+        }
+        Encode::Zlib => {
+            let mut encoder = ZlibEncoder::new(Vec::with_capacity(data.len() / 2), flate2::Compression::default());
+            let packed = encoder.write_all(&data).and_then(|()| encoder.finish());
+            packed.map_or(data, Cow::Owned)
         }
         Encode::Zstd => compress_to_vec(&*data, CompressionLevel::Fastest).into(),
     }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use kinesieve::checkpoint::{CheckpointOutcome, CheckpointWriter};
 use kinesieve::event::{Unpacking, parse_lambda_event};
-use kinesieve::settings::Decode;
 
 use super::Stage;
 use crate::payloads::gzipped;
@@ -19,7 +18,7 @@ use crate::support::services::{Faults, Service, Stub};
 fn the_table_is_asked_and_told_once_however_many_parts_there_are() {
     let stub = Stub::start(Service::DynamoDb, Faults::default(), 1);
     let mut stage = Stage::new(CheckpointWriter::new(table_at(stub.endpoint(), TIME_LIMIT), options()));
-    let unpacking = Unpacking { decode: Decode::Auto, ..Unpacking::default() };
+    let unpacking = Unpacking { decode: kinesieve::event::DecodeStep::Auto.into(), ..Unpacking::default() };
     stage.processor = stage.processor.with_unpacking(unpacking);
     let large = Data::Bytes(gzipped(format!("drop {}", "x".repeat(18 << 20)).as_bytes()));
     let event = event_of((0..5).map(|index| record(index, "key", &large)));

@@ -61,6 +61,9 @@ fn firehose_gets_lines_and_decoded_records_where_asked() {
     assert_eq!(data(answer(&firehose(&[packed]), &variables)), Some(base64("emit 2#0emit 2#1")));
     let variables = [("KINESIEVE_PACK", "lines"), ("KINESIEVE_OUTPUT", "none")];
     assert_eq!(data(answer(&firehose(&[record("a", "emit 2")]), &variables)), Some(base64("emit 2#0\nemit 2#1\n")));
+    let variables = [("KINESIEVE_DECODE", "lines"), ("KINESIEVE_PACK", "lines"), ("KINESIEVE_OUTPUT", "none")];
+    let lines = record("a", "keep one\r\ndrop two\nkeep three");
+    assert_eq!(data(answer(&firehose(&[lines]), &variables)), Some(base64("keep one\nkeep three\n")));
 }
 
 #[test]

@@ -9,7 +9,6 @@ use std::time::Instant;
 use kinesieve::dead_letter::DeadLetterKind;
 use kinesieve::event::{Position, Unpacking, parse_lambda_event};
 use kinesieve::processor::{Cause, Processor, Report, RetryLimits};
-use kinesieve::settings::Decode;
 use kinesieve::sink::{Delivery, Output, Sink, SinkFuture, SinkResponse};
 use kinesieve::transform::Limits;
 use proptest::prelude::*;
@@ -236,7 +235,7 @@ fn attempts_of_an_aggregate_come_to_an_end() {
 #[test]
 fn a_batch_that_unpacks_to_much_is_one_batch_all_the_same() {
     let (output, dead_letters) = (Arc::<Recorder>::default(), Arc::<Recorder>::default());
-    let unpacking = Unpacking { decode: Decode::Auto, ..Unpacking::default() };
+    let unpacking = Unpacking { decode: kinesieve::event::DecodeStep::Auto.into(), ..Unpacking::default() };
     let processor = processor(&output, &dead_letters, 9).with_unpacking(unpacking);
     let large = |text: &str| Data::Bytes(gzipped(format!("{text} {}", "x".repeat(18 << 20)).as_bytes()));
     let process = |texts: &[&str]| {

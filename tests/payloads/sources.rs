@@ -12,7 +12,7 @@ use crate::support::runtime_api::RuntimeApi;
 use crate::support::{guest_file, in_lambda, kinesieve, stderr};
 
 /// Runs the scripted guest over an input: exit code, standard error, and the outputs with their positions.
-fn run(input: &Path, arguments: &[&str]) -> (Option<i32>, String, Vec<(String, String)>) {
+pub fn run(input: &Path, arguments: &[&str]) -> (Option<i32>, String, Vec<(String, String)>) {
     let folder = tempfile::tempdir().expect("a folder");
     let out = folder.path().join("out.ndjson");
     let output = kinesieve(&["run", "--transform"])
@@ -26,7 +26,7 @@ fn run(input: &Path, arguments: &[&str]) -> (Option<i32>, String, Vec<(String, S
     (output.status.code(), stderr(&output), outputs(&out))
 }
 
-fn outputs(file: &Path) -> Vec<(String, String)> {
+pub fn outputs(file: &Path) -> Vec<(String, String)> {
     let text = std::fs::read_to_string(file).unwrap_or_default();
     let output = |line: &str| {
         let output: Value = serde_json::from_str(line).expect("JSON");
@@ -37,7 +37,7 @@ fn outputs(file: &Path) -> Vec<(String, String)> {
     text.lines().map(output).collect()
 }
 
-fn at(index: usize, sub_sequence_number: usize) -> String {
+pub fn at(index: usize, sub_sequence_number: usize) -> String {
     format!("{}.{sub_sequence_number}", sequence_number(index))
 }
 

@@ -3,7 +3,7 @@
 use bytesize::ByteSize;
 
 use super::finding::Finding;
-use crate::settings::{Decode, Settings, Target};
+use crate::settings::{Settings, Target};
 
 /// The largest record of a stream that says nothing else (Kinesis Data Streams, `MaxRecordSizeInKiB`).
 const LARGEST_RECORD: u64 = 1 << 20;
@@ -19,7 +19,7 @@ pub(super) async fn check(settings: &Settings, largest_record: Option<u64>) -> O
     let room = destination.kind().largest_record(destination.arn()).await?;
     let record = largest_record.unwrap_or(LARGEST_RECORD);
     // A letter holds what the transform saw.
-    let event = if settings.decode == Decode::None { record } else { record.max(settings.decode_limit.as_u64()) };
+    let event = if settings.decode.is_none() { record } else { record.max(settings.decode_limit.as_u64()) };
     Some(finding(settings, target, room, event))
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 
 use super::finding::Finding;
-use crate::settings::{CheckpointSettings, Decode, FunctionOnly, Settings};
+use crate::settings::{CheckpointSettings, FunctionOnly, Settings};
 
 /// What the function takes besides its transform: the program, an event of 6 MB with its decoded records, and up to
 /// 8 MiB of outputs that wait for targets.
@@ -105,12 +105,10 @@ pub(super) fn check(
 /// What records unpack to besides, in bytes: a batch is processed in parts of 32 MiB, of which the last record of a part
 /// may reach beyond by all that it may unpack to.
 fn unpacked(settings: &Settings) -> u64 {
-    match settings.decode {
-        Decode::None => 0,
-        Decode::Gzip | Decode::Zstd | Decode::Auto | Decode::CloudWatchLogs => {
-            ByteSize::mib(32).as_u64().saturating_add(settings.decode_limit.as_u64())
-        }
+    if settings.decode.is_none() {
+        return 0;
     }
+    ByteSize::mib(32).as_u64().saturating_add(settings.decode_limit.as_u64())
 }
 
 #[cfg(test)]

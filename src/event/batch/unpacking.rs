@@ -8,6 +8,7 @@
 //! what is left of it when that is processed.
 
 mod parts;
+mod payload;
 mod record;
 
 use std::ops::Range;
@@ -17,26 +18,20 @@ use clap::ValueEnum;
 
 use super::{Batch, BatchContents, RecordSpan, append_text};
 use crate::event::aggregate::MAGIC;
-use crate::event::decoding::{CompressionFormat, EVENT_BYTES};
+use crate::event::decoding::{Decode, DecodeStep, EVENT_BYTES, PayloadSignature};
+use crate::event::lines;
 use record::Unpacker;
 
 /// How much a batch grows before it is processed as far as it got, in bytes: what comes behind is unpacked then.
 const PART_BYTES: usize = 32 << 20;
 
-/// How payloads are decoded before the transform sees them.
+/// What becomes of a payload that is not what it should be decoded from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Decode {
-    /// Payloads are used as they are
-    None,
-    /// All payloads are gzip
-    Gzip,
-    /// All payloads are zstd
-    Zstd,
-    /// gzip, zstd or neither, told by the first bytes of each payload
-    Auto,
-    /// Messages of CloudWatch Logs: each log event becomes a record
-    #[value(name = "cloudwatch-logs")]
-    CloudWatchLogs,
+pub enum DecodeOther {
+    /// It is dead-lettered, kind decode
+    DeadLetter,
+    /// It goes on as it is
+    Pass,
 }
 
 /// How records are taken apart and decoded.
@@ -46,13 +41,15 @@ pub struct Unpacking {
     pub deaggregate: bool,
     /// How payloads are decoded.
     pub decode: Decode,
+    /// What becomes of a payload that a decoder is not for.
+    pub other: DecodeOther,
     /// What one record may unpack to, in bytes.
     pub limit: usize,
 }
 
 impl Default for Unpacking {
     fn default() -> Self {
-        Self { deaggregate: true, decode: Decode::None, limit: 32 << 20 }
+        Self { deaggregate: true, decode: Decode::NONE, other: DecodeOther::DeadLetter, limit: 32 << 20 }
     }
 }
 
@@ -69,7 +66,7 @@ pub struct Unpacked {
 impl Unpacking {
     /// Whether unpacking a batch takes long enough to be a burden on others: something in it has to be decoded.
     pub fn is_work(&self, batch: &Batch) -> bool {
-        self.decode != Decode::None && batch.slots.iter().any(|slot| self.is_packed(batch, slot))
+        !self.decode.is_none() && batch.slots.iter().any(|slot| self.is_packed(batch, slot))
     }
 
     /// Takes the records of a batch apart and decodes them. It does nothing to events that it made.
@@ -119,12 +116,14 @@ impl Unpacking {
             }
     }
 
+    /// Whether decoding a payload may make another one of it. It costs a look at its first bytes, and where lines are
+    /// told apart, at all of it.
     fn is_encoded(&self, payload: &[u8]) -> bool {
-        match self.decode {
-            Decode::None => false,
-            Decode::Auto => CompressionFormat::of(payload).is_some(),
-            Decode::Gzip | Decode::Zstd | Decode::CloudWatchLogs => true,
-        }
+        self.decode.steps().any(|step| match step {
+            DecodeStep::Auto => PayloadSignature::of(payload).is_some(),
+            DecodeStep::Lines => !lines::is_bare_line(payload),
+            _ => true,
+        })
     }
 }
 

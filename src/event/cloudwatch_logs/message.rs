@@ -21,6 +21,8 @@ pub(super) struct SubscriptionMessage<'a> {
     pub(super) log_group: Option<&'a RawValue>,
     pub(super) log_stream: Option<&'a RawValue>,
     pub(super) owner: Option<&'a RawValue>,
+    pub(super) subscription_filters: Option<&'a RawValue>,
+    pub(super) policy_level: Option<&'a RawValue>,
     pub(super) log_events: Vec<&'a RawValue>,
 }
 
@@ -44,6 +46,8 @@ enum MessageField {
     LogGroup,
     LogStream,
     Owner,
+    SubscriptionFilters,
+    PolicyLevel,
     LogEvents,
     #[serde(other)]
     Other,
@@ -80,12 +84,17 @@ impl<'de> Visitor<'de> for MessageVisitor<'_> {
         let mut log_events = Some(self.log_events);
         let (mut message_type, mut events) = (None, None);
         let (mut log_group, mut log_stream, mut owner) = (None, None, None);
+        let (mut subscription_filters, mut policy_level) = (None, None);
         while let Some(field) = map.next_key()? {
             match field {
                 MessageField::MessageType => put(&mut message_type, &mut map, "messageType")?,
                 MessageField::LogGroup => put(&mut log_group, &mut map, "logGroup")?,
                 MessageField::LogStream => put(&mut log_stream, &mut map, "logStream")?,
                 MessageField::Owner => put(&mut owner, &mut map, "owner")?,
+                MessageField::SubscriptionFilters => {
+                    put(&mut subscription_filters, &mut map, "subscriptionFilters")?;
+                }
+                MessageField::PolicyLevel => put(&mut policy_level, &mut map, "policyLevel")?,
                 MessageField::LogEvents => {
                     let seed = log_events.take().ok_or_else(|| A::Error::duplicate_field("logEvents"))?;
                     events = Some(map.next_value_seed(seed)?);
@@ -98,6 +107,8 @@ impl<'de> Visitor<'de> for MessageVisitor<'_> {
             log_group: log_group.flatten(),
             log_stream: log_stream.flatten(),
             owner: owner.flatten(),
+            subscription_filters: subscription_filters.flatten(),
+            policy_level: policy_level.flatten(),
             log_events: events.unwrap_or_default(),
         })
     }

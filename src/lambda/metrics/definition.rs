@@ -43,7 +43,7 @@ metrics! {
     RecordsDropped: "Count", "Records that the transform dropped";
     RecordsEmitted: "Count", "Records that the transform replaced by outputs";
     RecordsDeadLettered: "Count", "Records that were dead-lettered. `RecordsDeadLettered.KIND` counts those of a kind, where there are any";
-    RecordsControl: "Count", "Messages that hold nothing for a transform, such as a control message of CloudWatch Logs";
+    RecordsControl: "Count", "Messages that hold nothing for a transform, such as a control message of CloudWatch Logs, or a payload without a line";
     RecordsSkipped: "Count", "Records that were acknowledged already and not processed again";
     RecordsUnacknowledged: "Count", "Records that are not acknowledged: they come again";
     Outputs: "Count", "Outputs that were delivered for acknowledged records. `Outputs.TARGET` counts what a target took, also for records that come again; `TARGET` is `main` or the name of a route";

@@ -145,6 +145,9 @@ fn unpack(packing: Packing, given: &[(String, Vec<u8>)]) -> Vec<(String, Vec<u8>
             Encode::Gzip => {
                 std::io::Read::read_to_end(&mut flate2::read::MultiGzDecoder::new(data), &mut decoded).expect("gzip");
             }
+            Encode::Zlib => {
+                std::io::Read::read_to_end(&mut flate2::read::ZlibDecoder::new(data), &mut decoded).expect("zlib");
+            }
             Encode::Zstd => {
                 let mut decoder = ruzstd::decoding::StreamingDecoder::new(data).expect("zstd");
                 std::io::Read::read_to_end(&mut decoder, &mut decoded).expect("zstd");
@@ -186,7 +189,7 @@ proptest! {
         outputs in prop::collection::vec(("[a-d]", "[a-z0-9]{0,40}"), 1..120),
         aggregate: bool,
         pack in prop::sample::select(vec![Pack::None, Pack::Lines, Pack::Array]),
-        encode in prop::sample::select(vec![Encode::None, Encode::Gzip, Encode::Zstd]),
+        encode in prop::sample::select(vec![Encode::None, Encode::Gzip, Encode::Zlib, Encode::Zstd]),
         pack_records in 1usize..20,
         pack_bytes in 1usize..300,
     ) {

@@ -15,8 +15,8 @@ use super::refusal;
 use crate::aws::reading_config;
 use crate::backoff::Backoff;
 use crate::dead_letter::DataFingerprint;
-use crate::event::{Batch, Record, SequenceNumber, Unpacking};
-use crate::settings::{Arn, Decode, StreamName};
+use crate::event::{Batch, Decode, DecodeStep, Record, SequenceNumber, Unpacking};
+use crate::settings::{Arn, StreamName};
 
 /// How long what passes is tried again. A shard gives 2 MB a second: after a record of 10 MiB it gives none for five.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
@@ -195,7 +195,8 @@ pub(super) fn recovered(
     data: &DataFingerprint,
 ) -> Option<Recovered> {
     let mut ways = vec![unpacking];
-    for decode in [unpacking.decode, Decode::None, Decode::Auto, Decode::CloudWatchLogs] {
+    let others = [Decode::NONE, DecodeStep::Auto.into(), DecodeStep::Lines.into(), DecodeStep::CloudWatchLogs.into()];
+    for decode in std::iter::once(unpacking.decode).chain(others) {
         for deaggregate in [unpacking.deaggregate, !unpacking.deaggregate] {
             let way = Unpacking { decode, deaggregate, ..unpacking };
             if !ways.contains(&way) {
@@ -257,7 +258,7 @@ mod tests {
     #[test]
     fn an_event_is_found_in_its_record_whatever_it_was_taken_out_of() {
         let plain = Unpacking::default();
-        let packed = Unpacking { decode: Decode::Gzip, ..plain };
+        let packed = Unpacking { decode: DecodeStep::Gzip.into(), ..plain };
         let whole = Unpacking { deaggregate: false, ..plain };
         let expected = |data: &[u8], key: &str| Some((data.to_vec(), key.to_owned()));
         assert_eq!(found(&record(b"payload"), plain, b"payload"), expected(b"payload", "key"));

@@ -3,22 +3,21 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::Unpacking;
 use super::parts::RecordParts;
-use super::{Decode, Unpacking};
 use crate::event::aggregate::{Aggregate, NotAnAggregate, UserRecord};
 use crate::event::batch::{Batch, BatchContents, PayloadError, RecordSpan, append_text};
-use crate::event::cloudwatch_logs::{self, MessageContents};
-use crate::event::decoding::{CompressionFormat, DecodeAllowance, DecodeError, Decoder};
+use crate::event::decoding::{Decoder, RecordAllowance};
 
 /// Takes records into a batch of events.
 pub(super) struct Unpacker {
-    how: Unpacking,
-    decoder: Decoder,
-    batch: Batch,
+    pub(super) how: Unpacking,
+    pub(super) decoder: Decoder,
+    pub(super) batch: Batch,
     /// The payload at hand: what it lies in grows meanwhile.
-    payload: Vec<u8>,
-    /// What it was decoded to, where that is taken apart further.
-    text: Vec<u8>,
+    pub(super) payload: Vec<u8>,
+    /// What it is decoded to, where that is decoded further.
+    pub(super) text: Vec<u8>,
 }
 
 impl Unpacker {
@@ -50,7 +49,7 @@ impl Unpacker {
         if record.undecodable.is_some() {
             return self.batch.slots.push_back(record);
         }
-        let mut allowance = DecodeAllowance::new(self.how.limit);
+        let mut allowance = RecordAllowance::new(self.how.limit);
         match self.aggregate(&record) {
             Ok(None) => {
                 let mut parts = RecordParts::of(record.clone(), PayloadError::Payload, &self.batch);
@@ -99,7 +98,7 @@ impl Unpacker {
         &mut self,
         record: &RecordSpan,
         aggregate: &Aggregate,
-        allowance: &mut DecodeAllowance,
+        allowance: &mut RecordAllowance,
         parts: &mut RecordParts,
     ) {
         self.batch.slots.reserve(aggregate.records.len());
@@ -132,81 +131,6 @@ impl Unpacker {
             Ok(append_text(&mut self.batch.texts, text))
         })
         .clone()
-    }
-
-    /// Takes in a payload that is in no aggregate any more.
-    fn decode(&mut self, slot: RecordSpan, allowance: &mut DecodeAllowance, parts: &mut RecordParts) {
-        let payload = &self.batch.payloads[slot.payload.clone()];
-        if !self.how.is_encoded(payload) {
-            return parts.push(&mut self.batch, slot);
-        }
-        self.payload.clear();
-        self.payload.extend_from_slice(payload);
-        let found = CompressionFormat::of(&self.payload);
-        let (packing, wanted) = match self.how.decode {
-            Decode::None => return parts.push(&mut self.batch, slot),
-            Decode::Auto => (found, ""),
-            Decode::Gzip => (found.filter(|found| *found == CompressionFormat::Gzip), "gzip"),
-            Decode::Zstd => (found.filter(|found| *found == CompressionFormat::Zstd), "zstd"),
-            Decode::CloudWatchLogs => return self.message(slot, found, allowance, parts),
-        };
-        let Some(packing) = packing else {
-            let reason = DecodeError::Not(wanted).to_string();
-            return parts.push_undecodable(&mut self.batch, slot, PayloadError::Payload, reason);
-        };
-        let start = self.batch.payloads.len();
-        match self.decoder.decode(packing, &self.payload, allowance, &mut self.batch.payloads) {
-            Ok(()) => {
-                let payload = start..self.batch.payloads.len();
-                parts.push(&mut self.batch, RecordSpan { payload, ..slot });
-            }
-            Err(error) => parts.push_undecodable(&mut self.batch, slot, PayloadError::Payload, error.to_string()),
-        }
-    }
-
-    /// Takes in each log event of a message of CloudWatch Logs. They come compressed; Firehose and others may have
-    /// unpacked them on the way.
-    fn message(
-        &mut self,
-        slot: RecordSpan,
-        packing: Option<CompressionFormat>,
-        allowance: &mut DecodeAllowance,
-        parts: &mut RecordParts,
-    ) {
-        self.text.clear();
-        let unpacked = match packing {
-            Some(packing) => self.decoder.decode(packing, &self.payload, allowance, &mut self.text),
-            None => {
-                std::mem::swap(&mut self.text, &mut self.payload);
-                Ok(())
-            }
-        };
-        if let Err(error) = unpacked {
-            return parts.push_undecodable(&mut self.batch, slot, PayloadError::Payload, error.to_string());
-        }
-        let text = std::mem::take(&mut self.text);
-        match cloudwatch_logs::read(&text, allowance) {
-            Err(reason) => parts.push_undecodable(&mut self.batch, slot, PayloadError::Payload, reason),
-            Ok(MessageContents::Nothing(what)) => {
-                parts.push_undecodable(&mut self.batch, slot, PayloadError::Nothing, what)
-            }
-            Ok(MessageContents::Events(events)) => {
-                self.batch.slots.reserve(events.len());
-                for event in events.iter() {
-                    let start = self.batch.payloads.len();
-                    let written = event.write(&mut self.batch.payloads);
-                    if written.is_err() {
-                        self.batch.payloads.extend_from_slice(event.text().as_bytes());
-                    }
-                    let own = RecordSpan { payload: start..self.batch.payloads.len(), ..slot.clone() };
-                    match written {
-                        Ok(()) => parts.push(&mut self.batch, own),
-                        Err(reason) => parts.push_undecodable(&mut self.batch, own, PayloadError::Payload, reason),
-                    }
-                }
-            }
-        }
-        self.text = text;
     }
 }
 

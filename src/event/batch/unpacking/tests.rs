@@ -1,3 +1,5 @@
+mod chains;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -20,8 +22,8 @@ fn batch(payloads: &[&[u8]]) -> Arc<Batch> {
     batch_holding(BatchContents::Records, payloads)
 }
 
-fn decoding(decode: Decode) -> Unpacking {
-    Unpacking { decode, ..Unpacking::default() }
+fn decoding(decode: impl Into<Decode>) -> Unpacking {
+    Unpacking { decode: decode.into(), ..Unpacking::default() }
 }
 
 /// Positions, keys and payloads; of what is undecodable, the reason.
@@ -68,7 +70,7 @@ fn an_aggregate_becomes_its_user_records_where_they_lie() {
 #[test]
 fn a_batch_without_anything_packed_is_the_same_one() {
     let packed = batch(&[b"one", b"two"]);
-    let unpacked = decoding(Decode::Auto).unpack(Arc::clone(&packed)).batch;
+    let unpacked = decoding(DecodeStep::Auto).unpack(Arc::clone(&packed)).batch;
     assert!(Arc::ptr_eq(&packed, &unpacked));
     let aggregate = aggregate(&[("a", b"one")]);
     let packed = batch(&[&aggregate]);
@@ -166,7 +168,7 @@ fn whatever_keeps_parts_from_being_read_counts() {
     let message = |events: &str| format!(r#"{{"messageType":"DATA_MESSAGE","logEvents":[{events}]}}"#);
     let (good, bad) = (["{}"; 20].join(","), ["7"; 9].join(","));
     let data = gzipped(message(&format!("{good},{bad}")).as_bytes());
-    let logs = decoding(Decode::CloudWatchLogs);
+    let logs = decoding(DecodeStep::CloudWatchLogs);
     let unpacked = logs.unpack(batch(&[&data])).batch;
     let reason = "9 of its 29 parts can't be read, and the record is dead-lettered as one: part 20: the log event is no JSON object";
     assert_eq!(only_flaw(&unpacked), (&data[..], PayloadError::Payload, reason));
@@ -178,9 +180,9 @@ fn whatever_keeps_parts_from_being_read_counts() {
     assert!(reason.starts_with("9 of its 10 parts can't be read"), "{reason}");
     // Payloads of user records, and what goes beyond the bound.
     let plain = aggregate(&[("k", b"plain".as_slice()); 9]);
-    assert!(only_flaw_of(decoding(Decode::Gzip), &plain).2.contains("part 0: the payload is no gzip"));
+    assert!(only_flaw_of(decoding(DecodeStep::Gzip), &plain).2.contains("part 0: the payload is no gzip"));
     let bombs = aggregate(&[("k", gzipped(&[0; 1000]).as_slice()); 12]);
-    let limited = Unpacking { limit: 3000, ..decoding(Decode::Gzip) };
+    let limited = Unpacking { limit: 3000, ..decoding(DecodeStep::Gzip) };
     assert!(only_flaw_of(limited, &bombs).2.starts_with("9 of its 12 parts can't be read"));
     // A letter of one of them goes on as itself.
     let letter = logs.unpack(batch_holding(BatchContents::Payloads, &[&data])).batch;
@@ -203,7 +205,7 @@ fn log_events_take_no_more_memory_than_a_record_may_unpack_to() {
         )
     };
     let group = format!(r#""logGroup":"{}","#, "g".repeat(512));
-    let unpacking = decoding(Decode::CloudWatchLogs);
+    let unpacking = decoding(DecodeStep::CloudWatchLogs);
     for (head, event, count, is_taken) in [
         // What `PutLogEvents` takes at once, with the longest name of a group.
         (
@@ -268,20 +270,21 @@ fn unpacking_looks_at_each_event_a_few_times_at_most() {
 fn payloads_are_decoded_by_what_was_said() {
     let (gzip, zstd) = (gzipped(b"one"), zstandard(b"two"));
     let packed = || batch(&[&gzip, &zstd, b"plain", b""]);
-    let texts = |decode| events(&decoding(decode).unpack(packed()).batch).into_iter().map(|(_, _, text)| text);
-    assert_eq!(texts(Decode::Auto).collect::<Vec<_>>(), ["one", "two", "plain", ""]);
-    let kept: Vec<bool> = texts(Decode::Gzip).map(|text| text.starts_with("the payload is no gzip")).collect();
+    let texts =
+        |decode: DecodeStep| events(&decoding(decode).unpack(packed()).batch).into_iter().map(|(_, _, text)| text);
+    assert_eq!(texts(DecodeStep::Auto).collect::<Vec<_>>(), ["one", "two", "plain", ""]);
+    let kept: Vec<bool> = texts(DecodeStep::Gzip).map(|text| text.starts_with("the payload is no gzip")).collect();
     assert_eq!(kept, [false, true, true, true]);
-    let kept: Vec<bool> = texts(Decode::Zstd).map(|text| text.starts_with("the payload is no zstd")).collect();
+    let kept: Vec<bool> = texts(DecodeStep::Zstd).map(|text| text.starts_with("the payload is no zstd")).collect();
     assert_eq!(kept, [true, false, true, true]);
 }
 
 #[test]
 fn what_is_packed_twice_is_unpacked_once() {
     let inner = gzipped(b"one");
-    let batch = decoding(Decode::Auto).unpack(batch(&[&gzipped(&inner)])).batch;
+    let batch = decoding(DecodeStep::Auto).unpack(batch(&[&gzipped(&inner)])).batch;
     assert_eq!(batch.event(0).payload, Payload::Decoded(&inner));
-    let again = decoding(Decode::Auto).unpack(Arc::clone(&batch)).batch;
+    let again = decoding(DecodeStep::Auto).unpack(Arc::clone(&batch)).batch;
     assert!(Arc::ptr_eq(&batch, &again), "events are not unpacked");
 }
 
@@ -289,7 +292,7 @@ fn what_is_packed_twice_is_unpacked_once() {
 fn user_records_share_what_their_record_may_unpack_to() {
     let packed = gzipped(&[b'x'; 400]);
     let aggregate = aggregate(&[("a", &packed), ("a", &packed), ("a", &packed)]);
-    let unpacking = Unpacking { limit: 1000, ..decoding(Decode::Gzip) };
+    let unpacking = Unpacking { limit: 1000, ..decoding(DecodeStep::Gzip) };
     let batch = unpacking.unpack(batch(&[&aggregate, &packed])).batch;
     let decoded: Vec<bool> = batch.iter().map(|event| matches!(event.payload, Payload::Decoded(_))).collect();
     assert_eq!(decoded, [true, true, false, true]);
@@ -308,7 +311,7 @@ fn a_message_of_cloudwatch_logs_becomes_its_log_events() {
     };
     let (data, control) = (message("DATA_MESSAGE"), message("CONTROL_MESSAGE"));
     let aggregate = aggregate(&[("k", &data), ("l", &data)]);
-    let batch = decoding(Decode::CloudWatchLogs).unpack(batch(&[&data, &control, &aggregate, b"plain"])).batch;
+    let batch = decoding(DecodeStep::CloudWatchLogs).unpack(batch(&[&data, &control, &aggregate, b"plain"])).batch;
     let (first, last) = (r#"{"id":"1","logGroup":"/app"}"#, r#"{"id":"2","logGroup":"/app"}"#);
     let no_object = "the log event is no JSON object";
     let all = [
@@ -335,7 +338,7 @@ fn log_events_that_come_to_too_much_fail_their_record() {
     let group = "g".repeat(500);
     let events = vec!["{}"; 100].join(",");
     let message = format!(r#"{{"messageType":"DATA_MESSAGE","logGroup":"{group}","logEvents":[{events}]}}"#);
-    let unpacking = Unpacking { limit: 10_000, ..decoding(Decode::CloudWatchLogs) };
+    let unpacking = Unpacking { limit: 10_000, ..decoding(DecodeStep::CloudWatchLogs) };
     let batch = unpacking.unpack(batch(&[&gzipped(message.as_bytes()), message.as_bytes()])).batch;
     assert_eq!(batch.len(), 2);
     assert!(
@@ -348,7 +351,7 @@ fn a_letter_goes_on_from_where_it_came_to() {
     let aggregate = aggregate(&[("k", &gzipped(b"one"))]);
     let gzip = gzipped(b"two");
     let payloads: [&[u8]; 2] = [&aggregate, &gzip];
-    let unpacked = |contents| decoding(Decode::Auto).unpack(batch_holding(contents, &payloads)).batch;
+    let unpacked = |contents| decoding(DecodeStep::Auto).unpack(batch_holding(contents, &payloads)).batch;
     let events = |contents| unpacked(contents).iter().map(|event| event.payload.bytes().to_vec()).collect::<Vec<_>>();
     assert_eq!(events(BatchContents::Records), [b"one", b"two"]);
     assert_eq!(events(BatchContents::Payloads), [&aggregate[..], b"two"]);
@@ -361,7 +364,7 @@ fn what_unpacks_to_much_is_unpacked_in_parts() {
     let mut rest = Some(batch(&[&bomb, &bomb, &bomb, b"plain", &bomb, &bomb]));
     let (mut parts, mut positions) = (Vec::new(), Vec::new());
     while let Some(packed) = rest {
-        let unpacked = decoding(Decode::Auto).unpack(packed);
+        let unpacked = decoding(DecodeStep::Auto).unpack(packed);
         parts.push(unpacked.batch.len());
         positions.extend(events(&unpacked.batch).into_iter().map(|(position, _, _)| position));
         rest = unpacked.rest;
@@ -376,7 +379,7 @@ fn of_many_parts_none_copies_all_that_follow() {
     let bomb = gzipped(&vec![0; 33 << 20]);
     let plain = vec![b'x'; 1 << 20];
     let payloads: Vec<&[u8]> = (0..8).flat_map(|_| [&bomb[..], &plain]).collect();
-    let unpacking = Unpacking { limit: 64 << 20, ..decoding(Decode::Auto) };
+    let unpacking = Unpacking { limit: 64 << 20, ..decoding(DecodeStep::Auto) };
     let mut rest = Some(batch(&payloads));
     let (mut arenas, mut lengths) = (Vec::new(), Vec::new());
     while let Some(packed) = rest {
@@ -399,8 +402,12 @@ proptest! {
         payloads in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 1..12),
         how in prop::collection::vec(0u8..10, 12),
         damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 12),
-        decode in prop::sample::select(vec![Decode::None, Decode::Gzip, Decode::Zstd, Decode::Auto, Decode::CloudWatchLogs]),
+        decode in prop::sample::select(vec![Decode::NONE, DecodeStep::Gzip.into(), DecodeStep::Zstd.into(), DecodeStep::Auto.into(), DecodeStep::CloudWatchLogs.into(), DecodeStep::Lines.into()]),
+        chain in prop::sample::select(vec!["none", "auto+lines", "zstd+gzip", "gzip+cloudwatch-logs-full"]),
+        pass: bool,
     ) {
+        let other = if pass { DecodeOther::Pass } else { DecodeOther::DeadLetter };
+        let decode = if chain == "none" { decode } else { chain.parse().expect("a chain") };
         let wrap = |payload: &[u8], how: u8| match how {
             0 => gzipped(payload),
             1 => zstandard(payload),
@@ -421,7 +428,7 @@ proptest! {
         }).collect();
         let slices: Vec<&[u8]> = wrapped.iter().map(Vec::as_slice).collect();
         let packed = batch(&slices);
-        let batch = decoding(decode).unpack(Arc::clone(&packed)).batch;
+        let batch = Unpacking { other, ..decoding(decode) }.unpack(Arc::clone(&packed)).batch;
         let mut numbers: Vec<&str> = batch.iter().map(|event| event.sequence_number.as_str()).collect();
         prop_assert!(numbers.is_sorted());
         numbers.dedup();
