@@ -213,7 +213,9 @@ lint-template: tools-template
 	export AWS_DEFAULT_REGION=eu-west-1 AWS_EC2_METADATA_DISABLED=true SAM_CLI_TELEMETRY=0; \
 	lint() { $(VENV)/bin/sam validate --lint --template template.yaml && \
 		$(VENV)/bin/sam validate --lint --template template-firehose.yaml && \
-		$(VENV)/bin/python scripts/check_template.py template-firehose.yaml scripts/template_firehose_cases.yaml; }; \
+		$(VENV)/bin/sam validate --lint --template template-pipes.yaml && \
+		$(VENV)/bin/python scripts/check_template.py template-firehose.yaml scripts/template_firehose_cases.yaml && \
+		$(VENV)/bin/python scripts/check_template.py template-pipes.yaml scripts/template_pipes_cases.yaml; }; \
 	lint & linting=$$!; \
 	$(VENV)/bin/python scripts/check_template.py template.yaml scripts/template_cases.yaml; \
 	wait $$linting

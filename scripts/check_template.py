@@ -63,10 +63,8 @@ def check(template_path, case, always):
         return
     resources = resolver.resources()
     expected = {**always, **case.get("policies", {})}
-    granted = dict(grants(resources["FunctionRole"]))
-    for policy in sorted({*expected, *granted}):
-        if expected.get(policy) != granted.get(policy):
-            yield f"{policy} grants {json.dumps(granted.get(policy), indent=2)}, not {json.dumps(expected.get(policy), indent=2)}"
+    for role, policies in {"FunctionRole": expected, **case.get("roles", {})}.items():
+        yield from wrong_grants(policies, dict(grants(resources[role])))
     for name in case.get("makes", []):
         if name not in resources:
             yield f"there is no {name}"
@@ -81,6 +79,17 @@ def check(template_path, case, always):
         mapping = resources["Mapping"]["Properties"]
         if mapping.get(name) != value:
             yield f"the mapping's {name} is {mapping.get(name)!r}, not {value!r}"
+    for resource, properties in case.get("properties", {}).items():
+        for name, value in properties.items():
+            found = resources[resource]["Properties"].get(name)
+            if found != value:
+                yield f"{name} of {resource} is {found!r}, not {value!r}"
+
+
+def wrong_grants(expected, granted):
+    for policy in sorted({*expected, *granted}):
+        if expected.get(policy) != granted.get(policy):
+            yield f"{policy} grants {json.dumps(granted.get(policy), indent=2)}, not {json.dumps(expected.get(policy), indent=2)}"
 
 
 def lint(template):

@@ -2,6 +2,7 @@
 
 mod by_hand;
 mod firehose;
+mod pipes;
 
 use std::process::Stdio;
 use std::time::Duration;

@@ -5,6 +5,8 @@
 //! missing sequence number as an empty one; the tests hold this parser against it where it is
 //! right.
 
+mod pipes;
+
 use std::borrow::Cow;
 
 use serde::Deserialize;
@@ -19,6 +21,7 @@ use super::sequence_number::InvalidSequenceNumber;
 use super::window::{Invocation, RawWindow};
 use crate::error_code::ErrorCode;
 use crate::timestamp::now_millis;
+pub use pipes::parse_pipes_event;
 
 /// Why an invocation's body is no batch of Kinesis records. Nothing of it was processed.
 #[derive(Debug, thiserror::Error)]
@@ -131,12 +134,12 @@ pub fn parse_invocation(body: &[u8]) -> Result<Invocation, EnvelopeError> {
 pub(super) fn parse_any(body: &[u8]) -> Result<Invocation, EnvelopeError> {
     let text = std::str::from_utf8(body)?;
     match serde_json::from_str::<LambdaEvent<'_, KinesisWireRecord<'_, WireKinesis<'_>>>>(text) {
-        Ok(envelope) => collect(text.len(), envelope, |_, record| Ok(Readable::Whole(record))),
+        Ok(envelope) => invocation(text.len(), envelope, |_, record| Ok(Readable::Whole(record))),
         // One broken record must not fail the others, so each is read by itself, at half the speed.
         Err(_) => {
             let envelope: LambdaEvent<'_, &RawValue> =
                 serde_json::from_str(text).map_err(|error| EnvelopeError::NotKinesis(without_content(&error)))?;
-            collect(text.len(), envelope, read_alone)
+            invocation(text.len(), envelope, read_alone)
         }
     }
 }
@@ -218,7 +221,8 @@ fn read_alone<'a>(index: usize, raw: &'a RawValue) -> Result<Readable<'a>, Envel
     }
 }
 
-fn collect<'a, R>(
+/// Collects the records of an event, and what it says of a window.
+fn invocation<'a, R>(
     event_bytes: usize,
     envelope: LambdaEvent<'_, R>,
     read: impl Fn(usize, R) -> Result<Readable<'a>, EnvelopeError>,
@@ -237,6 +241,16 @@ fn collect<'a, R>(
         None if raw_window.window.is_some() => Vec::new(),
         None => return Err(EnvelopeError::NoRecords),
     };
+    let batch = collect(event_bytes, records, read)?;
+    let window = raw_window.read(&batch);
+    Ok(Invocation { batch, window })
+}
+
+fn collect<'a, R>(
+    event_bytes: usize,
+    records: Vec<R>,
+    read: impl Fn(usize, R) -> Result<Readable<'a>, EnvelopeError>,
+) -> Result<Batch, EnvelopeError> {
     let mut batch: Option<BatchBuilder> = None;
     let mut origin = BatchOrigin::default();
     let record_count = records.len();
@@ -269,9 +283,7 @@ fn collect<'a, R>(
         };
         push(batch, index, &readable)?;
     }
-    let batch = batch.unwrap_or_else(|| Batch::builder("", "")).build();
-    let window = raw_window.read(&batch);
-    Ok(Invocation { batch, window })
+    Ok(batch.unwrap_or_else(|| Batch::builder("", "")).build())
 }
 
 fn push(batch: &mut BatchBuilder, index: usize, readable: &Readable<'_>) -> Result<(), EnvelopeError> {
@@ -296,8 +308,13 @@ fn push(batch: &mut BatchBuilder, index: usize, readable: &Readable<'_>) -> Resu
             let kinesis = record.kinesis.as_ref().ok_or(missing("kinesis"))?;
             let EscapableText(sequence_number) =
                 kinesis.sequence_number.as_ref().ok_or(missing("kinesis.sequenceNumber"))?;
-            let record = Record { partition_key: "", sequence_number, sub_sequence_number: 0, arrived_at: 0 };
-            batch.push_undecodable(record, raw.as_bytes(), reason)
+            let record =
+                Record { partition_key: "", sequence_number, sub_sequence_number: 0, arrived_at: now_millis() };
+            let pushed = batch.push_undecodable(record, raw.as_bytes(), reason);
+            if pushed.is_ok() {
+                batch.mark_arrival_assumed();
+            }
+            pushed
         }
     };
     pushed.map_err(|source| EnvelopeError::NoPosition { index, source })

@@ -55,8 +55,14 @@ struct KafkaRecord {
 }
 
 /// Returns what service's event JSON looks like, as a short noun phrase that quotes nothing of it: `an event of SQS`.
-/// None: it looks like none that is known here, or it is no JSON object.
+/// None: it looks like none that is known here. An array is what its first element is: a record of Pipes, mostly.
 pub fn foreign_shape(json: &[u8]) -> Option<&'static str> {
+    if json.trim_ascii_start().starts_with(b"[") {
+        let records: Vec<&RawValue> = serde_json::from_slice(json).ok()?;
+        let first = records.first()?.get().trim_ascii_start();
+        // No further: what is nested deeper is none.
+        return if first.starts_with('[') { None } else { foreign_shape(first.as_bytes()) };
+    }
     let shape: Shape<'_> = serde_json::from_slice(json).ok()?;
     if let Some(records) = shape.event_records {
         return records_shape(records);

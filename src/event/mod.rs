@@ -30,7 +30,7 @@ pub use batch::{
     Unpacked, Unpacking,
 };
 pub use decoding::{Decode, DecodeChainError, DecodeStep};
-pub use envelope::{EnvelopeError, parse_invocation, parse_lambda_event};
+pub use envelope::{EnvelopeError, parse_invocation, parse_lambda_event, parse_pipes_event};
 pub use firehose::{DataField, FirehoseRecord, FirehoseRecords, parse_firehose_event};
 pub use foreign_shape::foreign_shape;
 pub use position::Position;

@@ -6,6 +6,7 @@ mod firehose;
 mod handler;
 mod init_error;
 mod metrics;
+mod pipes;
 mod runtime;
 mod shape;
 mod shutdown;
@@ -40,7 +41,7 @@ use shape::InvocationShape;
 use crate::aws::traced;
 use crate::checkpoint::CheckpointWriter;
 use crate::error_code::ErrorCode;
-use crate::event::Arrived;
+use crate::event::{Arrived, EnvelopeError, foreign_shape};
 use crate::processor::{Deadline, Processor};
 use crate::settings::{MetricsFormat, Pack};
 
@@ -180,7 +181,16 @@ enum Response {
     Kinesis(KinesisEventResponse),
     Window(WindowResponse),
     Firehose(FirehoseResponse),
+    Pipes(KinesisEventResponse),
     Direct(Value),
+}
+
+/// Says of an event that it is none of a stream, and what else it is where that shows.
+fn refused(error: &EnvelopeError, body: &[u8]) -> String {
+    match foreign_shape(body) {
+        Some(shape) => format!("{error}; it looks like {shape}: this function is for Kinesis streams"),
+        None => error.to_string(),
+    }
 }
 
 impl Function {
@@ -206,7 +216,7 @@ impl Function {
             }
             // Told by what it has: nobody pays for the question who sends records of a stream.
             Err(HandleError::Envelope(error)) => match InvocationShape::of(&body) {
-                None => FailedInvocation::new(NOT_A_KINESIS_EVENT, error.code(), &error.to_string()),
+                None => FailedInvocation::new(NOT_A_KINESIS_EVENT, error.code(), &refused(&error, &body)),
                 Some(shape) => match self.answer_other(shape, &body, request_id, deadline).await {
                     Ok(response) => return Ok(response),
                     Err(failed) => failed,
@@ -239,6 +249,11 @@ impl Function {
                     answered.response
                 });
                 response.map(Response::Firehose)
+            }
+            InvocationShape::Pipes => {
+                let answered = pipes::answer(&self.processor, body, deadline).await?;
+                self.count(request_id, &answered.handled);
+                Ok(Response::Pipes(answered.response))
             }
             InvocationShape::Direct => {
                 direct::answer(&self.processor, &self.about, body, deadline).await.map(Response::Direct)

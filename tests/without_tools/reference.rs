@@ -13,6 +13,7 @@ const UPDATE: &str = "UPDATE_REFERENCE";
 
 const TEMPLATE: &str = include_str!("../../template.yaml");
 const FIREHOSE_TEMPLATE: &str = include_str!("../../template-firehose.yaml");
+const PIPES_TEMPLATE: &str = include_str!("../../template-pipes.yaml");
 
 fn documentation() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")
@@ -44,7 +45,11 @@ fn the_template_sets_the_variables_that_there_are() {
     let command = FunctionSettings::command();
     let settings: Vec<&str> = command.get_arguments().filter_map(|arg| arg.get_env()?.to_str()).collect();
     assert!(settings.len() > 30, "{settings:?}");
-    for (name, template) in [("template.yaml", TEMPLATE), ("template-firehose.yaml", FIREHOSE_TEMPLATE)] {
+    for (name, template) in [
+        ("template.yaml", TEMPLATE),
+        ("template-firehose.yaml", FIREHOSE_TEMPLATE),
+        ("template-pipes.yaml", PIPES_TEMPLATE),
+    ] {
         let set: Vec<&str> = variables_of(template).collect();
         assert!(!set.is_empty(), "{name} sets no variable");
         for variable in &set {
