@@ -1,8 +1,9 @@
 //! JSON in and out, typed.
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{Deserialize, DeserializeOwned};
 
+use crate::json_scanner::without_mark;
 use crate::{Error, Event, FromEvent, IntoOutcome, Outcome, Output};
 
 /// A value that comes or goes as JSON. As the parameter of a transform it is the event's payload, parsed; what can't
@@ -29,6 +30,10 @@ use crate::{Error, Event, FromEvent, IntoOutcome, Outcome, Output};
 /// ```
 ///
 /// Where the key or the position matter too, take the [`Event`] and call [`Event::json`].
+///
+/// What goes through a type is written anew: as fields in the type's order, and with its numbers. A `serde_json::Value`
+/// sorts fields and keeps the last of repeated ones; of a number with more than 64 bits or 17 digits it keeps what an `f64`
+/// does. To change a value and nothing else, use [`Event::edit_json`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Json<T>(pub T);
 
@@ -45,12 +50,13 @@ impl<T: Serialize> IntoOutcome for Json<T> {
 }
 
 impl Event {
-    /// The payload, parsed as JSON.
+    /// The payload, parsed as JSON. A byte order mark before it is passed over. The value may borrow from the payload: a
+    /// `&str` of a string without escapes, or a `&serde_json::value::RawValue` of what is to stay as it is written.
     ///
     /// # Errors
     /// [`Error::Reject`] when it is no JSON of that type. The text says where, and nothing of the contents.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        serde_json::from_slice(&self.data).map_err(|error| {
+    pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Error> {
+        serde_json::from_slice(without_mark(&self.data)).map_err(|error| {
             let text = error.to_string();
             // Serde quotes a value of the wrong type, and payloads stay out of reasons. Names of fields that are
             // missing are the author's own.
@@ -100,6 +106,16 @@ mod tests {
     fn a_reason_says_where_and_nothing_of_the_contents() {
         assert_eq!(reason("{\n\"a\":\"secret\"}"), "a JSON value of another type at line 2 column 12");
         assert_eq!(reason("secret"), "not JSON: expected value at line 1 column 1");
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_passed_over() {
+        let event = Event::new("\u{feff}{\"n\":1}");
+        let fields: BTreeMap<&str, u8> = event.json().unwrap();
+        assert_eq!(fields, BTreeMap::from([("n", 1)]));
+        assert_eq!(Json::<[u8; 1]>::from_event(Event::new("\u{feff}[1]")), Ok(Json([1])));
+        assert_eq!(reason("\u{feff}secret"), "not JSON: expected value at line 1 column 1");
+        assert_eq!(reason("\u{feff}"), "not JSON: EOF while parsing a value at line 1 column 0");
     }
 
     #[test]

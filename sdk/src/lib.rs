@@ -23,7 +23,10 @@
 //!
 //! What the macros of the `log` crate write goes to the processor's log, and so does what [`log`](fn@log) is given.
 //!
-//! Two features can be switched off, for a smaller build: `json` ([`Json`], [`Settings::read`], [`Fold`]) and `log`.
+//! [`Event::edit_json`] changes values of a JSON payload and leaves all else as it is written, byte for byte.
+//!
+//! Two features can be switched off, for a smaller build: `json` ([`Json`], [`Event::edit_json`], [`Settings::read`],
+//! [`Fold`]) and `log`.
 //!
 //! A transform of tumbling windows is a [`Fold`] instead, exported by [`window!`].
 //!
@@ -42,6 +45,8 @@ pub mod __private;
 mod arena;
 #[doc(hidden)]
 pub mod bindings;
+#[cfg(feature = "json")]
+mod canonical;
 mod error;
 mod event;
 #[cfg(feature = "log")]
@@ -49,6 +54,12 @@ mod facade;
 mod host;
 #[cfg(feature = "json")]
 mod json;
+#[cfg(feature = "json")]
+mod json_edit;
+#[cfg(feature = "json")]
+mod json_scanner;
+#[cfg(feature = "json")]
+mod json_string;
 mod outcome;
 mod settings;
 #[cfg(feature = "json")]
@@ -61,11 +72,15 @@ pub mod window_bindings;
 
 pub use bindings::kinesieve::transform::host::{Level, Shard};
 pub use bindings::kinesieve::transform::types::{Event, Outcome, Output};
+#[cfg(feature = "json")]
+pub use canonical::canonical_json;
 pub use error::{Error, OrElse};
 pub use event::FromEvent;
 pub use host::{current_shard, log};
 #[cfg(feature = "json")]
 pub use json::Json;
+#[cfg(feature = "json")]
+pub use json_edit::{Edit, JsonKind, JsonStep, JsonValue};
 pub use outcome::IntoOutcome;
 pub use settings::{SettingError, Settings};
 #[cfg(feature = "json")]
