@@ -12,112 +12,31 @@
 //! | `remove` | the fields to remove: names parted by `;`, or a JSON array of names |
 //!
 //! Only the fields of the record itself are looked at, not those of objects inside it. What stays
-//! keeps its order and its bytes: numbers are copied, not parsed and written again. A record from
+//! keeps its order and its bytes: all of it is copied, not parsed and written again. A record from
 //! which nothing is to be removed is kept as it came. What is no JSON object is rejected.
 
 mod config;
 
-use std::fmt::{self, Formatter};
-
 use config::{Config, configure};
-use kinesieve_sdk::{Error, Event, Outcome, transform};
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use kinesieve_sdk::{Edit, Error, Event, JsonKind, Outcome, transform};
 
 #[transform(configure = configure)]
 fn process(config: &Config, event: Event) -> Result<Outcome, Error> {
-    // Checked once and as a whole: parsing bytes would check each value by itself.
-    let record = event.text()?;
-    let mut json = serde_json::Deserializer::from_str(record);
-    let mut rewrite = Rewrite::new(config, record.len());
-    DeserializeSeed::deserialize(&mut rewrite, &mut json).and_then(|()| json.end()).map_err(|error| {
-        // Serde's message for another type quotes the value, and payloads stay out of reasons.
-        Error::reject(if error.is_data() {
-            "not a JSON object, but another JSON value".to_owned()
-        } else {
-            format!("not JSON: {error}")
-        })
+    let mut drop = false;
+    let edited = event.edit_json(|value| {
+        let Some(name) = value.name() else {
+            return match value.kind() {
+                JsonKind::Object => Ok(Edit::Descend),
+                _ => Err(Error::reject("not a JSON object, but another JSON value")),
+            };
+        };
+        if let Some(rule) = &config.drop {
+            drop |= name == rule.field && rule.matches(value.written());
+        }
+        let is_to_go = config.remove.iter().any(|field| name == *field);
+        Ok(if is_to_go { Edit::Remove } else { Edit::Keep })
     })?;
-    Ok(rewrite.outcome())
-}
-
-/// One pass over a record's fields. Those that stay are copied as they are met, so that nothing is
-/// held but the output.
-struct Rewrite<'c> {
-    config: &'c Config,
-    output: Vec<u8>,
-    drop: bool,
-    removed: bool,
-}
-
-impl<'c> Rewrite<'c> {
-    fn new(config: &'c Config, length: usize) -> Self {
-        // Nothing to remove, nothing to copy.
-        let capacity = if config.remove.is_empty() { 0 } else { length };
-        Self { config, output: Vec::with_capacity(capacity), drop: false, removed: false }
-    }
-
-    fn field(&mut self, name: &RawValue, value: &RawValue) {
-        if let Some(rule) = &self.config.drop {
-            self.drop |= is_named(name, &rule.field) && rule.matches(value.get());
-        }
-        if self.config.remove.is_empty() {
-            return;
-        }
-        if self.config.remove.iter().any(|field| is_named(name, field)) {
-            self.removed = true;
-            return;
-        }
-        self.output.push(if self.output.is_empty() { b'{' } else { b',' });
-        self.output.extend_from_slice(name.get().as_bytes());
-        self.output.push(b':');
-        self.output.extend_from_slice(value.get().as_bytes());
-    }
-
-    fn outcome(mut self) -> Outcome {
-        if self.drop {
-            return Outcome::Drop;
-        }
-        if !self.removed {
-            return Outcome::Keep;
-        }
-        if self.output.is_empty() {
-            self.output.push(b'{');
-        }
-        self.output.push(b'}');
-        Outcome::replace(self.output)
-    }
-}
-
-/// Whether a field's name, as written with its quotes, is this one.
-fn is_named(written: &RawValue, name: &str) -> bool {
-    let written = written.get();
-    let inner = &written[1..written.len() - 1];
-    inner == name
-        || inner.contains('\\') && serde_json::from_str::<String>(written).is_ok_and(|unescaped| unescaped == name)
-}
-
-impl<'de> DeserializeSeed<'de> for &mut Rewrite<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for &mut Rewrite<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
-        while let Some((name, value)) = fields.next_entry::<&RawValue, &RawValue>()? {
-            self.field(name, value);
-        }
-        Ok(())
-    }
+    Ok(if drop { Outcome::Drop } else { edited })
 }
 
 #[cfg(test)]
@@ -138,7 +57,7 @@ mod tests {
     #[test]
     fn what_stays_keeps_its_order_and_its_bytes() {
         let record = r#"{ "z": 1.50, "owner": {"a": [1]}, "a\u0062": 1E400, "a": "\u00e9" }"#;
-        assert_eq!(run([("remove", "owner")], record), replaced(r#"{"z":1.50,"a\u0062":1E400,"a":"\u00e9"}"#));
+        assert_eq!(run([("remove", "owner")], record), replaced(r#"{ "z": 1.50, "a\u0062": 1E400, "a": "\u00e9" }"#));
     }
 
     #[test]

@@ -6,13 +6,16 @@
 //! {"customer": "ada", "note": "call +41 44 668 18 00 or mail ada@example.com", "total": 12}
 //! ```
 //!
-//! becomes `{"customer":"c401afac074d00f4","note":"call [number] or mail [email]","total":12}`.
+//! becomes `{"customer": "c401afac074d00f4", "note": "call [number] or mail [email]", "total": 12}`. All else stays as it is
+//! written, byte for byte, and a record without personal data is kept as it came.
 
 use std::fmt::Write;
+use std::ops::Range;
 
-use kinesieve_sdk::{Error, Json, SettingError, Settings, transform};
+use kinesieve_sdk::{
+    Edit, Error, Event, JsonKind, JsonValue, Outcome, SettingError, Settings, canonical_json, transform,
+};
 use serde::Deserialize;
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 /// A telephone number or a card's has at least so many digits; a year or a price has fewer.
@@ -40,34 +43,23 @@ fn configure(settings: Settings) -> Result<Config, SettingError> {
 }
 
 #[transform(configure = configure)]
-fn process(config: &Config, Json(mut record): Json<Value>) -> Result<Json<Value>, Error> {
-    redact(config, &mut record);
-    Ok(Json(record))
+fn process(config: &Config, event: Event) -> Result<Outcome, Error> {
+    event.edit_json(|value| redact(config, value))
 }
 
-fn redact(config: &Config, value: &mut Value) {
-    match value {
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                if config.pseudonyms.contains(name) && !value.is_null() {
-                    *value = pseudonym(&config.salt, value).into();
-                } else {
-                    redact(config, value);
-                }
-            }
-        }
-        Value::Array(values) => values.iter_mut().for_each(|value| redact(config, value)),
-        Value::String(text) => {
-            if let Some(masked) = masked(text) {
-                *text = masked;
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+fn redact(config: &Config, value: &mut JsonValue<'_, '_>) -> Result<Edit, Error> {
+    let is_named = |name: &str| config.pseudonyms.iter().any(|pseudonym| pseudonym == name);
+    if value.kind() != JsonKind::Null && value.name().is_some_and(|name| is_named(&name)) {
+        return Ok(Edit::text(pseudonym(&config.salt, &canonical_json(value.written())?)));
     }
+    let Some(text) = value.text() else { return Ok(Edit::Descend) };
+    let masks = masks(&text);
+    Ok(if masks.is_empty() { Edit::Keep } else { value.splice(masks) })
 }
 
-fn pseudonym(salt: &str, value: &Value) -> String {
-    let digest = Sha256::new().chain_update(salt).chain_update([0]).chain_update(value.to_string()).finalize();
+/// The pseudonym of a value, from its one spelling.
+fn pseudonym(salt: &str, value: &str) -> String {
+    let digest = Sha256::new().chain_update(salt).chain_update([0]).chain_update(value).finalize();
     digest.iter().take(PSEUDONYM_BYTES).fold(String::new(), |mut text, byte| {
         // A String takes everything.
         let _ = write!(text, "{byte:02x}");
@@ -75,35 +67,38 @@ fn pseudonym(salt: &str, value: &Value) -> String {
     })
 }
 
-/// The text without addresses and long numbers; none: there are none.
-fn masked(text: &str) -> Option<String> {
-    let mut masked = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(found) = next(rest) {
-        masked.push_str(&rest[..found.start]);
-        masked.push_str(found.mask);
-        rest = &rest[found.end..];
+/// A part of a text, and what stands in its place.
+type Mask = (Range<usize>, &'static str);
+
+/// Where addresses and long numbers are, in order. Where two begin at one place, it is the address.
+fn masks(text: &str) -> Vec<Mask> {
+    let (mut email_ahead, mut number_ahead) = (email(text, 0), number(text, 0));
+    let mut masks: Vec<Mask> = Vec::new();
+    loop {
+        let mask = match (&email_ahead, &number_ahead) {
+            (Some(email), Some(number)) if number.start < email.start => (number.clone(), "[number]"),
+            (Some(email), _) => (email.clone(), "[email]"),
+            (None, Some(number)) => (number.clone(), "[number]"),
+            (None, None) => return masks,
+        };
+        // What was found further on is still there, unless a part of it is masked now. So a text is read about twice,
+        // however many masks it gets.
+        let from = mask.0.end;
+        masks.push(mask);
+        if email_ahead.as_ref().is_some_and(|email| email.start < from) {
+            email_ahead = email(text, from);
+        }
+        if number_ahead.as_ref().is_some_and(|number| number.start < from) {
+            number_ahead = number(text, from);
+        }
     }
-    if rest.len() == text.len() {
-        return None;
-    }
-    masked.push_str(rest);
-    Some(masked)
 }
 
-struct Found {
-    start: usize,
-    end: usize,
-    mask: &'static str,
-}
-
-fn next(text: &str) -> Option<Found> {
-    [email(text), number(text)].into_iter().flatten().min_by_key(|found| found.start)
-}
-
-fn email(text: &str) -> Option<Found> {
+/// The first address that begins at this place or behind.
+fn email(text: &str, from: usize) -> Option<Range<usize>> {
     let is_local = |character: char| character.is_alphanumeric() || "._%+-".contains(character);
     let is_domain = |character: char| character.is_alphanumeric() || ".-".contains(character);
+    let text = text.get(from..)?;
     for (at, _) in text.match_indices('@') {
         let start = text[..at].trim_end_matches(is_local).len();
         let domain = &text[at + 1..];
@@ -111,37 +106,39 @@ fn email(text: &str) -> Option<Found> {
         // The full stop that ends a sentence belongs to no address.
         let domain = domain[..length].trim_end_matches(['.', '-']);
         if start < at && domain.contains('.') {
-            return Some(Found { start, end: at + 1 + domain.len(), mask: "[email]" });
+            return Some(from + start..from + at + 1 + domain.len());
         }
     }
     None
 }
 
-/// Digits with nothing between them but what people put between digits.
-fn number(text: &str) -> Option<Found> {
-    let mut run: Option<(usize, usize, usize)> = None;
-    let mut best = None;
-    for (index, character) in text.char_indices().chain([(text.len(), '\n')]) {
-        run = match (run, character) {
-            (None, '+' | '0'..='9') => Some((index, index + 1, usize::from(character != '+'))),
-            (Some((start, _, digits)), '0'..='9') => Some((start, index + 1, digits + 1)),
-            (Some(run), ' ' | '-' | '/' | '(' | ')') => Some(run),
-            (Some((start, end, digits)), _) if digits >= FEWEST_DIGITS => {
-                best = Some(Found { start, end, mask: "[number]" });
-                None
-            }
-            (_, _) => None,
+/// The first number that begins at this place or behind: digits with nothing between them but what people put there.
+fn number(text: &str, from: usize) -> Option<Range<usize>> {
+    let mut run: Option<(Range<usize>, usize)> = None;
+    for (index, byte) in text.bytes().enumerate().skip(from).chain([(text.len(), b'\n')]) {
+        run = match (run, byte) {
+            (None, b'+') => Some((index..index + 1, 0)),
+            (None, b'0'..=b'9') => Some((index..index + 1, 1)),
+            (Some((found, digits)), b'0'..=b'9') => Some((found.start..index + 1, digits + 1)),
+            (run, b' ' | b'-' | b'/' | b'(' | b')') => run,
+            (Some((found, digits)), _) if digits >= FEWEST_DIGITS => return Some(found),
+            _ => None,
         };
-        if best.is_some() {
-            break;
-        }
     }
-    best
+    None
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn masked(text: &str) -> String {
+        let mut masked = text.to_owned();
+        for (part, mask) in masks(text).into_iter().rev() {
+            masked.replace_range(part, mask);
+        }
+        masked
+    }
 
     #[test]
     fn addresses_and_long_numbers_are_masked_and_nothing_else() {
@@ -150,12 +147,34 @@ mod tests {
             ("a@b.c,d.e+f@g-h.i", "[email],[email]"),
             ("call +41 44 668-18-00 now", "call [number] now"),
             ("4111111111111111", "[number]"),
+            ("4111111111111111@example.com", "[email]"),
+            ("12 34567@b.c, 7654321 a@b.c", "[number]@b.c, [number] [email]"),
+            ("a@b.c1234567 1234567", "[email] [number]"),
             ("é@ü.ch", "[email]"),
         ] {
-            assert_eq!(masked(text).as_deref(), Some(expected));
+            assert_eq!(masked(text), expected);
         }
         for text in ["", "@", "a@b", "@example.com", "in 2026, 12.50 each", "+", "1 2 3", "é"] {
-            assert_eq!(masked(text), None, "{text}");
+            assert_eq!(masks(text), [], "{text}");
         }
+    }
+
+    /// Read from the start for each mask, this would take minutes.
+    #[test]
+    fn a_text_with_many_numbers_is_read_about_once() {
+        assert_eq!(masks(&"1234567,".repeat(200_000)).len(), 200_000);
+        assert_eq!(masks(&"a@b.c,".repeat(200_000)).len(), 200_000);
+        assert_eq!(masks(&"a@b,".repeat(200_000)), []);
+        assert_eq!(masks(&"12345671a@b.c,".repeat(100_000)).len(), 100_000);
+    }
+
+    /// A pseudonym of before, however the value is spelled now; and two numbers that an `f64` can't tell apart.
+    #[test]
+    fn the_same_value_has_the_same_pseudonym() {
+        let of = |json: &str| pseudonym("pepper", &canonical_json(json).expect("JSON"));
+        assert_eq!([of("\"ada\""), of(r#""\u0061da""#)], ["c401afac074d00f4"; 2]);
+        assert_eq!([of("1.0"), of("1.00"), of("1e0")], [of("1.0"), of("1.0"), of("1.0")]);
+        assert_ne!(of("1"), of("1.0"));
+        assert_ne!(of("12345678901234567890123"), of("12345678901234567890124"));
     }
 }
