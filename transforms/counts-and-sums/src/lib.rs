@@ -5,12 +5,15 @@
 
 use std::collections::BTreeMap;
 
-use kinesieve_sdk::{Error, Event, Fold, Output, Settings, Window, window};
+use kinesieve_sdk::{Error, Event, Fold, OrElse, Output, Settings, Window, canonical_json, window};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
 
 /// So many keys have sums of their own, unless the settings say otherwise.
 const KEYS: usize = 1000;
+
+/// The fields of a record, their values as they are written.
+type Fields<'a> = BTreeMap<String, &'a RawValue>;
 
 /// The most characters that a partition key may have.
 const KEY_CHARACTERS: usize = 256;
@@ -65,9 +68,9 @@ impl Fold for Sums {
     }
 
     fn accumulate(&mut self, config: &Config, event: Event) -> Result<(), Error> {
-        let fields: Map<String, Value> = event.json()?;
+        let fields: Fields<'_> = event.json()?;
         let key = match &config.key {
-            None => event.partition_key,
+            None => event.partition_key.clone(),
             Some(name) => key_of(&fields, name)?,
         };
         let is_known = self.by_key.contains_key(&key);
@@ -79,6 +82,9 @@ impl Fold for Sums {
         sum.sums.resize(config.sum.len(), 0.0);
         for (sum, name) in sum.sums.iter_mut().zip(&config.sum) {
             *sum += number_of(&fields, name)?;
+            if !sum.is_finite() {
+                return Err(Error::reject(format!("with its field `{name}`, the sum is too large")));
+            }
         }
         Ok(())
     }
@@ -102,20 +108,25 @@ impl Fold for Sums {
 }
 
 /// A field as a key. What has none is no event to count.
-fn key_of(fields: &Map<String, Value>, name: &str) -> Result<String, Error> {
-    match fields.get(name) {
-        Some(Value::String(text)) => Ok(text.clone()),
-        Some(other @ (Value::Number(_) | Value::Bool(_))) => Ok(other.to_string()),
-        Some(_) => Err(Error::reject(format!("its field `{name}` is neither a text nor a number"))),
-        None => Err(Error::reject(format!("it has no field `{name}`"))),
+fn key_of(fields: &Fields<'_>, name: &str) -> Result<String, Error> {
+    let written = fields.get(name).ok_or_else(|| format!("it has no field `{name}`")).or_reject()?.get();
+    match written.as_bytes().first() {
+        Some(b'"') => serde_json::from_str(written)
+            .map_err(|_| format!("its field `{name}` is a text with half of a surrogate pair"))
+            .or_reject(),
+        // All digits count: rounded, two identifiers could be one.
+        Some(b'-' | b'0'..=b'9' | b't' | b'f') => canonical_json(written),
+        _ => Err(Error::reject(format!("its field `{name}` is neither a text nor a number"))),
     }
 }
 
 /// A field as a number; one that is missing or null adds nothing.
-fn number_of(fields: &Map<String, Value>, name: &str) -> Result<f64, Error> {
-    match fields.get(name) {
-        None | Some(Value::Null) => Ok(0.0),
-        Some(value) => value.as_f64().ok_or_else(|| Error::reject(format!("its field `{name}` is not a number"))),
+fn number_of(fields: &Fields<'_>, name: &str) -> Result<f64, Error> {
+    let Some(value) = fields.get(name) else { return Ok(0.0) };
+    match value.get() {
+        "null" => Ok(0.0),
+        // Only a number of JSON parses: its other values never look like one to Rust.
+        written => written.parse().map_err(|_| format!("its field `{name}` is not a number")).or_reject(),
     }
 }
 
@@ -174,6 +185,24 @@ mod tests {
     }
 
     #[test]
+    fn all_digits_of_a_key_count_and_other_fields_do_not_matter() {
+        let mut rehearsal = rehearsal([("key", "id"), ("sum", r#"["watts"]"#)]);
+        for event in [
+            r#"{"id":12345678901234567890123,"watts":0.5}"#,
+            r#"{"id":12345678901234567890124,"other":1e400}"#,
+            "\u{feff}{\"id\":12345678901234567890123}",
+            r#"{"id":1.50}"#,
+            r#"{"id":1.5}"#,
+        ] {
+            rehearsal.fold(Event::new(event)).unwrap();
+        }
+        let lines = finished(&mut rehearsal);
+        let keys: Vec<&str> = lines.iter().filter_map(|(key, _)| key.as_deref()).collect();
+        assert_eq!(keys, ["1.5", "12345678901234567890123", "12345678901234567890124"]);
+        assert!(lines[1].1.contains(r#""count":2,"sums":{"watts":0.5}"#), "{lines:?}");
+    }
+
+    #[test]
     fn too_many_keys_share_what_is_left() {
         let mut rehearsal = rehearsal([("key", "id"), ("keys", "2")]);
         for id in 0..10 {
@@ -192,6 +221,9 @@ mod tests {
             (r#"{"watts":1}"#, "it has no field `device`"),
             (r#"{"device":[1]}"#, "its field `device` is neither a text nor a number"),
             (r#"{"device":"a","watts":"1"}"#, "its field `watts` is not a number"),
+            (r#"{"device":"a","watts":true}"#, "its field `watts` is not a number"),
+            (r#"{"device":"a","watts":1e400}"#, "with its field `watts`, the sum is too large"),
+            (r#"{"device":"\ud800"}"#, "its field `device` is a text with half of a surrogate pair"),
         ] {
             assert_eq!(rehearsal.fold(Event::new(event)), Err(Error::reject(why)), "{event}");
         }

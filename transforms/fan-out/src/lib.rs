@@ -40,7 +40,7 @@ fn configure(settings: Settings) -> Result<Config, SettingError> {
 
 #[transform(configure = configure)]
 fn process(config: &Config, event: Event) -> Result<Outcome, Error> {
-    let record = fields(event.text()?, "the record")?;
+    let record = fields(event.json_text()?, "the record")?;
     let array =
         record.get(&config.path).ok_or_else(|| format!("the record has no field `{}`", config.path)).or_reject()?;
     // Serde's own message is not for the dead letter: it quotes what it found.
