@@ -1,5 +1,6 @@
 """Adds what a table in the settings knows about a field to JSON records."""
 
+import codecs
 import json
 
 from componentize_py_types import Err
@@ -20,14 +21,22 @@ class Config:
         if not self.field:
             raise ValueError("the setting `field` is missing")
         try:
-            self.table = json.loads(settings.get("table", ""))
-        except ValueError:
+            table = json.loads(settings.get("table", ""))
+            self.table = {value: written(row) for value, row in table.items()}
+        except (ValueError, AttributeError):
             raise ValueError("the setting `table` has to be a JSON object of objects") from None
-        if not isinstance(self.table, dict) or not all(isinstance(row, dict) for row in self.table.values()):
-            raise ValueError("the setting `table` has to be a JSON object of objects")
         self.missing = settings.get("missing", "keep")
         if self.missing not in MISSING:
             raise ValueError(f"the setting `missing` can't be `{self.missing}`: there is `{'`, `'.join(MISSING)}`")
+
+
+def written(row: dict[str, object]) -> dict[str, bytes]:
+    """Each field of a row as it stands in a record."""
+
+    def as_json(value: object) -> str:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+    return {name: f"{as_json(name)}:{as_json(value)}".encode() for name, value in row.items()}
 
 
 config: Config
@@ -42,9 +51,12 @@ class Transform(exports.Transform):
             raise Err(str(error))
 
     def process(self, event: Event) -> Outcome:
+        # Decoded here, since `json` would ask for a codec that knows byte order marks, and the component has none.
+        text = event.data.removeprefix(codecs.BOM_UTF8)
         try:
-            record = json.loads(event.data)
-        except ValueError:
+            # No number of the record is looked at or written, so any float will do: it takes all of them.
+            record = json.loads(text.decode(), parse_int=float)
+        except (ValueError, RecursionError):
             return Outcome_Reject("not JSON")
         if not isinstance(record, dict):
             return Outcome_Reject("not a JSON object")
@@ -53,8 +65,14 @@ class Transform(exports.Transform):
         if row is None:
             return without_row()
         # What the record says itself is newer than the table.
-        enriched = json.dumps({**row, **record}, ensure_ascii=False, separators=(",", ":"))
-        return Outcome_Emit([Output(enriched.encode(), None, None)])
+        added = [field for name, field in row.items() if name not in record]
+        if not added:
+            return Outcome_Keep()
+        # The record's own bytes stay as they are: written anew, its numbers would be rounded. It has a field, the one that
+        # was looked up, so a comma comes behind what is added.
+        start = event.data.index(b"{") + 1
+        enriched = event.data[:start] + b",".join(added) + b"," + event.data[start:]
+        return Outcome_Emit([Output(enriched, None, None)])
 
 
 def without_row() -> Outcome:
