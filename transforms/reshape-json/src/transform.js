@@ -1,5 +1,6 @@
 // Filters JSON records, and gives those that go on another shape.
 
+import { Written } from "./json.js";
 import { bytes, text } from "./text.js";
 
 /** Compares the field of a record with what the settings say. */
@@ -35,15 +36,20 @@ export const transform = {
   },
 
   process(event) {
+    let json;
     let record;
     try {
-      record = JSON.parse(text(event.data));
+      // Some programs write a byte order mark before it.
+      json = text(event.data).replace(/^\ufeff/, "");
+      record = JSON.parse(json);
     } catch (error) {
       return { tag: "reject", val: "not JSON" };
     }
     if (!where.every(({ field, test, value }) => test(at(record, field), value))) return { tag: "drop" };
     if (shape === null && key === null) return { tag: "keep" };
-    const data = shape === null ? event.data : bytes(JSON.stringify(filled(shape, record)));
+    const shaped = shape === null ? "" : filled(shape, new Written(json.trim()));
+    if (shaped === undefined) return { tag: "reject", val: "the record has no value for the shape" };
+    const data = shape === null ? event.data : bytes(shaped);
     const found = key === null ? undefined : at(record, key);
     if (key !== null && (typeof found !== "string" || found === "")) {
       return { tag: "reject", val: `the field ${key.join(".")} holds no text for a partition key` };
@@ -82,10 +88,16 @@ function at(record, path) {
   );
 }
 
-/** The shape with the record's values in it: a text that starts with $ stands for the value at that path. */
+/**
+ * The JSON of the shape with the record's values in it, as they are written there: a text that starts with $ stands for the
+ * value at that path.
+ */
 function filled(shape, record) {
-  if (typeof shape === "string") return shape.startsWith("$") ? at(record, path(shape.slice(1))) : shape;
-  if (Array.isArray(shape)) return shape.map((element) => filled(element, record));
-  if (shape === null || typeof shape !== "object") return shape;
-  return Object.fromEntries(Object.entries(shape).map(([name, value]) => [name, filled(value, record)]));
+  if (typeof shape === "string" && shape.startsWith("$")) return record.at(path(shape.slice(1)))?.json;
+  if (Array.isArray(shape)) return `[${shape.map((element) => filled(element, record) ?? "null").join()}]`;
+  if (shape === null || typeof shape !== "object") return JSON.stringify(shape);
+  const fields = Object.entries(shape)
+    .map(([name, value]) => [name, filled(value, record)])
+    .filter(([, json]) => json !== undefined);
+  return `{${fields.map(([name, json]) => `${JSON.stringify(name)}:${json}`).join()}}`;
 }
