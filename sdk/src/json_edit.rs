@@ -289,8 +289,10 @@ impl<'a> Walk<'a> {
             }
         };
         let mut value = JsonValue { text: self.text, within: &self.within, start, end };
-        let decision = edit(&mut value).map_err(Stop::Failed)?;
+        let decision = edit(&mut value);
+        // Before what the function says: it may have failed because this was no JSON.
         let end = value.end.transpose()?;
+        let decision = decision.map_err(Stop::Failed)?;
         if matches!((&decision, first), (Edit::Descend, b'{' | b'[')) {
             self.keep();
             return self.open(first == b'{');
