@@ -29,7 +29,7 @@ fn loop_of_an_author(language: &str, tool: &str, component: &str) {
     let new = said(folder.path(), &["new", "my-kit", "--lang", language]);
     assert!(new.contains("kinesieve test my-kit") && !new.contains("missing"), "{new}");
     let tested = said(folder.path(), &["test", "my-kit"]);
-    assert!(tested.ends_with("6 passed, 0 failed\n"), "{tested}");
+    assert!(tested.ends_with("8 passed, 0 failed\n"), "{tested}");
     let project = folder.path().join("my-kit");
     let built = said(&project, &["build", "--target", "host"]);
     assert!(built.contains(&format!("{component}: ")) && built.contains("its manifest"), "{built}");

@@ -112,6 +112,7 @@ const TYPESCRIPT: &[TemplateFile] = &[
     ("kinesieve.json", template!("typescript/kinesieve.json")),
     ("package.json", template!("typescript/package.json")),
     ("src/host.d.ts", template!("typescript/src/host.d.ts")),
+    ("src/json.d.ts", template!("typescript/src/json.d.ts")),
     ("src/kinesieve.d.ts", template!("typescript/src/kinesieve.d.ts")),
     ("src/text.ts", template!("typescript/src/text.ts")),
     ("src/transform.ts", template!("typescript/src/transform.ts")),
@@ -191,7 +192,8 @@ impl Language {
                 files: TYPESCRIPT,
                 source: "src/transform.ts",
                 about_files: "| `src/text.ts` | text from bytes and back: there is no `TextDecoder` in the component |\n\
-                              | `src/*.d.ts` | the contract, as TypeScript sees it |\n\
+                              | `src/json.d.ts` | what the engine knows of JSON and TypeScript does not |\n\
+                              | `src/kinesieve.d.ts`, `src/host.d.ts` | the contract, as TypeScript sees it |\n\
                               | `wit/transform.wit` | the contract |",
                 needs: node,
                 tools: &["npm"],

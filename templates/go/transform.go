@@ -2,6 +2,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -36,12 +37,14 @@ func configure(settings []kinesieve.Setting) error {
 
 // Called once for each record, in the order of its shard.
 func process(event kinesieve.Event) kinesieve.Outcome {
-	// What stays is copied as it is written.
+	// Values stay as they are written. Fields are sorted, and of a repeated one the last stays.
 	var reading map[string]json.RawMessage
 	if !utf8.Valid(event.Data) {
 		return kinesieve.Reject("not UTF-8")
 	}
-	if err := json.Unmarshal(event.Data, &reading); err != nil {
+	// Some programs write a byte order mark before it.
+	data := bytes.TrimPrefix(event.Data, []byte("\xef\xbb\xbf"))
+	if err := json.Unmarshal(data, &reading); err != nil {
 		return kinesieve.Reject("not a JSON object")
 	}
 	var temperature *float64
@@ -52,9 +55,12 @@ func process(event kinesieve.Event) kinesieve.Outcome {
 		return kinesieve.Drop()
 	}
 	delete(reading, "email")
-	data, err := json.Marshal(reading)
-	if err != nil {
+	var written bytes.Buffer
+	encoder := json.NewEncoder(&written)
+	// Else it writes < as \u003c.
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(reading); err != nil {
 		return kinesieve.Reject("what is left can't be written")
 	}
-	return kinesieve.Replace(data)
+	return kinesieve.Replace(bytes.TrimSuffix(written.Bytes(), []byte("\n")))
 }

@@ -18,13 +18,23 @@ export const transform = {
   process(event) {
     let reading;
     try {
-      reading = JSON.parse(text(event.data));
+      // Some programs write a byte order mark before it.
+      reading = JSON.parse(text(event.data).replace(/^\ufeff/, ""), asWritten);
     } catch (error) {
       return { tag: "reject", val: `not JSON: ${error.message}` };
     }
-    if (typeof reading?.temperature !== "number") return { tag: "reject", val: "no temperature" };
-    if (reading.temperature < below) return { tag: "drop" };
+    const temperature = reading?.temperature;
+    if (!JSON.isRawJSON(temperature)) return { tag: "reject", val: "no temperature" };
+    if (Number(temperature.rawJSON) < below) return { tag: "drop" };
     delete reading.email;
     return { tag: "emit", val: [{ data: bytes(JSON.stringify(reading)) }] };
   },
 };
+
+/**
+ * Has numbers go on as they are written: JavaScript's own have 53 bits, and would round them. All else is written anew:
+ * without space, and of a repeated field the last one.
+ */
+function asWritten(name, value, { source }) {
+  return typeof value === "number" ? JSON.rawJSON(source) : value;
+}

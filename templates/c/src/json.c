@@ -135,7 +135,12 @@ static bool skip_value(json_object *object, int depth) {
   return take(object, last) || fail(object, "an object or an array has no end");
 }
 
-json_object json_object_of(ks_bytes text) { return (json_object){.at = text.at, .end = text.at + text.length}; }
+json_object json_object_of(ks_bytes text) {
+  json_object object = {.at = text.at, .end = text.at + text.length};
+  // Some programs write a byte order mark before it.
+  if (text.length >= 3 && memcmp(text.at, "\xef\xbb\xbf", 3) == 0) object.at += 3;
+  return object;
+}
 
 bool json_next(json_object *object, json_field *field) {
   if (object->error != NULL || object->state == BEHIND) return false;

@@ -1,8 +1,7 @@
 //! Drops readings below a temperature, and takes the e-mail address out of the others.
 
-use kinesieve_sdk::{Json, SettingError, Settings, transform};
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use kinesieve_sdk::{Edit, Error, Event, Outcome, SettingError, Settings, transform};
+use serde::Deserialize;
 
 /// The settings of the deployment, a field each. One that has no field here is refused.
 #[derive(Deserialize)]
@@ -10,17 +9,10 @@ struct Config {
     below: f64,
 }
 
-/// What is in a record, as far as it matters here.
-#[derive(Debug, Deserialize, PartialEq, Serialize)]
+/// What is read of a record. It may have other fields.
+#[derive(Deserialize)]
 struct Reading {
     temperature: f64,
-    /// Read, and not written.
-    #[serde(default, skip_serializing)]
-    #[allow(dead_code, reason = "it is here to be left out")]
-    email: Value,
-    /// All other fields go on as they are.
-    #[serde(flatten)]
-    others: Map<String, Value>,
 }
 
 /// Called once for each instance. An error stops the start.
@@ -30,8 +22,19 @@ fn configure(settings: Settings) -> Result<Config, SettingError> {
 
 /// Called once for each record, in the order of its shard. A record that is no `Reading` is rejected.
 #[transform(configure = configure)]
-fn process(config: &Config, Json(reading): Json<Reading>) -> Option<Json<Reading>> {
-    (reading.temperature >= config.below).then_some(Json(reading))
+fn process(config: &Config, event: Event) -> Result<Outcome, Error> {
+    let reading: Reading = event.json()?;
+    if reading.temperature < config.below {
+        return Ok(Outcome::Drop);
+    }
+    // All other fields stay as they are written, byte for byte.
+    event.edit_json(|value| {
+        Ok(match (value.depth(), value.name().as_deref()) {
+            (0, _) => Edit::Descend,
+            (_, Some("email")) => Edit::Remove,
+            _ => Edit::Keep,
+        })
+    })
 }
 
 #[cfg(test)]
@@ -42,7 +45,6 @@ mod tests {
     #[test]
     fn what_is_cold_is_dropped() {
         let config = configure(Settings::from([("below", "10")])).expect("the settings are right");
-        let reading = Reading { temperature: 9.5, email: Value::Null, others: Map::new() };
-        assert_eq!(process(&config, Json(reading)), None);
+        assert_eq!(process(&config, Event::new(r#"{"temperature": 9.5}"#)), Ok(Outcome::Drop));
     }
 }

@@ -4,7 +4,7 @@ import type { Event, Outcome, Transform } from "./kinesieve.js";
 import { bytes, text } from "./text.js";
 
 interface Reading {
-  temperature?: unknown;
+  temperature?: RawJSON;
   email?: string;
 }
 
@@ -24,13 +24,22 @@ export const transform: Transform = {
   process(event: Event): Outcome {
     let reading: Reading | null;
     try {
-      reading = JSON.parse(text(event.data));
+      // Some programs write a byte order mark before it.
+      reading = JSON.parse(text(event.data).replace(/^\ufeff/, ""), asWritten);
     } catch (error) {
       return { tag: "reject", val: `not JSON: ${error}` };
     }
-    if (typeof reading?.temperature !== "number") return { tag: "reject", val: "no temperature" };
-    if (reading.temperature < below) return { tag: "drop" };
+    if (reading === null || !JSON.isRawJSON(reading.temperature)) return { tag: "reject", val: "no temperature" };
+    if (Number(reading.temperature.rawJSON) < below) return { tag: "drop" };
     delete reading.email;
     return { tag: "emit", val: [{ data: bytes(JSON.stringify(reading)) }] };
   },
 };
+
+/**
+ * Has numbers go on as they are written: JavaScript's own have 53 bits, and would round them. All else is written anew:
+ * without space, and of a repeated field the last one.
+ */
+function asWritten(name: string, value: unknown, { source }: JSONSource): unknown {
+  return typeof value === "number" && source !== undefined ? JSON.rawJSON(source) : value;
+}
