@@ -157,6 +157,19 @@ fn what_is_no_json_is_rejected_without_quoting_it() {
 }
 
 #[test]
+fn that_it_is_no_json_comes_before_why_an_edit_failed() {
+    let fail = |record: &str| {
+        Event::new(record).edit_json(|value| match value.written() {
+            "" => Err(Error::reject("nothing was written")),
+            _ => Err(Error::reject("mine")),
+        })
+    };
+    let why = "not JSON: EOF while parsing a list at line 1 column 6";
+    assert_eq!(fail("{\"a\":["), Err(Error::reject(why)));
+    assert_eq!(fail("{\"a\":[]}"), Err(Error::reject("mine")));
+}
+
+#[test]
 fn depth_has_a_bound_where_it_is_looked_into() {
     let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
     assert_eq!(run(&nested(127), |_| Edit::Descend), Ok(Outcome::Keep));

@@ -33,8 +33,8 @@ export const transform = {
 
 /**
  * Has numbers go on as they are written: JavaScript's own have 53 bits, and would round them. All else is written anew:
- * without space, and of a repeated field the last one.
+ * without space, and of a repeated field the last one, for whose number the engine has no source.
  */
 function asWritten(name, value, { source }) {
-  return typeof value === "number" ? JSON.rawJSON(source) : value;
+  return typeof value === "number" ? JSON.rawJSON(source ?? String(value)) : value;
 }

@@ -6,7 +6,7 @@ interface RawJSON {
 }
 
 interface JSONSource {
-  /** How a number, a text or a word is written; undefined: it is an object or an array. */
+  /** How a number, a text or a word is written; undefined: it is an object or an array, or its field is repeated. */
   readonly source?: string;
 }
 
