@@ -14,6 +14,8 @@ use std::time::Duration;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
+use aws_sdk_sqs::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
+use futures_util::FutureExt;
 
 pub use arn::{Arn, InvalidArn};
 pub(crate) use http::Streamed;
@@ -88,13 +90,15 @@ pub(crate) fn bucket_and_prefix(place: &Arn) -> (&str, String) {
 /// The address of a queue, which the API names it by. It follows from the ARN, so it takes no request,
 /// and no permission, to find it.
 pub(crate) fn queue_url(queue: &Arn) -> String {
-    let suffix = match queue.partition.as_str() {
-        "aws-cn" => "amazonaws.com.cn",
-        "aws-iso" => "c2s.ic.gov",
-        "aws-iso-b" => "sc2s.sgov.gov",
-        _ => "amazonaws.com",
-    };
-    format!("https://sqs.{}.{suffix}/{}/{}", queue.region, queue.account, queue.resource)
+    let Arn { region, account, resource, .. } = queue;
+    // The SDK knows what the names of hosts end in, in each partition.
+    let parameters = Params::builder().region(region.as_str()).build();
+    let endpoint = parameters.ok().and_then(|parameters| {
+        let endpoint = DefaultResolver::new().resolve_endpoint(&parameters).now_or_never()?;
+        Some(endpoint.ok()?.url().to_owned())
+    });
+    let endpoint = endpoint.unwrap_or_else(|| format!("https://sqs.{region}.amazonaws.com"));
+    format!("{}/{account}/{resource}", endpoint.trim_end_matches('/'))
 }
 
 /// Returns the bytes of a size in KiB; none: it is no size.
@@ -145,6 +149,25 @@ mod tests {
                 "https://sqs.us-gov-west-1.amazonaws.com/123456789012/q.fifo",
             ),
             ("arn:aws-cn:sqs:cn-north-1:123456789012:q", "https://sqs.cn-north-1.amazonaws.com.cn/123456789012/q"),
+            (
+                "arn:aws-eusc:sqs:eusc-de-east-1:123456789012:q",
+                "https://sqs.eusc-de-east-1.amazonaws.eu/123456789012/q",
+            ),
+            ("arn:aws-iso:sqs:us-iso-east-1:123456789012:q", "https://sqs.us-iso-east-1.c2s.ic.gov/123456789012/q"),
+            (
+                "arn:aws-iso-b:sqs:us-isob-east-1:123456789012:q",
+                "https://sqs.us-isob-east-1.sc2s.sgov.gov/123456789012/q",
+            ),
+            (
+                "arn:aws-iso-e:sqs:eu-isoe-west-1:123456789012:q",
+                "https://sqs.eu-isoe-west-1.cloud.adc-e.uk/123456789012/q",
+            ),
+            (
+                "arn:aws-iso-f:sqs:us-isof-south-1:123456789012:q",
+                "https://sqs.us-isof-south-1.csp.hci.ic.gov/123456789012/q",
+            ),
+            // A region that is newer than what the SDK knows.
+            ("arn:aws:sqs:eu-west-9:123456789012:q", "https://sqs.eu-west-9.amazonaws.com/123456789012/q"),
         ] {
             assert_eq!(queue_url(&arn.parse().expect("an ARN")), url);
         }

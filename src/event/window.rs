@@ -25,7 +25,8 @@ pub struct WindowPart {
     pub start: u64,
     /// The first millisecond that is not part of it.
     pub end: u64,
-    /// The JSON that was handed back with the part before; `null` and `{}` where there was none.
+    /// The JSON that was handed back with the part before; `null` and `{}` where there was none, and `null` where the
+    /// event says nothing of it.
     pub state: String,
     /// The shard, which an event without records says, too.
     pub shard: Shard,
@@ -106,8 +107,8 @@ impl RawWindow<'_> {
     fn read_part(&self, has: &'static str, batch: &Batch) -> Result<WindowPart, WindowPartError> {
         let missing = |missing| WindowPartError::Missing { has, missing };
         let window = self.window.ok_or(missing("window"))?;
-        // Lambda hands one over each time, an empty one at first: without one, what was folded before would be lost.
-        let state = self.state.ok_or(missing("state"))?;
+        // Lambda hands over an empty one at first. Who plays Lambda leaves it out, or says `null`.
+        let state = self.state.map_or("null", RawValue::get);
         let (start_text, start) = time_in(window, "start", "window.start")?;
         let (end_text, end) = time_in(window, "end", "window.end")?;
         if end <= start {
@@ -116,7 +117,7 @@ impl RawWindow<'_> {
         Ok(WindowPart {
             start,
             end,
-            state: state.get().to_owned(),
+            state: state.to_owned(),
             shard: self.shard(batch)?,
             is_final: flag(self.is_final, "isFinalInvokeForWindow")?,
             is_terminated_early: flag(self.is_terminated_early, "isWindowTerminatedEarly")?,
@@ -217,6 +218,23 @@ mod tests {
     }
 
     #[test]
+    fn a_first_event_has_no_state_to_hand_over() {
+        for state in [None, Some(Value::Null)] {
+            let part = read(&[("state", state)]).expect("a window").expect("a whole one");
+            assert_eq!(part.state, "null");
+        }
+        assert_eq!(
+            read(&[
+                ("window", None),
+                ("state", Some(Value::Null)),
+                ("isFinalInvokeForWindow", None),
+                ("isWindowTerminatedEarly", None)
+            ]),
+            None
+        );
+    }
+
+    #[test]
     fn an_event_without_its_fields_is_of_no_window() {
         let without = ["window", "state", "isFinalInvokeForWindow", "isWindowTerminatedEarly"];
         assert_eq!(read(&without.map(|name| (name, None))), None);
@@ -227,7 +245,6 @@ mod tests {
         let time = "a time such as \"2026-11-20T17:00:00Z\"";
         for (changes, expected) in [
             ([("window", None)], "the event has \"state\" of a tumbling window, and no \"window\"".to_owned()),
-            ([("state", None)], "the event has \"window\" of a tumbling window, and no \"state\"".to_owned()),
             (
                 [("window", Some(json!(7)))],
                 "\"window\" of the tumbling window is not an object of \"start\" and \"end\"".to_owned(),

@@ -6,10 +6,11 @@
 //! key, and no other.
 //!
 //! What may go next stands in one heap: of each key its first output that is not done, unless that is on its way. So
-//! a request costs what goes into it, and neither what waits behind it nor how often it was refused.
+//! a request costs what goes into it, and neither what waits behind it nor how often it was refused. A request in which
+//! something is wrong is halved until that is by itself, so one wrong output among a thousand costs some twenty requests.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::{Delivery, Output, SinkResponse, reason};
@@ -44,6 +45,8 @@ pub(super) struct Queue {
     limits: RequestLimits,
     /// What may go next, by index: neither on its way, nor behind something of its key.
     ready: BinaryHeap<Reverse<usize>>,
+    /// Halves of requests in which something was wrong. Each goes as it is, before all else.
+    halves: VecDeque<Vec<usize>>,
     results: Vec<Option<Delivery>>,
     /// What is not sent any more, since something before it of its key can never be delivered.
     held_back: Vec<usize>,
@@ -107,6 +110,7 @@ impl Queue {
             places,
             limits,
             ready: ready.into(),
+            halves: VecDeque::new(),
             results,
             held_back: Vec::new(),
             retries: 0,
@@ -119,6 +123,10 @@ impl Queue {
     /// The outputs of the next request, by index and in order; none while all that is left has to wait
     /// for requests on their way, or nothing is left.
     pub(super) fn next_request(&mut self) -> Option<Vec<usize>> {
+        if let Some(half) = self.halves.pop_front() {
+            self.retries += half.len() as u64;
+            return Some(half);
+        }
         let mut request = Vec::new();
         let mut bytes = 0;
         while let Some(&Reverse(index)) = self.ready.peek() {
@@ -168,15 +176,17 @@ impl Queue {
     }
 
     /// The service says that there is something wrong with a request. By itself, an output that is
-    /// wrong can never be delivered; of several, each goes again by itself to find out.
+    /// wrong can never be delivered; of several, each half goes again to find out, as the request may just be too large.
     pub(super) fn invalid(&mut self, request: &[usize], why: String) {
         if let [index] = request {
             return self.never(*index, why);
         }
-        for &index in request {
-            self.places[index].is_alone = true;
+        let (first, second) = request.split_at(request.len() / 2);
+        for half in [first, second] {
+            half.iter().for_each(|_| self.count_look());
+            self.halves.push_back(half.to_vec());
         }
-        self.refuse(request, why);
+        self.last_refusal = Some(why);
     }
 
     /// An output has its result: the next one of its key may go.
@@ -215,7 +225,7 @@ impl Queue {
 
     /// Whether nothing could be sent now. Requests may still be on their way, and others wait for them.
     pub(super) fn is_idle(&self) -> bool {
-        self.ready.is_empty()
+        self.ready.is_empty() && self.halves.is_empty()
     }
 
     /// The results, in order. What has none was not delivered, for the reason that is given or the last
@@ -402,17 +412,56 @@ mod tests {
         let mut queue = Queue::new(&outputs, Order::Key, LIMITS, weigh);
         let request = queue.next_request().expect("a request");
         queue.invalid(&request, "something is wrong".to_owned());
-        for index in 0..3 {
+        for expected in [&[0][..], &[1, 2], &[1], &[2]] {
             let request = queue.next_request().expect("a request");
-            assert_eq!(request, [index]);
-            if index == 1 {
+            assert_eq!(request, expected);
+            if request.contains(&1) {
                 queue.invalid(&request, "it is wrong".to_owned());
             } else {
                 queue.settle(&request, [RecordResponse::Taken]);
             }
         }
+        assert!(queue.is_idle());
         let wrong = Delivery::Undeliverable { reason: "it is wrong".into() };
         assert_eq!(queue.finish("").deliveries, [Delivery::Delivered, wrong, Delivery::Delivered]);
+    }
+
+    /// How many requests it takes until each of so many outputs has its result, of a service that finds a request wrong
+    /// which it says so of.
+    fn requests(count: usize, is_wrong: impl Fn(&[usize]) -> bool) -> (usize, Vec<Delivery>) {
+        let records: Vec<(String, Vec<u8>)> = (0..count).map(|_| ("k".to_owned(), Vec::new())).collect();
+        let shard = shard();
+        let outputs = outputs(&shard, &records);
+        let limits = RequestLimits { records: 500, bytes: usize::MAX, alone_above: usize::MAX };
+        let mut queue = Queue::new(&outputs, Order::None, limits, weigh);
+        let mut requests = 0;
+        while let Some(request) = queue.next_request() {
+            requests += 1;
+            if is_wrong(&request) {
+                queue.invalid(&request, "wrong".to_owned());
+            } else {
+                queue.settle(&request, request.iter().map(|_| RecordResponse::Taken));
+            }
+        }
+        (requests, queue.finish("").deliveries)
+    }
+
+    #[test]
+    fn halving_finds_what_is_wrong_in_few_requests() {
+        let wrong = Delivery::Undeliverable { reason: "wrong".into() };
+        // One that is wrong in itself.
+        let (count, deliveries) = requests(450, |request| request.contains(&217));
+        assert!(count <= 19, "{count} requests");
+        assert_eq!(deliveries.iter().filter(|delivery| **delivery != Delivery::Delivered).count(), 1);
+        assert_eq!(deliveries[217], wrong);
+        // None is, and a request is too large with more than so many.
+        let (count, deliveries) = requests(450, |request| request.len() > 300);
+        assert_eq!((count, deliveries.iter().all(|delivery| *delivery == Delivery::Delivered)), (3, true));
+        let (count, _) = requests(100_000, |request| request.len() > 300);
+        assert_eq!(count, 3 * 200);
+        // Each is wrong: one request more than each by itself.
+        let (count, deliveries) = requests(450, |_| true);
+        assert!(count < 2 * 450 && deliveries.iter().all(|delivery| *delivery == wrong), "{count} requests");
     }
 
     /// What a service does with an output at each time that it gets it.

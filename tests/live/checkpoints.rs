@@ -173,3 +173,25 @@ fn a_table_that_is_missing_is_named_before_a_record_moves() {
     assert_eq!((code, run.delivered().len()), (Some(1), 0));
     assert!(log.contains(&positions.name) && log.contains("the table does not exist"), "{log}");
 }
+
+/// The rows are read before the first is written, and nobody has made the table then.
+#[test]
+fn a_table_is_made_where_that_is_said() {
+    let stub = Stub::start(Service::Kinesis, Faults::default(), 1);
+    put_many(&stub, 0..3);
+    let positions = Positions::missing();
+    let run = Run { dynamodb: Some(positions.moto.endpoint()), ..Run::of(stub.endpoint()) };
+    let table = ["--from", "checkpoint", "--to-checkpoint", "--checkpoint-table", &positions.name, "--until", "now"];
+    // A stream that is not there makes no table.
+    let nowhere = STREAM_ARN.replace("readings", "nowhere");
+    let (code, _) = run.end(&nowhere, &[&table[..], &["--checkpoint-create", "true"]].concat());
+    assert_eq!(code, Some(1));
+    let (code, log) = run.end(STREAM_ARN, &table);
+    assert!(code == Some(1) && log.contains("the table does not exist"), "{log}");
+    // Again, it is there, and stays as it is.
+    for delivered in [3, 3] {
+        let (code, log) = run.end(STREAM_ARN, &[&table[..], &["--checkpoint-create", "true"]].concat());
+        assert_eq!((code, run.delivered().len()), (Some(0), delivered), "{log}");
+    }
+    assert_eq!(position(&positions), Some(sequence_number(2)));
+}

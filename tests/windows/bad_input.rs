@@ -49,9 +49,9 @@ fn half_a_window_is_refused() {
         let error = refusal(&stage, &event);
         assert!(error.starts_with(expected), "{field}: {error}");
     }
-    let mut without_state = event(0, &["add 1"], &json!({}), false);
-    without_state.as_object_mut().expect("an object").remove("state");
-    assert_eq!(refusal(&stage, &without_state), "the event has \"window\" of a tumbling window, and no \"state\"");
+    let mut without_window = event(0, &["add 1"], &json!({}), false);
+    without_window.as_object_mut().expect("an object").remove("window");
+    assert_eq!(refusal(&stage, &without_window), "the event has \"state\" of a tumbling window, and no \"window\"");
     // And it lives on.
     assert_eq!(stage.part(0, &["add 1"], &json!({}), true).state, json!({}));
 }

@@ -63,7 +63,7 @@ pub(super) async fn consumer(stream: &LiveStream, name: &str) -> Result<String, 
                     Err(error) if error.code() == Some("LimitExceededException") => {
                         let message = error.message().unwrap_or_default();
                         return Err(refusal(format!(
-                            "{message}: a stream has room for 20, and registers 5 at a time; name one that is there"
+                            "{message}: a stream has room for 20 consumers, or 50 with On-demand Advantage, and registers 5 at a time; name one that is there"
                         )));
                     }
                     Err(error) => return Err(LiveError::refused(&stream.arn, REGISTER, &error)),

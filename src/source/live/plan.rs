@@ -14,10 +14,13 @@ use super::refusal::LiveError;
 use super::shared::ReadOptions;
 use super::streams::{LiveStream, ShardStart};
 use crate::aws::reading_config_at_once;
-use crate::checkpoint::{CheckpointError, CheckpointRow, Table};
-use crate::settings::StreamIdForm;
+use crate::checkpoint::{CheckpointError, CheckpointRow, Table, create_if_missing};
+use crate::settings::{StreamIdForm, TableCapacity};
 use crate::source::mapping::{BatchLimits, MappingRules};
 use crate::timestamp::now_millis;
+
+/// How long a table that is made is waited for: DynamoDB takes some seconds.
+const TABLE_TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// What is to be read, and how.
 #[derive(Debug, Clone)]
@@ -62,6 +65,8 @@ pub struct Checkpoints {
     pub table: Table,
     /// How a stream is written in it.
     pub stream_id: StreamIdForm,
+    /// With which capacity it is made where it is missing; none: it is not.
+    pub create: Option<TableCapacity>,
 }
 
 /// Whether to go on where records may be missing, or somebody else may be at work.
@@ -159,6 +164,7 @@ impl LiveSource {
         {
             return Err(several_shards(&plan.places, &taken));
         }
+        plan.make_table().await?;
         let mut opened = Vec::new();
         for (place, stream, shards) in streams {
             let (starts, left_out) = plan.starts(&stream, &shards).await?;
@@ -178,6 +184,13 @@ impl LiveSource {
 }
 
 impl ReadPlan {
+    /// Makes the checkpoint table, if that is wanted: rows are read before the first one is written.
+    async fn make_table(&self) -> Result<(), LiveError> {
+        let Some(Checkpoints { table, create: Some(capacity), .. }) = &self.checkpoints else { return Ok(()) };
+        let made = create_if_missing(table, *capacity, TABLE_TIME_LIMIT).await;
+        made.map_err(|trouble| LiveError::TableNotMade { table: table.name().to_owned(), trouble })
+    }
+
     /// Where each shard of a stream starts, and those of which nothing is wanted.
     async fn starts(
         &self,
@@ -230,7 +243,7 @@ impl ReadPlan {
         stream: &LiveStream,
         shards: &[ListedShard],
     ) -> Result<BTreeMap<String, CheckpointRow>, LiveError> {
-        let Some(Checkpoints { table, stream_id }) = &self.checkpoints else { return Ok(BTreeMap::new()) };
+        let Some(Checkpoints { table, stream_id, .. }) = &self.checkpoints else { return Ok(BTreeMap::new()) };
         let stream_id = match stream_id {
             StreamIdForm::Name => stream.arn.rsplit_once('/').map_or(stream.arn.as_str(), |(_, name)| name),
             StreamIdForm::Arn => &stream.arn,

@@ -6,7 +6,7 @@ use aws_sdk_kinesis::config::http::HttpResponse;
 use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
 
 use crate::aws::{causes, missing_credentials};
-use crate::checkpoint::{CheckpointError, NotSafeToResume};
+use crate::checkpoint::{CheckpointError, CreationError, NotSafeToResume};
 use crate::error_code::ErrorCode;
 use crate::timestamp::rfc3339;
 
@@ -120,6 +120,14 @@ pub enum LiveError {
         /// Why.
         trouble: CheckpointError,
     },
+    /// The checkpoint table can't be made.
+    #[error("the checkpoint table {table} can't be made: {trouble}")]
+    TableNotMade {
+        /// The table.
+        table: String,
+        /// Why.
+        trouble: CreationError,
+    },
     /// A stream is named twice.
     #[error("{0} is named twice, so its records would be processed twice: name it once")]
     Twice(String),
@@ -160,6 +168,7 @@ impl LiveError {
             LiveError::InTheFuture { .. } => ErrorCode::StartInTheFuture,
             LiveError::NotSafe(refusal) => refusal.code(),
             LiveError::Held { trouble, .. } | LiveError::Table { trouble, .. } => trouble.code(),
+            LiveError::TableNotMade { trouble, .. } => trouble.code(),
             LiveError::Twice(_) => ErrorCode::StreamTwice,
             LiveError::Consumer { .. } => ErrorCode::ConsumerUnusable,
             LiveError::Refused { .. } => ErrorCode::StreamRefused,
