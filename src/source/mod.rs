@@ -6,12 +6,14 @@
 
 pub mod dead_letters;
 mod file;
+mod foreign_parts;
 mod get_records;
 mod lag;
 mod lines;
 pub mod live;
 pub mod mapping;
 mod similar;
+mod storage;
 
 use std::io;
 

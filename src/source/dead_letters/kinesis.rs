@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::{FoundLetter, Letter, LetterReadError};
 use crate::aws::reading_config;
 use crate::settings::Arn;
+use crate::source::storage::ReadRefusal;
 
 /// A shard answers five times a second.
 const BETWEEN_READS: Duration = Duration::from_millis(200);
@@ -58,7 +59,7 @@ impl KinesisLetters {
             let page = request
                 .send()
                 .await
-                .map_err(|error| LetterReadError::refused(&stream_arn, "kinesis:ListShards", &error))?;
+                .map_err(|error| ReadRefusal::refused(&stream_arn, "kinesis:ListShards", &error))?;
             shards.extend(page.shards.unwrap_or_default().into_iter().map(|shard| shard.shard_id));
             token = page.next_token;
             if token.is_none() {
@@ -99,7 +100,7 @@ impl KinesisLetters {
                 let iterator = self.iterator(&shard.id, shard.last.as_deref()).await?;
                 return Ok(iterator.map(|iterator| OpenShard { iterator, ..shard }));
             }
-            Err(error) => return Err(LetterReadError::refused(&self.stream_arn, "kinesis:GetRecords", &error)),
+            Err(error) => return Err(ReadRefusal::refused(&self.stream_arn, "kinesis:GetRecords", &error).into()),
         };
         // A page may be empty while others follow.
         let is_last = page.records.is_empty() && page.millis_behind_latest.unwrap_or(0) == 0;
@@ -129,7 +130,7 @@ impl KinesisLetters {
         };
         let answer = request.send().await;
         let answer =
-            answer.map_err(|error| LetterReadError::refused(&self.stream_arn, "kinesis:GetShardIterator", &error))?;
+            answer.map_err(|error| ReadRefusal::refused(&self.stream_arn, "kinesis:GetShardIterator", &error))?;
         Ok(answer.shard_iterator)
     }
 

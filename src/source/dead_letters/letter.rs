@@ -2,19 +2,15 @@
 
 use std::sync::Arc;
 
-use serde_json::error::Category;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::dead_letter::{DataFingerprint, DeadLetterKind, Envelope, OptionalText, Undecoded};
 use crate::error_code::ErrorCode;
 use crate::event::{Batch, BatchContents, Event, Record};
+use crate::source::foreign_parts::{check_shard_id, excerpt, json_reason};
 
-/// As much of a foreign text as a message can bear.
-const EXCERPT_CHARACTERS: usize = 200;
-
-/// Characters of a shard's id (Kinesis Data Streams, `ShardId`), and of an ARN (`StreamARN`).
-const SHARD_ID_CHARACTERS: usize = 128;
+/// Characters of an ARN (Kinesis Data Streams, `StreamARN`).
 const ARN_CHARACTERS: usize = 2048;
 
 /// An event that could not be processed.
@@ -264,20 +260,6 @@ fn batch_of(
     Ok(Arc::new(batch.build()))
 }
 
-/// Stream and shard become parts of keys where outputs go to a bucket, and what is not as AWS has it never came from
-/// there.
-fn check_shard_id(text: &str) -> Result<(), String> {
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
-    let has_shape = (1..=SHARD_ID_CHARACTERS).contains(&text.len()) && text.bytes().all(is_allowed);
-    if has_shape && text != "." && !text.contains("..") {
-        return Ok(());
-    }
-    Err(format!(
-        "{:?} is no shard's id: 1 to 128 letters, digits, `_`, `-` and `.`, as shardId-000000000000",
-        excerpt(text)
-    ))
-}
-
 /// Runs over a file name their own stream, by the file: what its name may hold, this may.
 fn check_stream_arn(text: &str) -> Result<(), String> {
     let is_named = text.rsplit('/').next().is_some_and(|name| !name.is_empty());
@@ -295,23 +277,8 @@ pub(crate) fn to_millis(text: &str) -> Result<u64, String> {
     u64::try_from(time.unix_timestamp_nanos() / 1_000_000).map_err(|_| format!("{text:?} is before 1970"))
 }
 
-/// What is wrong, but not with what: the parser quotes values, and those can be payload.
 fn not_a_letter(error: &serde_json::Error) -> Malformed {
-    /// What the parser says of names alone.
-    const OF_NAMES: [&str; 3] = ["missing field", "duplicate field", "unknown variant"];
-
-    let said = error.to_string();
-    Malformed::NotALetter(match error.classify() {
-        Category::Data if !OF_NAMES.iter().any(|start| said.starts_with(start)) => {
-            format!("a part is of another type than in a dead letter, at column {}", error.column())
-        }
-        Category::Data => excerpt(&said).replace(" at line 1 column", " at column"),
-        Category::Io | Category::Syntax | Category::Eof => said.replace(" at line 1 column", " at column"),
-    })
-}
-
-fn excerpt(text: &str) -> String {
-    text.chars().take(EXCERPT_CHARACTERS).collect()
+    Malformed::NotALetter(json_reason(error, "a dead letter"))
 }
 
 #[cfg(test)]

@@ -1,18 +1,15 @@
 //! Dead letters in lines, compressed by gzip or not.
 
 use std::fmt;
-use std::io::{self, BufRead, BufReader, Cursor, Read};
-
-use flate2::read::MultiGzDecoder;
+use std::io::{self, BufRead, Read};
 
 use super::{FoundLetter, Letter, Malformed};
+use crate::source::storage::{TextInput, is_broken};
 
 /// The longest line that is taken. A Firehose delivery stream puts letters behind each other without a line
 /// end, up to 128 MiB of them.
 const LONGEST_LINE: usize = 160 << 20;
 
-const BUFFER_BYTES: usize = 256 << 10;
-const GZIP: &[u8] = &[0x1f, 0x8b];
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Reads the letters of one file or object.
@@ -40,16 +37,8 @@ impl LetterLines {
         Self::with_longest(name, input, LONGEST_LINE)
     }
 
-    fn with_longest(name: String, mut input: impl Read + Send + 'static, longest: usize) -> io::Result<Self> {
-        let mut head = Vec::new();
-        input.by_ref().take(GZIP.len() as u64).read_to_end(&mut head)?;
-        let is_compressed = head == GZIP;
-        let whole = Cursor::new(head).chain(input);
-        let reader: Box<dyn BufRead + Send> = if is_compressed {
-            Box::new(BufReader::with_capacity(BUFFER_BYTES, MultiGzDecoder::new(whole)))
-        } else {
-            Box::new(BufReader::with_capacity(BUFFER_BYTES, whole))
-        };
+    fn with_longest(name: String, input: impl Read + Send + 'static, longest: usize) -> io::Result<Self> {
+        let TextInput { reader, is_compressed } = TextInput::open(input)?;
         Ok(Self { name, reader, is_compressed, longest, lines_read: 0, line: Vec::new(), taken: 0 })
     }
 
@@ -116,11 +105,6 @@ impl LetterLines {
     }
 }
 
-/// Whether the decoder found the data wrong, and not the disk.
-fn is_broken(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof)
-}
-
 impl fmt::Debug for LetterLines {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("LetterLines").field("name", &self.name).field("lines_read", &self.lines_read).finish()
@@ -129,7 +113,7 @@ impl fmt::Debug for LetterLines {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use std::io::{Cursor, Write};
 
     use flate2::write::GzEncoder;
 
@@ -185,6 +169,6 @@ mod tests {
         let mut broken = gzip(&format!("{LETTER}\n"));
         broken.truncate(broken.len() - 4);
         assert_eq!(places(broken).last(), Some(&("f:2".to_owned(), false)));
-        assert_eq!(places([GZIP, b"and more"].concat()), expected(&[("f:1", false)]));
+        assert_eq!(places([&[0x1f, 0x8b], &b"and more"[..]].concat()), expected(&[("f:1", false)]));
     }
 }

@@ -2,25 +2,23 @@
 //!
 //! Reading takes nothing away: only a queue's message is deleted, once its event is acknowledged.
 
-mod body;
+mod error;
 mod file;
 mod kinesis;
 mod letter;
 mod lines;
 mod location;
-mod object_key;
 mod objects;
 mod open;
 mod records;
-mod refusal;
 mod s3;
 mod sqs;
 
+pub use error::LetterReadError;
 pub(crate) use letter::to_millis;
 pub use letter::{Letter, LetterData, Malformed};
 pub use location::{DeadLetterLocation, InvalidDeadLetterLocation};
 pub use open::{LetterOpener, Unopened};
-pub use refusal::LetterReadError;
 
 use file::FileLetters;
 use kinesis::KinesisLetters;

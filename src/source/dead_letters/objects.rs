@@ -6,10 +6,10 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use flate2::read::MultiGzDecoder;
 
-use super::{body, object_key, refusal};
 use crate::aws::{Streamed, reading_config, s3_config};
 use crate::dead_letter::{DataFingerprint, Envelope};
 use crate::settings::Arn;
+use crate::source::storage::{self, body, object_key};
 
 /// What a letter has besides its data, in bytes: far more than that.
 const ENVELOPE_BYTES: usize = 16 << 20;
@@ -70,7 +70,7 @@ impl LargeObjects {
                     if error.code() == Some("NoSuchKey") {
                         return "the object that it points to is not there".to_owned();
                     }
-                    format!("s3:GetObject: {}", refusal::reason("s3:GetObject", &error))
+                    format!("s3:GetObject: {}", storage::reason("s3:GetObject", &error))
                 },
             )?;
         let most_letter = most_bytes.div_ceil(3).saturating_mul(4).saturating_add(ENVELOPE_BYTES);

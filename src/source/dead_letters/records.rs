@@ -11,12 +11,12 @@ use aws_sdk_kinesis::types::{Record as StreamRecord, ShardIteratorType};
 use tokio::time::Instant;
 
 use super::objects::{LetterOrigin, Recovered};
-use super::refusal;
 use crate::aws::reading_config;
 use crate::backoff::Backoff;
 use crate::dead_letter::DataFingerprint;
 use crate::event::{Batch, Decode, DecodeStep, Record, SequenceNumber, Unpacking};
 use crate::settings::{Arn, StreamName};
+use crate::source::storage;
 
 /// How long what passes is tried again. A shard gives 2 MB a second: after a record of 10 MiB it gives none for five.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
@@ -161,7 +161,7 @@ fn unread<E>(action: &str, error: &SdkError<E, HttpResponse>) -> Unread
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
-    let why = format!("{action}: {}", refusal::reason(action, error));
+    let why = format!("{action}: {}", storage::reason(action, error));
     match error.code() {
         // A shard that was split or merged goes with its last record.
         Some("ResourceNotFoundException") => Unread::Gone,

@@ -1,4 +1,4 @@
-//! Why dead letters can't be read, and what to do about it.
+//! Why a place can't be read, and what to do about it.
 
 use std::error::Error;
 use std::io;
@@ -7,13 +7,11 @@ use aws_sdk_sqs::config::http::HttpResponse;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 
 use crate::aws::causes;
-use crate::error_code::ErrorCode;
 
-/// Why dead letters can't be read on.
-#[derive(Debug, thiserror::Error)]
-pub enum LetterReadError {
-    /// A file can't be opened or read.
-    #[error("the dead letters of {place}: {source}")]
+/// Why a place can't be read on. Whoever reads says what of.
+#[derive(Debug)]
+pub(in crate::source) enum ReadRefusal {
+    /// A file, or what an object holds, can't be opened or read.
     Unreadable {
         /// The file, or `standard input`.
         place: String,
@@ -21,9 +19,8 @@ pub enum LetterReadError {
         source: io::Error,
     },
     /// A service does not do what it is asked for.
-    #[error("the dead letters of {place}: {action}: {reason}")]
     Refused {
-        /// The ARN of what it was asked about.
+        /// What it was asked about: an ARN, or the address of an object.
         place: String,
         /// What it was asked for, as a permission is called.
         action: &'static str,
@@ -32,19 +29,9 @@ pub enum LetterReadError {
     },
 }
 
-impl LetterReadError {
-    /// Returns the code of the error.
-    pub fn code(&self) -> ErrorCode {
-        match self {
-            LetterReadError::Unreadable { .. } => ErrorCode::DeadLettersUnreadable,
-            LetterReadError::Refused { .. } => ErrorCode::DeadLettersRefused,
-        }
-    }
-}
-
-impl LetterReadError {
+impl ReadRefusal {
     /// What a service answered to a request that takes this action.
-    pub(super) fn refused<E>(place: &str, action: &'static str, error: &SdkError<E, HttpResponse>) -> Self
+    pub(in crate::source) fn refused<E>(place: &str, action: &'static str, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
@@ -53,7 +40,7 @@ impl LetterReadError {
 }
 
 /// Why a service does not do what takes this action, and what to change, where that is known.
-pub(super) fn reason<E>(action: &str, error: &SdkError<E, HttpResponse>) -> String
+pub(in crate::source) fn reason<E>(action: &str, error: &SdkError<E, HttpResponse>) -> String
 where
     E: ProvideErrorMetadata + Error + 'static,
 {

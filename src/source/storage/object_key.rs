@@ -10,7 +10,7 @@ const KEY_BYTES: usize = 1024;
 ///
 /// # Errors
 /// With what is wrong with it.
-pub(super) fn check(key: &str, prefix: &str) -> Result<(), &'static str> {
+pub(in crate::source) fn check(key: &str, prefix: &str) -> Result<(), &'static str> {
     let Some(rest) = key.strip_prefix(prefix) else { return Err("it is not below the prefix") };
     if rest.is_empty() || key.len() > KEY_BYTES {
         return Err("a key has 1 to 1024 bytes");
@@ -28,7 +28,7 @@ pub(super) fn check(key: &str, prefix: &str) -> Result<(), &'static str> {
 ///
 /// # Errors
 /// With what is wrong with it.
-pub(super) fn below<'a>(address: &'a str, place: &Arn) -> Result<&'a str, &'static str> {
+pub(in crate::source) fn below<'a>(address: &'a str, place: &Arn) -> Result<&'a str, &'static str> {
     let (bucket, prefix) = bucket_and_prefix(place);
     let named = address.strip_prefix("s3://").and_then(|rest| rest.split_once('/'));
     let (named_bucket, key) = named.ok_or("it is not written as s3://BUCKET/KEY")?;

@@ -4,7 +4,7 @@ use aws_sdk_s3::primitives::{ByteStream, ByteStreamError};
 
 /// Why a body is not there.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum BodyError {
+pub(in crate::source) enum BodyError {
     /// It is longer than what is read of one, whatever its length was said to be.
     #[error("it has more than the {0} bytes that are read of one")]
     TooLong(usize),
@@ -14,7 +14,7 @@ pub(super) enum BodyError {
 }
 
 /// Returns all of a body that has no more than so many bytes.
-pub(super) async fn read(mut body: ByteStream, most_bytes: usize) -> Result<Vec<u8>, BodyError> {
+pub(in crate::source) async fn read(mut body: ByteStream, most_bytes: usize) -> Result<Vec<u8>, BodyError> {
     let mut content = Vec::new();
     while let Some(bytes) = body.try_next().await? {
         if bytes.len() > most_bytes - content.len() {
