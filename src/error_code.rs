@@ -71,6 +71,13 @@ macro_rules! with_every_code {
             DeadLetterMalformed "K533" "malformed dead letter";
             DeadLetterNotFetched "K534" "data of a large dead letter is not fetched";
             DeadLetterCut "K535" "data of a cut dead letter is gone";
+            DescriptionsUnreadable "K541" "descriptions of given-up records can't be read";
+            DescriptionsRefused "K542" "service does not give the descriptions";
+            DescriptionMalformed "K543" "malformed description of given-up records";
+            GivenUpRecordsInStream "K544" "given-up records are in their stream";
+            GivenUpRecordsLost "K545" "given-up records are no longer in the stream";
+            GivenUpRecordsNotRead "K546" "given-up records can't be read from the stream";
+            GivenUpRecordsDiffer "K547" "stream holds other records than are described";
 
             StoppedByRetry "K601" "transform returned retry";
             StoppedWithoutDeadLetters "K602" "event failed, and there is no dead-letter destination";

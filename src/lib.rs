@@ -18,7 +18,7 @@
 //! | `project` | a folder that an author works in: new, and how it is built |
 //! | [`cases`] | test cases of a transform: read, run, compared, accepted |
 //! | [`assembly`] | from settings to a processor: loads, starts, opens, wires |
-//! | [`source`] | batches from a file or live streams, as an event source mapping would send them; dead letters, to run them again |
+//! | [`source`] | batches from a file or live streams, as an event source mapping would send them; dead letters and given-up records, to run them again |
 //! | [`processor`] | the batch algorithm: events through the transform into sinks, and where to replay from |
 //! | [`checkpoint`] | the mirror of positions in DynamoDB |
 //! | [`dead_letter`] | the envelope of an event that can't be processed |

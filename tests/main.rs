@@ -25,6 +25,7 @@ mod precompiled;
 mod promise;
 mod put;
 mod redrive;
+mod rescue;
 mod retry_budget;
 mod run_input;
 mod runtime_api;

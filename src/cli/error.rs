@@ -13,6 +13,7 @@ use crate::settings::SettingsError;
 use crate::source::SourceError;
 use crate::source::dead_letters::LetterReadError;
 use crate::source::live::{InvalidStream, LiveError};
+use crate::source::on_failure::{DescribedError, DescriptionReadError};
 #[cfg(feature = "compiler")]
 use crate::transform::BuildError;
 use crate::transform::LoadError;
@@ -51,6 +52,8 @@ macro_rules! coded {
 coded! {
     AssemblyError;
     #[cfg(feature = "compiler")] BuildError;
+    DescribedError;
+    DescriptionReadError;
     #[cfg(feature = "compiler")] InvalidSuite;
     InvalidStream;
     LetterReadError;

@@ -1,6 +1,7 @@
 //! `kinesieve run`: a transform over the records of a file or a stream, through the same processor as in Lambda.
 
 mod flags;
+mod input;
 pub(crate) mod metrics;
 mod rate;
 mod reporter;
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 
 use self::flags::StreamFlags;
+use self::input::RecordInput;
 use self::show::{Show, ShowDelivery, ShowStream};
 use self::stream::StreamRun;
 use super::error::CommandError;
@@ -29,6 +31,7 @@ use crate::error_code::ErrorCode;
 use crate::processor::{Counts, Observer, Processor, Stop};
 use crate::settings::{Route, Settings, SettingsError, Target, check_variables};
 use crate::source::live::StreamPlace;
+use crate::source::on_failure::DescribedStream;
 use crate::source::{FileSource, Format, SourceError, did_you_mean, similar_files};
 use crate::{assembly, telemetry};
 
@@ -91,15 +94,20 @@ Examples, over streams:
   kinesieve run --transform t.wasm --input readings --from checkpoint --to-checkpoint \\
     --checkpoint-table positions --output arn:aws:kinesis:eu-west-1:123456789012:stream/clean")]
 pub(super) struct RunArguments {
-    /// The records: a file (an event, the output of `aws kinesis get-records`, a JSON array of payloads, or lines, each
-    /// the payload of a record; also compressed), - for standard input, or streams separated by commas: NAME,
-    /// stream:NAME or an ARN, followed by :shardId-... for a single shard
+    /// The records: a file (an event, the output of `aws kinesis get-records`, what Lambda wrote to an on-failure
+    /// destination, a JSON array of payloads, or lines, each the payload of a record; also compressed), - for standard
+    /// input, or streams separated by commas: NAME, stream:NAME or an ARN, followed by :shardId-... for a single shard
     #[arg(long, value_name = "INPUT")]
     input: String,
 
     /// Format of a file
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Auto)]
     input_format: Format,
+
+    /// Fetch the records that an event source mapping gave up from their streams, where the file describes them and does
+    /// not hold them, as Lambda writes it to an SQS queue or an SNS topic
+    #[arg(long)]
+    from_stream: bool,
 
     /// Show each record before and after the transform, side by side, with what the transform logs about it: all
     /// records, or the first COUNT of a file. Over a stream, COUNT is the number of latest outputs in each progress
@@ -122,6 +130,11 @@ pub(super) struct RunArguments {
 pub(super) fn run(arguments: &RunArguments) -> Result<u8, CommandError> {
     let routes = check_variables(std::env::vars_os())?;
     match StreamPlace::in_input(&arguments.input)? {
+        Some(_) if arguments.from_stream => Err(SettingsError::Contradiction(format!(
+            "--from-stream is for a file that describes given-up records, and --input {} is a stream: leave it out",
+            arguments.input
+        ))
+        .into()),
         Some(places) => {
             let (flags, settings) = (&arguments.stream, &arguments.settings);
             let (show, tumbling_window) = (arguments.show, arguments.tumbling_window);
@@ -174,8 +187,11 @@ fn run_file(arguments: &RunArguments, routes: &[Route]) -> Result<u8, CommandErr
     }
     settings.check_input(input, routes)?;
     // The input is looked at first: reading it is the cheaper of two ways to fail.
-    let source =
-        FileSource::open(input, arguments.input_format).map_err(|error| not_a_stream(&arguments.input, error))?;
+    let open = || match arguments.from_stream {
+        true => DescribedStream::open(input).map(RecordInput::Described),
+        false => FileSource::open(input, arguments.input_format).map(RecordInput::File),
+    };
+    let source = open().map_err(|error| not_a_stream(&arguments.input, error))?;
     let showing = match arguments.show {
         Some(most) => Some(Showing::begin(most, settings, routes)?),
         None => None,
@@ -198,7 +214,7 @@ fn run_file(arguments: &RunArguments, routes: &[Route]) -> Result<u8, CommandErr
     let mut counts = Counts::default();
     let outcome = runtime.block_on(async {
         match arguments.tumbling_window {
-            None => Ok(process_all(source, &processor, &progress, &mut counts).await?),
+            None => process_all(source, &processor, &progress, &mut counts).await,
             Some(length) => windows::process_all(source, &processor, length, &progress, &mut counts).await,
         }
     });
@@ -251,12 +267,12 @@ async fn processor(
 
 /// Processes batch after batch, up to the first event that is not acknowledged.
 async fn process_all(
-    mut source: FileSource,
+    mut source: RecordInput,
     processor: &Processor,
     progress: &ProgressDisplay,
     counts: &mut Counts,
-) -> Result<Option<Stop>, SourceError> {
-    while let Some(batch) = source.next_batch()? {
+) -> Result<Option<Stop>, CommandError> {
+    while let Some(batch) = source.next_batch().await? {
         let report = processor.process(Arc::new(batch), None).await;
         *counts += &report.counts;
         progress.update(source.bytes_read(), counts.records);

@@ -10,7 +10,7 @@ mod signature;
 mod unpacked;
 
 use std::collections::VecDeque;
-use std::io::{self, Read};
+use std::io::{self, Cursor, Read};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,14 +20,15 @@ use self::elements::ArrayError;
 use self::form::{Form, TellError, Told, read_document, tell};
 use self::identity::local_shard;
 use self::input::is_stdin;
-use self::unpacked::UnpackedReader;
 use super::lines::{Buffered, LineSource, LineSupply, buffered};
+use super::on_failure::DescribedBatches;
 use super::{SourceError, get_records, similar_files};
 use crate::event::{Batch, Shard, parse_firehose_event, parse_lambda_event};
 use crate::timestamp::now_millis;
 
 pub use self::form::Format;
 pub(super) use self::input::FileInput;
+pub(super) use self::unpacked::UnpackedReader;
 
 /// Batches from an input.
 pub struct FileSource {
@@ -42,6 +43,7 @@ enum Batches {
     Document(VecDeque<Batch>),
     Lines(LineSource),
     Array(ArraySource),
+    Described(DescribedBatches),
 }
 
 impl FileSource {
@@ -82,7 +84,7 @@ impl FileSource {
     #[must_use]
     pub fn in_batches_of(mut self, records: usize, payload_bytes: usize) -> Self {
         match &mut self.batches {
-            Batches::Document(_) => {}
+            Batches::Document(_) | Batches::Described(_) => {}
             Batches::Lines(lines) => lines.set_limits(records, payload_bytes),
             Batches::Array(array) => array.set_limits(records, payload_bytes),
         }
@@ -97,6 +99,7 @@ impl FileSource {
         let unreadable = |source| SourceError::Unreadable { name: self.name.clone(), source };
         match &mut self.batches {
             Batches::Document(batches) => Ok(batches.pop_front()),
+            Batches::Described(batches) => batches.next_batch(),
             Batches::Lines(lines) => lines.next_batch().map_err(unreadable),
             Batches::Array(array) => array.next_batch().map_err(|error| match error {
                 ArrayError::Read(source) => unreadable(source),
@@ -131,6 +134,7 @@ impl FileOpener<'_> {
             Format::GetRecords => self.document(Form::GetRecords, &mut input)?,
             Format::Firehose => self.document(Form::Firehose, &mut input)?,
             Format::Pipes => Told { form: Form::Pipes, ahead: Vec::new() },
+            Format::OnFailure => Told { form: Form::OnFailure, ahead: Vec::new() },
             Format::Array => Told { form: Form::Array, ahead: Vec::new() },
             Format::Lines => Told { form: Form::Lines, ahead: Vec::new() },
         };
@@ -143,6 +147,9 @@ impl FileOpener<'_> {
             Form::LambdaEvent => self.one(parse_lambda_event(&ahead).map_err(|error| error.to_string())),
             Form::GetRecords => self.one(get_records::parse(&ahead, shard)),
             Form::Firehose => self.batches(firehose_batches(&ahead)),
+            Form::OnFailure => {
+                DescribedBatches::open(self.name, Cursor::new(ahead).chain(input)).map(Batches::Described)
+            }
         }
     }
 

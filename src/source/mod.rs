@@ -2,7 +2,8 @@
 //! array, come 10,000 records or 6 MB at a time; an event, or an answer of get-records, is a batch by itself. [`live`] reads
 //! streams, by the rules of [`mapping`].
 //!
-//! [`dead_letters`] reads back what could not be processed, and [`LagMeter`] what is still to come.
+//! [`dead_letters`] reads back what could not be processed, [`on_failure`] what an event source mapping gave up, and
+//! [`LagMeter`] what is still to come.
 
 pub mod dead_letters;
 mod file;
@@ -12,6 +13,7 @@ mod lag;
 mod lines;
 pub mod live;
 pub mod mapping;
+pub mod on_failure;
 mod similar;
 mod storage;
 
@@ -70,6 +72,14 @@ pub enum SourceError {
         /// What is wrong.
         reason: String,
     },
+    /// It describes records that an event source mapping gave up, and does not hold them.
+    #[error("input {name}: it describes {range}, which are not in it: add --from-stream to fetch them from the stream")]
+    InStream {
+        /// The file, or `standard input`.
+        name: String,
+        /// Which records.
+        range: Box<on_failure::RecordRange>,
+    },
 }
 
 impl SourceError {
@@ -79,6 +89,7 @@ impl SourceError {
             SourceError::Unreadable { .. } | SourceError::Missing { .. } => ErrorCode::InputUnreadable,
             SourceError::Unknown { .. } => ErrorCode::InputUnknown,
             SourceError::Broken { .. } => ErrorCode::InputBroken,
+            SourceError::InStream { .. } => ErrorCode::GivenUpRecordsInStream,
         }
     }
 }

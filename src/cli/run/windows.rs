@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::input::RecordInput;
 use crate::cli::error::CommandError;
 use crate::cli::progress::ProgressDisplay;
 use crate::event::Batch;
 use crate::processor::{Counts, Processor, Stop, WindowError};
 use crate::settings::SettingsError;
-use crate::source::FileSource;
 use crate::source::mapping::{WindowStep, Windows};
 use crate::transform::WindowEnding;
 
@@ -28,7 +28,7 @@ pub(super) fn check(processor: &Processor, length: Option<Duration>) -> Result<(
 /// Processes batch after batch, each in its windows, up to the first event that is not acknowledged. The last window
 /// closes with the input.
 pub(super) async fn process_all(
-    mut source: FileSource,
+    mut source: RecordInput,
     processor: &Processor,
     length: Duration,
     progress: &ProgressDisplay,
@@ -36,7 +36,7 @@ pub(super) async fn process_all(
 ) -> Result<Option<Stop>, CommandError> {
     let mut windows = Windows::new(length);
     let mut last: Option<Batch> = None;
-    while let Some(batch) = source.next_batch()? {
+    while let Some(batch) = source.next_batch().await? {
         // Each shard has windows of its own.
         if let Some(before) = last.take_if(|before| before.shard() != batch.shard()) {
             close(processor, &mut windows, &before, counts).await?;

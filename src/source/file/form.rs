@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use super::elements::ElementReader;
 use super::signature;
 use crate::event::foreign_shape;
+use crate::source::on_failure::is_description;
 
 /// How an input holds its records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -27,6 +28,8 @@ pub enum Format {
     Firehose,
     /// The array of records that EventBridge Pipes would hand to the function
     Pipes,
+    /// What Lambda wrote to an on-failure destination
+    OnFailure,
     /// A JSON array, of which each element is the payload of a record
     Array,
     /// Each line is the payload of a record
@@ -48,6 +51,7 @@ pub(super) enum Form {
     GetRecords,
     Firehose,
     Pipes,
+    OnFailure,
     Array,
     Lines,
 }
@@ -183,9 +187,6 @@ struct DocumentProbe<'a> {
     delivery_stream_arn: Option<IgnoredAny>,
     #[serde(rename = "sourceMSKArn")]
     source_msk_arn: Option<IgnoredAny>,
-    /// Of what Lambda writes to an on-failure destination.
-    #[serde(rename = "KinesisBatchInfo")]
-    kinesis_batch_info: Option<IgnoredAny>,
 }
 
 /// What of a record says where it is from.
@@ -224,8 +225,6 @@ impl RecordProbe<'_> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Document {
     Known(Form),
-    /// What Lambda wrote of a batch that it gave up. Here a form of its own has its place.
-    OnFailure,
     /// None of those that hold records of Kinesis.
     Other,
 }
@@ -243,7 +242,7 @@ impl Document {
         if probe.records.is_some() && (probe.delivery_stream_arn.is_some() || probe.source_msk_arn.is_some()) {
             return Document::Known(Form::Firehose);
         }
-        if probe.kinesis_batch_info.is_some() { Document::OnFailure } else { Document::Other }
+        Document::Other
     }
 }
 
@@ -255,6 +254,12 @@ fn tell_object(mut ahead: Vec<u8>, input: &mut impl BufRead) -> Result<Told, Tel
     };
     if !is_one_line {
         read_on(&mut ahead, input)?;
+    }
+    // Several of them may come behind each other, each in lines.
+    if is_description(&ahead) {
+        return Ok(Told { form: Form::OnFailure, ahead });
+    }
+    if !is_one_line {
         check_whole(&ahead)?;
     }
     let refused = |what: &str| Refusal::new(format!("it is {what}"), AS_LINES);
@@ -269,9 +274,6 @@ fn tell_object(mut ahead: Vec<u8>, input: &mut impl BufRead) -> Result<Told, Tel
                 Some(foreign) => Err(refused(foreign).into()),
                 None => Ok(Told { form, ahead }),
             }
-        }
-        (Document::OnFailure, _) if !is_one_line || !has_more(&mut ahead, input)? => {
-            Err(refused("what Lambda's on-failure destination wrote of a batch").into())
         }
         (_, Some(foreign)) if !is_one_line || !has_more(&mut ahead, input)? => Err(refused(foreign).into()),
         _ if is_one_line => Ok(Told { form: Form::Lines, ahead }),

@@ -109,7 +109,6 @@ fn what_is_in_no_form_is_said_with_what_to_do() {
         ("{\"key1\":\"value1\",\"key2\":\"value2\",\"key3\":\"value3\"}\n\n", "test event", "--input-format lines"),
         (r#"[{"eventSource":"aws:sqs","body":"x"}]"#, "a record of SQS", "--input-format array"),
         (r#"[{"SequenceNumber":"1","Data":"","PartitionKey":"k"}]"#, "records of Kinesis", "jq '{Records: .}'"),
-        (r#"{"requestContext":{},"KinesisBatchInfo":{"shardId":"s"}}"#, "on-failure", "--input-format lines"),
         ("<?xml version=\"1.0\"?>\n<a>1</a>\n", "XML", "convert"),
     ] {
         let message = payloads(content).expect_err(content);

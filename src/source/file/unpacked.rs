@@ -22,7 +22,7 @@ const ZSTD_SKIPPABLE: [u8; 4] = [0x50, 0x2a, 0x4d, 0x18];
 type Input = Box<dyn Read + Send>;
 
 /// An input, unpacked if it is compressed. It is not looked at before it is read.
-pub(super) struct UnpackedReader {
+pub(in crate::source) struct UnpackedReader {
     state: State,
 }
 
@@ -39,7 +39,7 @@ enum State {
 }
 
 impl UnpackedReader {
-    pub(super) fn new(input: Input) -> Self {
+    pub(in crate::source) fn new(input: Input) -> Self {
         Self { state: State::Unread(input) }
     }
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// A shard as the stream lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ListedShard {
-    pub(super) id: String,
+pub(in crate::source) struct ListedShard {
+    pub(in crate::source) id: String,
     /// One that it was split from, or two that were merged into it. They may be trimmed.
     pub(super) parents: Vec<String>,
     /// Its first sequence number.

@@ -42,6 +42,10 @@ pub use refusal::LiveError;
 pub use shared::ReadOptions;
 pub use statuses::{CommitOutcome, ShardStage, ShardStatuses, ShardView};
 
+pub(super) use page::arrived_at;
+pub(super) use refusal::{ITERATOR, READ};
+pub(super) use streams::{LiveStream, ShardStart, patiently_within};
+
 use cancellation::CancellationLevel;
 use commits::CheckpointCommits;
 use context::RunContext;
@@ -52,7 +56,6 @@ use plan::OpenStream;
 use reader::ShardReader;
 use shard::follow;
 use shared::Polling;
-use streams::LiveStream;
 
 use crate::checkpoint::CheckpointWriter;
 use crate::event::Shard;

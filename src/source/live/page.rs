@@ -15,7 +15,7 @@ pub(super) struct ReadPage {
 }
 
 /// When a record arrived, in milliseconds since the Unix epoch.
-pub(super) fn arrived_at(record: &Record) -> u64 {
+pub(in crate::source) fn arrived_at(record: &Record) -> u64 {
     let millis = record.approximate_arrival_timestamp.and_then(|time| time.to_millis().ok());
     millis.and_then(|millis| u64::try_from(millis).ok()).unwrap_or_default()
 }

@@ -235,7 +235,7 @@ fn is_about_credentials(code: &str) -> bool {
 
 impl LiveError {
     /// What a service answered to a request that takes this action on a stream.
-    pub(super) fn refused<E>(stream: &str, action: &'static str, error: &SdkError<E, HttpResponse>) -> Self
+    pub(in crate::source) fn refused<E>(stream: &str, action: &'static str, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
@@ -276,8 +276,8 @@ impl LiveError {
 
 pub(super) const DESCRIBE: &str = "kinesis:DescribeStreamSummary";
 pub(super) const LIST: &str = "kinesis:ListShards";
-pub(super) const ITERATOR: &str = "kinesis:GetShardIterator";
-pub(super) const READ: &str = "kinesis:GetRecords";
+pub(in crate::source) const ITERATOR: &str = "kinesis:GetShardIterator";
+pub(in crate::source) const READ: &str = "kinesis:GetRecords";
 pub(super) const REGISTER: &str = "kinesis:RegisterStreamConsumer";
 pub(super) const DESCRIBE_CONSUMER: &str = "kinesis:DescribeStreamConsumer";
 pub(super) const SUBSCRIBE: &str = "kinesis:SubscribeToShard";

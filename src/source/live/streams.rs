@@ -29,7 +29,7 @@ const MOST_PAGES: u32 = 20;
 
 /// Where reading a shard starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum ShardStart {
+pub(in crate::source) enum ShardStart {
     TrimHorizon,
     Latest,
     /// Milliseconds since the Unix epoch.
@@ -40,14 +40,14 @@ pub(super) enum ShardStart {
 
 /// A stream that answers.
 #[derive(Debug, Clone)]
-pub(super) struct LiveStream {
-    pub(super) client: Client,
-    pub(super) arn: String,
+pub(in crate::source) struct LiveStream {
+    pub(in crate::source) client: Client,
+    pub(in crate::source) arn: String,
 }
 
 impl LiveStream {
     /// Finds a stream, and learns its ARN where only its name is known.
-    pub(super) async fn find(config: &SdkConfig, name: &StreamName) -> Result<Self, LiveError> {
+    pub(in crate::source) async fn find(config: &SdkConfig, name: &StreamName) -> Result<Self, LiveError> {
         // Each try is ours: what is refused is counted and shown. A subscription may be quiet for long.
         let config = config
             .to_builder()
@@ -68,7 +68,7 @@ impl LiveStream {
     }
 
     /// All shards that it lists, closed ones too, by id.
-    pub(super) async fn shards(&self) -> Result<Vec<ListedShard>, LiveError> {
+    pub(in crate::source) async fn shards(&self) -> Result<Vec<ListedShard>, LiveError> {
         let mut shards = Vec::new();
         let mut token: Option<String> = None;
         loop {
@@ -125,7 +125,11 @@ impl LiveStream {
         }
     }
 
-    async fn iterator(&self, shard_id: &str, start: &ShardStart) -> Result<Option<String>, LiveError> {
+    pub(in crate::source) async fn iterator(
+        &self,
+        shard_id: &str,
+        start: &ShardStart,
+    ) -> Result<Option<String>, LiveError> {
         let mut backoff = Backoff::default();
         let started = Instant::now();
         let mut tries = 0;
@@ -141,7 +145,11 @@ impl LiveStream {
     }
 
     /// The oldest record of a shard from a place on, by its sequence number; none: there is none yet.
-    pub(super) async fn first_from(&self, shard_id: &str, start: &ShardStart) -> Result<Option<String>, LiveError> {
+    pub(in crate::source) async fn first_from(
+        &self,
+        shard_id: &str,
+        start: &ShardStart,
+    ) -> Result<Option<String>, LiveError> {
         let mut iterator = self.iterator(shard_id, start).await?;
         for _ in 0..MOST_PAGES {
             let Some(from) = iterator else { break };
@@ -192,14 +200,26 @@ pub(super) async fn patiently<T, E>(request: impl AsyncFn() -> Result<T, E>) -> 
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
+    patiently_within(TRIES, TIME_LIMIT, request).await
+}
+
+/// Tries again what may pass, so often at most, and for so long.
+pub(in crate::source) async fn patiently_within<T, E>(
+    tries: u32,
+    time_limit: Duration,
+    request: impl AsyncFn() -> Result<T, E>,
+) -> Result<T, E>
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
     let mut backoff = Backoff::default();
     let started = Instant::now();
-    for _ in 1..TRIES {
+    for _ in 1..tries {
         match request().await {
             Err(error)
                 if matches!(meaning(error.code()), FailureClass::Throttled | FailureClass::Passing)
                     && missing_credentials(&error).is_none()
-                    && started.elapsed() < TIME_LIMIT =>
+                    && started.elapsed() < time_limit =>
             {
                 tokio::time::sleep(backoff.after_failure(fastrand::f64())).await;
             }

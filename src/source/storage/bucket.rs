@@ -41,6 +41,7 @@ enum ListingState {
 /// An object that was listed.
 #[derive(Debug)]
 pub(in crate::source) struct FoundObject {
+    pub(in crate::source) key: String,
     /// As messages call it: `s3://BUCKET/KEY`.
     pub(in crate::source) name: String,
     pub(in crate::source) content: Result<Vec<u8>, ObjectUnread>,
@@ -94,6 +95,12 @@ impl BucketReader {
         }
     }
 
+    /// Deletes an object.
+    pub(in crate::source) async fn delete(&self, key: &str) -> Result<(), ReadRefusal> {
+        let deleted = self.client.delete_object().bucket(&self.bucket).key(key).send().await;
+        deleted.map(drop).map_err(|error| ReadRefusal::refused(&self.name_of(key), "s3:DeleteObject", &error))
+    }
+
     pub(in crate::source) fn bytes_read(&self) -> u64 {
         self.bytes_read
     }
@@ -128,7 +135,7 @@ impl BucketReader {
         let name = self.name_of(&key);
         let content = self.content_of(&key, &name).await?;
         self.bytes_read += content.as_ref().map_or(0, Vec::len) as u64;
-        Ok(FoundObject { name, content })
+        Ok(FoundObject { key, name, content })
     }
 
     async fn content_of(&self, key: &str, name: &str) -> Result<Result<Vec<u8>, ObjectUnread>, ReadRefusal> {

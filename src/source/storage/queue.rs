@@ -5,6 +5,7 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
+use std::convert::Infallible;
 use std::error::Error;
 use std::time::{Duration, Instant};
 
@@ -84,6 +85,12 @@ impl QueueReader {
             known: HashMap::new(),
             bytes_read: 0,
         }
+    }
+
+    /// Reads message by message, where each takes its time: none waits hidden for another one.
+    #[must_use]
+    pub(in crate::source) fn one_by_one(self) -> Self {
+        Self { at_once: 1, ..self }
     }
 
     /// The next message; none: the queue gives no more that are new.
@@ -191,6 +198,17 @@ impl QueueReader {
             }
         }
         Ok(is_something)
+    }
+
+    /// Keeps a message hidden that is at work, for as long as this is polled. Where that fails, others may receive it as
+    /// well: the work goes on, and is done twice at worst.
+    pub(in crate::source) async fn keep_hidden(&self, id: &str) -> Infallible {
+        loop {
+            tokio::time::sleep(RENEW_AFTER).await;
+            if let Err(ReadRefusal::Refused { action, reason, .. }) = self.hide_anew(id).await {
+                tracing::warn!("message {id} of {} may be received by others as well: {action}: {reason}", self.queue);
+            }
+        }
     }
 
     async fn hide_anew(&self, id: &str) -> Result<(), ReadRefusal> {
