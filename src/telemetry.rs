@@ -51,6 +51,14 @@ where
     log_text_of(filter(level).with_target("kinesieve::processor", LevelFilter::OFF), writer, ansi);
 }
 
+/// Logs as text, without the processor's line about where a batch stopped, for a command that reports that itself.
+pub fn log_text_without_stops<W>(level: LevelFilter, writer: W, ansi: bool)
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    log_text_of(filter(level).with_target("kinesieve::processor::report", LevelFilter::OFF), writer, ansi);
+}
+
 /// Logs as text without some log targets, beside a layer that sees every log line.
 pub fn log_text_beside<L, W>(layer: L, level: LevelFilter, without: &[&str], writer: W, ansi: bool)
 where

@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+mod backlog;
 #[cfg(feature = "compiler")]
 mod build;
 mod doctor;
@@ -15,6 +16,7 @@ mod new;
 mod progress;
 mod put;
 mod redrive;
+mod rescue;
 pub(crate) mod run;
 mod status;
 mod summary;
@@ -48,6 +50,7 @@ struct Arguments {
 enum Command {
     Run(Box<run::RunArguments>),
     Redrive(Box<redrive::RedriveArguments>),
+    Rescue(Box<rescue::RescueArguments>),
     Put(put::PutArguments),
     Status(status::StatusArguments),
     Doctor(Box<doctor::DoctorArguments>),
@@ -78,6 +81,7 @@ pub fn main() -> ExitCode {
     let outcome = match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Redrive(arguments) => redrive::redrive(&arguments),
+        Command::Rescue(arguments) => rescue::rescue(&arguments),
         Command::Put(arguments) => put::put(&arguments),
         Command::Status(arguments) => status::status(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments),

@@ -13,11 +13,12 @@ use self::counts::RedriveCounts;
 use self::filter::Filter;
 use self::outcome::LetterOutcome;
 use self::reporter::RedriveReporter;
+use super::backlog::{Backlog, RunMode};
 use super::error::CommandError;
 use super::progress::ProgressDisplay;
 use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, colours_wanted, say};
 use crate::processor::Processor;
-use crate::settings::{Arn, Route, Settings, SettingsError, Target, check_variables, s3_prefix};
+use crate::settings::{Arn, Settings, SettingsError, Target, check_variables, s3_prefix};
 use crate::source::dead_letters::{DeadLetterLocation, DeadLetterSource, LetterOpener, LetterReadError};
 use crate::{assembly, telemetry};
 
@@ -82,18 +83,11 @@ pub(super) struct RedriveArguments {
     settings: Settings,
 }
 
-/// Whether what is done counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum RedriveMode {
-    Really,
-    DryRun,
-}
-
 pub(super) fn redrive(arguments: &RedriveArguments) -> Result<u8, CommandError> {
-    let settings = &settings_of(arguments);
+    let backlog = backlog(arguments);
+    let (settings, mode) = (&backlog.settings(), backlog.mode);
     let routes = check_variables(std::env::vars_os())?;
-    let mode = if arguments.dry_run { RedriveMode::DryRun } else { RedriveMode::Really };
-    check_targets(arguments, &routes)?;
+    backlog.check(&routes, |target| arguments.from.overlaps(target))?;
     arguments.filter.check()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // The letters are looked at first: reading them is the cheaper of two ways to fail.
@@ -101,8 +95,8 @@ pub(super) fn redrive(arguments: &RedriveArguments) -> Result<u8, CommandError> 
     let waiting = ProgressDisplay::waiting_for(format!("loading {}", settings.transform.display()));
     let processor = runtime.block_on(async {
         match mode {
-            RedriveMode::Really => assembly::processor(settings, &routes, &Target::Stdout).await,
-            RedriveMode::DryRun => assembly::rehearsal(settings, &routes).await,
+            RunMode::Really => assembly::processor(settings, &routes, &Target::Stdout).await,
+            RunMode::DryRun => assembly::rehearsal(settings, &routes).await,
         }
     });
     waiting.finish();
@@ -115,7 +109,7 @@ pub(super) fn redrive(arguments: &RedriveArguments) -> Result<u8, CommandError> 
         ))
         .into());
     }
-    let progress = ProgressDisplay::new(source.bytes(), arguments.json || writes_to_stdout(arguments, &routes)?);
+    let progress = ProgressDisplay::new(source.bytes(), arguments.json || backlog.writes_to_stdout(&routes)?);
     telemetry::log_text_without_events(settings.log, progress.clone(), colours_wanted());
 
     let reporter = RedriveReporter { mode, json: arguments.json, progress: &progress };
@@ -143,23 +137,12 @@ pub(super) fn redrive(arguments: &RedriveArguments) -> Result<u8, CommandError> 
     Ok(if run.counts.is_all_acknowledged() { ALL_ACKNOWLEDGED } else { NOT_ACKNOWLEDGED })
 }
 
-/// The settings, with what is different here: a letter that comes from a queue is deleted from it, and may be all that
-/// there is of its event, so that nothing is cut; and where there are no new letters, large ones are only read.
-fn settings_of(arguments: &RedriveArguments) -> Settings {
-    let mut settings = arguments.settings.clone();
-    settings.dead_letter_cut = false;
-    if settings.dead_letter().is_none() {
-        settings.dead_letter_large = None;
-    }
-    settings
-}
-
 /// A redrive at work.
 struct RedriveRun<'a> {
     processor: Processor,
     opener: LetterOpener,
     filter: &'a Filter,
-    mode: RedriveMode,
+    mode: RunMode,
     reporter: RedriveReporter<'a>,
     counts: RedriveCounts,
 }
@@ -178,7 +161,7 @@ impl RedriveRun<'_> {
             };
             self.counts.add(&outcome);
             self.reporter.tell(&found, &outcome);
-            if outcome.is_acknowledged() && self.mode == RedriveMode::Really {
+            if outcome.is_acknowledged() && self.mode == RunMode::Really {
                 source.acknowledge(&found).await?;
                 self.counts.add_done();
             }
@@ -188,40 +171,14 @@ impl RedriveRun<'_> {
     }
 }
 
-/// Checks that nothing is written to where the letters are read from: it would never end, or mix what is told
-/// apart. Nor may outputs and what is said of the letters mix on standard output, or the only copy of a message
-/// go there by default.
-fn check_targets(arguments: &RedriveArguments, routes: &[Route]) -> Result<(), SettingsError> {
-    let settings = &settings_of(arguments);
-    let from = &arguments.from;
-    let of_routes = settings.routes(routes)?;
-    let large = settings.dead_letter_large.clone().map(Target::bucket);
-    let targets = settings.output.iter().chain(settings.dead_letter()).chain(of_routes.into_values());
-    let mut targets = targets.chain(&large);
-    if let Some(target) = targets.find(|target| from.overlaps(target)) {
-        return Err(SettingsError::Contradiction(format!(
-            "{target} and the dead letters of --from {from} would mix: name another place to write to"
-        )));
+/// What of the command concerns where the letters are read from, and where else something goes.
+fn backlog(arguments: &RedriveArguments) -> Backlog<'_> {
+    Backlog {
+        from: arguments.from.to_string(),
+        noun: "dead letters",
+        is_taken_away: matches!(arguments.from, DeadLetterLocation::Sqs(_)),
+        mode: if arguments.dry_run { RunMode::DryRun } else { RunMode::Really },
+        json: arguments.json,
+        settings: &arguments.settings,
     }
-    if settings.output.is_none() && matches!(from, DeadLetterLocation::Sqs(_)) && !arguments.dry_run {
-        return Err(SettingsError::Contradiction(format!(
-            "what is delivered is deleted from {from}: say with --output where it is to go, and be it stdout"
-        )));
-    }
-    if arguments.json && !arguments.dry_run && writes_to_stdout(arguments, routes)? {
-        return Err(SettingsError::Contradiction(
-            "--json says on standard output what became of each letter, and something else goes there as well: name \
-             another target than stdout, with --output for example"
-                .to_owned(),
-        ));
-    }
-    Ok(())
-}
-
-fn writes_to_stdout(arguments: &RedriveArguments, routes: &[Route]) -> Result<bool, SettingsError> {
-    let settings = &arguments.settings;
-    let of_routes = settings.routes(routes)?;
-    let output = settings.output.as_ref().unwrap_or(&Target::Stdout);
-    let mut targets = std::iter::once(output).chain(settings.dead_letter()).chain(of_routes.into_values());
-    Ok(!arguments.dry_run && targets.any(|target| *target == Target::Stdout))
 }

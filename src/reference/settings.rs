@@ -12,7 +12,7 @@ use crate::settings::FunctionSettings;
 const HEAD: &str = "
 # Settings
 
-The function reads its settings from environment variables. `kinesieve run` and `kinesieve redrive` read the same variables
+The function reads its settings from environment variables. `kinesieve run`, `redrive` and `rescue` read the same variables
 and also take flags. A flag wins over a variable. A variable that is set but empty counts as not set.
 
 A variable that starts with `KINESIEVE_` and is not listed here stops the start, and so does an invalid value. The message

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use super::RedriveMode;
 use super::outcome::LetterOutcome;
+use crate::cli::backlog::RunMode;
 use crate::cli::summary::counted;
 use crate::dead_letter::DeadLetterKind;
 use crate::source::dead_letters::DeadLetterLocation;
@@ -74,7 +74,7 @@ impl RedriveCounts {
 pub(super) struct RedriveSummary<'a> {
     pub(super) counts: &'a RedriveCounts,
     pub(super) from: &'a DeadLetterLocation,
-    pub(super) mode: RedriveMode,
+    pub(super) mode: RunMode,
     /// What was not looked at.
     pub(super) left_out: Option<String>,
     pub(super) elapsed: Duration,
@@ -88,11 +88,7 @@ impl fmt::Display for RedriveSummary<'_> {
             "{} in {:.2} s{}",
             counted(counts.letters(), "dead letter"),
             self.elapsed.as_secs_f64(),
-            if self.mode == RedriveMode::DryRun {
-                "; a dry run: nothing was delivered, and nothing deleted"
-            } else {
-                ""
-            },
+            if self.mode == RunMode::DryRun { "; a dry run: nothing was delivered, and nothing deleted" } else { "" },
         )?;
         writeln!(formatter, "  delivered            {}", counts.delivered)?;
         writeln!(formatter, "  dropped              {}", counts.dropped)?;
@@ -108,10 +104,10 @@ impl fmt::Display for RedriveSummary<'_> {
                 writeln!(formatter, "  {name:<21}{count}")?;
             }
         }
-        let delivered = if self.mode == RedriveMode::DryRun { "would be delivered" } else { "delivered" };
+        let delivered = if self.mode == RunMode::DryRun { "would be delivered" } else { "delivered" };
         let megabytes = counts.output_bytes as f64 / 1e6;
         write!(formatter, "{} {delivered}, {megabytes:.1} MB", counted(counts.outputs, "output"))?;
-        if self.mode == RedriveMode::Really {
+        if self.mode == RunMode::Really {
             match self.from {
                 DeadLetterLocation::Sqs(_) => write!(
                     formatter,
@@ -176,8 +172,7 @@ mod tests {
     fn says_what_became_of_every_letter() {
         let from = "arn:aws:sqs:eu-west-1:123456789012:dead".parse().expect("a place");
         let elapsed = Duration::from_millis(250);
-        let summary =
-            RedriveSummary { counts: &counts(), from: &from, mode: RedriveMode::Really, left_out: None, elapsed };
+        let summary = RedriveSummary { counts: &counts(), from: &from, mode: RunMode::Really, left_out: None, elapsed };
         insta::assert_snapshot!(summary, @r"
         11 dead letters in 0.25 s
           delivered            2
@@ -202,8 +197,7 @@ mod tests {
         assert!(!counts.is_all_acknowledged());
         let from = "arn:aws:sqs:eu-west-1:123456789012:dead".parse().expect("a place");
         let elapsed = Duration::from_millis(250);
-        let summary =
-            RedriveSummary { counts: &counts, from: &from, mode: RedriveMode::Really, left_out: None, elapsed };
+        let summary = RedriveSummary { counts: &counts, from: &from, mode: RunMode::Really, left_out: None, elapsed };
         insta::assert_snapshot!(summary, @r"
         2 dead letters in 0.25 s
           delivered            0
@@ -225,13 +219,8 @@ mod tests {
     fn a_dry_run_says_so_and_what_was_left_out_is_said() {
         let from = "dead.ndjson".parse().expect("a place");
         let (elapsed, left_out) = (Duration::from_millis(1234), Some("1 object was left out".to_owned()));
-        let summary = RedriveSummary {
-            counts: &RedriveCounts::default(),
-            from: &from,
-            mode: RedriveMode::DryRun,
-            left_out,
-            elapsed,
-        };
+        let summary =
+            RedriveSummary { counts: &RedriveCounts::default(), from: &from, mode: RunMode::DryRun, left_out, elapsed };
         insta::assert_snapshot!(summary, @r"
         0 dead letters in 1.23 s; a dry run: nothing was delivered, and nothing deleted
           delivered            0

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::RedriveMode;
 use super::outcome::LetterOutcome;
+use crate::cli::backlog::RunMode;
 use crate::cli::foreign::plain;
 use crate::cli::print_json;
 use crate::cli::progress::ProgressDisplay;
@@ -16,7 +16,7 @@ use crate::source::dead_letters::{FoundLetter, Letter, LetterData};
 
 /// Says what became of each letter.
 pub(super) struct RedriveReporter<'a> {
-    pub(super) mode: RedriveMode,
+    pub(super) mode: RunMode,
     pub(super) json: bool,
     pub(super) progress: &'a ProgressDisplay,
 }
@@ -42,7 +42,7 @@ impl RedriveReporter<'_> {
 struct LetterText<'a> {
     found: &'a FoundLetter,
     outcome: &'a LetterOutcome,
-    mode: RedriveMode,
+    mode: RunMode,
 }
 
 impl fmt::Display for LetterText<'_> {
@@ -85,20 +85,20 @@ impl fmt::Display for LetterText<'_> {
     }
 }
 
-fn verb(outcome: &LetterOutcome, mode: RedriveMode) -> &'static str {
+fn verb(outcome: &LetterOutcome, mode: RunMode) -> &'static str {
     match (outcome, mode) {
-        (LetterOutcome::Delivered { .. }, RedriveMode::Really) => "delivered",
-        (LetterOutcome::Delivered { .. }, RedriveMode::DryRun) => "would be delivered",
-        (LetterOutcome::Dropped, RedriveMode::Really) => "dropped",
-        (LetterOutcome::Dropped, RedriveMode::DryRun) => "would be dropped",
-        (LetterOutcome::DeadLettered { .. }, RedriveMode::Really) => "dead-lettered again",
-        (LetterOutcome::DeadLettered { .. }, RedriveMode::DryRun) => "would be dead-lettered again",
-        (LetterOutcome::Failed { .. }, RedriveMode::Really) => "failed again",
-        (LetterOutcome::Failed { .. }, RedriveMode::DryRun) => "would fail again",
-        (LetterOutcome::AskedAgain { .. }, RedriveMode::Really) => "asked for again",
-        (LetterOutcome::AskedAgain { .. }, RedriveMode::DryRun) => "would be asked for again",
-        (LetterOutcome::NotDelivered { .. }, RedriveMode::Really) => "not delivered",
-        (LetterOutcome::NotDelivered { .. }, RedriveMode::DryRun) => "would not be delivered",
+        (LetterOutcome::Delivered { .. }, RunMode::Really) => "delivered",
+        (LetterOutcome::Delivered { .. }, RunMode::DryRun) => "would be delivered",
+        (LetterOutcome::Dropped, RunMode::Really) => "dropped",
+        (LetterOutcome::Dropped, RunMode::DryRun) => "would be dropped",
+        (LetterOutcome::DeadLettered { .. }, RunMode::Really) => "dead-lettered again",
+        (LetterOutcome::DeadLettered { .. }, RunMode::DryRun) => "would be dead-lettered again",
+        (LetterOutcome::Failed { .. }, RunMode::Really) => "failed again",
+        (LetterOutcome::Failed { .. }, RunMode::DryRun) => "would fail again",
+        (LetterOutcome::AskedAgain { .. }, RunMode::Really) => "asked for again",
+        (LetterOutcome::AskedAgain { .. }, RunMode::DryRun) => "would be asked for again",
+        (LetterOutcome::NotDelivered { .. }, RunMode::Really) => "not delivered",
+        (LetterOutcome::NotDelivered { .. }, RunMode::DryRun) => "would not be delivered",
         (LetterOutcome::Skipped, _) => "skipped",
         (LetterOutcome::Malformed(_), _) => "malformed",
         (LetterOutcome::NotFetched { .. }, _) => "not fetched",
