@@ -2,13 +2,13 @@
 
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::events::STREAM_ARN;
 use crate::support::moto::Moto;
 use crate::support::positions::Positions;
 use crate::support::services::{Faults, Service, Stub};
-use crate::support::{guest_file, kinesieve, stderr, stdout};
+use crate::support::{guest_file, kinesieve, stderr, stdout, stub};
 
 const ACCOUNT: &str = "123456789012";
 
@@ -123,6 +123,38 @@ fn dead_letters_that_do_not_fit_are_told_beforehand() {
     };
     assert!(advice(&[]).contains("only the stream has the rest"), "{}", advice(&[]));
     assert!(advice(&["--dead-letter-cut", "false"]).contains("stops its shard"));
+}
+
+/// No event of Lambda holds a record above about 4.4 MiB.
+#[test]
+fn a_stream_that_takes_records_which_fit_in_no_event_is_told_with_what_to_do() {
+    let moto = Moto::shared();
+    for (kibibytes, is_told) in [(1024, false), (4505, false), (4506, true), (10_240, true)] {
+        let stream = stub::Stub::start(move |operation, _| {
+            let answer = match operation {
+                "DescribeStreamSummary" => json!({ "StreamDescriptionSummary": {
+                    "StreamName": "readings", "StreamARN": STREAM_ARN, "StreamStatus": "ACTIVE",
+                    "RetentionPeriodHours": 24, "StreamCreationTimestamp": 1_545_084_650, "EnhancedMonitoring": [],
+                    "OpenShardCount": 1, "MaxRecordSizeInKiB": kibibytes,
+                } }),
+                _ => json!({ "Shards": [] }),
+            };
+            (200, answer.to_string())
+        });
+        let mut command = doctor(&moto, STREAM_ARN, &["--output", "none"]);
+        let (found, _) = findings(command.env("AWS_ENDPOINT_URL_KINESIS", stream.endpoint()));
+        let finding = found
+            .iter()
+            .find(|finding| finding["what"].as_str().is_some_and(|what| what.starts_with("records of up to")));
+        assert_eq!(finding.is_some(), is_told, "{kibibytes}: {found:?}");
+        let Some(finding) = finding else { continue };
+        let advice = finding["reason"].as_str().expect("advice");
+        assert_eq!(finding["verdict"], "care");
+        assert!(
+            advice.contains("MaxRecordSizeInKiB to 4505 or less") && advice.contains("kinesieve rescue"),
+            "{advice}"
+        );
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::types::{EncryptionType, ShardIteratorType, StreamStatus};
+use bytesize::ByteSize;
 
 use super::finding::Finding;
 use super::probe::{ProbeAnswer, is_there};
@@ -27,6 +28,27 @@ pub(super) struct StreamFindings {
     pub(super) largest_record: Option<u64>,
 }
 
+/// The largest record that fits into an event of Lambda, in bytes: 4.4 MiB, of which base64 makes the 6 MB that an event
+/// has at most.
+const LARGEST_IN_AN_EVENT: u64 = (44 << 20) / 10;
+
+/// What is to be said of a stream whose largest record fits into no event. What Lambda does with such a record is
+/// documented nowhere.
+fn too_large_for_an_event(largest_record: u64) -> Option<Finding> {
+    (largest_record > LARGEST_IN_AN_EVENT).then(|| {
+        Finding::care(
+            format!("records of up to {}", ByteSize::b(largest_record)),
+            format!(
+                "one above about {} fits in no event of Lambda, which has 6 MB with its data in base64, and it is not \
+                 documented what Lambda does then: set the stream's MaxRecordSizeInKiB to {} or less, or process large \
+                 records with `kinesieve run` and `kinesieve rescue`, which read them from the stream",
+                ByteSize::b(LARGEST_IN_AN_EVENT),
+                LARGEST_IN_AN_EVENT >> 10,
+            ),
+        )
+    })
+}
+
 /// Whether it is there, and can be read as the event source mapping does, by the function's role.
 pub(super) async fn check(arn: &Arn) -> StreamFindings {
     let client = Client::new(&aws::config(arn).await);
@@ -37,12 +59,14 @@ pub(super) async fn check(arn: &Arn) -> StreamFindings {
         Ok(answer) => {
             let Some(summary) = answer.stream_description_summary else { return StreamFindings::default() };
             largest_record = summary.max_record_size_in_kib.and_then(bytes_of_kib);
+            let too_large = largest_record.and_then(too_large_for_an_event);
             let shards = summary.open_shard_count;
             let what = format!("stream {}: {}, {shards} open shards", summary.stream_name, summary.stream_status);
             findings.push(match summary.stream_status {
                 StreamStatus::Active | StreamStatus::Updating => Finding::fine(what),
                 _ => Finding::missing(what, "it can't be read yet, or no longer"),
             });
+            findings.extend(too_large);
             if summary.encryption_type == Some(EncryptionType::Kms)
                 && let Some(key) = summary.key_id.filter(|key| !key.contains("alias/aws/kinesis"))
             {
@@ -77,4 +101,22 @@ pub(super) async fn check(arn: &Arn) -> StreamFindings {
     findings
         .push(ProbeAnswer::of(records, &["ProvisionedThroughputExceededException"]).on("kinesis:GetRecords", &stream));
     StreamFindings { findings, largest_record }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::doctor::finding::FindingStatus;
+
+    #[test]
+    fn a_stream_of_records_that_fit_in_no_event_is_told_with_what_to_do() {
+        for fits in [1 << 20, LARGEST_IN_AN_EVENT] {
+            assert_eq!(too_large_for_an_event(fits), None);
+        }
+        let finding = too_large_for_an_event(10 << 20).expect("a finding");
+        assert_eq!(finding.what, "records of up to 10.0 MiB");
+        let FindingStatus::Care { advice } = finding.verdict else { panic!("{:?}", finding.verdict) };
+        assert!(advice.contains("above about 4.4 MiB") && advice.contains("MaxRecordSizeInKiB to 4505"), "{advice}");
+        assert!(advice.contains("kinesieve rescue"), "{advice}");
+    }
 }
