@@ -182,8 +182,8 @@ fn a_table_is_made_where_that_is_said() {
     let positions = Positions::missing();
     let run = Run { dynamodb: Some(positions.moto.endpoint()), ..Run::of(stub.endpoint()) };
     let table = ["--from", "checkpoint", "--to-checkpoint", "--checkpoint-table", &positions.name, "--until", "now"];
-    // A stream that is not there makes no table.
-    let nowhere = STREAM_ARN.replace("readings", "nowhere");
+    // A run that can't begin makes none.
+    let nowhere = format!("{STREAM_ARN}:shardId-000000000009");
     let (code, _) = run.end(&nowhere, &[&table[..], &["--checkpoint-create", "true"]].concat());
     assert_eq!(code, Some(1));
     let (code, log) = run.end(STREAM_ARN, &table);

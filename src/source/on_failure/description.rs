@@ -94,6 +94,9 @@ struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 struct WireDescription<'a> {
     #[serde(rename = "requestContext", borrow)]
     context: Option<WireContext<'a>>,
+    /// That of a pipe of EventBridge, which says the same.
+    #[serde(rename = "context", borrow)]
+    of_pipe: Option<&'a RawValue>,
     #[serde(rename = "KinesisBatchInfo", borrow)]
     batch_info: Option<WireBatchInfo<'a>>,
     #[serde(rename = "DDBStreamBatchInfo")]
@@ -184,7 +187,7 @@ impl Description {
             None | Some("null") => None,
             Some(payload) => Some(Arc::new(records_of(payload, &range)?)),
         };
-        let (condition, invocations) = match wire.context {
+        let (condition, invocations) = match wire.context.or_else(|| serde_json::from_str(wire.of_pipe?.get()).ok()) {
             Some(context) => (context.condition.map(|text| excerpt(&text.0)), context.approximate_invoke_count),
             None => (None, None),
         };

@@ -148,3 +148,23 @@ proptest! {
         is_description(&text);
     }
 }
+
+/// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-dlq.html>
+#[test]
+fn what_a_pipe_gives_up_is_described_alike() {
+    let mut description = described(2, IncludeRecords::LeftOut);
+    let fields = description.as_object_mut().expect("an object");
+    fields.remove("requestContext");
+    fields.remove("responseContext");
+    for (context, condition) in [
+        (
+            json!({ "partnerResourceArn": "arn:aws:pipes:eu-west-1:1:pipe/p", "condition": "RetryAttemptsExhausted" }),
+            "RetryAttemptsExhausted",
+        ),
+        (json!("odd"), ""),
+    ] {
+        description["context"] = context;
+        let parsed = parse(&description).expect("a description");
+        assert_eq!((&*parsed.condition, &*parsed.range.stream.to_string()), (condition, STREAM));
+    }
+}
