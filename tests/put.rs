@@ -163,6 +163,28 @@ fn a_line_without_the_key_is_named_and_the_rest_can_be_put_from_there() {
     assert!(said(&output).contains("has no lines from line 6 on"), "{}", said(&output));
 }
 
+#[test]
+fn a_line_without_an_explicit_hash_key_is_named_and_quotes_nothing() {
+    for (value, told) in [
+        ("", "it has no /hash, which is to be its explicit hash key: a whole number from 0 to 2^128 - 1"),
+        (",\"hash\":\"hunter2\"", "/hash is no number; an explicit hash key is a whole number from 0 to 340282"),
+        (",\"hash\":-31337", "/hash is a negative number"),
+        (",\"hash\":31337.5", "/hash is a number with a fraction or an exponent"),
+        (",\"hash\":\"340282366920938463463374607431768211456\"", "/hash is a number beyond 2^128 - 1"),
+    ] {
+        let stub = stream();
+        let input = format!("{{\"id\":1,\"hash\":7}}\n{{\"id\":2{value}}}\n{{\"id\":3,\"hash\":\"8\"}}\n");
+        let arguments = ["--key", "/id", "--explicit-hash-key", "/hash"];
+        let output = with_input(&mut put(&stub, &arguments), input.as_bytes());
+        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+        let message = said(&output);
+        assert!(message.starts_with(&format!("line 2 of standard input is no record: {told}")), "{message}");
+        assert!(message.contains("--from-line 2 once it is mended, or behind it with --from-line 3"), "{message}");
+        assert!(!message.contains("hunter2") && !message.contains("31337"), "{message}");
+        assert_eq!(pairs(&stub).into_iter().map(|(key, _)| key).collect::<Vec<_>>(), ["1"]);
+    }
+}
+
 /// By default a stream takes 1 MiB, some take 10.
 #[test]
 fn a_record_that_is_too_large_stops_before_anything_behind_it() {
@@ -241,6 +263,9 @@ fn wrong_usage_is_told_before_anything_is_read() {
         (&["--stream", "s", "--key", "device"], "use a JSON pointer, as /device/id"),
         (&["--stream", "s", "--key", "/a", "--constant-key", "b"], "cannot be used with"),
         (&["--stream", "s", "--constant-key", ""], "a stream takes 1 to 256"),
+        (&["--stream", "s", "--explicit-hash-key", "hash"], "use a JSON pointer, as /device/hash"),
+        (&["--stream", "s", "--explicit-hash-key=-1"], "\"-1\" is a negative number"),
+        (&["--stream", "s", "--explicit-hash-key", "340282366920938463463374607431768211456"], "beyond 2^128 - 1"),
         (&["--stream", "s", "--rate", "0"], "--rate"),
         (&["--stream", "s", "--from-line", "0"], "--from-line"),
         (&[], "--stream"),
@@ -370,4 +395,44 @@ fn a_stream_of_two_shards_has_all_lines_each_key_in_its_order() {
     let missing = with_input(&mut put_to(&kinesis.endpoint(), "nowhere", &[]), b"x\n");
     assert_eq!(missing.status.code(), Some(1), "{}", stderr(&missing));
     assert!(said(&missing).contains("stream nowhere not found in eu-west-1"), "{}", said(&missing));
+}
+
+#[test]
+fn an_explicit_hash_key_decides_the_shard_and_keeps_the_partition_key() {
+    let kinesis = KinesisLocal::start(&[("pointed", 2), ("constant", 2)]);
+    let put = |stream: &str, arguments: &[&str], lines: &str| {
+        let output = with_input(&mut put_to(&kinesis.endpoint(), stream, arguments), lines.as_bytes());
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    };
+    let shards = |stream: &str| -> BTreeMap<String, (String, String)> {
+        let text = |data: Vec<u8>| String::from_utf8(data).expect("text");
+        let records = kinesis.records(stream).into_iter();
+        records.map(|record| (text(record.data), (record.shard, record.partition_key))).collect()
+    };
+    let (first, second) = ("shardId-000000000000".to_owned(), "shardId-000000000001".to_owned());
+    // Side by side, they are one number in floating point.
+    let border = kinesis.first_hash_keys("pointed")[1];
+    let hash_keys = [
+        ("0".to_owned(), &first),
+        (format!("\"{}\"", u128::MAX), &second),
+        ((border - 1).to_string(), &first),
+        (border.to_string(), &second),
+        (format!("\"{}\"", border - 1), &first),
+        (format!("\"0{border}\""), &second),
+    ];
+    let line = |hash_key: &str| format!("{{\"id\":\"one\",\"hash\":{hash_key}}}");
+    let lines: String = hash_keys.iter().map(|(hash_key, _)| line(hash_key) + "\n").collect();
+    put("pointed", &["--key", "/id", "--explicit-hash-key", "/hash"], &lines);
+    let placed = shards("pointed");
+    assert_eq!(placed.len(), hash_keys.len(), "{placed:?}");
+    for (hash_key, shard) in hash_keys {
+        assert_eq!(placed[&line(&hash_key)], (shard.clone(), "one".to_owned()), "{hash_key}");
+    }
+
+    let lines: String = (0..20).map(|number| format!("{number}\n")).collect();
+    put("constant", &["--explicit-hash-key", "340282366920938463463374607431768211455"], &lines);
+    let placed = shards("constant");
+    assert!(placed.len() == 20 && placed.values().all(|(shard, _)| *shard == second), "{placed:?}");
+    let keys: std::collections::BTreeSet<_> = placed.values().map(|(_, key)| key).collect();
+    assert_eq!(keys.len(), 20, "partition keys stay random");
 }

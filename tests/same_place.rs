@@ -25,6 +25,7 @@ fn deliver(sink: &dyn Sink, data: &[u8]) {
     let output = Output {
         data,
         partition_key: "key",
+        explicit_hash_key: None,
         has_chosen_key: false,
         route: None,
         shard: &shard,

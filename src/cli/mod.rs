@@ -51,7 +51,7 @@ enum Command {
     Run(Box<run::RunArguments>),
     Redrive(Box<redrive::RedriveArguments>),
     Rescue(Box<rescue::RescueArguments>),
-    Put(put::PutArguments),
+    Put(Box<put::PutArguments>),
     Status(status::StatusArguments),
     Doctor(Box<doctor::DoctorArguments>),
     #[cfg(feature = "compiler")]

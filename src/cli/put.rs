@@ -1,7 +1,9 @@
 //! `kinesieve put`: lines into a Kinesis stream, through the same sink as outputs.
 
+mod hash_key;
 mod input;
 mod key;
+mod pointer;
 mod putter;
 mod rate;
 mod record;
@@ -16,6 +18,7 @@ use std::time::Instant;
 use aws_sdk_kinesis::config::ProvideCredentials;
 use clap::Args;
 
+use self::hash_key::HashKeyChoice;
 use self::input::PutInput;
 use self::key::KeyChoice;
 use self::putter::{PutCounts, PutStop, Putter};
@@ -47,7 +50,8 @@ kms:GenerateDataKey if the stream is encrypted with a key of your own. Endpoint 
 SDK, such as AWS_ENDPOINT_URL_KINESIS and AWS_PROFILE.
 
 With --order key, two records of a partition key never share a request. With --constant-key, or with few keys, that \
-makes ten to a hundred records a second. --order none is much faster.
+makes ten to a hundred records a second. --order none is much faster. The order holds also where explicit hash keys lead \
+them to different shards; records of different partition keys have none, even under one explicit hash key.
 
 Exit codes:
   0    all lines are put
@@ -59,6 +63,7 @@ Exit codes:
 Examples:
   kinesieve put --stream readings readings.ndjson --key /device/id
   tail -F app.log | kinesieve put --stream logs
+  kinesieve put --stream readings readings.ndjson --key /device/id --explicit-hash-key /device/hash
   kinesieve put --stream readings readings.ndjson --rate 200
   kinesieve put --stream readings readings.ndjson --from-line 4711
   kinesieve run --transform t.wasm --input event.json | \\
@@ -80,6 +85,12 @@ pub(super) struct PutArguments {
     /// Put all records under this partition key, which keeps them in one shard
     #[arg(long, value_name = "TEXT", value_parser = key::constant, conflicts_with = "key")]
     constant_key: Option<String>,
+
+    /// Explicit hash key of a record, which decides its shard in the place of the partition key: a JSON pointer into its
+    /// data, such as /device/hash, to a whole number from 0 to 2^128 - 1 or a string of its digits; or such a number, for
+    /// all records
+    #[arg(long, value_name = "POINTER|NUMBER")]
+    explicit_hash_key: Option<HashKeyChoice>,
 
     /// Format of the input
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = InputFormat::Auto)]
@@ -111,7 +122,8 @@ pub(super) fn put(arguments: &PutArguments) -> Result<u8, CommandError> {
         let progress = ProgressDisplay::new(source.bytes(), false);
         telemetry::log_text(tracing::level_filters::LevelFilter::INFO, progress.clone(), colours_wanted());
         let key = arguments.constant_key.clone().map(KeyChoice::Constant).or_else(|| arguments.key.clone());
-        let mut reader = LineReader::new(arguments.input_format, key, arguments.from_line.get());
+        let hash_key = arguments.explicit_hash_key.clone();
+        let mut reader = LineReader::new(arguments.input_format, key, hash_key, arguments.from_line.get());
         let mut putter = Putter {
             sink: &sink,
             rate: arguments.rate.map(RateLimit::new),

@@ -74,6 +74,7 @@ async fn create(
     let output = Output {
         data: data.as_bytes(),
         partition_key: &partition_key,
+        explicit_hash_key: None,
         has_chosen_key: false,
         route: None,
         shard: &shard,

@@ -139,7 +139,7 @@ impl Sink for KinesisSink {
 }
 
 impl RequestService for KinesisSink {
-    /// Keys count as bytes of a request. By default a stream takes records of 1 MiB, and refuses a whole
+    /// Partition keys count as bytes of a request, explicit hash keys don't. By default a stream takes records of 1 MiB, and refuses a whole
     /// request for one that is larger.
     const LIMITS: RequestLimits = RequestLimits { records: 500, bytes: 10 << 20, alone_above: 1 << 20 };
 
@@ -162,7 +162,11 @@ impl RequestService for KinesisSink {
 
     async fn send(&self, outputs: &[&Output<'_>]) -> RequestOutcome {
         let entries = outputs.iter().map(|output| {
-            PutRecordsRequestEntry::builder().data(Blob::new(output.data)).partition_key(output.partition_key).build()
+            PutRecordsRequestEntry::builder()
+                .data(Blob::new(output.data))
+                .partition_key(output.partition_key)
+                .set_explicit_hash_key(output.explicit_hash_key.map(ToString::to_string))
+                .build()
         });
         // The two required members are set in the lines above.
         let entries: Vec<_> = match entries.collect() {

@@ -105,6 +105,7 @@ mod tests {
         let output = Output {
             data,
             partition_key: "key",
+            explicit_hash_key: None,
             has_chosen_key: false,
             route,
             shard: &shard,

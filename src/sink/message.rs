@@ -198,6 +198,7 @@ mod tests {
         Output {
             data,
             partition_key,
+            explicit_hash_key: None,
             has_chosen_key: false,
             route: None,
             shard,

@@ -53,7 +53,10 @@ pub struct Output<'a> {
     pub data: &'a [u8],
     /// The key to deliver under.
     pub partition_key: &'a str,
-    /// Whether the transform chose that key, and it is another one than the event's.
+    /// The hash key that decides the shard, in the place of the partition key's hash; none: that hash does. Only a Kinesis
+    /// stream has such keys. What is to be aggregated or packed has none: parcels are made by partition key.
+    pub explicit_hash_key: Option<&'a u128>,
+    /// Whether the transform chose the partition key, and it is another one than the event's.
     pub has_chosen_key: bool,
     /// The route that the transform chose; none: the main output.
     pub route: Option<&'a str>,
@@ -73,6 +76,7 @@ impl<'a> Output<'a> {
         Self {
             data: event.payload.bytes(),
             partition_key: event.partition_key,
+            explicit_hash_key: None,
             has_chosen_key: false,
             route: None,
             shard,

@@ -270,6 +270,7 @@ mod tests {
             .map(|(key, data)| Output {
                 data,
                 partition_key: key,
+                explicit_hash_key: None,
                 has_chosen_key: false,
                 route: None,
                 shard,
@@ -475,6 +476,7 @@ mod tests {
         let output = |index: usize| Output {
             data: b"",
             partition_key: keys[index % keys.len()].as_str(),
+            explicit_hash_key: None,
             has_chosen_key: false,
             route: None,
             shard: &shard,

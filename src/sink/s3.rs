@@ -279,6 +279,7 @@ mod tests {
         let output = |number| Output {
             data: b"",
             partition_key: "key",
+            explicit_hash_key: None,
             has_chosen_key: false,
             route: None,
             shard: &shard,

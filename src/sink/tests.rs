@@ -92,6 +92,7 @@ async fn a_sink_says_beforehand_what_it_can_never_take() {
             let output = Output {
                 data,
                 partition_key,
+                explicit_hash_key: None,
                 has_chosen_key: false,
                 route: None,
                 shard: &shard,
@@ -134,6 +135,7 @@ async fn a_sink_says_beforehand_what_it_can_never_take() {
     let output = Output {
         data: b"",
         partition_key: "",
+        explicit_hash_key: None,
         has_chosen_key: false,
         route: None,
         shard: &shard,

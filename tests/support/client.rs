@@ -6,7 +6,7 @@ use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::config::{Credentials, SharedCredentialsProvider};
-use aws_sdk_kinesis::types::{ShardIteratorType, StreamStatus};
+use aws_sdk_kinesis::types::{HashKeyRange, ShardIteratorType, StreamStatus};
 use kinesieve::aws::{self, ExchangeBounds};
 
 use super::block_on;
@@ -64,6 +64,13 @@ pub fn stream_records(config: &SdkConfig, stream: &str) -> Vec<StreamRecord> {
         }
         records
     })
+}
+
+/// The first hash key of each shard of a stream, in the order of the shards.
+pub fn first_hash_keys(config: &SdkConfig, stream: &str) -> Vec<u128> {
+    let shards = block_on(Client::new(config).list_shards().stream_name(stream).send()).expect("shards");
+    let first = |range: &HashKeyRange| range.starting_hash_key().parse().expect("a hash key");
+    shards.shards().iter().map(|shard| first(shard.hash_key_range().expect("a range"))).collect()
 }
 
 /// Waits until a stream takes records, and answers its ARN.

@@ -59,6 +59,7 @@ pub fn deliver(sink: &dyn Sink, samples: &[Sample], until: Option<Instant>) -> S
         .map(|(sample, number)| Output {
             data: &sample.data,
             partition_key: &sample.key,
+            explicit_hash_key: None,
             has_chosen_key: false,
             route: None,
             shard: &shard,

@@ -58,4 +58,9 @@ impl KinesisLocal {
     pub fn records(&self, stream: &str) -> Vec<StreamRecord> {
         client::stream_records(&self.config(), stream)
     }
+
+    /// The first hash key of each shard of a stream, in the order of the shards.
+    pub fn first_hash_keys(&self, stream: &str) -> Vec<u128> {
+        client::first_hash_keys(&self.config(), stream)
+    }
 }

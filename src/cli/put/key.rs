@@ -1,13 +1,14 @@
 //! Under which partition key a record is put.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::str::FromStr;
 
-use serde_json::value::RawValue;
+use super::pointer::{Pointer, Sought};
 
 /// Characters of a partition key.
 const KEY_CHARACTERS: usize = 256;
+
+const SOUGHT: Sought = Sought { option: "--key", role: "key", kinds: "a string, a number or a boolean" };
 
 /// Under which partition key a record is put.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,13 +21,6 @@ pub(super) enum KeyChoice {
     Pointer(Pointer),
 }
 
-/// A JSON pointer (RFC 6901), as `/device/id`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Pointer {
-    text: String,
-    steps: Vec<String>,
-}
-
 impl FromStr for KeyChoice {
     type Err = String;
 
@@ -34,22 +28,13 @@ impl FromStr for KeyChoice {
         if text == "random" {
             return Ok(KeyChoice::Random);
         }
-        let refusal = || {
+        Pointer::parse(text).map(KeyChoice::Pointer).ok_or_else(|| {
             format!(
                 "{text:?} is no key: use a JSON pointer, as /device/id for {{\"device\":{{\"id\":\"a\"}}}}, or random; \
                  --constant-key TEXT puts all records under one key"
             )
-        };
-        let steps = text.strip_prefix('/').ok_or_else(refusal)?;
-        let steps: Option<Vec<String>> = steps.split('/').map(unescaped).collect();
-        Ok(KeyChoice::Pointer(Pointer { text: text.to_owned(), steps: steps.ok_or_else(refusal)? }))
+        })
     }
-}
-
-/// A step of a pointer, in which `~1` is a slash and `~0` a tilde.
-fn unescaped(step: &str) -> Option<String> {
-    let is_escaped = step.split('~').skip(1).all(|after| after.starts_with(['0', '1']));
-    is_escaped.then(|| step.replace("~1", "/").replace("~0", "~"))
 }
 
 /// A key for all records, from the command line.
@@ -79,54 +64,23 @@ impl KeyChoice {
             KeyChoice::Random => Ok(format!("{:016x}", fastrand::u64(..)).into()),
             KeyChoice::Constant(key) => Ok(key.as_str().into()),
             KeyChoice::Pointer(pointer) => {
-                let key = pointer.look_up(payload)?;
-                checked(key.into()).map_err(|wrong| format!("{} is {wrong}", pointer.text))
+                let key = text_at(pointer, payload)?;
+                checked(key.into()).map_err(|wrong| format!("{} is {wrong}", pointer.as_str()))
             }
         }
     }
 }
 
-impl Pointer {
-    /// What stands there: a string, or a number or a boolean as it is written.
-    fn look_up(&self, payload: &[u8]) -> Result<String, String> {
-        let mut value: &RawValue = serde_json::from_slice(payload).map_err(|error| {
-            let fault = if error.is_eof() { "it ends too soon" } else { "it is wrong" };
-            format!(
-                "it is not JSON ({fault} at column {}), and --key {} asks for a field of it",
-                error.column(),
-                self.text
-            )
-        })?;
-        for step in &self.steps {
-            value = child(value, step).ok_or_else(|| {
-                format!("it has no {}, which is to be its key: a string, a number or a boolean", self.text)
-            })?;
-        }
-        let text = value.get();
-        match text.as_bytes().first() {
-            Some(b'"') => serde_json::from_str(text).map_err(|_| format!("{} is a string that is no text", self.text)),
-            Some(b'{') => Err(self.unfit("an object")),
-            Some(b'[') => Err(self.unfit("an array")),
-            Some(b'n') => Err(self.unfit("null")),
-            _ => Ok(text.to_owned()),
-        }
-    }
-
-    fn unfit(&self, is: &str) -> String {
-        format!("{} is {is}; a key is a string, a number or a boolean", self.text)
-    }
-}
-
-/// The member of an object or the element of an array.
-fn child<'a>(value: &'a RawValue, step: &str) -> Option<&'a RawValue> {
-    let text = value.get();
-    match text.as_bytes().first() {
-        Some(b'{') => serde_json::from_str::<HashMap<String, &RawValue>>(text).ok()?.get(step).copied(),
-        Some(b'[') => {
-            let index: usize = step.parse().ok().filter(|index: &usize| index.to_string() == step)?;
-            serde_json::from_str::<Vec<&RawValue>>(text).ok()?.get(index).copied()
-        }
-        _ => None,
+/// What stands there: a string, or a number or a boolean as it is written.
+fn text_at(pointer: &Pointer, payload: &[u8]) -> Result<String, String> {
+    let value = pointer.find(payload, SOUGHT)?;
+    let unfit = |is: &str| Err(format!("{} is {is}; a key is {}", pointer.as_str(), SOUGHT.kinds));
+    match value.get().as_bytes().first() {
+        Some(b'"') => pointer.text_of(value),
+        Some(b'{') => unfit("an object"),
+        Some(b'[') => unfit("an array"),
+        Some(b'n') => unfit("null"),
+        _ => Ok(value.get().to_owned()),
     }
 }
 

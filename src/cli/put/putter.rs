@@ -125,6 +125,7 @@ impl Putter<'_> {
             .map(|record| Output {
                 data: &record.data,
                 partition_key: &record.partition_key,
+                explicit_hash_key: record.explicit_hash_key.as_ref(),
                 has_chosen_key: false,
                 route: None,
                 shard: &shard,

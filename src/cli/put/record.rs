@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use clap::ValueEnum;
 use serde::Deserialize;
 
+use super::hash_key::HashKeyChoice;
 use super::key::{self, KeyChoice};
 use crate::event::{Batch, Event, SequenceNumber};
 
@@ -27,11 +28,13 @@ pub(super) struct PutRecord<'a> {
     /// The sequence number, as a batch has it.
     pub(super) sequence_number: SequenceNumber<'a>,
     pub(super) partition_key: Cow<'a, str>,
+    /// None: the hash of the partition key decides the shard.
+    pub(super) explicit_hash_key: Option<u128>,
     pub(super) data: Cow<'a, [u8]>,
 }
 
 impl PutRecord<'_> {
-    /// What it counts in a request.
+    /// What it counts in a request; an explicit hash key counts nothing.
     pub(super) fn bytes(&self) -> usize {
         self.data.len() + self.partition_key.len()
     }
@@ -45,6 +48,7 @@ pub(super) struct LineReader {
     was_told: bool,
     /// None: an output has its own, and any other line gets a random one.
     key: Option<KeyChoice>,
+    hash_key: Option<HashKeyChoice>,
     /// Lines before this one are passed over.
     from_line: u64,
 }
@@ -83,8 +87,13 @@ struct OutputLine<'a> {
 type KeyAndData<'a> = (Option<Cow<'a, str>>, Cow<'a, [u8]>);
 
 impl LineReader {
-    pub(super) fn new(format: InputFormat, key: Option<KeyChoice>, from_line: u64) -> Self {
-        Self { format, was_told: false, key, from_line }
+    pub(super) fn new(
+        format: InputFormat,
+        key: Option<KeyChoice>,
+        hash_key: Option<HashKeyChoice>,
+        from_line: u64,
+    ) -> Self {
+        Self { format, was_told: false, key, hash_key, from_line }
     }
 
     /// Looks at the first line of the input, before any is read: it tells the format, where nobody said it.
@@ -157,7 +166,8 @@ impl LineReader {
             (None, Some(own)) => key::checked(own).map_err(|wrong| format!("its partitionKey is {wrong}"))?,
             (None, None) => KeyChoice::Random.of(&data)?.into_owned().into(),
         };
-        Ok(PutRecord { line, sequence_number: event.sequence_number, partition_key, data })
+        let explicit_hash_key = self.hash_key.as_ref().map(|choice| choice.of(&data)).transpose()?;
+        Ok(PutRecord { line, sequence_number: event.sequence_number, partition_key, explicit_hash_key, data })
     }
 
     /// The key, unless another is asked for, and the data of an output.
@@ -204,7 +214,7 @@ mod tests {
 
     /// Keys and data of the lines, or what is wrong with the first that is none.
     fn read(format: InputFormat, key: Option<&str>, lines: &[&[u8]]) -> Result<Vec<(String, Vec<u8>)>, String> {
-        let mut reader = LineReader::new(format, key.map(|key| key.parse().expect("a key")), 1);
+        let mut reader = LineReader::new(format, key.map(|key| key.parse().expect("a key")), None, 1);
         let mut batch = Batch::builder("arn", "shard");
         for (number, line) in (1..).zip(lines) {
             let number = format!("{number}");

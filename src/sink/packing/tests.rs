@@ -43,6 +43,7 @@ fn deliver(
         .map(|(partition_key, data)| Output {
             data,
             partition_key,
+            explicit_hash_key: None,
             has_chosen_key: false,
             route: None,
             shard: &shard,
@@ -235,7 +236,7 @@ proptest! {
         let views: Vec<Output<'_>> = outputs
             .iter()
             .map(|(partition_key, data)| Output {
-                data, partition_key, has_chosen_key: false, route: None, shard: &shard, sequence_number, sub_sequence_number: 0, ordinal: 0,
+                data, partition_key, explicit_hash_key: None, has_chosen_key: false, route: None, shard: &shard, sequence_number, sub_sequence_number: 0, ordinal: 0,
             })
             .collect();
         let shape = ParcelShape { how: PackMethod::Aggregate, encode: Encode::None, pack_records: 1, pack_bytes: 1 };
@@ -313,6 +314,7 @@ fn what_never_fits_is_known_before_it_is_packed() {
                     let output = Output {
                         data,
                         partition_key,
+                        explicit_hash_key: None,
                         has_chosen_key: false,
                         route: None,
                         shard: &shard,
@@ -344,6 +346,7 @@ fn turns_and_threads(packing: Packing, target: &str, data: &[u8], count: usize) 
     let output = Output {
         data,
         partition_key: "key",
+        explicit_hash_key: None,
         has_chosen_key: false,
         route: None,
         shard: &shard,

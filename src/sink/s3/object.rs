@@ -74,6 +74,7 @@ mod tests {
         let output = |data| Output {
             data,
             partition_key: "key",
+            explicit_hash_key: None,
             has_chosen_key: false,
             route: None,
             shard: &shard,
