@@ -173,6 +173,35 @@ fn an_event_is_what_it_was_in_the_stream() {
     assert_eq!(delivered[1].1, format!("{STREAM_ARN} {SHARD_ID}"));
 }
 
+/// A record of Firehose may not say when it arrived; nobody knows it better by the time of the second try.
+#[test]
+fn a_letter_that_fails_again_still_says_that_its_arrival_is_assumed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let assumed = || ("arrivedAtAssumed", Value::from(true));
+    let dead = file_of(
+        folder.path(),
+        &[
+            letter(0, &[payload("reject one"), assumed()]),
+            letter(1, &[payload("reject two")]),
+            letter(2, &[payload("%broken"), ("kind", "decode".into()), assumed()]),
+        ],
+    );
+    let again = folder.path().join("again.ndjson");
+    let target = format!("file:{}", again.display());
+    let output = redrive(NOWHERE, &dead.display().to_string(), "scripted", &folder.path().join("out"))
+        .args(["--dead-letter", &target])
+        .output()
+        .expect("it runs");
+    let text = std::fs::read_to_string(&again).unwrap_or_else(|_| panic!("{}", stderr(&output)));
+    let letters: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let arrivals: Vec<_> = letters.iter().map(|letter| (&letter["arrivedAt"], &letter["arrivedAtAssumed"])).collect();
+    let arrived_at = Value::from("2018-12-17T22:10:50.987Z");
+    assert_eq!(
+        arrivals,
+        [(&arrived_at, &Value::from(true)), (&arrived_at, &Value::Null), (&arrived_at, &Value::from(true))]
+    );
+}
+
 #[test]
 fn what_became_of_each_is_said() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -164,6 +164,7 @@ impl Letter {
             sub_sequence_number: event.sub_sequence_number,
             arrived_at: event.arrived_at,
         };
+        let record = (record, event.is_arrival_assumed);
         batch_of((self.stream_arn(), self.shard_id()), self.undecoded, record, data, field)
     }
 
@@ -182,6 +183,7 @@ impl Letter {
             _ => None,
         };
         let shard = (envelope.stream_arn.as_ref(), envelope.shard_id.as_ref());
+        let record = (record, envelope.arrived_at_assumed);
         let (data, batch) = match data_of(envelope)? {
             (LetterData::Whole, payload) => {
                 (LetterData::Whole, batch_of(shard, undecoded, record, &payload, "dataBase64")?)
@@ -236,10 +238,11 @@ fn fingerprint_of(envelope: &Envelope<'_>) -> Result<DataFingerprint, Malformed>
     Ok(DataFingerprint { bytes, sha256: sha256.to_owned() })
 }
 
+/// A batch of one record, of which is said whether its time of arrival is only assumed.
 fn batch_of(
     (stream_arn, shard_id): (&str, &str),
     undecoded: Option<Undecoded>,
-    record: Record<'_>,
+    (record, is_arrival_assumed): (Record<'_>, bool),
     payload: &[u8],
     field: &'static str,
 ) -> Result<Arc<Batch>, Malformed> {
@@ -257,6 +260,9 @@ fn batch_of(
         None | Some(Undecoded::Payload | Undecoded::Record) => batch.push_bytes(record, payload),
     };
     pushed.map_err(|error| Malformed::field("sequenceNumber")(error.to_string()))?;
+    if is_arrival_assumed {
+        batch.mark_arrival_assumed();
+    }
     Ok(Arc::new(batch.build()))
 }
 
@@ -322,6 +328,28 @@ mod tests {
         assert_eq!(event.arrived_at, 1_545_084_650_987);
         assert_eq!((letter.kind, letter.reason.as_str()), (DeadLetterKind::Rejected, "reading out of range"));
         assert_eq!(letter.batch().stream_arn(), "arn:aws:kinesis:eu-west-1:123456789012:stream/readings");
+    }
+
+    #[test]
+    fn an_arrival_that_was_assumed_stays_assumed_in_every_form() {
+        let arrived = |changes: &[(&str, serde_json::Value)]| {
+            let letter = parse(changes).expect("a letter");
+            let found = letter.with_data(b"Hello", "device-7", "dataAt").expect("its event");
+            let arrival = |event: Event<'_>| (event.arrived_at, event.is_arrival_assumed);
+            assert_eq!(arrival(found.event(0)), arrival(letter.event()));
+            arrival(letter.event())
+        };
+        assert_eq!(arrived(&[]), (1_545_084_650_987, false));
+        for changes in [
+            &[][..],
+            &[("kind", "decode".into())],
+            &[("kind", "decode".into()), ("undecoded", "payload".into())],
+            &[("dataCut", true.into()), ("dataBytes", 5.into()), ("dataSha256", "0".repeat(64).into())],
+        ] {
+            let changes = [changes, &[("arrivedAtAssumed", true.into())]].concat();
+            assert_eq!(arrived(&changes), (1_545_084_650_987, true), "{changes:?}");
+        }
+        assert!(parse(&[("arrivedAtAssumed", "yes".into())]).is_err());
     }
 
     #[test]
