@@ -62,16 +62,18 @@ pub(super) fn parse(text: &[u8], shard: &Shard) -> Result<Batch, String> {
     let mut batch = Batch::builder(&shard.stream_arn, &shard.id);
     for (index, wire) in answer.records.iter().enumerate() {
         let in_record = |reason: String| format!("record {index}: {reason}");
+        let arrived_at =
+            wire.approximate_arrival_timestamp.as_ref().map(|time| time.to_millis()).transpose().map_err(in_record)?;
         let record = Record {
             partition_key: &wire.partition_key,
             sequence_number: &wire.sequence_number,
             sub_sequence_number: 0,
-            arrived_at: match &wire.approximate_arrival_timestamp {
-                Some(time) => time.to_millis().map_err(in_record)?,
-                None => now_millis(),
-            },
+            arrived_at: arrived_at.unwrap_or_else(now_millis),
         };
         batch.push_base64(record, &wire.data).map_err(|error| in_record(error.to_string()))?;
+        if arrived_at.is_none() {
+            batch.mark_arrival_assumed();
+        }
     }
     Ok(batch.build())
 }
@@ -107,7 +109,8 @@ mod tests {
         let before = now_millis();
         for text in [answer("eA==", "null"), answer("eA==", "0").replace("\"ApproximateArrivalTimestamp\":0,", "")] {
             let batch = parse(&text).expect("a batch");
-            assert!((before..=now_millis()).contains(&batch.event(0).arrived_at), "{text}");
+            let event = batch.event(0);
+            assert!(event.is_arrival_assumed && (before..=now_millis()).contains(&event.arrived_at), "{text}");
         }
     }
 

@@ -58,15 +58,18 @@ impl<'a> PipesRecord<'a> {
     /// # Errors
     /// Says what is wrong with its position.
     pub(super) fn push(&self, batch: &mut BatchBuilder) -> Result<(), String> {
+        let arrived_at = self.approximate_arrival_timestamp.map(|seconds| (seconds * 1000.0).round() as u64);
         let record = Record {
             partition_key: &self.partition_key,
             sequence_number: &self.sequence_number,
             sub_sequence_number: 0,
             // The time of the run stands in for one that is not there.
-            arrived_at: self
-                .approximate_arrival_timestamp
-                .map_or_else(now_millis, |seconds| (seconds * 1000.0).round() as u64),
+            arrived_at: arrived_at.unwrap_or_else(now_millis),
         };
-        batch.push_base64(record, &self.data).map_err(|error| error.to_string())
+        batch.push_base64(record, &self.data).map_err(|error| error.to_string())?;
+        if arrived_at.is_none() {
+            batch.mark_arrival_assumed();
+        }
+        Ok(())
     }
 }

@@ -227,7 +227,11 @@ fn records_of_pipes_are_decoded_and_keep_what_they_say() {
     let event = batch.event(0);
     assert_eq!((event.payload.bytes(), event.partition_key), (&b"Hello"[..], "k"));
     assert_eq!((event.sequence_number.as_str(), event.arrived_at), ("17", 1_545_084_650_987));
-    assert_eq!(batch.shard(), &local_shard(&path));
+    assert_eq!((batch.shard(), event.is_arrival_assumed), (&local_shard(&path), false));
+    let without_time = record("", "17").replace("approximateArrivalTimestamp", "another");
+    let mut source = open(&format!("[{without_time}]")).expect("records");
+    let batch = source.next_batch().expect("readable").expect("a batch");
+    assert!(batch.event(0).is_arrival_assumed && batch.event(0).arrived_at > 1_545_084_650_987);
     let several = [from("shard-1", "1"), from("shard-1", "2"), from("shard-2", "3")].join(",");
     let mut source = open(&format!("[{several}]")).expect("records");
     for (shard, records) in [("shard-1", 2), ("shard-2", 1)] {
