@@ -18,6 +18,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, Registry, registry};
 
 use crate::error_code::ErrorCode;
+use crate::timestamp::{now_millis, rfc3339};
 
 /// Logs as JSON, an object a line: for Lambda, which can index it.
 pub fn log_json(level: LevelFilter) {
@@ -30,7 +31,11 @@ pub fn log_json(level: LevelFilter) {
 /// nothing to whoever reads its log.
 pub fn log_fatal(message: &str, code: ErrorCode) {
     let code = code.as_str();
-    let line = serde_json::json!({ "level": "ERROR", "message": message, "code": code, "target": "kinesieve" });
+    // Without its time, Lambda takes a line for one of level INFO, whatever it says.
+    let timestamp = rfc3339(now_millis());
+    let line = serde_json::json!({
+        "timestamp": timestamp, "level": "ERROR", "message": message, "code": code, "target": "kinesieve",
+    });
     // There is nowhere left to say that standard error is closed.
     let _ = writeln!(io::stderr(), "{}", safe_json(&line.to_string()));
 }

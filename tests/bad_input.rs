@@ -149,6 +149,9 @@ fn the_function_does_not_start_with_wrong_settings() {
         let output = kinesieve_lambda().envs(variables.iter().copied()).output().expect("it runs");
         assert_eq!(output.status.code(), Some(1), "{variables:?}");
         let line: serde_json::Value = serde_json::from_slice(&output.stderr).expect("one line of JSON");
+        // Without both, Lambda takes it for a line of level INFO.
+        let time = line["timestamp"].as_str().expect("a time");
+        assert!(time.starts_with("20") && time.ends_with('Z') && line["level"] == "ERROR", "{line}");
         line["message"].as_str().expect("a message").to_owned()
     };
     assert!(said(&[]).contains("KINESIEVE_TRANSFORM is required"));
