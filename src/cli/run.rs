@@ -74,8 +74,8 @@ Exit codes:
   0    all records that were read are acknowledged
   1    the run could not start, or the input can't be read
   2    wrong usage
-  3    the run stopped at a record that is not acknowledged, gave up records without --on-failure, or ended before
-       each shard was read as far as --until says
+  3    the run stopped at a record that is not acknowledged, gave up records without --on-failure, ended before each
+       shard was read as far as --until says, or could not commit a position that --to-checkpoint asks for
   130  a second Ctrl-C ended the run
 
 Examples, over files:

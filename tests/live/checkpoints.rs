@@ -195,3 +195,21 @@ fn a_table_is_made_where_that_is_said() {
     }
     assert_eq!(position(&positions), Some(sequence_number(2)));
 }
+
+/// All is delivered, and whoever goes on from the table would deliver it again.
+#[test]
+fn a_position_that_is_not_committed_shows_in_the_exit_code() {
+    let stub = Stub::start(Service::Kinesis, Faults::default(), 1);
+    put_many(&stub, 0..3);
+    let positions = Positions::new();
+    let run = Run { dynamodb: Some(positions.moto.endpoint()), ..Run::of(stub.endpoint()) };
+    let table = ["--from", "trim-horizon", "--to-checkpoint", "--checkpoint-table", &positions.name];
+    let mut running = run.start(STREAM_ARN, &[&table[..], &["--commit-period", "1h"]].concat());
+    wait_until("all is delivered", || run.delivered().len() == 3);
+    block_on(positions.client().delete_table().table_name(&positions.name).send()).expect("it is deleted");
+    put_many(&stub, 3..6);
+    wait_until("the rest is delivered", || run.delivered().len() == 6);
+    running.interrupt();
+    assert_eq!(running.end(), Some(3), "{}", run.log());
+    assert!(run.log().contains("NOT committed"), "{}", run.log());
+}

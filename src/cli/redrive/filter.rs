@@ -4,7 +4,8 @@ use clap::Args;
 
 use crate::dead_letter::DeadLetterKind;
 use crate::settings::SettingsError;
-use crate::source::dead_letters::{Letter, to_millis};
+use crate::source::dead_letters::Letter;
+use crate::timestamp::point_in_time;
 
 /// What a letter has to be to be run again.
 #[derive(Debug, Clone, Default, Args)]
@@ -14,12 +15,13 @@ pub(super) struct Filter {
     #[arg(long = "kind", value_name = "KIND")]
     kinds: Vec<DeadLetterKind>,
 
-    /// Process only records that arrived in their stream at this time or later; for example 2026-11-20T09:30:00Z
-    #[arg(long, value_name = "TIME", value_parser = to_millis)]
+    /// Process only records that arrived in their stream at this time or later; for example
+    /// 2026-11-20T09:30:00Z, 2026-11-20, or 1h for an hour ago
+    #[arg(long, value_name = "TIME", value_parser = point_in_time)]
     since: Option<u64>,
 
     /// Process only records that arrived in their stream before this time
-    #[arg(long, value_name = "TIME", value_parser = to_millis)]
+    #[arg(long, value_name = "TIME", value_parser = point_in_time)]
     until: Option<u64>,
 }
 

@@ -3,8 +3,8 @@
 use clap::Args;
 
 use crate::settings::{SettingsError, StreamName};
-use crate::source::dead_letters::to_millis;
 use crate::source::on_failure::Description;
+use crate::timestamp::point_in_time;
 
 /// What a description has to be to be taken.
 #[derive(Debug, Clone, Default, Args)]
@@ -20,12 +20,12 @@ pub(super) struct RescueFilter {
     conditions: Vec<String>,
 
     /// Process only descriptions whose first record arrived in its stream at this time or later; for example
-    /// 2026-11-20T09:30:00Z
-    #[arg(long, value_name = "TIME", value_parser = to_millis)]
+    /// 2026-11-20T09:30:00Z, 2026-11-20, or 1h for an hour ago
+    #[arg(long, value_name = "TIME", value_parser = point_in_time)]
     since: Option<u64>,
 
     /// Process only descriptions whose first record arrived in its stream before this time
-    #[arg(long, value_name = "TIME", value_parser = to_millis)]
+    #[arg(long, value_name = "TIME", value_parser = point_in_time)]
     until: Option<u64>,
 }
 

@@ -18,7 +18,8 @@ const TIME_LIMIT: Duration = Duration::from_secs(20);
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Of a stream")]
 pub(super) struct StreamFlags {
-    /// Where to start: trim-horizon (the oldest record), latest, at-timestamp=TIME (RFC 3339),
+    /// Where to start: trim-horizon (the oldest record), latest, a TIME (2026-11-20T18:30:00Z, 2026-11-20, seconds or
+    /// milliseconds since 1970, or 1h for an hour ago; also as at-timestamp=TIME),
     /// at-sequence-number=NUMBER, after-sequence-number=NUMBER (both for one shard), or checkpoint (after the
     /// position in --checkpoint-table; a shard without a row starts at its oldest record) [default: latest]
     #[arg(long, value_name = "START")]

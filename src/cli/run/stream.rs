@@ -18,7 +18,9 @@ use crate::cli::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, colours_wanted};
 use crate::processor::Observer;
 use crate::settings::{Route, Settings, SettingsError, Target};
 use crate::sink::OutputSamples;
-use crate::source::live::{Cancellation, LiveError, LiveSource, RunParts, ShardStage, ShardStatuses, StreamPlace};
+use crate::source::live::{
+    Cancellation, CommitOutcome, LiveError, LiveSource, RunParts, ShardStage, ShardStatuses, StreamPlace,
+};
 use crate::{assembly, telemetry};
 
 /// More instances than this cost more than they bring.
@@ -104,7 +106,9 @@ impl StreamRun<'_> {
         let stands_still = views.iter().any(|shard| shard.stage == ShardStage::Stopped && shard.stuck.is_some());
         let is_lost = on_failure.is_none() && views.iter().any(|shard| shard.discarded > 0);
         let is_cut_short = flags.has_end() && views.iter().any(|shard| !shard.stage.is_read());
-        Ok(if stands_still || is_lost || is_cut_short { NOT_ACKNOWLEDGED } else { ALL_ACKNOWLEDGED })
+        // Whoever goes on from the table would process again what is done.
+        let is_uncommitted = views.iter().any(|shard| matches!(shard.commit, CommitOutcome::Failed(_)));
+        Ok(if stands_still || is_lost || is_cut_short || is_uncommitted { NOT_ACKNOWLEDGED } else { ALL_ACKNOWLEDGED })
     }
 
     /// Shows each record, where nothing else goes.

@@ -3,10 +3,8 @@
 use std::num::NonZeroU64;
 use std::str::FromStr;
 
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
-
 use crate::event::SequenceNumber;
+use crate::timestamp::point_in_time;
 
 /// Where reading starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,13 +42,12 @@ impl FromStr for StartPosition {
             None if text == "trim-horizon" => Ok(StartPosition::TrimHorizon),
             None if text == "latest" => Ok(StartPosition::Latest),
             None if text == "checkpoint" => Ok(StartPosition::Checkpoint),
-            Some(("at-timestamp", time)) => timestamp(time).map(StartPosition::AtTimestamp),
+            Some(("at-timestamp", time)) => point_in_time(time).map(StartPosition::AtTimestamp),
             Some(("at-sequence-number", number)) => sequence_number(number).map(StartPosition::AtSequenceNumber),
             Some(("after-sequence-number", number)) => sequence_number(number).map(StartPosition::AfterSequenceNumber),
-            _ => Err(format!(
-                "{text:?} is no start: use trim-horizon, latest, at-timestamp=TIME, at-sequence-number=NUMBER, \
-                 after-sequence-number=NUMBER or checkpoint"
-            )),
+            // A time by itself.
+            None => point_in_time(text).map(StartPosition::AtTimestamp).map_err(|_| no_start(text)),
+            Some(_) => Err(no_start(text)),
         }
     }
 }
@@ -61,7 +58,7 @@ impl FromStr for EndCondition {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once('=') {
             None if text == "now" => Ok(EndCondition::Now),
-            Some(("at-timestamp", time)) => timestamp(time).map(EndCondition::AtTimestamp),
+            Some(("at-timestamp", time)) => point_in_time(time).map(EndCondition::AtTimestamp),
             Some(("count", count)) => count
                 .parse()
                 .map(EndCondition::Count)
@@ -71,10 +68,11 @@ impl FromStr for EndCondition {
     }
 }
 
-fn timestamp(text: &str) -> Result<u64, String> {
-    let time = OffsetDateTime::parse(text, &Rfc3339)
-        .map_err(|_| format!("{text:?} is no time: use RFC 3339, for example 2026-11-20T18:30:00Z"))?;
-    u64::try_from(time.unix_timestamp_nanos() / 1_000_000).map_err(|_| format!("{text:?} is before the year 1970"))
+fn no_start(text: &str) -> String {
+    format!(
+        "{text:?} is no start: use trim-horizon, latest, a time (2026-11-20T18:30:00Z, 2026-11-20, 1h for an hour ago), \
+         at-timestamp=TIME, at-sequence-number=NUMBER, after-sequence-number=NUMBER or checkpoint"
+    )
 }
 
 fn sequence_number(text: &str) -> Result<String, String> {
@@ -94,6 +92,10 @@ mod tests {
         assert_eq!("at-timestamp=1970-01-01T01:00:00.5+01:00".parse(), Ok(StartPosition::AtTimestamp(500)));
         assert_eq!("at-sequence-number=42".parse(), Ok(StartPosition::AtSequenceNumber("42".to_owned())));
         assert_eq!("after-sequence-number=42".parse(), Ok(StartPosition::AfterSequenceNumber("42".to_owned())));
+        assert_eq!("2018-12-17T22:10:50.987Z".parse(), Ok(StartPosition::AtTimestamp(1_545_084_650_987)));
+        assert_eq!("1545084650".parse(), Ok(StartPosition::AtTimestamp(1_545_084_650_000)));
+        let Ok(StartPosition::AtTimestamp(ago)) = "1h".parse() else { panic!("no start") };
+        assert!((3_600_000..3_660_000).contains(&(crate::timestamp::now_millis() - ago)));
         assert_eq!("now".parse(), Ok(EndCondition::Now));
         assert_eq!("at-timestamp=1970-01-01T00:00:01Z".parse(), Ok(EndCondition::AtTimestamp(1000)));
         assert_eq!("count=5".parse::<EndCondition>(), Ok(EndCondition::Count(NonZeroU64::new(5).expect("not zero"))));
@@ -111,7 +113,12 @@ mod tests {
         ] {
             assert!(text.parse::<StartPosition>().expect_err(text).contains(remedy), "{text}");
         }
-        for (text, remedy) in [("later", "count=NUMBER"), ("count=0", "from 1 on"), ("at-timestamp=1", "RFC 3339")] {
+        for (text, remedy) in [
+            ("later", "count=NUMBER"),
+            ("count=0", "from 1 on"),
+            ("at-timestamp=1.", "RFC 3339"),
+            ("1h", "count=NUMBER"),
+        ] {
             assert!(text.parse::<EndCondition>().expect_err(text).contains(remedy), "{text}");
         }
     }
