@@ -21,10 +21,13 @@ pub struct Moto {
 
 impl Moto {
     pub fn start() -> Self {
-        let program = installed("TEST_MOTO", "venv/bin/moto_server", "tools-emulators");
+        // By its Python, since moto itself lets two writers at once pass one condition.
+        let python = installed("TEST_MOTO", "venv/bin/moto_server", "tools-emulators").with_file_name("python");
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/moto_server.py");
         let port = free_port();
         let port_text = port.to_string();
-        let process = Process::serving(port, Command::new(program).args(["--host", "127.0.0.1", "--port", &port_text]));
+        let process =
+            Process::serving(port, Command::new(python).args([script, "--host", "127.0.0.1", "--port", &port_text]));
         Self { port, _process: process }
     }
 
