@@ -20,7 +20,7 @@ use futures_util::FutureExt;
 pub use arn::{Arn, InvalidArn};
 pub(crate) use http::Streamed;
 pub use http::{ExchangeBounds, client};
-pub(crate) use probe::{DestinationProbe, ProbeAnswer};
+pub(crate) use probe::{DestinationProbe, ProbeAnswer, is_gone};
 pub(crate) use startup::{missing_credentials, reading_config_at_once};
 pub use stream_name::{InvalidStreamName, StreamName};
 pub(crate) use trace::{TraceHeader, traced};

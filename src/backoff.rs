@@ -23,6 +23,12 @@ impl Backoff {
         bound.mul_f64(chance.clamp(0.0, 1.0))
     }
 
+    /// Whether the failure at hand is the first of a row, or they have doubled in number since the last that was told of:
+    /// what fails for hours is not worth a line each time.
+    pub(crate) fn is_worth_telling(&self) -> bool {
+        self.failures.saturating_add(1).is_power_of_two()
+    }
+
     /// The next wait, after some went through and some did not: the service is at its limit, not beyond it.
     pub(crate) fn after_partial_failure(&mut self, chance: f64) -> Duration {
         self.failures /= 2;
@@ -54,6 +60,17 @@ mod tests {
         let mut backoff = Backoff { failures: 6 };
         let bounds: Vec<u128> = (0..5).map(|_| backoff.after_partial_failure(1.0).as_millis()).collect();
         assert_eq!(bounds, [400, 200, 100, 100, 100]);
+    }
+
+    #[test]
+    fn a_failure_is_told_of_at_the_first_and_at_each_doubling() {
+        let mut backoff = Backoff::default();
+        let told = (1..=100).filter(|_| {
+            let is_told = backoff.is_worth_telling();
+            backoff.after_failure(1.0);
+            is_told
+        });
+        assert_eq!(told.collect::<Vec<_>>(), [1, 2, 4, 8, 16, 32, 64]);
     }
 
     #[test]

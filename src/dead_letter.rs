@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::event::{Batch, Event};
-use crate::sink::{DeliveryTiming, Sink, SinkResponse, WarmUp};
+use crate::sink::{DeliveryTiming, Sink, SinkResponse, TargetHealth, WarmUp};
 
 pub use envelope::{DataFingerprint, Envelope, OptionalText, Undecoded};
 pub use kind::DeadLetterKind;
@@ -79,6 +79,11 @@ impl DeadLetters {
     /// Makes ready what the first letter would have to wait for.
     pub fn warm(&self) -> WarmUp<'_> {
         self.sink.warm()
+    }
+
+    /// What the target and the one of large letters do with what is given to them, as far as they tell.
+    pub fn healths(&self) -> impl Iterator<Item = &TargetHealth> {
+        self.sink.health().into_iter().chain(self.large.as_deref().and_then(|large| large.health()))
     }
 
     /// Writes dead letters and waits until the target has them, or the time is up: one result a letter, in

@@ -38,6 +38,7 @@ macro_rules! with_every_code {
             DestinationRefused "K302" "destination does not take a record";
             NoCredentials "K303" "no AWS credentials";
             NoRegion "K304" "no AWS region";
+            Loop "K305" "destination is the stream that is read";
 
             CheckpointTableMissing "K401" "checkpoint table does not exist";
             CheckpointDenied "K402" "access to the checkpoint table is denied";

@@ -62,6 +62,16 @@ pub struct Processor {
     blocked_records: Mutex<BlockedRecords>,
     checkpoint_writer: Option<CheckpointWriter>,
     observer: Option<Arc<dyn Observer>>,
+    stop_log: StopLog,
+}
+
+/// At which attempts the log says why a batch stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum StopLog {
+    /// At each: an invocation has a log of its own.
+    Always,
+    /// At the first, and each time that their number has doubled.
+    Doubling,
 }
 
 impl Processor {
@@ -78,6 +88,7 @@ impl Processor {
             blocked_records: Mutex::default(),
             checkpoint_writer: None,
             observer: None,
+            stop_log: StopLog::Always,
         }
     }
 
@@ -119,6 +130,13 @@ impl Processor {
     #[must_use]
     pub fn with_checkpoint_writer(self, checkpoint_writer: CheckpointWriter) -> Self {
         Self { checkpoint_writer: Some(checkpoint_writer), ..self }
+    }
+
+    /// Returns the processor with a log of the first attempt at a record that stops a batch, the second, the fourth, the eighth,
+    /// and so on: where one process tries again and again, a line an attempt says nothing more.
+    #[must_use]
+    pub fn with_doubling_stop_log(self) -> Self {
+        Self { stop_log: StopLog::Doubling, ..self }
     }
 
     /// Returns the processor with an observer, which is told what becomes of each event.

@@ -5,7 +5,7 @@ mod bad_input;
 mod checkpoints;
 mod closed_shards;
 mod enhanced;
-mod faults;
+pub mod faults;
 mod resharding;
 mod retries;
 mod seen;

@@ -37,4 +37,5 @@ mod soak;
 mod status;
 #[allow(dead_code, reason = "the tests without tools use the rest")]
 mod support;
+mod troubles;
 mod windows;

@@ -45,15 +45,21 @@ impl ProbeAnswer {
             | "AuthorizationError"
             | "KMSAccessDeniedException"
             | "KmsAccessDenied" => ProbeAnswer::Denied(reason),
-            "NoSuchBucket" | "NotFound" | "NonExistentQueue" | "QueueDoesNotExist" | "ResourceNotFoundException" => {
-                ProbeAnswer::NoSuchThing(reason)
-            }
+            code if is_gone(code) => ProbeAnswer::NoSuchThing(reason),
             // HEAD has no body, and so no code.
             "" if status == 403 => ProbeAnswer::Denied(reason),
             "" if status == 404 => ProbeAnswer::NoSuchThing(reason),
             _ => ProbeAnswer::Unclear(reason),
         }
     }
+}
+
+/// Whether a service's code says that what was asked for is not there.
+pub(crate) fn is_gone(code: &str) -> bool {
+    matches!(
+        code.trim_start_matches("AWS.SimpleQueueService."),
+        "NoSuchBucket" | "NotFound" | "NonExistentQueue" | "QueueDoesNotExist" | "ResourceNotFoundException"
+    )
 }
 
 /// What a destination answered to two requests that write nothing.

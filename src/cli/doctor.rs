@@ -110,6 +110,7 @@ pub(super) fn doctor(arguments: &DoctorArguments) -> Result<u8, CommandError> {
         let large = large.as_ref().map(|target| ("large dead letters".to_owned(), target));
         for (role, target) in std::iter::once(output).chain(of_routes).chain(dead_letter).chain(large) {
             report.say(&targets::check(&role, target).await)?;
+            report.say(targets::leads_back(&role, target, &arguments.stream).as_slice())?;
         }
         if let Some(finding) = capacity::check(settings, stream.largest_record).await {
             report.say(&[finding])?;

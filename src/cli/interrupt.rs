@@ -19,7 +19,7 @@ pub(super) struct Interrupt {
 
 impl Interrupt {
     /// Listens from now on, inside a runtime. The first signal is answered with what happens now.
-    pub(super) fn listen(progress: &ProgressDisplay, what_happens: &'static str) -> Self {
+    pub(super) fn listen(progress: &ProgressDisplay, what_happens: impl Fn() -> String + Send + 'static) -> Self {
         let (sender, asked) = watch::channel(false);
         let progress = progress.clone();
         // Without a handler, a signal ends the program by itself.
@@ -27,7 +27,7 @@ impl Interrupt {
         let mut terminated = signal(SignalKind::terminate()).ok();
         tokio::spawn(async move {
             either(&mut interrupted, &mut terminated).await;
-            progress.say(&format_args!("{what_happens}; Ctrl-C again ends at once"));
+            progress.say(&format_args!("{}; Ctrl-C again ends at once", what_happens()));
             // Nobody listens any more: it is ending already.
             let _ = sender.send(true);
             either(&mut interrupted, &mut terminated).await;

@@ -128,7 +128,7 @@ pub(super) fn put(arguments: &PutArguments) -> Result<u8, CommandError> {
             sink: &sink,
             rate: arguments.rate.map(RateLimit::new),
             progress: &progress,
-            interrupt: Interrupt::listen(&progress, "ends once what is on its way is put"),
+            interrupt: Interrupt::listen(&progress, || "ends once what is on its way is put".to_owned()),
             tally: PutCounts::default(),
         };
         let started = Instant::now();

@@ -9,6 +9,7 @@ mod show;
 mod stream;
 mod totals;
 mod view;
+mod watch;
 mod windows;
 
 use std::num::NonZeroU32;
@@ -75,7 +76,8 @@ Exit codes:
   1    the run could not start, or the input can't be read
   2    wrong usage
   3    the run stopped at a record that is not acknowledged, gave up records without --on-failure, ended before each
-       shard was read as far as --until says, or could not commit a position that --to-checkpoint asks for
+       shard was read as far as --until says, could not commit a position that --to-checkpoint asks for, or waited in
+       vain: for a destination that does not exist or refuses it, or for longer than --patience
   130  a second Ctrl-C ended the run
 
 Examples, over files:

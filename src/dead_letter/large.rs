@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::time::Instant;
 
 use crate::event::Event;
-use crate::sink::{Delivery, Output, S3Sink, key_segment};
+use crate::sink::{Delivery, Output, S3Sink, Sink, TargetHealth, key_segment};
 
 /// A result to come.
 pub type StoreFuture<'a> = Pin<Box<dyn Future<Output = Delivery> + Send + 'a>>;
@@ -16,6 +16,11 @@ pub trait LargeLetters: Send + Sync {
 
     /// Returns where the letter of this name is, as others name it: `s3://BUCKET/KEY`.
     fn address(&self, name: &str) -> String;
+
+    /// What the place does with what is given to it, while that is under way; none: it takes everything at once.
+    fn health(&self) -> Option<&TargetHealth> {
+        None
+    }
 }
 
 impl LargeLetters for S3Sink {
@@ -29,6 +34,10 @@ impl LargeLetters for S3Sink {
 
     fn address(&self, name: &str) -> String {
         format!("s3://{}/{}", self.bucket(), self.key_below_prefix(name))
+    }
+
+    fn health(&self) -> Option<&TargetHealth> {
+        Sink::health(self)
     }
 }
 

@@ -15,6 +15,7 @@ pub use definition::InvocationMetric;
 
 use super::handler::HandledInvocation;
 use crate::timestamp::millis;
+use crate::transform::guest_memory;
 
 /// The namespace of our metrics: others rely on it.
 const NAMESPACE: &str = "Kinesieve";
@@ -24,15 +25,23 @@ const MOST_METRICS: usize = 100;
 
 /// Writes the line. There is nowhere to say that standard error is closed.
 pub(super) fn write(function_name: &str, request_id: &str, handled: &HandledInvocation) {
-    let mut line = line(function_name, request_id, handled, SystemTime::now()).to_string();
+    let mut line = line(function_name, request_id, handled, guest_memory(), SystemTime::now()).to_string();
     line.push('\n');
     let _ = io::stderr().write_all(line.as_bytes());
 }
 
-fn line(function_name: &str, request_id: &str, handled: &HandledInvocation, now: SystemTime) -> Value {
+/// `guest_memory` is in bytes.
+fn line(
+    function_name: &str,
+    request_id: &str,
+    handled: &HandledInvocation,
+    guest_memory: u64,
+    now: SystemTime,
+) -> Value {
     let now_millis = millis(now.duration_since(UNIX_EPOCH).unwrap_or_default());
     let mut metrics = MetricsLine::default();
     metrics.add_all(handled, now_millis);
+    metrics.add(InvocationMetric::GuestMemory, guest_memory);
     let mut line = metrics.values;
     line.insert("FunctionName".to_owned(), function_name.into());
     // Not dimensions, of which each combination is paid for, but there to search by.
@@ -185,7 +194,7 @@ mod tests {
             carried: Some(CarriedState::default()),
             ..handled(counts.clone(), Statistics::default())
         };
-        let line = line("f", "id", &folded, UNIX_EPOCH);
+        let line = line("f", "id", &folded, 2 << 20, UNIX_EPOCH);
         let fates = defined(&line).into_iter().filter(|name| name.starts_with("Records") && !name.contains('.'));
         let sum: u64 = fates.filter(|name| name != "Records").map(|name| line[&name].as_u64().expect("a count")).sum();
         assert_eq!(sum, counts.records);
@@ -196,7 +205,7 @@ mod tests {
         let target =
             |number: u64| (format!("route-{number}"), TargetStatistics { outputs: number, bytes: 10 * number });
         let statistics = Statistics { taken: (0..150).map(target).collect(), ..Statistics::default() };
-        let line = line("f", "id", &handled(Counts::default(), statistics), UNIX_EPOCH);
+        let line = line("f", "id", &handled(Counts::default(), statistics), 2 << 20, UNIX_EPOCH);
         let directives = line["_aws"]["CloudWatchMetrics"].as_array().expect("directives");
         let each = |directive: &Value| directive["Metrics"].as_array().expect("metrics").len() <= MOST_METRICS;
         assert!(directives.iter().all(each));
@@ -254,7 +263,7 @@ mod tests {
             closed: None,
         };
         let now = UNIX_EPOCH + Duration::from_millis(1_545_084_651_487);
-        let line = line("readings-function", "6b562146", &handled, now);
+        let line = line("readings-function", "6b562146", &handled, 2 << 20, now);
         insta::assert_snapshot!(serde_json::to_string_pretty(&line).expect("JSON"));
     }
 }

@@ -13,7 +13,7 @@ use super::pace::Pacer;
 use super::report::{Cause, Counts, Report, Statistics, Stop};
 use super::retry_budget::RetryBudget;
 use super::time::TimeBudget;
-use super::{Deadline, Destinations, Processor};
+use super::{Deadline, Destinations, Processor, StopLog};
 use crate::checkpoint::CheckpointWriter;
 use crate::event::{Batch, Event, Position, Shard};
 use crate::transform::{Emissions, LogBudget};
@@ -265,7 +265,8 @@ impl<'a> BatchRun<'a> {
         let mut statistics = Statistics { total: started.elapsed(), ..self.statistics };
         (statistics.checkpoint, statistics.checkpoint_troubles) = self.batch_checkpoint.statistics();
         self.log.end();
-        if let Some(stop) = &stop {
+        let is_told = |stop: &&Stop| self.processor.stop_log == StopLog::Always || stop.attempts.is_power_of_two();
+        if let Some(stop) = stop.as_ref().filter(is_told) {
             stop.log(&self.shard, counts.unacknowledged);
         }
         Report { stop, counts, first_dead_letter, checkpoint, statistics }

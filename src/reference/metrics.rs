@@ -28,9 +28,14 @@ The line also holds `StreamArn`, `ShardId` and `RequestId`. Where a batch ended 
 const RUN: &str = "
 ## Of a run
 
-`kinesieve run --metrics ADDRESS` serves metrics for Prometheus at `/metrics`. Each has the labels `stream` and `shard`.
-`kinesieve_records_total` also has `outcome`: `kept`, `dropped`, `folded`, `emitted`, `control`, `skipped`, `discarded`, or
-the kind of a dead letter.
+`kinesieve run --metrics ADDRESS` serves metrics for Prometheus at `/metrics`. Each has the labels `stream` and `shard`,
+but for `kinesieve_waiting_seconds` and `kinesieve_guest_memory_bytes`, which are of the run. `kinesieve_records_total` also
+has `outcome`: `kept`, `dropped`, `folded`, `emitted`, `control`, `skipped`, `discarded`, or the kind of a dead letter.
+`kinesieve_commits_total` has `outcome`: `committed` or `failed`. `kinesieve_waiting_seconds` has `for`: `target`,
+`transform`, `stream` or `checkpoint-table`. Every series is there from the start, with 0.
+
+The same address answers at `/health`, with 200 as long as the run is alive, and at `/ready`, with 200 from when each shard
+was read until the run ends, and 503 otherwise.
 
 | metric | type | is |
 | --- | --- | --- |

@@ -16,7 +16,7 @@ use serde::de::IgnoredAny;
 use super::destination::{Capabilities, Destination, Measuring, Opening, Probing, check_named};
 use super::queue::{RecordResponse, RequestLimits};
 use super::requests::{RequestOutcome, RequestService, deliver};
-use super::{Output, Sink, SinkFuture, SinkOptions, WarmUp, aws};
+use super::{Output, Sink, SinkFuture, SinkOptions, TargetHealth, WarmUp, aws};
 use crate::aws::Arn;
 use crate::aws::{DestinationProbe, ProbeAnswer, TraceHeader, config};
 use crate::sink::Order;
@@ -118,6 +118,7 @@ pub struct EventBridgeSink {
     bus_arn: String,
     order: Order,
     labels: EventLabels,
+    health: TargetHealth,
 }
 
 impl EventBridgeSink {
@@ -126,13 +127,18 @@ impl EventBridgeSink {
     pub fn new(config: &SdkConfig, bus: &Arn, order: Order, labels: EventLabels) -> Self {
         let config = aws_sdk_eventbridge::config::Builder::from(config).retry_config(RetryConfig::disabled());
         let config = config.interceptor(TraceHeader).build();
-        Self { client: Client::from_conf(config), bus_arn: bus.to_string(), order, labels }
+        let health = TargetHealth::of(bus.to_string());
+        Self { client: Client::from_conf(config), bus_arn: bus.to_string(), order, labels, health }
     }
 }
 
 impl Sink for EventBridgeSink {
     fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], until: Option<Instant>) -> SinkFuture<'a> {
         Box::pin(deliver(self, outputs, self.order, until))
+    }
+
+    fn health(&self) -> Option<&TargetHealth> {
+        Some(&self.health)
     }
 
     fn refuses(&self, output: &Output<'_>) -> Option<String> {
@@ -151,6 +157,10 @@ impl RequestService for EventBridgeSink {
 
     /// A request holds few events, so many have to be on their way.
     const AT_ONCE: usize = 16;
+
+    fn health(&self) -> &TargetHealth {
+        &self.health
+    }
 
     fn weigh(&self, output: &Output<'_>) -> Result<usize, String> {
         let EventLabels { source, detail_type } = &self.labels;

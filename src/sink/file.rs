@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use super::{Delivery, LineContent, Output, Sink, SinkFuture, SinkResponse, line, reason};
+use super::{Delivery, LineContent, Output, Sink, SinkFuture, SinkResponse, TargetHealth, line, reason};
 
 /// Appends to a file.
 #[derive(Debug)]
 pub(super) struct FileSink {
     appender: Arc<Mutex<Appender>>,
     lines: LineContent,
+    health: TargetHealth,
 }
 
 #[derive(Debug)]
@@ -28,7 +29,8 @@ impl FileSink {
     /// Opens the file to append to, and makes it if it is not there.
     pub(super) fn open(path: &Path, lines: LineContent) -> io::Result<Self> {
         let file = fs::OpenOptions::new().append(true).create(true).open(path)?;
-        Ok(Self { appender: Arc::new(Mutex::new(Appender { path: path.to_owned(), file })), lines })
+        let health = TargetHealth::of(format!("file:{}", path.display()));
+        Ok(Self { appender: Arc::new(Mutex::new(Appender { path: path.to_owned(), file })), lines, health })
     }
 }
 
@@ -37,12 +39,16 @@ impl Sink for FileSink {
         let appender = Arc::clone(&self.appender);
         Box::pin(async move {
             let text = line::encode(outputs, self.lines).await;
-            off_the_runtime(outputs.len(), move || {
+            off_the_runtime(&self.health, outputs.len(), move || {
                 // A panic while appending is impossible to cause from here; the lock only orders writers.
                 appender.lock().unwrap_or_else(PoisonError::into_inner).append(&text)
             })
             .await
         })
+    }
+
+    fn health(&self) -> Option<&TargetHealth> {
+        Some(&self.health)
     }
 }
 
@@ -64,12 +70,20 @@ impl Appender {
 /// Writes on a thread that may block, so that a full pipe or a slow disk can't hold up the deadline.
 /// The outputs of one write share its fate.
 pub(super) async fn off_the_runtime(
+    health: &TargetHealth,
     count: usize,
     write: impl FnOnce() -> Result<(), String> + Send + 'static,
 ) -> SinkResponse {
+    let _delivery = health.begin();
     let fate = match tokio::task::spawn_blocking(write).await {
-        Ok(Ok(())) => Delivery::Delivered,
-        Ok(Err(why)) => Delivery::Failed { reason: reason(why) },
+        Ok(Ok(())) => {
+            health.took();
+            Delivery::Delivered
+        }
+        Ok(Err(why)) => {
+            health.failed(&why, None);
+            Delivery::Failed { reason: reason(why) }
+        }
         Err(error) => Delivery::Failed { reason: reason(format!("the write did not end: {error}")) },
     };
     SinkResponse::of_all(count, fate)

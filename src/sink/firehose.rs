@@ -15,7 +15,7 @@ use aws_sdk_firehose::types::{PutRecordBatchResponseEntry, Record};
 use super::destination::{Capabilities, Destination, Measuring, Opening, PackGroups, Probing, check_named};
 use super::queue::{RecordResponse, RequestLimits};
 use super::requests::{RequestOutcome, RequestService, deliver};
-use super::{Output, Sink, SinkFuture, SinkOptions, WarmUp, aws};
+use super::{Output, Sink, SinkFuture, SinkOptions, TargetHealth, WarmUp, aws};
 use crate::aws::Arn;
 use crate::aws::{DestinationProbe, ProbeAnswer, TraceHeader, config};
 use crate::sink::Order;
@@ -91,6 +91,7 @@ pub struct FirehoseSink {
     client: Client,
     name: String,
     order: Order,
+    health: TargetHealth,
 }
 
 impl FirehoseSink {
@@ -100,13 +101,18 @@ impl FirehoseSink {
         let config = aws_sdk_firehose::config::Builder::from(config).retry_config(RetryConfig::disabled());
         let config = config.interceptor(TraceHeader).build();
         let name = name(delivery_stream).to_owned();
-        Self { client: Client::from_conf(config), name, order }
+        let health = TargetHealth::of(delivery_stream.to_string());
+        Self { client: Client::from_conf(config), name, order, health }
     }
 }
 
 impl Sink for FirehoseSink {
     fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], until: Option<Instant>) -> SinkFuture<'a> {
         Box::pin(deliver(self, outputs, self.order, until))
+    }
+
+    fn health(&self) -> Option<&TargetHealth> {
+        Some(&self.health)
     }
 
     fn refuses(&self, output: &Output<'_>) -> Option<String> {
@@ -124,6 +130,10 @@ impl RequestService for FirehoseSink {
     const LIMITS: RequestLimits = RequestLimits { records: 500, bytes: 4 << 20, alone_above: RECORD_BYTES };
 
     const AT_ONCE: usize = 4;
+
+    fn health(&self) -> &TargetHealth {
+        &self.health
+    }
 
     fn weigh(&self, output: &Output<'_>) -> Result<usize, String> {
         let bytes = output.data.len();

@@ -12,7 +12,7 @@ use aws_sdk_kinesis::types::{PutRecordsRequestEntry, PutRecordsResultEntry};
 use super::destination::{Capabilities, Destination, Measuring, Opening, Probing, check_named};
 use super::queue::{RecordResponse, RequestLimits};
 use super::requests::{RequestOutcome, RequestService, deliver};
-use super::{Output, Sink, SinkFuture, SinkOptions, WarmUp, aws};
+use super::{Output, Sink, SinkFuture, SinkOptions, TargetHealth, WarmUp, aws};
 use crate::aws::{Arn, StreamName};
 use crate::aws::{DestinationProbe, ProbeAnswer, TraceHeader, bytes_of_kib, config};
 use crate::sink::Order;
@@ -101,6 +101,7 @@ pub struct KinesisSink {
     client: Client,
     stream: StreamName,
     order: Order,
+    health: TargetHealth,
 }
 
 impl KinesisSink {
@@ -114,13 +115,18 @@ impl KinesisSink {
     pub fn named(config: &SdkConfig, stream: StreamName, order: Order) -> Self {
         let config = aws_sdk_kinesis::config::Builder::from(config).retry_config(RetryConfig::disabled());
         let config = config.interceptor(TraceHeader).build();
-        Self { client: Client::from_conf(config), stream, order }
+        let health = TargetHealth::of(stream.to_string());
+        Self { client: Client::from_conf(config), stream, order, health }
     }
 }
 
 impl Sink for KinesisSink {
     fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], until: Option<Instant>) -> SinkFuture<'a> {
         Box::pin(deliver(self, outputs, self.order, until))
+    }
+
+    fn health(&self) -> Option<&TargetHealth> {
+        Some(&self.health)
     }
 
     fn refuses(&self, output: &Output<'_>) -> Option<String> {
@@ -146,6 +152,10 @@ impl RequestService for KinesisSink {
     /// One shard takes 1,000 records a second, and a request takes some 10 ms: a few are enough to fill
     /// many shards.
     const AT_ONCE: usize = 4;
+
+    fn health(&self) -> &TargetHealth {
+        &self.health
+    }
 
     fn weigh(&self, output: &Output<'_>) -> Result<usize, String> {
         let characters = output.partition_key.chars().count();

@@ -6,6 +6,7 @@ pub(crate) mod destination;
 mod eventbridge;
 mod file;
 mod firehose;
+mod health;
 mod kinesis;
 mod line;
 mod message;
@@ -30,6 +31,7 @@ use std::time::Instant;
 pub use destination::{AwsTarget, Capabilities, PackGroups};
 pub use eventbridge::{EventBridgeSink, EventLabels};
 pub use firehose::FirehoseSink;
+pub use health::{TargetHealth, TargetWait};
 pub use kinesis::KinesisSink;
 pub use options::{Compression, Encode, Order, Pack};
 pub(crate) use pack_form::PackForm;
@@ -166,6 +168,11 @@ pub trait Sink: Send + Sync {
     /// Returns why the target can never take this output, as far as that can be told before anything is sent: by its
     /// size, its key, or what it consists of. None: it may well take it.
     fn refuses(&self, _output: &Output<'_>) -> Option<String> {
+        None
+    }
+
+    /// What the target does with what is given to it, while that is under way; none: it takes everything at once.
+    fn health(&self) -> Option<&TargetHealth> {
         None
     }
 

@@ -18,8 +18,8 @@ use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use super::computed::{AT_ONCE_BYTES, Yielder, computed};
 use super::pack_form::PackForm;
 use super::{
-    Delivery, DeliveryTiming, LineContent, Output, PackGroups, Sink, SinkFuture, SinkOptions, SinkResponse, WarmUp,
-    reason,
+    Delivery, DeliveryTiming, LineContent, Output, PackGroups, Sink, SinkFuture, SinkOptions, SinkResponse,
+    TargetHealth, WarmUp, reason,
 };
 use crate::aws::config;
 use crate::sink::{Encode, Pack, Target};
@@ -269,6 +269,10 @@ impl Sink for Packer {
             Wrapping::Parcels(ParcelShape { encode: Encode::None, .. }) => inner(key, output.data),
             Wrapping::Parcels(_) => inner(key, SOME_DATA),
         }
+    }
+
+    fn health(&self) -> Option<&TargetHealth> {
+        self.inner.health()
     }
 
     fn warm(&self) -> WarmUp<'_> {

@@ -223,6 +223,11 @@ impl Queue {
         }
     }
 
+    /// What the service said when it last refused something.
+    pub(super) fn last_refusal(&self) -> Option<&str> {
+        self.last_refusal.as_deref()
+    }
+
     /// Whether nothing could be sent now. Requests may still be on their way, and others wait for them.
     pub(super) fn is_idle(&self) -> bool {
         self.ready.is_empty() && self.halves.is_empty()

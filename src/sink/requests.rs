@@ -10,7 +10,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::time::Instant;
 
 use super::queue::{Queue, RecordResponse, RequestLimits};
-use super::{Output, SinkResponse};
+use super::{Output, SinkResponse, TargetHealth};
 use crate::backoff::Backoff;
 use crate::sink::Order;
 
@@ -24,6 +24,9 @@ pub(super) trait RequestService: Sync {
 
     /// Requests on their way at once.
     const AT_ONCE: usize;
+
+    /// What is known of the target.
+    fn health(&self) -> &TargetHealth;
 
     /// What an output weighs in a request, in bytes.
     ///
@@ -61,6 +64,8 @@ pub(super) async fn deliver<S: RequestService>(
     until: Option<std::time::Instant>,
 ) -> SinkResponse {
     let until = until.map(Instant::from_std);
+    let health = service.health();
+    let _delivery = health.begin();
     let mut queue = Queue::new(outputs, order, S::LIMITS, |output| service.weigh(output));
     let mut on_their_way = FuturesUnordered::new();
     let mut backoff = Backoff::default();
@@ -102,7 +107,10 @@ pub(super) async fn deliver<S: RequestService>(
             RequestOutcome::Answered(answers) => {
                 let refused = queue.settle(&request, answers);
                 if refused < request.len() {
+                    health.took();
                     gives_up_at = Instant::now() + TIME_LIMIT;
+                } else if let Some(reason) = queue.last_refusal() {
+                    health.failed(reason, None);
                 }
                 if refused == 0 {
                     backoff.after_success();
@@ -114,6 +122,7 @@ pub(super) async fn deliver<S: RequestService>(
                 }
             }
             RequestOutcome::Refused(reason) => {
+                health.failed(&reason, None);
                 queue.refuse(&request, reason);
                 backoff.after_failure(fastrand::f64())
             }
@@ -123,6 +132,7 @@ pub(super) async fn deliver<S: RequestService>(
                 Duration::ZERO
             }
             RequestOutcome::Hopeless { code, reason } => {
+                health.failed(&reason, code.as_deref());
                 queue.refuse(&request, reason);
                 return SinkResponse { lasting_error: code, ..queue.finish("the service refuses it") };
             }

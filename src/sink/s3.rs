@@ -22,8 +22,8 @@ use super::destination::{Capabilities, Destination, Measuring, Opening, PackGrou
 use super::queue::{RecordResponse, RequestLimits};
 use super::requests::{RequestOutcome, RequestService, deliver};
 use super::{
-    Delivery, DeliveryTiming, LineContent, Output, Sink, SinkFuture, SinkOptions, SinkResponse, WarmUp, aws, line,
-    open_bucket, reason,
+    Delivery, DeliveryTiming, LineContent, Output, Sink, SinkFuture, SinkOptions, SinkResponse, TargetHealth, WarmUp,
+    aws, line, open_bucket, reason,
 };
 use crate::aws::Arn;
 use crate::aws::{DestinationProbe, ProbeAnswer, TraceHeader, bucket_and_prefix, config, s3_config};
@@ -117,6 +117,7 @@ pub struct S3Sink {
     prefix: String,
     lines: LineContent,
     compression: Compression,
+    health: TargetHealth,
 }
 
 impl S3Sink {
@@ -125,7 +126,8 @@ impl S3Sink {
     pub fn new(config: &SdkConfig, place: &Arn, lines: LineContent, compression: Compression) -> Self {
         let config = s3_config(config).retry_config(RetryConfig::disabled()).interceptor(TraceHeader).build();
         let (bucket, prefix) = bucket_and_prefix(place);
-        Self { client: Client::from_conf(config), bucket: bucket.to_owned(), prefix, lines, compression }
+        let health = TargetHealth::of(place.to_string());
+        Self { client: Client::from_conf(config), bucket: bucket.to_owned(), prefix, lines, compression, health }
     }
 
     /// The key of the object that holds these outputs, from the first position to the last.
@@ -194,6 +196,10 @@ impl Sink for S3Sink {
         DeliveryTiming::Gathered { bytes: OBJECT_BYTES }
     }
 
+    fn health(&self) -> Option<&TargetHealth> {
+        Some(&self.health)
+    }
+
     /// Whether the bucket may be asked for is of no matter: it was reached.
     fn warm(&self) -> WarmUp<'_> {
         let request = self.client.head_bucket().bucket(&self.bucket);
@@ -213,6 +219,10 @@ impl RequestService for Upload<'_> {
     const LIMITS: RequestLimits = RequestLimits { records: usize::MAX, bytes: usize::MAX, alone_above: usize::MAX };
 
     const AT_ONCE: usize = 1;
+
+    fn health(&self) -> &TargetHealth {
+        &self.target.health
+    }
 
     fn weigh(&self, _output: &Output<'_>) -> Result<usize, String> {
         Ok(0)

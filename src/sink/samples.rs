@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::{Delivery, DeliveryTiming, Output, Sink, SinkFuture, WarmUp};
+use super::{Delivery, DeliveryTiming, Output, Sink, SinkFuture, TargetHealth, WarmUp};
 
 /// As much of an output as is kept, in bytes.
 const EXCERPT_BYTES: usize = 512;
@@ -90,6 +90,10 @@ impl Sink for SamplingSink {
 
     fn refuses(&self, output: &Output<'_>) -> Option<String> {
         self.sink.refuses(output)
+    }
+
+    fn health(&self) -> Option<&TargetHealth> {
+        self.sink.health()
     }
 
     fn warm(&self) -> WarmUp<'_> {

@@ -16,7 +16,7 @@ use super::destination::{Capabilities, Destination, Measuring, Opening, PackGrou
 use super::message::{ATTRIBUTE_TYPE, FIFO, OutputMessage, responses, weigh};
 use super::queue::RequestLimits;
 use super::requests::{RequestOutcome, RequestService, deliver};
-use super::{Output, Sink, SinkFuture, SinkOptions, WarmUp, aws};
+use super::{Output, Sink, SinkFuture, SinkOptions, TargetHealth, WarmUp, aws};
 use crate::aws::Arn;
 use crate::aws::{DestinationProbe, ProbeAnswer, TraceHeader, config};
 use crate::sink::Order;
@@ -117,6 +117,7 @@ pub struct SnsSink {
     topic_arn: String,
     is_fifo: bool,
     order: Order,
+    health: TargetHealth,
 }
 
 impl SnsSink {
@@ -126,13 +127,18 @@ impl SnsSink {
         let config = aws_sdk_sns::config::Builder::from(config).retry_config(RetryConfig::disabled());
         let config = config.interceptor(TraceHeader).build();
         let is_fifo = topic.resource.ends_with(FIFO);
-        Self { client: Client::from_conf(config), topic_arn: topic.to_string(), is_fifo, order }
+        let health = TargetHealth::of(topic.to_string());
+        Self { client: Client::from_conf(config), topic_arn: topic.to_string(), is_fifo, order, health }
     }
 }
 
 impl Sink for SnsSink {
     fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], until: Option<Instant>) -> SinkFuture<'a> {
         Box::pin(deliver(self, outputs, self.order, until))
+    }
+
+    fn health(&self) -> Option<&TargetHealth> {
+        Some(&self.health)
     }
 
     fn refuses(&self, output: &Output<'_>) -> Option<String> {
@@ -154,6 +160,10 @@ impl RequestService for SnsSink {
 
     /// A request holds few messages, so many have to be on their way.
     const AT_ONCE: usize = 16;
+
+    fn health(&self) -> &TargetHealth {
+        &self.health
+    }
 
     fn weigh(&self, output: &Output<'_>) -> Result<usize, String> {
         weigh(output, "SNS", MESSAGE_BYTES)

@@ -15,7 +15,7 @@ use super::destination::{Capabilities, Destination, Measuring, Opening, PackGrou
 use super::message::{ATTRIBUTE_TYPE, FIFO, OutputMessage, responses, weigh};
 use super::queue::RequestLimits;
 use super::requests::{RequestOutcome, RequestService, deliver};
-use super::{Output, Sink, SinkFuture, SinkOptions, WarmUp, aws};
+use super::{Output, Sink, SinkFuture, SinkOptions, TargetHealth, WarmUp, aws};
 use crate::aws::Arn;
 use crate::aws::{DestinationProbe, ProbeAnswer, TraceHeader, config, queue_url};
 use crate::sink::Order;
@@ -94,6 +94,7 @@ pub struct SqsSink {
     url: String,
     is_fifo: bool,
     order: Order,
+    health: TargetHealth,
 }
 
 impl SqsSink {
@@ -103,13 +104,18 @@ impl SqsSink {
         let config = aws_sdk_sqs::config::Builder::from(config).retry_config(RetryConfig::disabled());
         let config = config.interceptor(TraceHeader).build();
         let is_fifo = queue.resource.ends_with(FIFO);
-        Self { client: Client::from_conf(config), url: queue_url(queue), is_fifo, order }
+        let health = TargetHealth::of(queue.to_string());
+        Self { client: Client::from_conf(config), url: queue_url(queue), is_fifo, order, health }
     }
 }
 
 impl Sink for SqsSink {
     fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], until: Option<Instant>) -> SinkFuture<'a> {
         Box::pin(deliver(self, outputs, self.order, until))
+    }
+
+    fn health(&self) -> Option<&TargetHealth> {
+        Some(&self.health)
     }
 
     fn refuses(&self, output: &Output<'_>) -> Option<String> {
@@ -128,6 +134,10 @@ impl RequestService for SqsSink {
 
     /// A request holds few messages, so many have to be on their way.
     const AT_ONCE: usize = 16;
+
+    fn health(&self) -> &TargetHealth {
+        &self.health
+    }
 
     fn weigh(&self, output: &Output<'_>) -> Result<usize, String> {
         weigh(output, "SQS", BYTES)

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::Instant;
 
-use super::{LineContent, Output, Sink, SinkFuture, file, line};
+use super::{LineContent, Output, Sink, SinkFuture, TargetHealth, file, line};
 use crate::foreign;
 
 /// Writes to standard output.
@@ -12,11 +12,12 @@ pub(super) struct StdoutSink {
     lines: LineContent,
     /// Whether a terminal shows what is written: it would obey what stands in the outputs.
     is_terminal: bool,
+    health: TargetHealth,
 }
 
 impl StdoutSink {
     pub(super) fn new(lines: LineContent) -> Self {
-        Self { lines, is_terminal: io::stdout().is_terminal() }
+        Self { lines, is_terminal: io::stdout().is_terminal(), health: TargetHealth::of("stdout") }
     }
 
     /// The outputs as lines of JSON: the same values wherever they go, with more of it escaped for a terminal.
@@ -33,7 +34,7 @@ impl Sink for StdoutSink {
     fn deliver<'a>(&'a self, outputs: &'a [Output<'a>], _until: Option<Instant>) -> SinkFuture<'a> {
         Box::pin(async move {
             let text = self.encode(outputs).await;
-            file::off_the_runtime(outputs.len(), move || {
+            file::off_the_runtime(&self.health, outputs.len(), move || {
                 let mut stdout = io::stdout().lock();
                 stdout
                     .write_all(&text)
@@ -42,5 +43,9 @@ impl Sink for StdoutSink {
             })
             .await
         })
+    }
+
+    fn health(&self) -> Option<&TargetHealth> {
+        Some(&self.health)
     }
 }

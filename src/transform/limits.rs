@@ -1,5 +1,6 @@
 //! What a guest may use.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
@@ -32,6 +33,14 @@ impl Default for Limits {
     }
 }
 
+/// What all instances of this process have.
+static GUEST_MEMORY: AtomicU64 = AtomicU64::new(0);
+
+/// The linear memory that all instances of all transforms in this process have together, in bytes.
+pub fn guest_memory() -> u64 {
+    GUEST_MEMORY.load(Ordering::Relaxed)
+}
+
 /// Keeps an instance within its memory, and remembers that it wanted more.
 #[derive(Debug)]
 pub(super) struct MemoryLimiter {
@@ -57,6 +66,12 @@ impl MemoryLimiter {
     }
 }
 
+impl Drop for MemoryLimiter {
+    fn drop(&mut self) {
+        GUEST_MEMORY.fetch_sub(self.used as u64, Ordering::Relaxed);
+    }
+}
+
 impl ResourceLimiter for MemoryLimiter {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         // What the memory's own declaration forbids would fail later, after it was counted.
@@ -67,6 +82,7 @@ impl ResourceLimiter for MemoryLimiter {
         let wanted = self.used.saturating_add(desired.saturating_sub(current));
         let granted = wanted <= self.limit;
         if granted {
+            GUEST_MEMORY.fetch_add((wanted - self.used) as u64, Ordering::Relaxed);
             self.used = wanted;
         } else {
             self.refused = true;

@@ -66,7 +66,7 @@ pub use inspect::{
     ComponentDescription, ComponentMetadata, FileDescription, ImportDescription, PrecompiledDescription, describe,
 };
 pub use instance::StartError;
-pub use limits::Limits;
+pub use limits::{Limits, guest_memory};
 pub use log_budget::LogBudget;
 pub use manifest::Manifest;
 pub use pool::{Job, Pool, WorkerLease};

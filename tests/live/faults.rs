@@ -76,7 +76,7 @@ fn stream(read: impl Fn(&Value, usize) -> Result<Value, &'static str> + Send + S
     })
 }
 
-pub(super) fn page(records: std::ops::Range<usize>, next: Option<&str>, behind: u64) -> Value {
+pub fn page(records: std::ops::Range<usize>, next: Option<&str>, behind: u64) -> Value {
     let record = |index: usize| {
         json!({
             "SequenceNumber": sequence_number(index),

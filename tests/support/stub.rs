@@ -19,10 +19,15 @@ impl Stub {
         let port = listener.local_addr().expect("an address").port();
         let operations = Arc::<Mutex<Vec<String>>>::default();
         let seen = Arc::clone(&operations);
+        let answer: Arc<Answer> = Arc::new(answer);
         std::thread::spawn(move || {
             for connection in listener.incoming().flatten() {
-                // A client that goes away is its own affair.
-                let _ = serve(&connection, &answer, &seen);
+                let (answer, seen) = (Arc::clone(&answer), Arc::clone(&seen));
+                // An answer may be long in coming, and others must not wait for it.
+                std::thread::spawn(move || {
+                    // A client that goes away is its own affair.
+                    let _ = serve(&connection, &*answer, &seen);
+                });
             }
         });
         Self { port, operations }

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::finding::Finding;
+use super::finding::{Finding, FindingStatus};
 use super::probe::{ProbeAnswer, is_there};
-use crate::settings::Target;
+use crate::settings::{Arn, Target};
 
 /// Whether a target is there, and takes what the function sends. `role` is what it is a target of.
 pub(super) async fn check(role: &str, target: &Target) -> Vec<Finding> {
@@ -22,6 +22,20 @@ pub(super) async fn check(role: &str, target: &Target) -> Vec<Finding> {
             findings
         }
     }
+}
+
+/// What is wrong with a target that is the stream that the function reads; none: it is another place.
+pub(super) fn leads_back(role: &str, target: &Target, stream: &Arn) -> Option<Finding> {
+    let Target::Aws(destination) = target else { return None };
+    (destination.arn() == stream).then(|| Finding {
+        what: format!("{role}: {destination} is the stream that the function reads"),
+        verdict: FindingStatus::Missing {
+            reason: "what it delivers there would be read, transformed and delivered again, for ever: name another \
+                     stream"
+                .to_owned(),
+            grant: None,
+        },
+    })
 }
 
 fn file(role: &str, path: &Path) -> Finding {

@@ -75,9 +75,16 @@ pub(super) struct StreamFlags {
     #[arg(long)]
     to_checkpoint: bool,
 
-    /// Continue although records may be missing, or although another consumer holds a shard
+    /// End the run when a shard has stood still for this long: blocked, or waiting for a destination, the stream or the
+    /// table. What cannot pass by itself, a destination that does not exist for example, ends it within a minute anyway
+    /// [default: wait forever]
+    #[arg(long, value_name = "DURATION", value_parser = patience)]
+    pub(super) patience: Option<Duration>,
+
+    /// Continue although records may be missing, or although another consumer holds a shard, or
+    /// although a destination is the stream that is read
     #[arg(long)]
-    force: bool,
+    pub(super) force: bool,
 
     /// Report progress as JSON on standard output, one object a line
     #[arg(long)]
@@ -114,6 +121,7 @@ impl StreamFlags {
             ("--mode", self.mode == ReadSharing::Enhanced),
             ("--consumer", self.consumer.is_some()),
             ("--to-checkpoint", self.to_checkpoint),
+            ("--patience", self.patience.is_some()),
             ("--force", self.force),
             ("--json", self.json),
             ("--metrics", self.metrics.is_some()),
@@ -257,6 +265,10 @@ pub(super) fn tumbling_window(text: &str) -> Result<Duration, String> {
 
 fn record_age(text: &str) -> Result<Duration, String> {
     within(text, Duration::from_secs(60), Duration::from_secs(604_800))
+}
+
+fn patience(text: &str) -> Result<Duration, String> {
+    within(text, Duration::from_secs(5), Duration::from_secs(365 * 24 * 3600))
 }
 
 fn within(text: &str, least: Duration, most: Duration) -> Result<Duration, String> {

@@ -1,20 +1,88 @@
-//! Metrics for Prometheus, over HTTP.
+//! Metrics for Prometheus, and whether the run is well, over HTTP.
+
+mod series;
 
 use std::convert::Infallible;
-use std::fmt::Write;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
+use self::series::RunState;
 use crate::settings::SettingsError;
-use crate::source::live::{ShardStage, ShardStatuses, ShardView};
+use crate::source::live::{Cancellation, RunWatch, ShardStage};
+use crate::transform::guest_memory;
+
+pub(crate) use series::METRICS;
+
+/// What is looked at: a run, from the time on when there is one.
+#[derive(Clone, Default)]
+pub(super) struct Looked {
+    run: Arc<OnceLock<RunWatch>>,
+    cancellation: Cancellation,
+}
+
+impl Looked {
+    /// Nothing yet, and what ends it.
+    pub(super) fn before(cancellation: &Cancellation) -> Self {
+        Self { run: Arc::default(), cancellation: cancellation.clone() }
+    }
+
+    /// The run has begun.
+    pub(super) fn begins(&self, run: RunWatch) {
+        // There is one.
+        let _ = self.run.set(run);
+    }
+
+    fn text(&self) -> String {
+        let Some(run) = self.run.get() else {
+            return series::text(&RunState { shards: &[], waits: &[], guest_memory: guest_memory() });
+        };
+        let shards = run.statuses.views();
+        let waits = run.waits(&shards, super::watch::WORTH_A_WORD);
+        series::text(&RunState { shards: &shards, waits: &waits, guest_memory: guest_memory() })
+    }
+
+    /// Why the run does not take records now; none: it does.
+    fn is_not_ready(&self) -> Option<&'static str> {
+        let Some(run) = self.run.get() else { return Some("it starts\n") };
+        if self.cancellation.is_stopped() {
+            return Some("it ends\n");
+        }
+        let shards = run.statuses.views();
+        let is_unread = shards.iter().any(|shard| shard.stage == ShardStage::Reading && shard.reader_behind.is_none());
+        (shards.is_empty() || is_unread).then_some("not every shard was read yet\n")
+    }
+
+    fn answer(&self, path: &str) -> Response<Full<Bytes>> {
+        match path {
+            "/metrics" => response(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", self.text()),
+            // Whoever asks is answered by the loop that delivers: that it answers is what there is to know.
+            "/health" => response(StatusCode::OK, PLAIN, "ok\n"),
+            "/ready" => match self.is_not_ready() {
+                None => response(StatusCode::OK, PLAIN, "ok\n"),
+                Some(why) => response(StatusCode::SERVICE_UNAVAILABLE, PLAIN, why),
+            },
+            _ => response(StatusCode::NOT_FOUND, PLAIN, "there are /metrics, /health and /ready\n"),
+        }
+    }
+}
+
+const PLAIN: &str = "text/plain; charset=utf-8";
+
+fn response(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
 
 /// Takes the address.
 pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, SettingsError> {
@@ -25,20 +93,17 @@ pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, SettingsE
 }
 
 /// Answers whoever asks, for as long as the run lasts.
-pub(super) async fn serve(listener: TcpListener, statuses: Arc<ShardStatuses>) {
+pub(super) async fn serve(listener: TcpListener, looked: Looked) {
     loop {
         let Ok((connection, _)) = listener.accept().await else {
             // Too many open files, say: that passes.
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let statuses = Arc::clone(&statuses);
+        let looked = looked.clone();
         let answer = move |request: Request<hyper::body::Incoming>| {
-            let response = match request.uri().path() {
-                "/metrics" => Response::new(Full::new(Bytes::from(text(&statuses.views())))),
-                _ => not_found(),
-            };
-            async move { Ok::<_, Infallible>(typed(response)) }
+            let response = looked.answer(request.uri().path());
+            async move { Ok::<_, Infallible>(response) }
         };
         tokio::spawn(async move {
             // A client that goes away is its own affair.
@@ -49,130 +114,16 @@ pub(super) async fn serve(listener: TcpListener, statuses: Arc<ShardStatuses>) {
     }
 }
 
-fn not_found() -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from_static(b"metrics are at /metrics\n")));
-    *response.status_mut() = StatusCode::NOT_FOUND;
-    response
-}
-
-fn typed(mut response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
-    let content_type = hyper::header::HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-    response.headers_mut().insert(CONTENT_TYPE, content_type);
-    response
-}
-
-/// A metric for Prometheus.
-pub(crate) struct Metric {
-    /// Its name.
-    pub(crate) name: &'static str,
-    /// What it measures.
-    pub(crate) help: &'static str,
-    /// Its type: a counter, which only grows, or a gauge.
-    pub(crate) kind: &'static str,
-    /// Its samples for a shard, each behind the labels that it has besides stream and shard.
-    of: fn(&ShardView) -> Vec<(String, f64)>,
-}
-
-/// All metrics, in the order in which they are written.
-pub(crate) const METRICS: [Metric; 8] = [
-    Metric {
-        name: "kinesieve_records_total",
-        help: "Records by what became of them.",
-        kind: "counter",
-        of: |shard| {
-            let counts = &shard.counts;
-            let mut outcomes = vec![
-                ("kept".to_owned(), counts.kept),
-                ("dropped".to_owned(), counts.dropped),
-                ("folded".to_owned(), counts.folded),
-                ("emitted".to_owned(), counts.emitted),
-                ("control".to_owned(), counts.control),
-                ("skipped".to_owned(), counts.skipped),
-                ("discarded".to_owned(), shard.discarded),
-            ];
-            outcomes.extend(counts.dead_lettered.iter().map(|(kind, count)| (kind.as_str().to_owned(), *count)));
-            outcomes.into_iter().map(|(outcome, count)| (format!(",outcome=\"{outcome}\""), count as f64)).collect()
-        },
-    },
-    Metric {
-        name: "kinesieve_outputs_total",
-        help: "Outputs that were delivered.",
-        kind: "counter",
-        of: |shard| one(shard.counts.outputs as f64),
-    },
-    Metric {
-        name: "kinesieve_output_bytes_total",
-        help: "Bytes of the outputs that were delivered.",
-        kind: "counter",
-        of: |shard| one(shard.counts.output_bytes as f64),
-    },
-    Metric {
-        name: "kinesieve_reads_total",
-        help: "Reads that were answered.",
-        kind: "counter",
-        of: |shard| one(shard.reads as f64),
-    },
-    Metric {
-        name: "kinesieve_read_bytes_total",
-        help: "Bytes that were read.",
-        kind: "counter",
-        of: |shard| one(shard.read_bytes as f64),
-    },
-    Metric {
-        name: "kinesieve_throttled_reads_total",
-        help: "Reads that were throttled, because all consumers together read too much.",
-        kind: "counter",
-        of: |shard| one(shard.throttled as f64),
-    },
-    Metric {
-        name: "kinesieve_behind_seconds",
-        help: "Time by which the shard is behind its end.",
-        kind: "gauge",
-        of: |shard| if shard.stage == ShardStage::Reading { one(shard.behind.as_secs_f64()) } else { Vec::new() },
-    },
-    Metric {
-        name: "kinesieve_stuck_attempts",
-        help: "Attempts at the record that blocks the shard; 0 where none does.",
-        kind: "gauge",
-        of: |shard| one(shard.stuck.as_ref().map_or(0.0, |stuck| f64::from(stuck.attempts))),
-    },
-];
-
-fn one(value: f64) -> Vec<(String, f64)> {
-    vec![(String::new(), value)]
-}
-
-/// Prometheus's text format. Names of streams and shards have nothing that it would escape.
-fn text(shards: &[ShardView]) -> String {
-    let mut text = String::new();
-    for metric in &METRICS {
-        let Metric { name, help, kind, of } = metric;
-        // A String takes everything.
-        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
-        for shard in shards {
-            let labels = format!("stream=\"{}\",shard=\"{}\"", shard.shard.stream_name(), shard.shard.id);
-            for (more, value) in of(shard) {
-                let _ = writeln!(text, "{name}{{{labels}{more}}} {value}");
-            }
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::run::totals::tests::{ACKNOWLEDGED, shard_of_all_fates};
 
     #[test]
-    fn what_became_of_records_adds_up() {
-        let text = text(&[shard_of_all_fates()]);
-        let samples = text.lines().filter(|line| line.starts_with("kinesieve_records_total{"));
-        let acknowledged = samples.filter(|line| !line.contains("outcome=\"discarded\""));
-        let sum: u64 = acknowledged
-            .map(|line| line.rsplit(' ').next().and_then(|value| value.parse::<u64>().ok()))
-            .sum::<Option<_>>()
-            .expect("counts");
-        assert_eq!(sum, ACKNOWLEDGED, "{text}");
+    fn a_run_that_has_not_begun_or_ends_is_well_and_takes_no_records() {
+        let looked = Looked::default();
+        assert_eq!(looked.answer("/health").status(), StatusCode::OK);
+        assert_eq!(looked.answer("/metrics").status(), StatusCode::OK);
+        assert_eq!(looked.answer("/ready").status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(looked.answer("/").status(), StatusCode::NOT_FOUND);
     }
 }

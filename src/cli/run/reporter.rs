@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::rate::{RateMeter, RunRate};
 use super::totals::Totals;
 use super::view::{RunEnding, View};
+use super::watch::{WORTH_A_WORD, farewell};
 use crate::cli::foreign::plain;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::print_json;
@@ -15,7 +16,7 @@ use crate::cli::progress::ProgressDisplay;
 use crate::error_code::ErrorCode;
 use crate::processor::Counts;
 use crate::sink::OutputSamples;
-use crate::source::live::{CommitOutcome, LiveError, ShardStatuses, ShardView};
+use crate::source::live::{CommitOutcome, LiveError, RunWatch, ShardView, Wait};
 use crate::timestamp::millis;
 
 /// Between two lines, and the span of what is said to be done in a second.
@@ -37,7 +38,7 @@ pub(super) enum ReportFormat {
 pub(super) struct RunReporter {
     options: ReportFormat,
     progress: ProgressDisplay,
-    statuses: Arc<ShardStatuses>,
+    watch: RunWatch,
     samples: Option<Arc<OutputSamples>>,
     started: Instant,
     meter: RateMeter,
@@ -47,12 +48,12 @@ impl RunReporter {
     pub(super) fn new(
         options: ReportFormat,
         progress: ProgressDisplay,
-        statuses: Arc<ShardStatuses>,
+        watch: RunWatch,
         samples: Option<Arc<OutputSamples>>,
     ) -> Self {
         let started = Instant::now();
         let meter = RateMeter::begin(started, BETWEEN_LINES);
-        Self { options, progress, statuses, samples, started, meter }
+        Self { options, progress, watch, samples, started, meter }
     }
 
     /// How often it is worth saying.
@@ -62,13 +63,16 @@ impl RunReporter {
 
     /// Says how it goes now.
     pub(super) fn tell(&mut self) {
-        let shards = self.statuses.views();
+        let shards = self.watch.statuses.views();
         let totals = Totals::of(&shards);
+        let waits = self.watch.waits(&shards, WORTH_A_WORD);
         let rate = self.meter.rate(&totals);
         if self.options == ReportFormat::Json {
-            return write_line(&self.object("progress", &shards, &totals, rate));
+            let mut object = self.object("progress", &shards, &totals, rate);
+            object["waiting"] = waits.iter().map(wait_object).collect();
+            return write_line(&object);
         }
-        let view = View { shards: &shards, totals: &totals, rate };
+        let view = View { shards: &shards, totals: &totals, waits: &waits, rate };
         if self.progress.is_visible() {
             let samples = self.samples.as_ref().map(|samples| samples.last()).unwrap_or_default();
             let samples = samples.iter().map(|sample| sample_line(&sample.partition_key, &sample.text));
@@ -83,13 +87,15 @@ impl RunReporter {
     }
 
     /// Listens to Ctrl-C from now on.
-    pub(super) fn interrupt(&self) -> Interrupt {
-        Interrupt::listen(&self.progress, "stopping: what is in flight comes to its end")
+    pub(super) fn interrupt(&self, commits: bool) -> Interrupt {
+        let watch = self.watch.clone();
+        Interrupt::listen(&self.progress, move || farewell(&watch, commits))
     }
 
-    /// The last word: what became of the records, and where each shard was left.
-    pub(super) fn end(&mut self, commits: bool, error: Option<&LiveError>) {
-        let shards = self.statuses.views();
+    /// The last word: what became of the records, and where each shard was left. `in_vain` is why the run did not wait any
+    /// longer, if that ended it.
+    pub(super) fn end(&mut self, commits: bool, error: Option<&LiveError>, in_vain: Option<&str>) {
+        let shards = self.watch.statuses.views();
         let totals = Totals::of(&shards);
         let elapsed = self.started.elapsed();
         self.progress.finish();
@@ -99,10 +105,16 @@ impl RunReporter {
             if let Some(error) = error {
                 object["error"] = error.to_string().into();
                 object["code"] = error.code().as_str().into();
+            } else if let Some(in_vain) = in_vain {
+                object["error"] = in_vain.into();
+                object["code"] = ErrorCode::StoppedByDestination.as_str().into();
             }
             return write_line(&object);
         }
         self.progress.say(&RunEnding { shards: &shards, totals: &totals, elapsed, commits });
+        if let Some(in_vain) = in_vain {
+            self.progress.say(&format_args!("ended, since waiting is in vain: {}", plain(in_vain)));
+        }
     }
 
     fn object(&self, kind: &str, shards: &[ShardView], totals: &Totals, rate: RunRate) -> Value {
@@ -110,7 +122,8 @@ impl RunReporter {
             "type": kind,
             "elapsedMilliseconds": millis(self.started.elapsed()),
             "recordsPerSecond": rate.records.round(),
-            "behindMilliseconds": millis(totals.behind),
+            "behindMilliseconds": totals.behind.map(millis),
+            "readerBehindMilliseconds": totals.reader_behind.map(millis),
             "records": counts_object(&totals.counts),
             "discarded": totals.discarded,
             "shards": shards.iter().map(shard_object).collect::<Vec<_>>(),
@@ -161,7 +174,9 @@ fn shard_object(shard: &ShardView) -> Value {
         "streamArn": shard.shard.stream_arn,
         "shardId": shard.shard.id,
         "stage": shard.stage.as_str(),
-        "behindMilliseconds": millis(shard.behind),
+        "behindMilliseconds": shard.behind.map(millis),
+        "readerBehindMilliseconds": shard.reader_behind.map(millis),
+        "inFlight": shard.under_way.len(),
         "sequenceNumber": shard.position,
         "committed": committed,
         "commitFailure": commit_failure,
@@ -169,13 +184,27 @@ fn shard_object(shard: &ShardView) -> Value {
         "discarded": shard.discarded,
         "reads": shard.reads,
         "throttled": shard.throttled,
+        "failedReads": shard.failed_reads,
+        "retries": shard.retries,
         "trouble": shard.trouble,
         "stuck": shard.stuck.as_ref().map(|stuck| json!({
             "sequenceNumber": stuck.position.sequence_number().as_str(),
             "attempts": stuck.attempts,
             "code": stuck.code.map(ErrorCode::as_str),
             "reason": stuck.reason,
+            "milliseconds": shard.blocked.map(millis),
         })),
+    })
+}
+
+fn wait_object(wait: &Wait) -> Value {
+    json!({
+        "for": wait.on.as_str(),
+        "name": wait.on.to_string(),
+        "milliseconds": millis(wait.since),
+        "shards": wait.shards,
+        "failures": wait.failures,
+        "reason": wait.reason,
     })
 }
 

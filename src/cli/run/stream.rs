@@ -11,15 +11,18 @@ use super::flags::StreamFlags;
 use super::metrics;
 use super::reporter::{ReportFormat, RunReporter};
 use super::show::{Show, ShowDelivery, ShowStream};
+use super::watch::Watchman;
 use super::windows;
 use crate::cli::error::CommandError;
+use crate::cli::interrupt::Interrupt;
 use crate::cli::progress::ProgressDisplay;
 use crate::cli::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, colours_wanted};
+use crate::error_code::ErrorCode;
 use crate::processor::Observer;
 use crate::settings::{Route, Settings, SettingsError, Target};
 use crate::sink::OutputSamples;
 use crate::source::live::{
-    Cancellation, CommitOutcome, LiveError, LiveSource, RunParts, ShardStage, ShardStatuses, StreamPlace,
+    Cancellation, CommitOutcome, LiveError, LiveSource, RunParts, RunWatch, ShardStage, ShardStatuses, StreamPlace,
 };
 use crate::{assembly, telemetry};
 
@@ -45,7 +48,10 @@ impl StreamRun<'_> {
             self.flags.check_windows()?;
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(self.run_on_it())
+        let outcome = runtime.block_on(self.run_on_it());
+        // A write that hangs, to a pipe that nobody reads say, must not keep the run from its end.
+        runtime.shutdown_background();
+        outcome
     }
 
     async fn run_on_it(self) -> Result<u8, CommandError> {
@@ -59,12 +65,14 @@ impl StreamRun<'_> {
             false => None,
         };
         telemetry::log_text(settings.log, progress.clone(), colours_wanted());
+        let cancellation = Cancellation::default();
+        let looked = metrics::Looked::before(&cancellation);
+        if let Some(address) = flags.metrics {
+            tokio::spawn(metrics::serve(metrics::listen(address).await?, looked.clone()));
+        }
         // The streams are looked at first: that is the cheaper of two ways to fail.
         let live = LiveSource::open(flags.plan(self.places.clone(), self.tumbling_window).await).await?;
-        let listener = match flags.metrics {
-            Some(address) => Some(metrics::listen(address).await?),
-            None => None,
-        };
+        self.check_for_loops(&live)?;
         let samples = self
             .show
             .flatten()
@@ -76,6 +84,7 @@ impl StreamRun<'_> {
             ..assembly::AssemblyOptions::default()
         };
         let processor = assembly::processor_with(settings, self.routes, &Target::Stdout, extras).await?;
+        let processor = processor.with_doubling_stop_log();
         windows::check(&processor, self.tumbling_window)?;
         let on_failure = match flags.on_failure() {
             Some(target) => Some(assembly::on_failure(settings, target).await?),
@@ -86,12 +95,17 @@ impl StreamRun<'_> {
             None => None,
         };
         let statuses = Arc::new(ShardStatuses::default());
-        let cancellation = Cancellation::default();
-        if let Some(listener) = listener {
-            tokio::spawn(metrics::serve(listener, Arc::clone(&statuses)));
-        }
+        let watch = RunWatch {
+            statuses: Arc::clone(&statuses),
+            destinations: processor.destinations().clone(),
+            on_failure: on_failure.as_ref().map(|on_failure| Arc::clone(&on_failure.sink)),
+            has_pace: has_pace(settings),
+        };
+        looked.begins(watch.clone());
         let options = if flags.json { ReportFormat::Json } else { ReportFormat::Text };
-        let mut reporter = RunReporter::new(options, progress, Arc::clone(&statuses), samples);
+        let mut reporter = RunReporter::new(options, progress, watch.clone(), samples);
+        let commits = flags.commits().is_some();
+        let mut watchman = Watchman::new(watch, flags.patience);
         let parts = RunParts {
             processor: &processor,
             checkpoint_writer: checkpoint_writer.as_ref(),
@@ -99,8 +113,11 @@ impl StreamRun<'_> {
             cancellation: &cancellation,
             statuses: &statuses,
         };
-        let outcome = until_it_ends(live, parts, &mut reporter, &cancellation).await;
-        reporter.end(flags.commits().is_some(), outcome.as_ref().err());
+        let interrupt = reporter.interrupt(commits);
+        let outcome = until_it_ends(live, parts, &mut reporter, &mut watchman, interrupt).await;
+        let in_vain = outcome.as_ref().ok().and_then(Option::as_deref);
+        reporter.end(commits, outcome.as_ref().err(), in_vain);
+        let is_in_vain = in_vain.is_some();
         outcome?;
         let views = statuses.views();
         let stands_still = views.iter().any(|shard| shard.stage == ShardStage::Stopped && shard.stuck.is_some());
@@ -108,7 +125,11 @@ impl StreamRun<'_> {
         let is_cut_short = flags.has_end() && views.iter().any(|shard| !shard.stage.is_read());
         // Whoever goes on from the table would process again what is done.
         let is_uncommitted = views.iter().any(|shard| matches!(shard.commit, CommitOutcome::Failed(_)));
-        Ok(if stands_still || is_lost || is_cut_short || is_uncommitted { NOT_ACKNOWLEDGED } else { ALL_ACKNOWLEDGED })
+        Ok(if is_in_vain || stands_still || is_lost || is_cut_short || is_uncommitted {
+            NOT_ACKNOWLEDGED
+        } else {
+            ALL_ACKNOWLEDGED
+        })
     }
 
     /// Shows each record, where nothing else goes.
@@ -142,20 +163,48 @@ impl StreamRun<'_> {
         Ok(())
     }
 
+    /// What goes into the stream that it came from comes out of it again, for ever.
+    fn check_for_loops(&self, live: &LiveSource) -> Result<(), CommandError> {
+        let routes = self.settings.routes(self.routes)?;
+        let output = self.settings.output.iter().map(|target| ("--output".to_owned(), target));
+        let routes = routes.into_iter().map(|(name, target)| (format!("--route {name}"), target));
+        let dead_letter = self.settings.dead_letter().map(|target| ("--dead-letter".to_owned(), target));
+        let on_failure = self.flags.on_failure().map(|target| ("--on-failure".to_owned(), target));
+        let mut targets = output.chain(routes).chain(dead_letter).chain(on_failure);
+        match targets.find(|(_, target)| live.reads_from(target)) {
+            Some((flag, target)) if !self.flags.force => Err(CommandError::new(
+                ErrorCode::Loop,
+                format!(
+                    "{flag} {target} is the stream that is read: what is delivered there would be read, transformed and \
+                     delivered again, for ever; name another stream, or say --force if the transform drops what it has \
+                     seen"
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+
     fn writes_to_stdout(&self) -> Result<bool, SettingsError> {
         let routes = self.settings.routes(self.routes)?;
         Ok(self.flags.on_failure() == Some(&Target::Stdout) || self.settings.writes_to_stdout(&routes))
     }
 }
 
-/// Runs, says how it goes, and ends in order when it is interrupted.
+/// How often is looked whether the run gets on.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
+
+/// Runs, says how it goes, and ends in order when it is interrupted, or when nothing comes of waiting: the answer says why.
 async fn until_it_ends(
     live: LiveSource,
     parts: RunParts<'_>,
     reporter: &mut RunReporter,
-    cancellation: &Cancellation,
-) -> Result<(), LiveError> {
-    let mut interrupt = reporter.interrupt();
+    watchman: &mut Watchman,
+    mut interrupt: Interrupt,
+) -> Result<Option<String>, LiveError> {
+    let cancellation = parts.cancellation;
+    let mut in_vain = None;
+    let mut looks = interval(BETWEEN_LOOKS);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut ticks = interval(reporter.period());
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // The first comes at once, and there is nothing to say yet.
@@ -164,20 +213,31 @@ async fn until_it_ends(
     tokio::pin!(run);
     loop {
         tokio::select! {
-            outcome = &mut run => return outcome,
+            outcome = &mut run => return outcome.map(|()| in_vain),
+            _ = looks.tick() => {
+                if let Some(why) = watchman.look()
+                    && !cancellation.is_stopped()
+                {
+                    in_vain = Some(why);
+                    cancellation.stop();
+                }
+            }
             _ = ticks.tick() => reporter.tell(),
             () = interrupt.asked(), if !cancellation.is_stopped() => cancellation.stop(),
         }
     }
 }
 
+/// Whether records are held back, so that a batch takes its time.
+fn has_pace(settings: &Settings) -> bool {
+    settings.max_records_per_shard_per_second.is_some() || settings.max_bytes_per_shard_per_second.is_some()
+}
+
 /// As many instances of the transform as there are cores. Where a pace is set an instance sleeps, so that each batch
 /// under way needs its own.
 fn workers(settings: &Settings, flags: &StreamFlags, shards: usize) -> NonZeroUsize {
     let batches = shards.saturating_mul(usize::from(flags.lanes())).clamp(1, MOST_WORKERS);
-    let has_pace =
-        settings.max_records_per_shard_per_second.is_some() || settings.max_bytes_per_shard_per_second.is_some();
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let workers = if has_pace { batches } else { cores };
+    let workers = if has_pace(settings) { batches } else { cores };
     NonZeroUsize::new(workers).unwrap_or(NonZeroUsize::MIN)
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::processor::Counts;
-use crate::source::live::ShardView;
+use crate::source::live::{ShardStage, ShardView};
 
 /// What a run did, over all of its shards.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,8 +16,10 @@ pub(super) struct Totals {
     pub(super) throttled: u64,
     /// Bytes that were read.
     pub(super) read_bytes: u64,
-    /// How far the shard is behind that is furthest.
-    pub(super) behind: Duration,
+    /// How far the shard is behind that is furthest; none: of one of them that is not known yet.
+    pub(super) behind: Option<Duration>,
+    /// The same of what is read, whether or not it is acknowledged.
+    pub(super) reader_behind: Option<Duration>,
 }
 
 impl Totals {
@@ -30,9 +32,16 @@ impl Totals {
             discarded: shards.iter().map(|shard| shard.discarded).sum(),
             throttled: shards.iter().map(|shard| shard.throttled).sum(),
             read_bytes: shards.iter().map(|shard| shard.read_bytes).sum(),
-            behind: shards.iter().map(|shard| shard.behind).max().unwrap_or_default(),
+            behind: furthest(shards, |shard| shard.behind),
+            reader_behind: furthest(shards, |shard| shard.reader_behind),
         }
     }
+}
+
+/// How far the shard is behind that is furthest of those that are being read; none: of one of them that is not known.
+fn furthest(shards: &[ShardView], behind: impl Fn(&ShardView) -> Option<Duration>) -> Option<Duration> {
+    let mut reading = shards.iter().filter(|shard| shard.stage == ShardStage::Reading);
+    reading.try_fold(Duration::ZERO, |most, shard| behind(shard).map(|behind| most.max(behind)))
 }
 
 #[cfg(test)]

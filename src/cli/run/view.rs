@@ -8,7 +8,7 @@ use super::totals::Totals;
 use crate::checkpoint::BlockedProgress;
 use crate::cli::foreign::plain;
 use crate::cli::summary::counted;
-use crate::source::live::{CommitOutcome, ShardStage, ShardView};
+use crate::source::live::{CommitOutcome, ShardStage, ShardView, Wait};
 
 /// Shards that are shown one by one.
 const MOST_SHARDS: usize = 16;
@@ -17,6 +17,8 @@ const MOST_SHARDS: usize = 16;
 pub(super) struct View<'a> {
     pub(super) shards: &'a [ShardView],
     pub(super) totals: &'a Totals,
+    /// What is waited for.
+    pub(super) waits: &'a [Wait],
     pub(super) rate: RunRate,
 }
 
@@ -25,13 +27,12 @@ impl View<'_> {
     pub(super) fn line(&self) -> String {
         let Totals { counts, discarded, throttled, .. } = self.totals;
         let reading = self.shards.iter().filter(|shard| shard.stage == ShardStage::Reading);
-        let behind = reading.clone().map(|shard| shard.behind).max().unwrap_or_default();
         let mut line = format!(
             "{:.0} records/s, {:.1} MB/s, {}, {}: {} ({} kept, {} dropped, {} emitted, {} dead-lettered)",
             self.rate.records,
             self.rate.bytes / 1e6,
             counted(reading.count() as u64, "shard"),
-            if behind.is_zero() { "up to date".to_owned() } else { format!("{} behind", rough(behind)) },
+            lag(self.totals.behind),
             counted(counts.acknowledged(), "record"),
             counts.kept,
             counts.dropped,
@@ -54,19 +55,18 @@ impl View<'_> {
 
     /// What needs attention.
     pub(super) fn remarks(&self) -> Vec<String> {
-        self.shards.iter().filter_map(remark).collect()
+        let uncommitted = uncommitted(self.shards);
+        self.waits.iter().map(wait_line).chain(uncommitted).chain(self.shards.iter().filter_map(remark)).collect()
     }
 
     /// A line for all, and one for each shard.
     pub(super) fn lines(&self) -> Vec<String> {
         let mut lines = vec![self.line()];
+        lines.extend(self.waits.iter().map(wait_line));
+        lines.extend(uncommitted(self.shards));
         let shown: Vec<&ShardView> = self.shards.iter().filter(|shard| shard.stage == ShardStage::Reading).collect();
         for shard in shown.iter().take(MOST_SHARDS) {
-            let behind = if shard.behind.is_zero() {
-                "up to date".to_owned()
-            } else {
-                format!("{} behind", rough(shard.behind))
-            };
+            let behind = lag(shard.behind);
             lines.push(format!(
                 "  {} {}  {behind:>12}  {:>9}  at {}",
                 plain(shard.shard.stream_name()),
@@ -80,6 +80,30 @@ impl View<'_> {
             lines.push(format!("  and {} more", shown.len() - MOST_SHARDS));
         }
         lines
+    }
+}
+
+fn wait_line(wait: &Wait) -> String {
+    format!("    {}", plain(&wait.to_string()))
+}
+
+/// Says that positions are not committed; none: they are, as far as they were to be.
+fn uncommitted(shards: &[ShardView]) -> Option<String> {
+    let failed = |shard: &ShardView| match shard.commit {
+        CommitOutcome::Failed(kind) => Some(kind),
+        CommitOutcome::None | CommitOutcome::At(_) => None,
+    };
+    let kinds: Vec<&str> = shards.iter().filter_map(failed).collect();
+    let first = kinds.first()?;
+    Some(format!("    positions of {} are NOT committed ({first}: see the log)", counted(kinds.len() as u64, "shard")))
+}
+
+/// How far behind something is; none: nobody knows.
+fn lag(behind: Option<Duration>) -> String {
+    match behind {
+        None => "lag unknown".to_owned(),
+        Some(behind) if behind.is_zero() => "up to date".to_owned(),
+        Some(behind) => format!("{} behind", rough(behind)),
     }
 }
 
@@ -227,7 +251,7 @@ mod tests {
     fn what_a_person_sees_adds_up() {
         let shards = [shard_of_all_fates()];
         let totals = Totals::of(&shards);
-        let view = View { shards: &shards, totals: &totals, rate: RunRate { records: 0.0, bytes: 0.0 } };
+        let view = View { shards: &shards, totals: &totals, waits: &[], rate: RunRate { records: 0.0, bytes: 0.0 } };
         let line = view.line();
         assert!(line.contains(&format!(" {ACKNOWLEDGED} records")), "{line}");
         let fates = ["kept", "dropped", "emitted", "dead-lettered", "folded", "control", "skipped"];

@@ -53,6 +53,7 @@ metrics! {
     GuestTime: "Milliseconds", "Time in the transform";
     DeliveryTime: "Milliseconds", "Time in which deliveries were in flight. It overlaps with `GuestTime`";
     TotalTime: "Milliseconds", "Time from the first record to the response";
+    GuestMemory: "Bytes", "Memory that the instances of the transform had together when the invocation ended";
     LastRecordAge: "Milliseconds", "Time since the last record of the batch arrived in the stream";
     WindowsClosed: "Count", "Tumbling windows that closed. Only with windows";
     WindowsDeadLettered: "Count", "Tumbling windows that were dead-lettered. Only with windows";

@@ -1,11 +1,20 @@
 //! How a run ends before its streams do.
 
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
 use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// How long what is in flight may take after [`Cancellation::stop`]. Whoever ends a container waits for 30 seconds, and
+/// the checkpoint table needs some of them.
+pub const GRACE: Duration = Duration::from_secs(15);
 
 /// Ends a run, from wherever it is held.
 #[derive(Debug, Clone)]
 pub struct Cancellation {
     level: watch::Sender<CancellationLevel>,
+    stopped_at: Arc<OnceLock<Instant>>,
 }
 
 /// How much of what is under way still happens.
@@ -21,13 +30,15 @@ pub(super) enum CancellationLevel {
 
 impl Default for Cancellation {
     fn default() -> Self {
-        Self { level: watch::Sender::new(CancellationLevel::Go) }
+        Self { level: watch::Sender::new(CancellationLevel::Go), stopped_at: Arc::default() }
     }
 }
 
 impl Cancellation {
-    /// Lets what is in flight come to its end, and nothing else.
+    /// Lets what is in flight come to its end within [`GRACE`], and nothing else.
     pub fn stop(&self) {
+        // The first time counts.
+        let _ = self.stopped_at.set(Instant::now());
         self.raise(CancellationLevel::Stop);
     }
 
@@ -44,6 +55,13 @@ impl Cancellation {
     pub(super) async fn reaches(&self, level: CancellationLevel) {
         // It can't fail: the sender is here.
         let _ = self.level.subscribe().wait_for(|now| *now >= level).await;
+    }
+
+    /// Waits until what is in flight has to be left.
+    pub(super) async fn cuts_off(&self) {
+        self.reaches(CancellationLevel::Stop).await;
+        let stopped_at = self.stopped_at.get().copied().unwrap_or_else(Instant::now);
+        tokio::time::sleep_until(stopped_at + GRACE).await;
     }
 
     fn raise(&self, level: CancellationLevel) {

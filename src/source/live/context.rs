@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
+use super::activity::BatchStage;
 use super::cancellation::{Cancellation, CancellationLevel};
 use super::commits::CheckpointCommits;
 use super::end::ReadEnd;
@@ -44,6 +45,11 @@ pub(super) struct LaneContext<'a> {
 pub(super) struct RunStopped;
 
 impl LaneContext<'_> {
+    /// Shows what is being done with the lane's batch.
+    pub(super) fn is_at(&self, stage: BatchStage) {
+        self.statuses.lane_is_at(self.index, Some(stage));
+    }
+
     /// Waits before the next try.
     ///
     /// # Errors

@@ -7,14 +7,15 @@ use aws_sdk_kinesis::types::Record;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::cancellation::CancellationLevel;
+use super::activity::BatchStage;
+use super::cancellation::{CancellationLevel, GRACE};
 use super::commits::progress;
 use super::context::{LaneContext, RunStopped};
 use super::page::arrived_at;
 use super::read_ledger::numbers;
 use super::windowed::{Windowed, stop_at_first};
 use crate::backoff::Backoff;
-use crate::checkpoint::BlockedProgress;
+use crate::checkpoint::{BlockedProgress, DeliveredOutputs};
 use crate::event::{self, Batch};
 use crate::processor::{Cause, Report, Stop};
 use crate::sink::{Delivery, Output};
@@ -68,7 +69,11 @@ impl<'a> ShardLane<'a> {
     async fn run_to_its_end(&mut self) -> Result<(), RunStopped> {
         loop {
             match self.next_batch().await? {
-                NextBatch::Batch(batch) => self.deliver(&batch).await?,
+                NextBatch::Batch(batch) => {
+                    let delivered = self.deliver(&batch).await;
+                    self.at.statuses.lane_is_at(self.at.index, None);
+                    delivered?;
+                }
                 NextBatch::EndOfWindow => self.windows.close().await?,
                 NextBatch::Nothing => return self.windows.close().await,
             }
@@ -133,21 +138,34 @@ impl<'a> ShardLane<'a> {
         let mut retries =
             Retries::new(self.at.run.rules, records.iter().map(|taken| arrived_at(&taken.record)).collect());
         let all_numbers: Vec<u64> = records.iter().map(|taken| taken.number).collect();
+        let started = Instant::now();
         let mut backoff = Backoff::default();
         loop {
             if self.at.run.cancellation.is_stopped() {
                 return Err(RunStopped);
             }
             match retries.next(now_millis()) {
-                MappingStep::Over => return Ok(()),
+                MappingStep::Over => {
+                    self.at.statuses.batch_took(started.elapsed());
+                    return Ok(());
+                }
                 MappingStep::Discard(discard) => {
+                    self.at.is_at(BatchStage::Describing);
                     self.give_up(&records[discard.range.clone()], &discard).await?;
                     self.settle(numbers(&all_numbers, discard.range), None).await;
                 }
                 MappingStep::Deliver(delivery) => {
                     let delivered = &records[delivery.range.clone()];
                     let batch = Arc::new(self.batch(delivered));
-                    let (outcome, stop) = match self.windows.process(Arc::clone(&batch)).await {
+                    self.at.is_at(BatchStage::Processing);
+                    let processed = tokio::select! {
+                        biased;
+                        processed = self.windows.process(Arc::clone(&batch)) => processed,
+                        () = self.at.run.cancellation.cuts_off() => {
+                            return Err(self.leave_behind(&batch, delivery.attempt).await);
+                        }
+                    };
+                    let (outcome, stop) = match processed {
                         Ok(report) => {
                             self.at.statuses.came_back(&report);
                             (outcome(&report, delivered, delivery.range.start), report.stop)
@@ -167,6 +185,27 @@ impl<'a> ShardLane<'a> {
         }
     }
 
+    /// Leaves a batch that the run has no more time for.
+    async fn leave_behind(&self, batch: &Batch, attempts: u32) -> RunStopped {
+        if let Some(first) = batch.iter().next() {
+            let stop = Stop {
+                index: 0,
+                position: event::Position::of(first),
+                replay_from: batch.lowest_from(0).into(),
+                attempts,
+                delivered: DeliveredOutputs::NONE,
+                cause: Cause::Deadline,
+                reason: format!(
+                    "its batch was under way, and not acknowledged within the {} s that a run has to end; outputs of it \
+                     that were delivered come again",
+                    GRACE.as_secs()
+                ),
+            };
+            self.settle(std::iter::empty(), Some(&stop)).await;
+        }
+        RunStopped
+    }
+
     /// Records are done with, and perhaps something stands in the way.
     async fn settle(&self, done: impl Iterator<Item = u64>, stop: Option<&Stop>) {
         let progress = {
@@ -182,6 +221,7 @@ impl<'a> ShardLane<'a> {
             self.at.statuses.is_done_up_to(position, read_ledger.stuck(), read_ledger.oldest_arrival());
             progress(self.at.statuses, &read_ledger)
         };
+        self.at.is_at(BatchStage::Committing);
         self.at.run.commits.note(self.at.statuses, progress).await;
     }
 
@@ -203,14 +243,21 @@ impl<'a> ShardLane<'a> {
             loop {
                 let body = describe(&batch, discard, &request_id(), now_millis(), payload);
                 let output = Output { data: &body, ..Output::as_it_came(batch.shard(), first) };
-                let answer = on_failure.sink.deliver(&[output], None).await;
+                let outputs = [output];
+                let answer = tokio::select! {
+                    biased;
+                    answer = on_failure.sink.deliver(&outputs, None) => answer,
+                    () = self.at.run.cancellation.cuts_off() => return Err(RunStopped),
+                };
                 match answer.deliveries.into_iter().next() {
                     Some(Delivery::Delivered) => break,
                     Some(Delivery::Undeliverable { .. }) if payload == IncludeRecords::Included => {
                         payload = IncludeRecords::LeftOut
                     }
                     Some(Delivery::Failed { reason } | Delivery::Undeliverable { reason }) => {
-                        tracing::warn!(shard_id = batch.shard_id(), "--on-failure does not take it: {reason}");
+                        if backoff.is_worth_telling() {
+                            tracing::warn!(shard_id = batch.shard_id(), "--on-failure does not take it: {reason}");
+                        }
                         self.at.pause(&mut backoff).await?;
                     }
                     None => self.at.pause(&mut backoff).await?,

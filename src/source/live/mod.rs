@@ -4,11 +4,13 @@
 //! [`LiveSource::open`] checks everything that can be wrong before a record moves, and [`LiveSource::run`] reads until the streams
 //! end, the plan says so, or [`Cancellation`] does. [`ShardStatuses`] is what is seen of it.
 
+mod activity;
 mod address;
 mod bounds;
 mod cancellation;
 mod commits;
 mod context;
+mod durations;
 mod end;
 mod enhanced;
 mod lane;
@@ -23,6 +25,7 @@ mod shard;
 mod shared;
 mod statuses;
 mod streams;
+mod waits;
 mod windowed;
 
 use std::cell::Cell;
@@ -33,14 +36,17 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, interval_at};
 
+pub use activity::{BatchStage, BatchUnderWay};
 pub use address::{InvalidStream, StreamPlace};
 pub use bounds::{EndCondition, StartPosition};
-pub use cancellation::Cancellation;
+pub use cancellation::{Cancellation, GRACE};
+pub use durations::Durations;
 pub use on_failure::OnFailure;
 pub use plan::{Checkpoints, Force, ReadMode, ReadPlan};
 pub use refusal::LiveError;
 pub use shared::ReadOptions;
 pub use statuses::{CommitOutcome, ShardStage, ShardStatuses, ShardView};
+pub use waits::{AwaitedPart, RunWatch, Wait};
 
 pub(super) use page::arrived_at;
 pub(super) use refusal::{ITERATOR, READ};
@@ -60,6 +66,7 @@ use shared::Polling;
 use crate::checkpoint::CheckpointWriter;
 use crate::event::Shard;
 use crate::processor::Processor;
+use crate::sink::Target;
 
 /// How often a stream is asked for the children of a shard that ended.
 const LISTINGS: u32 = 5;
@@ -96,6 +103,14 @@ impl LiveSource {
     /// How many shards are begun at once.
     pub fn shards(&self) -> usize {
         self.streams.iter().map(OpenStream::count).sum()
+    }
+
+    /// Whether a target is one of the streams that are read.
+    pub fn reads_from(&self, target: &Target) -> bool {
+        self.streams.iter().any(|open| match target {
+            Target::Aws(target) => target.arn().to_string() == open.stream.arn,
+            Target::Stdout | Target::None | Target::File(_) => false,
+        })
     }
 
     /// Reads and delivers until there is an end to it.
@@ -231,7 +246,12 @@ async fn children(
     let mut listings = 0;
     loop {
         listings += 1;
-        match stream.shards().await {
+        let listing = tokio::select! {
+            biased;
+            () = cancellation.reaches(CancellationLevel::Stop) => return Ok(Vec::new()),
+            listing = stream.shards() => listing,
+        };
+        match listing {
             Ok(listed) => {
                 let has_children = listed.iter().any(|shard| shard.parents.iter().any(|parent| parent == shard_id));
                 if has_children {

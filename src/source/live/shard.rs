@@ -58,12 +58,13 @@ async fn read(
     let ended = || if context.cancellation.is_stopped() { ShardStage::Stopped } else { ShardStage::Reached };
     loop {
         let asked_at = now_millis();
+        statuses.asks();
         let mut page = tokio::select! {
             biased;
             () = context.cancellation.reaches(CancellationLevel::ReadNoMore) => return Ok(ended()),
             page = reader.next_page() => page?,
         };
-        statuses.is_behind(page.behind);
+        statuses.is_answered(page.behind);
         let is_end = context.end.is_with(&page, asked_at);
         let is_last = page.is_last;
         let wanted = page.records.iter().position(|record| context.end.is_before(record));
@@ -74,7 +75,9 @@ async fn read(
         if affordable < wanted || context.budget.as_ref().is_some_and(|budget| budget.get() == 0) {
             context.cancellation.read_no_more();
         }
-        let dealt = inboxes.iter().zip(deal(page.records, read_ledger, inboxes.len()));
+        let dealt = deal(page.records, read_ledger, inboxes.len());
+        statuses.holds(read_ledger.borrow().oldest_arrival());
+        let dealt = inboxes.iter().zip(dealt);
         let sent = dealt.filter(|(_, records)| !records.is_empty()).map(|(inbox, records)| inbox.send(records));
         // All at once: a lane that stands still must not keep a page from the others.
         tokio::select! {

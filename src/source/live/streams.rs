@@ -24,6 +24,10 @@ const TRIES: u32 = 10;
 /// ... and for how long.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
 
+/// For how long what is throttled is tried: others read too much, and that they do is no reason to give up. What
+/// is asked for here is asked for once.
+const THROTTLED: Duration = Duration::from_secs(5 * 60);
+
 /// How many pages are looked at for one record: where the oldest records expire, some are empty.
 const MOST_PAGES: u32 = 20;
 
@@ -138,6 +142,11 @@ impl LiveStream {
             match self.try_iterator(shard_id, start).await {
                 Ok(iterator) => return Ok(iterator),
                 Err((FailureClass::Lasting, error)) => return Err(error),
+                Err((FailureClass::Throttled, error)) if started.elapsed() < THROTTLED => {
+                    tries -= 1;
+                    tell_of_throttling(&backoff, ITERATOR, &error);
+                    tokio::time::sleep(backoff.after_failure(fastrand::f64())).await;
+                }
                 Err((_, error)) if tries >= TRIES || started.elapsed() > TIME_LIMIT => return Err(error),
                 Err(_) => tokio::time::sleep(backoff.after_failure(fastrand::f64())).await,
             }
@@ -168,12 +177,27 @@ impl LiveStream {
         Ok(None)
     }
 
-    /// Reads a shard once, for nothing but whether that is allowed.
+    /// Reads a shard once, for nothing but whether that is allowed. Where others read so much that there is nothing left, it
+    /// is: who may not read is told that first.
     pub(super) async fn first_page(&self, shard_id: &str) -> Result<(), LiveError> {
         let Some(from) = self.iterator(shard_id, &ShardStart::Latest).await? else { return Ok(()) };
-        let request =
-            async || self.client.get_records().stream_arn(&self.arn).shard_iterator(&from).limit(1).send().await;
-        patiently(request).await.map(drop).map_err(|error| LiveError::refused(&self.arn, READ, &error))
+        let mut backoff = Backoff::default();
+        let started = Instant::now();
+        for tries in 1.. {
+            let request = self.client.get_records().stream_arn(&self.arn).shard_iterator(&from).limit(1);
+            let Err(error) = request.send().await else { break };
+            let is_over = tries >= TRIES || started.elapsed() > TIME_LIMIT || missing_credentials(&error).is_some();
+            match meaning(error.code()) {
+                FailureClass::Throttled | FailureClass::Expired => break,
+                FailureClass::Passing if !is_over => {
+                    tokio::time::sleep(backoff.after_failure(fastrand::f64())).await;
+                }
+                FailureClass::Passing | FailureClass::Lasting => {
+                    return Err(LiveError::refused(&self.arn, READ, &error));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Whether a shard still has the record of a sequence number. Where it has none from there on, nothing is missing.
@@ -195,12 +219,33 @@ impl LiveStream {
     }
 }
 
-/// Tries again what may pass, for a while.
+/// Tries again what may pass, for a while, and what is throttled for longer.
 pub(super) async fn patiently<T, E>(request: impl AsyncFn() -> Result<T, E>) -> Result<T, E>
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
-    patiently_within(TRIES, TIME_LIMIT, request).await
+    let mut backoff = Backoff::default();
+    let started = Instant::now();
+    loop {
+        match patiently_within(TRIES, TIME_LIMIT, &request).await {
+            Err(error)
+                if meaning(error.code()) == FailureClass::Throttled
+                    && missing_credentials(&error).is_none()
+                    && started.elapsed() < THROTTLED =>
+            {
+                tell_of_throttling(&backoff, "a request", &error);
+                tokio::time::sleep(backoff.after_failure(fastrand::f64())).await;
+            }
+            answer => return answer,
+        }
+    }
+}
+
+/// Says now and then that nothing has happened yet, and why.
+fn tell_of_throttling(backoff: &Backoff, what: &str, error: &dyn Error) {
+    if backoff.is_worth_telling() {
+        tracing::warn!("{what} is throttled, and is tried again for up to {} s: {error}", THROTTLED.as_secs());
+    }
 }
 
 /// Tries again what may pass, so often at most, and for so long.

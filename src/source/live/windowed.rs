@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::activity::BatchStage;
 use super::context::{LaneContext, RunStopped};
 use crate::backoff::Backoff;
 use crate::checkpoint::{BlockedProgress, DeliveredOutputs};
@@ -66,15 +67,24 @@ impl<'a> Windowed<'a> {
             let (Some(windows), Some(slice)) = (&mut self.windows, slice) else { return Ok(()) };
             let end = slice.window.end;
             let nothing = Batch::builder(&shard.stream_arn, &shard.id).build();
-            match self.at.run.processor.fold(Arc::new(nothing), slice, None).await {
+            self.at.is_at(BatchStage::Processing);
+            let folded = tokio::select! {
+                biased;
+                folded = self.at.run.processor.fold(Arc::new(nothing), slice, None) => folded,
+                () = self.at.run.cancellation.cuts_off() => return Err(RunStopped),
+            };
+            match folded {
                 Ok(folded) => {
                     windows.closed();
                     self.at.statuses.came_back(&folded.report);
                     self.stands_still(None);
+                    self.at.statuses.lane_is_at(self.at.index, None);
                     return Ok(());
                 }
                 Err(error) => {
-                    tracing::warn!(shard_id = shard.id, "{error}; it is tried again");
+                    if backoff.is_worth_telling() {
+                        tracing::warn!(shard_id = shard.id, "{error}; it is tried again");
+                    }
                     attempts += 1;
                     // The end of the window stands in for the position of a record that is not there.
                     self.stands_still(Position::new(&end.to_string(), 0).ok().map(|position| BlockedProgress {
