@@ -48,6 +48,7 @@ fn checkpoint_writer(config: &SdkConfig, skips_acknowledged: bool) -> Checkpoint
         parallelization_factor: 1,
         skips_acknowledged,
         written_by: "bench".to_owned(),
+        run: None,
     };
     CheckpointWriter::new(Table::new(config, &"positions".parse().expect("a name"), TIMEOUT), options)
 }

@@ -339,13 +339,14 @@ pub const TABLE_TIME_LIMIT: Duration = Duration::from_secs(8);
 
 /// Puts the mirror of positions together, if one is asked for, and makes its table, if that is. `written_by` is the
 /// function's name; `time_limit` is how long the table is waited for. Whatever is wrong with it is logged, and stops no
-/// start: the mirror is no condition.
+/// start: the mirror is no condition. `run` is the name of the run that writes, if it is one.
 ///
 /// # Errors
 /// When the settings contradict each other.
 pub async fn checkpoint_writer(
     settings: &CheckpointSettings,
     written_by: &str,
+    run: Option<&str>,
     time_limit: Duration,
 ) -> Result<Option<CheckpointWriter>, SettingsError> {
     settings.check()?;
@@ -367,6 +368,7 @@ pub async fn checkpoint_writer(
         parallelization_factor: settings.parallelization_factor,
         skips_acknowledged: settings.skip_acknowledged,
         written_by: written_by.to_owned(),
+        run: run.map(str::to_owned),
     };
     Ok(Some(CheckpointWriter::new(checkpoint::open(name, settings.timeout).await, options)))
 }

@@ -7,6 +7,7 @@
 mod creation;
 mod error;
 mod error_log;
+mod heartbeat;
 mod pending;
 mod progress;
 mod row;
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant};
 
 pub use creation::{CreationError, KeysError, create_if_missing};
 pub use error::{CheckpointError, CheckpointErrorKind};
+pub use heartbeat::{BETWEEN_HEARTBEATS, GoneRun, Heartbeat, UNTIL_GONE};
 pub use progress::{Acknowledged, BlockedProgress, DeliveredOutputs, ShardProgress};
 pub use row::{CheckpointRow, LeaseHolder, NotSafeToResume};
 pub use table::{Table, open};
@@ -40,8 +42,10 @@ pub struct CheckpointOptions {
     pub parallelization_factor: u8,
     /// Whether events at or before the mirrored position are not processed again.
     pub skips_acknowledged: bool,
-    /// Who writes: the function's name.
+    /// Who writes: the function's name, or the run's.
     pub written_by: String,
+    /// The name of the run, whose rows say that it is at work on them; none: it is a function.
+    pub run: Option<String>,
 }
 
 /// Mirrors positions in one table.
@@ -149,6 +153,34 @@ impl CheckpointWriter {
     pub async fn flush(&self, within: Duration) -> Vec<(Shard, CheckpointOutcome)> {
         let held_back = self.pending().take_all();
         self.write_all(held_back, within).await
+    }
+
+    /// Says in the row of a shard that this run is at work on it. `gone` is another run that was at work on
+    /// it and is known to be gone, and `is_forced` says that it does not matter who else is at work.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Running`] when another run is at work on it, and whatever else can be wrong with the table.
+    pub async fn beat(
+        &self,
+        shard: &Shard,
+        gone: Option<&GoneRun>,
+        is_forced: bool,
+        within: Duration,
+    ) -> Result<(), CheckpointError> {
+        let Some(run) = &self.options.run else { return Ok(()) };
+        let beat = heartbeat::beat(run, (self.stream_id(shard), &shard.id), gone, is_forced);
+        self.in_time(within, self.table.write(beat)).await
+    }
+
+    /// Says in the row of a shard that this run is no longer at work on it. That it is may stay there if the table does not
+    /// answer: then its signs of life end.
+    pub async fn leave(&self, shard: &Shard, within: Duration) {
+        let Some(run) = &self.options.run else { return };
+        let left =
+            self.in_time(within, self.table.write(heartbeat::leave(run, (self.stream_id(shard), &shard.id)))).await;
+        if let Err(trouble) = left {
+            tracing::debug!(shard_id = shard.id, "the row still says that this run is at work: {trouble}");
+        }
     }
 
     async fn write_all(&self, all: Vec<ShardProgress>, within: Duration) -> Vec<(Shard, CheckpointOutcome)> {

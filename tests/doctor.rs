@@ -109,6 +109,16 @@ fn what_is_not_there_is_named() {
 }
 
 #[test]
+fn a_destination_that_is_the_stream_that_is_read_is_named() {
+    let moto = Moto::shared();
+    let stream = moto.create_stream("doctor-loop", 1);
+    let (found, code) = findings(&mut doctor(&moto, &stream, &["--output", &stream]));
+    let named = format!("output: {stream} is the stream that the function reads");
+    assert!(of_verdict(&found, "missing").contains(&&*named), "{found:?}");
+    assert_eq!(code, Some(3));
+}
+
+#[test]
 fn dead_letters_that_do_not_fit_are_told_beforehand() {
     let moto = Moto::shared();
     let queue = moto.create_queue("doctor-small");

@@ -10,6 +10,7 @@ mod resharding;
 mod retries;
 mod seen;
 mod starts;
+mod two_runs;
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};

@@ -1,6 +1,7 @@
 //! What a run says when a part of what is around it throttles, hangs, denies, is gone or full: by a table that a person
 //! reads as well, `troubles/what_is_said.md`.
 
+mod function;
 mod world;
 
 use std::path::Path;
@@ -37,11 +38,10 @@ struct Case {
 
 impl Case {
     fn of(row: &str) -> Self {
-        let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+        let cells: Vec<&str> = row.trim().trim_matches('|').split('|').map(str::trim).collect();
         let [place, trouble, shards, columns, said, waiting, series, ends, exit, last_words] = cells[..] else {
             panic!("{} cells: {row}", cells.len())
         };
-        let quoted = |text: &str| text.split('"').skip(1).step_by(2).map(str::to_owned).collect();
         Self {
             place: place.to_owned(),
             trouble: trouble.to_owned(),
@@ -54,6 +54,10 @@ impl Case {
             exit: exit.parse().expect("a number"),
             last_words: quoted(last_words),
         }
+    }
+
+    fn world(&self) -> World {
+        World::in_trouble(&self.place, &self.trouble, self.shards)
     }
 
     fn name(&self) -> String {
@@ -79,7 +83,7 @@ impl Case {
 
     /// What programs are told: progress in JSON, the log, and metrics.
     fn tell_programs(&self) {
-        let (world, folder) = (World::of(self), tempfile::tempdir().expect("a folder"));
+        let (world, folder) = (self.world(), tempfile::tempdir().expect("a folder"));
         let path = |name: &str| folder.path().join(name);
         let address = format!("127.0.0.1:{}", free_port());
         let mut command = self.command(&world, &["--json", "--metrics", &address]);
@@ -88,7 +92,7 @@ impl Case {
         let mut running = Running(child);
         let read = |name: &str| std::fs::read_to_string(path(name)).expect("text");
         if !self.ends_by_itself {
-            self.wait_for("the log says it", &mut running, || self.missing(&self.said_by_the_log(), &read("log")));
+            self.wait_for("the log says it", &mut running, || missing(&self.said_by_the_log(), &read("log")));
             self.wait_for("JSON says it", &mut running, || self.missing_in_json(&read("out")));
             self.wait_for("a series says it", &mut running, || {
                 let scraped = ureq::get(format!("http://{address}/metrics")).call().ok();
@@ -108,33 +112,27 @@ impl Case {
 
     /// What a person is told, on a terminal.
     fn tell_a_person(&self) {
-        let (world, folder) = (World::of(self), tempfile::tempdir().expect("a folder"));
+        let (world, folder) = (self.world(), tempfile::tempdir().expect("a folder"));
         let command = self.command(&world, &[]);
         let mut on_terminal = OnTerminal::start(&command, self.columns, folder.path());
         if !self.ends_by_itself {
             let screen = || std::fs::read(folder.path().join("screen")).expect("a screen");
-            self.wait_for("the view says it", &mut on_terminal.running, || self.missing(&self.said, &shown(&screen())));
+            self.wait_for("the view says it", &mut on_terminal.running, || missing(&self.said, &shown(&screen())));
             on_terminal.interrupt();
         }
         let code = self.end_of(&mut on_terminal.running);
         let screen =
             String::from_utf8_lossy(&std::fs::read(folder.path().join("screen")).expect("a screen")).into_owned();
         assert_eq!(code, Some(self.exit), "{}: {screen}", self.name());
-        assert_eq!(self.missing(&self.last_words, &shown(screen.as_bytes())), None, "{}: {screen}", self.name());
+        assert_eq!(missing(&self.last_words, &shown(screen.as_bytes())), None, "{}: {screen}", self.name());
     }
 
     /// The log has no view of commits: it has what the table said.
     fn said_by_the_log(&self) -> Vec<String> {
         match &self.place[..] {
-            "table" => vec!["the checkpoint table".to_owned()],
+            "table" => vec!["checkpoint table".to_owned()],
             _ => self.said.clone(),
         }
-    }
-
-    /// The first text that is not there, whatever the lines are broken at.
-    fn missing(&self, wanted: &[String], text: &str) -> Option<String> {
-        let text = without_blanks(text);
-        wanted.iter().find(|wanted| !text.contains(&without_blanks(wanted))).cloned()
     }
 
     fn missing_in_json(&self, lines: &str) -> Option<String> {
@@ -242,6 +240,17 @@ fn shown(screen: &[u8]) -> String {
         }
     }
     shown
+}
+
+/// The texts of a cell.
+fn quoted(cell: &str) -> Vec<String> {
+    cell.split('"').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// The first text that is not there, whatever the lines are broken at.
+fn missing(wanted: &[String], text: &str) -> Option<String> {
+    let text = without_blanks(text);
+    wanted.iter().find(|wanted| !text.contains(&without_blanks(wanted))).cloned()
 }
 
 fn without_blanks(text: &str) -> String {

@@ -94,7 +94,7 @@ async fn start(budget: StartBudget) -> Result<Function, FunctionStartError> {
     };
     // Side by side, since they share what is left of the start.
     let checkpoint_writer =
-        assembly::checkpoint_writer(&settings.checkpoint, &environment.function_name, budget.for_table());
+        assembly::checkpoint_writer(&settings.checkpoint, &environment.function_name, None, budget.for_table());
     let (checkpoint_writer, ()) = tokio::join!(checkpoint_writer, connect);
     if let Some(checkpoint_writer) = checkpoint_writer? {
         processor = processor.with_checkpoint_writer(checkpoint_writer);

@@ -19,6 +19,9 @@ pub enum CheckpointError {
     /// The role may not do this, or there are no credentials.
     #[error("access is denied: grant the function dynamodb:UpdateItem and dynamodb:GetItem on the table ({0})")]
     Denied(String),
+    /// The credentials were good, and are not any more.
+    #[error("the credentials have expired: renew them, by `aws sso login` for example ({0})")]
+    Expired(String),
     /// The table takes no more.
     #[error(
         "it is throttled: give the table more capacity, or write less often with KINESIEVE_CHECKPOINT_PERIOD ({0})"
@@ -44,6 +47,17 @@ pub enum CheckpointError {
         client_id: String,
         /// Until when, as it wrote that.
         lease_timeout: Option<String>,
+    },
+    /// Another run is at work on the shard.
+    #[error(
+        "another run, {run:?}, is at work on the shard, with its last sign of life at {beat_at}: end one of the two, or \
+         give each a table of its own"
+    )]
+    Running {
+        /// What it calls itself.
+        run: String,
+        /// When it gave its last sign of life, as it wrote that.
+        beat_at: String,
     },
     /// Another function wrote the row.
     #[error(
@@ -76,13 +90,13 @@ pub enum CheckpointError {
 pub enum CheckpointErrorKind {
     /// [`CheckpointError::Missing`].
     Missing,
-    /// [`CheckpointError::Denied`].
+    /// [`CheckpointError::Denied`] or [`CheckpointError::Expired`].
     Denied,
     /// [`CheckpointError::Throttled`].
     Throttled,
     /// [`CheckpointError::TimedOut`].
     Timeout,
-    /// [`CheckpointError::Held`].
+    /// [`CheckpointError::Held`] or [`CheckpointError::Running`].
     Held,
     /// [`CheckpointError::Foreign`].
     Foreign,
@@ -136,10 +150,10 @@ impl CheckpointError {
     pub fn kind(&self) -> CheckpointErrorKind {
         match self {
             CheckpointError::Missing => CheckpointErrorKind::Missing,
-            CheckpointError::Denied(_) => CheckpointErrorKind::Denied,
+            CheckpointError::Denied(_) | CheckpointError::Expired(_) => CheckpointErrorKind::Denied,
             CheckpointError::Throttled(_) => CheckpointErrorKind::Throttled,
             CheckpointError::TimedOut { .. } => CheckpointErrorKind::Timeout,
-            CheckpointError::Held { .. } => CheckpointErrorKind::Held,
+            CheckpointError::Held { .. } | CheckpointError::Running { .. } => CheckpointErrorKind::Held,
             CheckpointError::Foreign { .. } => CheckpointErrorKind::Foreign,
             CheckpointError::Overtaken { .. } => CheckpointErrorKind::Overtaken,
             CheckpointError::Refused(_) => CheckpointErrorKind::Refused,
@@ -172,11 +186,11 @@ where
     match code {
         "ResourceNotFoundException" => CheckpointError::Missing,
         "AccessDeniedException"
-        | "ExpiredTokenException"
         | "IncompleteSignatureException"
         | "InvalidSignatureException"
         | "MissingAuthenticationTokenException"
         | "UnrecognizedClientException" => CheckpointError::Denied(reason),
+        "ExpiredTokenException" => CheckpointError::Expired(reason),
         "LimitExceededException"
         | "ProvisionedThroughputExceededException"
         | "RequestLimitExceeded"

@@ -12,6 +12,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::CheckpointOptions;
+use super::heartbeat::{self, Heartbeat};
 use super::progress::{BlockedProgress, DeliveredOutputs, ShardProgress};
 use crate::error_code::ErrorCode;
 use crate::event::Position;
@@ -24,7 +25,7 @@ const POSITION: &str = "SequenceNumber";
 /// The attribute for the highest acknowledged position where batches of a shard run side by side: records before it may
 /// not be acknowledged.
 const HIGH_WATER_MARK: &str = "HighWaterMark";
-const CLIENT_ID: &str = "ClientID";
+pub(super) const CLIENT_ID: &str = "ClientID";
 const LEASE_TIMEOUT: &str = "LeaseTimeout";
 const WRITTEN_AT: &str = "WrittenAt";
 const WRITTEN_BY: &str = "WrittenBy";
@@ -102,6 +103,11 @@ pub(super) fn update(progress: &ShardProgress, stream_id: &str, options: &Checkp
         changes.remove(&[HIGH_WATER_MARK]);
     }
     let mut condition = format!("attribute_not_exists({CLIENT_ID})");
+    if let Some(run) = &options.run {
+        changes.set(heartbeat::RUN_BY, text(run));
+        changes.set(heartbeat::RUN_BEAT_AT, text(&rfc3339(now_millis())));
+        condition += &format!(" AND {}", heartbeat::condition());
+    }
     let (bound, comparison) = match (acknowledged, &progress.stuck) {
         // The same position again, of a batch that came again: what it is blocked at may have changed.
         (Some(last), Some(_)) => (Some(last.sequence_number.as_str()), "<="),
@@ -165,6 +171,8 @@ pub struct CheckpointRow {
     pub high_water_mark: Option<String>,
     /// The consumer that has claimed the shard.
     pub held_by: Option<LeaseHolder>,
+    /// The last sign of life of the run that is at work on the shard, or was when it broke off.
+    pub heartbeat: Option<Heartbeat>,
     /// When a function wrote it.
     pub written_at: Option<OffsetDateTime>,
     /// Which function.
@@ -231,6 +239,7 @@ impl CheckpointRow {
             position: text(POSITION).filter(|position| !position.is_empty()),
             high_water_mark: text(HIGH_WATER_MARK),
             held_by: text(CLIENT_ID).map(|client_id| LeaseHolder { client_id, lease_timeout: text(LEASE_TIMEOUT) }),
+            heartbeat: heartbeat::of(item),
             written_at: time(WRITTEN_AT),
             written_by: text(WRITTEN_BY),
             last_arrival_at: time(LAST_ARRIVAL_AT),
@@ -258,7 +267,7 @@ fn digest(text: &str) -> Option<[u8; 32]> {
     pairs.collect::<Option<Vec<u8>>>()?.try_into().ok()
 }
 
-fn text(text: &str) -> AttributeValue {
+pub(super) fn text(text: &str) -> AttributeValue {
     AttributeValue::S(text.to_owned())
 }
 
@@ -281,6 +290,7 @@ mod tests {
             parallelization_factor,
             skips_acknowledged: false,
             written_by: "readings-function".to_owned(),
+            run: None,
         }
     }
 

@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::error::{self, CheckpointError};
+use super::heartbeat::{self, Heartbeat};
 use super::row::{self, CheckpointRow, Update};
 use crate::aws;
 use crate::settings::TableName;
@@ -105,6 +106,7 @@ impl Table {
     }
 
     pub(super) async fn write(&self, update: Update) -> Result<(), CheckpointError> {
+        let run = update.values.get(&format!(":{}", heartbeat::RUN_BY)).and_then(|run| run.as_s().ok()).cloned();
         let request = self
             .client
             .update_item()
@@ -119,7 +121,7 @@ impl Table {
             Ok(_) => Ok(()),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(failure)) => {
-                    Err(in_the_way(failure.item.as_ref()))
+                    Err(in_the_way(failure.item.as_ref(), run.as_deref()))
                 }
                 _ => Err(error::of(&error)),
             },
@@ -128,10 +130,13 @@ impl Table {
 }
 
 /// What a row has that a change did not hold for.
-fn in_the_way(item: Option<&HashMap<String, AttributeValue>>) -> CheckpointError {
+fn in_the_way(item: Option<&HashMap<String, AttributeValue>>, update_of_run: Option<&str>) -> CheckpointError {
     let row = item.map(CheckpointRow::of).unwrap_or_default();
-    match &row.held_by {
-        Some(holder) => CheckpointError::held(holder),
-        None => CheckpointError::Overtaken { position: row.position.or(row.high_water_mark).unwrap_or_default() },
+    match (&row.held_by, row.heartbeat) {
+        (Some(holder), _) => CheckpointError::held(holder),
+        (None, Some(Heartbeat { run, at })) if update_of_run.is_some_and(|ours| ours != run) => {
+            CheckpointError::Running { run, beat_at: at }
+        }
+        (None, _) => CheckpointError::Overtaken { position: row.position.or(row.high_water_mark).unwrap_or_default() },
     }
 }

@@ -3,6 +3,7 @@
 use super::Run;
 use crate::support::events::STREAM_ARN;
 use crate::support::kinesis_local::KinesisLocal;
+use crate::support::services::{Faults, Service, Stub};
 use crate::support::{error_line, guest_file, kinesieve, stderr};
 
 #[test]
@@ -56,4 +57,19 @@ fn flags_that_contradict_each_other_are_named() {
     assert!(message.contains("--from is for streams") && message.contains("stream:NAME"), "{message}");
     let message = refusal("stream:a b", &[]);
     assert!(message.contains("invalid stream"), "{message}");
+}
+
+/// What comes out goes in again: each output would become an input, for ever.
+#[test]
+fn a_destination_that_is_the_stream_that_is_read_is_refused_unless_forced() {
+    let stub = Stub::start(Service::Kinesis, Faults::default(), 1);
+    let run = Run::of(stub.endpoint());
+    for flags in [["--dead-letter", STREAM_ARN], ["--route", &format!("again={STREAM_ARN}")]] {
+        let arguments = [&["--from", "trim-horizon", "--until", "now"][..], &flags].concat();
+        let (code, log) = run.end(STREAM_ARN, &arguments);
+        assert_eq!(code, Some(1), "{log}");
+        assert!(error_line(&log).contains("is the stream that is read") && log.contains("K305"), "{log}");
+        let (code, log) = run.end(STREAM_ARN, &[&arguments[..], &["--force"]].concat());
+        assert_eq!(code, Some(0), "{log}");
+    }
 }

@@ -160,3 +160,16 @@ fn a_stream_that_goes_away_ends_the_run_in_order() {
     assert!(log.contains("not found") && log.contains("4 records"), "{log}");
     assert_eq!(run.delivered().len(), 4);
 }
+
+/// Others read too much: that is no reason not to begin, since it says that reading is allowed.
+#[test]
+fn throttled_reads_before_the_start_do_not_end_a_run() {
+    let stub = stream(|body, _| match body["ShardIterator"].as_str().unwrap_or_default() {
+        "LATEST " => Err("ProvisionedThroughputExceededException"),
+        "TRIM_HORIZON " => Ok(page(0..10, Some("end"), 0)),
+        _ => Ok(page(0..0, Some("end"), 0)),
+    });
+    let run = Run::of(stub.endpoint());
+    let (code, log) = run.end(STREAM_ARN, &["--from", "trim-horizon", "--until", "now"]);
+    assert_eq!((code, run.delivered().len()), (Some(0), 10), "{log}");
+}

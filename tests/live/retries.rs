@@ -72,3 +72,36 @@ fn attempts_of_the_function_itself_come_before_those_of_the_mapping() {
     assert_eq!(code, Some(0), "{log}");
     assert_eq!(run.delivered(), ["keep 0", "keep 2"]);
 }
+
+/// Seven attempts take some ten seconds, and a night has thousands.
+#[test]
+fn what_is_tried_again_and_again_is_logged_at_each_doubling() {
+    let stub = stream(&["keep 0", "retry the table is being rebuilt"]);
+    let run = Run::of(stub.endpoint());
+    let mut running = run.start(STREAM_ARN, &["--from", "trim-horizon"]);
+    let attempts = || {
+        let log = run.log();
+        let counts = log.split(" after ").skip(1).filter_map(|rest| rest.split(' ').next()?.parse::<u32>().ok());
+        counts.max().unwrap_or_default()
+    };
+    wait_until("it was tried seven times", || attempts() >= 7);
+    running.interrupt();
+    assert_eq!(running.end(), Some(3));
+    let told = run.log().matches("stopped: the transform asks for it again").count();
+    let doublings = (1..=attempts() + 4).filter(|attempt| attempt.is_power_of_two()).count();
+    assert!((3..=doublings).contains(&told), "{told} lines: {}", run.log());
+}
+
+#[test]
+fn a_run_without_patience_ends_and_says_what_it_did_not_wait_for() {
+    let stub = stream(&["keep 0", "retry the table is being rebuilt"]);
+    let run = Run::of(stub.endpoint());
+    let (code, log) = run.end(STREAM_ARN, &["--from", "trim-horizon", "--patience", "5s"]);
+    assert_eq!(code, Some(3), "{log}");
+    let why = format!(
+        "ended, since waiting is in vain: shardId-000000000000 is blocked at {} for longer than --patience 5s",
+        sequence_number(1)
+    );
+    assert!(log.contains(&why), "{log}");
+    assert_eq!(run.delivered(), ["keep 0"]);
+}

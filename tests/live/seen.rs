@@ -95,6 +95,9 @@ fn prometheus_reads_how_it_goes() {
     }
     assert!(text.contains("# TYPE kinesieve_behind_seconds gauge"), "{text}");
     assert!(ureq::get(format!("http://{address}/")).call().is_err(), "elsewhere there is nothing");
+    for path in ["health", "ready"] {
+        assert_eq!(ureq::get(format!("http://{address}/{path}")).call().expect("it is well").status(), 200, "{path}");
+    }
 }
 
 #[test]

@@ -96,6 +96,7 @@ pub fn options() -> CheckpointOptions {
         parallelization_factor: 1,
         skips_acknowledged: false,
         written_by: "readings-function".to_owned(),
+        run: None,
     }
 }
 

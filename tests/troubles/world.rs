@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::Case;
 use crate::live::faults::page;
 use crate::support::events::sequence_number;
 use crate::support::stub::Stub;
@@ -23,9 +22,10 @@ pub struct World {
 }
 
 impl World {
-    pub fn of(case: &Case) -> Self {
-        let case = case.clone();
-        Self { stub: Stub::start(move |operation, body| case.answer(operation, &parsed(body))) }
+    /// `place` is in `trouble`: the names are those of the tables.
+    pub fn in_trouble(place: &str, trouble: &str, shards: usize) -> Self {
+        let services = Services { place: place.to_owned(), trouble: trouble.to_owned(), shards };
+        Self { stub: Stub::start(move |operation, body| services.answer(operation, &parsed(body))) }
     }
 
     pub fn endpoint(&self) -> String {
@@ -37,7 +37,14 @@ fn parsed(body: &str) -> Value {
     serde_json::from_str(body).unwrap_or_default()
 }
 
-impl Case {
+/// What answers.
+struct Services {
+    place: String,
+    trouble: String,
+    shards: usize,
+}
+
+impl Services {
     fn answer(&self, operation: &str, body: &Value) -> (u16, String) {
         let iterator = body["ShardIterator"].as_str().unwrap_or_default();
         let is_in_trouble = match operation {

@@ -195,6 +195,7 @@ impl StreamFlags {
             Some(name) if start == StartPosition::Checkpoint || self.to_checkpoint => Some(Checkpoints {
                 table: checkpoint::open(name, TIME_LIMIT).await,
                 stream_id: self.checkpoint.stream_id,
+                commits: self.to_checkpoint,
                 create: self.checkpoint.create.then_some(self.checkpoint.capacity),
             }),
             _ => None,

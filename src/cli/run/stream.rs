@@ -23,6 +23,7 @@ use crate::settings::{Route, Settings, SettingsError, Target};
 use crate::sink::OutputSamples;
 use crate::source::live::{
     Cancellation, CommitOutcome, LiveError, LiveSource, RunParts, RunWatch, ShardStage, ShardStatuses, StreamPlace,
+    run_name,
 };
 use crate::{assembly, telemetry};
 
@@ -91,7 +92,10 @@ impl StreamRun<'_> {
             None => None,
         };
         let checkpoint_writer = match flags.commits() {
-            Some(commits) => assembly::checkpoint_writer(&commits, "kinesieve run", assembly::TABLE_TIME_LIMIT).await?,
+            Some(commits) => {
+                let name = run_name();
+                assembly::checkpoint_writer(&commits, &name, Some(&name), assembly::TABLE_TIME_LIMIT).await?
+            }
             None => None,
         };
         let statuses = Arc::new(ShardStatuses::default());
@@ -105,7 +109,7 @@ impl StreamRun<'_> {
         let options = if flags.json { ReportFormat::Json } else { ReportFormat::Text };
         let mut reporter = RunReporter::new(options, progress, watch.clone(), samples);
         let commits = flags.commits().is_some();
-        let mut watchman = Watchman::new(watch, flags.patience);
+        let mut watchman = Watchman::new(watch, flags.patience, flags.force);
         let parts = RunParts {
             processor: &processor,
             checkpoint_writer: checkpoint_writer.as_ref(),

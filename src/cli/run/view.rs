@@ -194,14 +194,6 @@ impl RunEnding<'_> {
             ShardStage::AfterEnd => return "not begun, all of it is later than --until says".to_owned(),
             ShardStage::NotBegun => return "NOT read: a shard that it came from was not read to its end".to_owned(),
         };
-        let Some(position) = &shard.position else { return format!("{stage}, nothing was acknowledged") };
-        let commit = match (&shard.commit, self.commits) {
-            (_, false) => String::new(),
-            (CommitOutcome::At(at), true) if at == position => ", committed".to_owned(),
-            (CommitOutcome::At(at), true) => format!(", committed up to {at}"),
-            (CommitOutcome::None, true) => ", not committed".to_owned(),
-            (CommitOutcome::Failed(kind), true) => format!(", NOT committed ({kind}: see the log)"),
-        };
         let stuck =
             shard.stuck.as_ref().filter(|_| shard.stage == ShardStage::Stopped).map_or_else(String::new, |stuck| {
                 format!(
@@ -211,6 +203,14 @@ impl RunEnding<'_> {
                     code_of(stuck)
                 )
             });
+        let Some(position) = &shard.position else { return format!("{stage}, nothing was acknowledged{stuck}") };
+        let commit = match (&shard.commit, self.commits) {
+            (_, false) => String::new(),
+            (CommitOutcome::At(at), true) if at == position => ", committed".to_owned(),
+            (CommitOutcome::At(at), true) => format!(", committed up to {at}"),
+            (CommitOutcome::None, true) => ", not committed".to_owned(),
+            (CommitOutcome::Failed(kind), true) => format!(", NOT committed ({kind}: see the log)"),
+        };
         format!("{stage}, acknowledged up to {position}{commit}{stuck}")
     }
 }
@@ -229,7 +229,8 @@ fn rough(time: Duration) -> String {
     let rounded = match seconds {
         0..=599 => seconds,
         600..=86_399 => seconds / 60 * 60,
-        _ => seconds / 3600 * 3600,
+        86_400..=172_799 => seconds / 3600 * 3600,
+        _ => return format!("{} days", seconds / 86_400),
     };
     humantime::format_duration(Duration::from_secs(rounded)).to_string()
 }

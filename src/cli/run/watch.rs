@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::aws::is_gone;
+use crate::checkpoint::CheckpointErrorKind;
 use crate::cli::foreign::plain;
-use crate::source::live::{AwaitedPart, GRACE, RunWatch, ShardStage, ShardView, Wait};
+use crate::source::live::{AwaitedPart, CommitOutcome, GRACE, RunWatch, ShardStage, ShardView, Wait};
 
 /// What takes less is no wait.
 pub(super) const WORTH_A_WORD: Duration = Duration::from_secs(3);
@@ -23,14 +24,17 @@ const UNTIL_ALLOWED: Duration = Duration::from_secs(60);
 pub(super) struct Watchman {
     watch: RunWatch,
     patience: Option<Duration>,
+    /// Whether it is of no matter who else is at work.
+    is_forced: bool,
     /// What the log has, and how long it was waited for by then.
     logged: BTreeMap<AwaitedPart, Duration>,
 }
 
 impl Watchman {
     /// `patience` is how long a shard may stand still before the run ends; none: for ever.
-    pub(super) fn new(watch: RunWatch, patience: Option<Duration>) -> Self {
-        Self { watch, patience, logged: BTreeMap::new() }
+    /// `is_forced` is whether it does not matter who else is at work.
+    pub(super) fn new(watch: RunWatch, patience: Option<Duration>, is_forced: bool) -> Self {
+        Self { watch, patience, is_forced, logged: BTreeMap::new() }
     }
 
     /// Logs what is waited for, at first and each time that the wait has doubled, and answers why the run is to end; none:
@@ -39,7 +43,9 @@ impl Watchman {
         let shards = self.watch.statuses.views();
         let waits = self.watch.waits(&shards, WORTH_A_WORD);
         self.log(&waits);
-        waits.iter().find_map(|wait| self.lasting(wait)).or_else(|| self.out_of_patience(&shards, &waits))
+        let lost = self.lost(&shards);
+        lost.or_else(|| waits.iter().find_map(|wait| self.lasting(wait)))
+            .or_else(|| self.out_of_patience(&shards, &waits))
     }
 
     fn log(&mut self, waits: &[Wait]) {
@@ -65,12 +71,19 @@ impl Watchman {
     fn lasting(&self, wait: &Wait) -> Option<String> {
         let code = wait.lasting_error.as_deref()?;
         let (limit, remedy) = if is_gone(code) {
-            (UNTIL_THERE, "make it, or name another destination")
+            (UNTIL_THERE, "make the destination, or name another one")
         } else {
-            (UNTIL_ALLOWED, "`kinesieve doctor` says which permission is missing")
+            (UNTIL_ALLOWED, "give the permission that is missing, which `kinesieve doctor` names")
         };
         let limit = self.patience.map_or(limit, |patience| patience.min(limit));
-        (wait.since >= limit).then(|| format!("{wait}; that does not pass by itself: {remedy}"))
+        (wait.since >= limit).then(|| format!("{remedy}; {wait}"))
+    }
+
+    /// Why the run does in vain what it does: another one has taken a shard over, and does the same; none: nobody has.
+    fn lost(&self, shards: &[ShardView]) -> Option<String> {
+        let is_held = |shard: &&ShardView| shard.commit == CommitOutcome::Failed(CheckpointErrorKind::Held.as_str());
+        let lost = shards.iter().find(is_held).filter(|_| !self.is_forced)?;
+        Some(format!("another consumer has taken {} over: the log says which", lost.shard.id))
     }
 
     /// Why nobody wants to wait any longer, if somebody said how long.

@@ -20,13 +20,23 @@ pub struct BatchUnderWay {
     pub stage: BatchStage,
     /// For how long.
     pub since: Duration,
+    /// How long ago its first try began.
+    pub begun: Duration,
 }
 
 /// What a shard is at.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Activity {
     asked_at: Option<Instant>,
-    lanes: Vec<Option<(BatchStage, Instant)>>,
+    lanes: Vec<Option<LaneActivity>>,
+}
+
+/// What a lane is at with its batch.
+#[derive(Debug, Clone, Copy)]
+struct LaneActivity {
+    stage: BatchStage,
+    since: Instant,
+    begun_at: Instant,
 }
 
 impl Activity {
@@ -45,12 +55,22 @@ impl Activity {
         if self.lanes.len() <= lane {
             self.lanes.resize(lane + 1, None);
         }
-        self.lanes[lane] = stage.map(|stage| (stage, Instant::now()));
+        let before = self.lanes[lane];
+        self.lanes[lane] = stage.map(|stage| {
+            let now = Instant::now();
+            let since = before.filter(|before| before.stage == stage).map_or(now, |before| before.since);
+            LaneActivity { stage, since, begun_at: before.map_or(now, |before| before.begun_at) }
+        });
     }
 
     /// All batches that are under way.
     pub(super) fn batches(&self) -> Vec<BatchUnderWay> {
         let lanes = self.lanes.iter().flatten();
-        lanes.map(|(stage, since)| BatchUnderWay { stage: *stage, since: since.elapsed() }).collect()
+        let seen = |lane: &LaneActivity| BatchUnderWay {
+            stage: lane.stage,
+            since: lane.since.elapsed(),
+            begun: lane.begun_at.elapsed(),
+        };
+        lanes.map(seen).collect()
     }
 }

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use super::read_ledger::ReadLedger;
+use super::refusal::LiveError;
 use super::statuses::{CommitOutcome, ShardBoard};
-use crate::checkpoint::{CheckpointOutcome, CheckpointWriter, ShardProgress};
+use crate::checkpoint::{CheckpointError, CheckpointOutcome, CheckpointWriter, GoneRun, ShardProgress};
+use crate::event::Shard;
 
 /// How long the table is waited for at the end, where nothing else waits.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
@@ -20,15 +22,42 @@ impl<'a> CheckpointCommits<'a> {
         Self { checkpoint_writer }
     }
 
+    /// Begins with a shard: says in its row that this run is at work on it.
+    ///
+    /// # Errors
+    /// When another run is. Whatever else is wrong with the table shows when positions are written.
+    pub(super) async fn begin(&self, shard: &Shard, gone: Option<&GoneRun>, is_forced: bool) -> Result<(), LiveError> {
+        let Some(checkpoint_writer) = self.checkpoint_writer else { return Ok(()) };
+        match checkpoint_writer.beat(shard, gone, is_forced, checkpoint_writer.timeout()).await {
+            Err(trouble @ CheckpointError::Running { .. }) => {
+                Err(LiveError::Running { shard: shard.id.clone(), trouble })
+            }
+            Err(_) | Ok(()) => Ok(()),
+        }
+    }
+
+    /// Gives a sign of life in the row of a shard.
+    pub(super) async fn beat(&self, shard: &Shard) -> Result<(), CheckpointError> {
+        let Some(checkpoint_writer) = self.checkpoint_writer else { return Ok(()) };
+        checkpoint_writer.beat(shard, None, false, checkpoint_writer.timeout()).await
+    }
+
     /// Says where a shard is. It waits no longer than a batch may.
     pub(super) async fn note(&self, statuses: &ShardBoard, progress: ShardProgress) {
         let Some(checkpoint_writer) = self.checkpoint_writer else { return };
         self.write(checkpoint_writer, statuses, progress, checkpoint_writer.timeout()).await;
     }
 
-    /// Says where a shard is when the run leaves it: what could not be written is tried again, for longer, and nothing
-    /// is held back.
-    pub(super) async fn note_last(&self, statuses: &ShardBoard, progress: ShardProgress) {
+    /// Says where a shard is when the run leaves it, and that it does: what could not be written is tried again, for
+    /// longer, and nothing is held back.
+    pub(super) async fn leave(&self, statuses: &ShardBoard, progress: ShardProgress) {
+        self.note_last(statuses, progress).await;
+        if let Some(checkpoint_writer) = self.checkpoint_writer {
+            checkpoint_writer.leave(statuses.shard(), checkpoint_writer.timeout()).await;
+        }
+    }
+
+    async fn note_last(&self, statuses: &ShardBoard, progress: ShardProgress) {
         let (Some(checkpoint_writer), Some(last)) = (self.checkpoint_writer, &progress.acknowledged) else { return };
         let position = last.sequence_number.clone();
         if statuses.view().commit == CommitOutcome::At(position.clone()) {

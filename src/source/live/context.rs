@@ -24,6 +24,8 @@ pub(super) struct RunContext<'a> {
     pub(super) tumbling_window: Option<Duration>,
     pub(super) on_failure: Option<&'a OnFailure>,
     pub(super) commits: CheckpointCommits<'a>,
+    /// Whether it is of no matter who else is at work on a shard.
+    pub(super) is_forced: bool,
     pub(super) cancellation: &'a Cancellation,
     pub(super) end: ReadEnd,
     /// How many records may still be read, if that is bounded.

@@ -223,6 +223,7 @@ impl<'a> ShardLane<'a> {
         };
         self.at.is_at(BatchStage::Committing);
         self.at.run.commits.note(self.at.statuses, progress).await;
+        self.at.is_at(BatchStage::Processing);
     }
 
     /// Says which records are given up, for as long as it takes until that is written.

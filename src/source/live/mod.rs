@@ -21,6 +21,8 @@ mod plan;
 mod read_ledger;
 mod reader;
 mod refusal;
+mod run_name;
+mod runs;
 mod shard;
 mod shared;
 mod statuses;
@@ -44,6 +46,7 @@ pub use durations::Durations;
 pub use on_failure::OnFailure;
 pub use plan::{Checkpoints, Force, ReadMode, ReadPlan};
 pub use refusal::LiveError;
+pub use run_name::run_name;
 pub use shared::ReadOptions;
 pub use statuses::{CommitOutcome, ShardStage, ShardStatuses, ShardView};
 pub use waits::{AwaitedPart, RunWatch, Wait};
@@ -126,6 +129,7 @@ impl LiveSource {
             tumbling_window: self.plan.tumbling_window,
             on_failure: parts.on_failure,
             commits: CheckpointCommits::new(parts.checkpoint_writer),
+            is_forced: self.plan.force == Force::Yes,
             cancellation: parts.cancellation,
             end: match self.plan.until {
                 Some(EndCondition::Now) => ReadEnd::AtTheStart(self.opened_at),
@@ -144,10 +148,13 @@ impl LiveSource {
         let period = parts.checkpoint_writer.map(CheckpointWriter::period).filter(|period| !period.is_zero());
         let pause = period.unwrap_or(std::time::Duration::from_secs(3600));
         let mut flushes = interval_at(Instant::now() + pause, pause);
+        let beating = runs::beat(&context.commits, parts.statuses);
+        tokio::pin!(beating);
         let mut failure = None;
         loop {
             let left = tokio::select! {
                 left = running.next() => left,
+                () = &mut beating => continue,
                 // A shard that fell quiet has no batch to be written with.
                 _ = flushes.tick() => {
                     if let (Some(checkpoint_writer), Some(_)) = (parts.checkpoint_writer, period) {
@@ -205,6 +212,7 @@ impl LiveSource {
             let start = open.start_of(&shard_id);
             let statuses = statuses.add(Shard { stream_arn: open.stream.arn.clone(), id: shard_id.clone() });
             let stream = open.stream.clone();
+            let gone = open.gone.get(&shard_id).cloned();
             let reader = match &open.consumer_arn {
                 None => {
                     let read_options = self.plan.read_options;
@@ -224,7 +232,7 @@ impl LiveSource {
             // Of a shard that was closed when it was listed, they are known already.
             let asks_for_children = open.follows_children() && !open.lineage.has_children(&shard_id);
             running.push(Box::pin(async move {
-                let left = match follow(context, &statuses, reader).await {
+                let left = match follow(context, &statuses, reader, gone.as_ref()).await {
                     Ok(ShardStage::Ended) if asks_for_children => children(&stream, &shard_id, context.cancellation)
                         .await
                         .map(|listed| (ShardStage::Ended, listed)),

@@ -14,7 +14,7 @@ use super::refusal::LiveError;
 use super::shared::ReadOptions;
 use super::streams::{LiveStream, ShardStart};
 use crate::aws::reading_config_at_once;
-use crate::checkpoint::{CheckpointError, CheckpointRow, Table, create_if_missing};
+use crate::checkpoint::{CheckpointError, CheckpointRow, GoneRun, Table, create_if_missing};
 use crate::settings::{StreamIdForm, TableCapacity};
 use crate::source::mapping::{BatchLimits, MappingRules};
 use crate::timestamp::now_millis;
@@ -65,6 +65,8 @@ pub struct Checkpoints {
     pub table: Table,
     /// How a stream is written in it.
     pub stream_id: StreamIdForm,
+    /// Whether positions are committed to it.
+    pub commits: bool,
     /// With which capacity it is made where it is missing; none: it is not.
     pub create: Option<TableCapacity>,
 }
@@ -86,6 +88,8 @@ pub(super) struct OpenStream {
     pub(super) consumer_arn: Option<String>,
     /// Where the shards start that were there at first; those that come later start at their beginning.
     starts: BTreeMap<String, ShardStart>,
+    /// The runs that were at work on shards before, by shard.
+    pub(super) gone: BTreeMap<String, GoneRun>,
     follows: ReadScope,
 }
 
@@ -167,7 +171,13 @@ impl LiveSource {
         plan.make_table().await?;
         let mut opened = Vec::new();
         for (place, stream, shards) in streams {
-            let (starts, left_out) = plan.starts(&stream, &shards).await?;
+            let mut rows = plan.rows(&stream, &shards).await?;
+            let others = plan.other_runs(plan.stream_id(&stream), &rows).await?;
+            if others.was_waited {
+                rows = plan.rows(&stream, &shards).await?;
+            }
+            plan.warn_of_functions(&rows);
+            let (starts, left_out) = plan.starts(&stream, &shards, &rows).await?;
             plan.probe(&stream, &starts).await?;
             let consumer_arn = match &plan.mode {
                 ReadMode::Shared => None,
@@ -177,7 +187,7 @@ impl LiveSource {
             lineage.learn(shards);
             left_out.iter().for_each(|shard| lineage.leave_out(shard));
             let follows = if place.shard.is_some() { ReadScope::OneShard } else { ReadScope::AllShards };
-            opened.push(OpenStream { stream, lineage, consumer_arn, starts, follows });
+            opened.push(OpenStream { stream, lineage, consumer_arn, starts, gone: others.gone, follows });
         }
         Ok(Self { plan, streams: opened, opened_at })
     }
@@ -196,8 +206,8 @@ impl ReadPlan {
         &self,
         stream: &LiveStream,
         shards: &[ListedShard],
+        rows: &BTreeMap<String, CheckpointRow>,
     ) -> Result<(BTreeMap<String, ShardStart>, Vec<String>), LiveError> {
-        let rows = self.rows(stream, shards).await?;
         let all = |start: ShardStart| shards.iter().map(|shard| (shard.id.clone(), start.clone())).collect();
         Ok(match &self.start {
             StartPosition::TrimHorizon => (all(ShardStart::TrimHorizon), Vec::new()),
@@ -237,17 +247,22 @@ impl ReadPlan {
         })
     }
 
+    /// How a stream is written in the table.
+    fn stream_id<'a>(&self, stream: &'a LiveStream) -> &'a str {
+        match self.checkpoints.as_ref().map(|checkpoints| checkpoints.stream_id) {
+            Some(StreamIdForm::Name) => stream.arn.rsplit_once('/').map_or(stream.arn.as_str(), |(_, name)| name),
+            Some(StreamIdForm::Arn) | None => &stream.arn,
+        }
+    }
+
     /// The rows of the shards, where the table is of any concern. A row that somebody holds is none of ours.
     async fn rows(
         &self,
         stream: &LiveStream,
         shards: &[ListedShard],
     ) -> Result<BTreeMap<String, CheckpointRow>, LiveError> {
-        let Some(Checkpoints { table, stream_id, .. }) = &self.checkpoints else { return Ok(BTreeMap::new()) };
-        let stream_id = match stream_id {
-            StreamIdForm::Name => stream.arn.rsplit_once('/').map_or(stream.arn.as_str(), |(_, name)| name),
-            StreamIdForm::Arn => &stream.arn,
-        };
+        let Some(Checkpoints { table, .. }) = &self.checkpoints else { return Ok(BTreeMap::new()) };
+        let stream_id = self.stream_id(stream);
         let mut rows = BTreeMap::new();
         for shard in shards {
             let row = table.read(stream_id, &shard.id).await;

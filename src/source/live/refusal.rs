@@ -112,6 +112,14 @@ pub enum LiveError {
         /// Who holds it.
         trouble: CheckpointError,
     },
+    /// Another run is at work on a shard.
+    #[error("{shard}: {trouble}; --force takes the shard over, and the other run can then commit nothing more of it")]
+    Running {
+        /// The shard.
+        shard: String,
+        /// Who is.
+        trouble: CheckpointError,
+    },
     /// The checkpoint table can't be read.
     #[error("the checkpoint table {table}: {trouble}")]
     Table {
@@ -167,7 +175,9 @@ impl LiveError {
             LiveError::SeveralShards { .. } => ErrorCode::SequenceNumberOfSeveralShards,
             LiveError::InTheFuture { .. } => ErrorCode::StartInTheFuture,
             LiveError::NotSafe(refusal) => refusal.code(),
-            LiveError::Held { trouble, .. } | LiveError::Table { trouble, .. } => trouble.code(),
+            LiveError::Held { trouble, .. } | LiveError::Running { trouble, .. } | LiveError::Table { trouble, .. } => {
+                trouble.code()
+            }
             LiveError::TableNotMade { trouble, .. } => trouble.code(),
             LiveError::Twice(_) => ErrorCode::StreamTwice,
             LiveError::Consumer { .. } => ErrorCode::ConsumerUnusable,

@@ -16,14 +16,21 @@ use super::read_ledger::ReadLedger;
 use super::reader::ShardReader;
 use super::refusal::LiveError;
 use super::statuses::{ShardBoard, ShardStage};
+use crate::checkpoint::GoneRun;
 use crate::timestamp::now_millis;
 
-/// Follows a shard until it ends, or reading does, and all that was read of it is done with.
+/// Follows a shard until it ends, or reading does, and all that was read of it is done with. `gone` is the run that
+/// was at work on it before.
 pub(super) async fn follow(
     context: &RunContext<'_>,
     statuses: &ShardBoard,
     mut reader: ShardReader,
+    gone: Option<&GoneRun>,
 ) -> Result<ShardStage, LiveError> {
+    if let Err(error) = context.commits.begin(statuses.shard(), gone, context.is_forced).await {
+        statuses.is_at(ShardStage::Stopped);
+        return Err(error);
+    }
     let read_ledger = RefCell::new(ReadLedger::new(context.lanes));
     let mut inboxes = Vec::new();
     let mut lanes = Vec::new();
@@ -40,7 +47,7 @@ pub(super) async fn follow(
     };
     let (stage, lane_ends) = tokio::join!(read, join_all(lanes));
     let last = progress(statuses, &read_ledger.borrow());
-    context.commits.note_last(statuses, last).await;
+    context.commits.leave(statuses, last).await;
     let is_stopped = lane_ends.iter().any(Result::is_err);
     let stage = if is_stopped { stage.map(|_| ShardStage::Stopped) } else { stage };
     statuses.is_at(stage.as_ref().map_or(ShardStage::Stopped, |stage| *stage));

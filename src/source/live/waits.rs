@@ -120,10 +120,15 @@ fn waits(shards: &[ShardView], targets: Vec<TargetWait>, least: Duration) -> Vec
         let since = waiting.iter().filter_map(|shard| longest(shard, stages)).max().unwrap_or_default();
         (waiting, since)
     };
-    let (busy, since) = at(&[BatchStage::Processing, BatchStage::Describing]);
+    // Since its first try: a batch that is tried again and again waits all the while.
+    let has_been_busy = |shard: &&&ShardView| {
+        let mut batches = shard.under_way.iter().filter(|batch| batch.stage != BatchStage::Committing);
+        batches.any(|batch| batch.begun >= least)
+    };
+    let busy: Vec<&ShardView> = reading.iter().filter(has_been_busy).copied().collect();
     let mut is_for_a_target = false;
     // What is known of a target of which nobody waits for a batch is of the past.
-    if reading.iter().any(|shard| longest(shard, &[BatchStage::Processing, BatchStage::Describing]).is_some()) {
+    if reading.iter().any(|shard| !shard.under_way.is_empty()) {
         for TargetWait { target, waiting, failures, reason, lasting_error } in targets {
             if waiting >= least {
                 is_for_a_target = true;
@@ -139,7 +144,8 @@ fn waits(shards: &[ShardView], targets: Vec<TargetWait>, least: Duration) -> Vec
         }
     }
     // One that is blocked is shown as that.
-    let with_transform: Vec<&ShardView> = busy.into_iter().filter(|shard| shard.stuck.is_none()).collect();
+    let (with_transform, since) = at(&[BatchStage::Processing]);
+    let with_transform: Vec<&ShardView> = with_transform.into_iter().filter(|shard| shard.stuck.is_none()).collect();
     if !is_for_a_target && !with_transform.is_empty() {
         waits.push(Wait { on: AwaitedPart::Transform, since, shards: ids(&with_transform), ..Wait::nothing_said() });
     }
@@ -202,8 +208,10 @@ mod tests {
 
     fn shard(id: &str, under_way: &[(BatchStage, u64)]) -> ShardView {
         let mut shard = ShardView::begun(Shard { stream_arn: "arn".to_owned(), id: id.to_owned() });
-        shard.under_way =
-            under_way.iter().map(|(stage, since)| BatchUnderWay { stage: *stage, since: seconds(*since) }).collect();
+        shard.under_way = under_way
+            .iter()
+            .map(|(stage, since)| BatchUnderWay { stage: *stage, since: seconds(*since), begun: seconds(*since) })
+            .collect();
         shard
     }
 
