@@ -1,10 +1,11 @@
 //! What the clients of all services have in common, whether they read or write. Endpoints and credentials
 //! are the SDK's own: variables, profiles and roles as everywhere.
 
+mod access;
 mod arn;
 mod http;
 mod probe;
-mod startup;
+mod remedy;
 mod stream_name;
 mod trace;
 
@@ -13,15 +14,16 @@ use std::time::Duration;
 
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_sdk_sqs::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
 use futures_util::FutureExt;
 
+pub(crate) use access::{AccessError, check_region, checked_config, checked_reading_config, missing_credentials};
 pub use arn::{Arn, InvalidArn};
-pub(crate) use http::Streamed;
 pub use http::{ExchangeBounds, client};
+pub(crate) use http::{Streamed, unknown_host};
 pub(crate) use probe::{DestinationProbe, ProbeAnswer, is_gone};
-pub(crate) use startup::{missing_credentials, reading_config_at_once};
+pub(crate) use remedy::with_remedy;
 pub use stream_name::{InvalidStreamName, StreamName};
 pub(crate) use trace::{TraceHeader, traced};
 
@@ -47,11 +49,7 @@ pub(crate) async fn config(arn: &Arn) -> SdkConfig {
 
 /// The configuration for a region, or for the SDK's own.
 pub(crate) async fn config_in(region: Option<&str>) -> SdkConfig {
-    let mut loader = loader();
-    if let Some(region) = region {
-        loader = loader.region(Region::new(region.to_owned()));
-    }
-    loader.load().await
+    access::config(region).await
 }
 
 /// What all configurations begin with.
@@ -63,8 +61,8 @@ fn loader() -> ConfigLoader {
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
 }
 
-/// A bucket's ARN has none.
-fn region(arn: &Arn) -> Option<&str> {
+/// The region of an ARN; a bucket's has none.
+pub(crate) fn region(arn: &Arn) -> Option<&str> {
     Some(arn.region.as_str()).filter(|region| !region.is_empty())
 }
 
@@ -113,8 +111,20 @@ pub(crate) fn s3_config(config: &SdkConfig) -> aws_sdk_s3::config::Builder {
     aws_sdk_s3::config::Builder::from(config).force_path_style(has_endpoint)
 }
 
-/// An error with all that led to it, each said once, without the credentials of addresses; cut where it is long.
+/// An error with all that led to it, each said once, without the credentials of addresses; cut where it is long. Of missing
+/// credentials and of an unknown host that alone is said: what the SDK makes of them is long, and holds no remedy.
 pub(crate) fn causes(error: &(dyn Error + 'static)) -> String {
+    if let Some(missing) = missing_credentials(error) {
+        return cut(redacted(&missing).into_owned(), CAUSES_BYTES);
+    }
+    if let Some(unknown) = unknown_host(error) {
+        return cut(redacted(&unknown.to_string()).into_owned(), CAUSES_BYTES);
+    }
+    chain(error)
+}
+
+/// An error with all that led to it, whatever that is.
+fn chain(error: &(dyn Error + 'static)) -> String {
     let mut texts = vec![error.to_string()];
     let mut next = error.source();
     while let Some(cause) = next {

@@ -143,7 +143,7 @@ fn folder() -> tempfile::TempDir {
 /// `kinesieve` with these words as its arguments, in a folder.
 fn command(folder: &Path, words: &str) -> Command {
     let mut command = kinesieve(&words.split(' ').collect::<Vec<_>>());
-    command.current_dir(folder).env("HOME", "/nowhere").env("AWS_EC2_METADATA_DISABLED", "true");
+    command.current_dir(folder).env("HOME", "/home/nobody").env("AWS_EC2_METADATA_DISABLED", "true");
     command
 }
 

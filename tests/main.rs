@@ -1,6 +1,7 @@
 //! What Kinesieve does, seen from outside: a module a topic. They need guests, some of them emulators: `make test` has all of
 //! it made. What needs neither is in `without_tools/`.
 
+mod access;
 mod bad_input;
 mod cases;
 mod checkpoint;

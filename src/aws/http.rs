@@ -5,6 +5,7 @@
 
 mod receiving;
 mod sending;
+mod unknown_host;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -30,6 +31,7 @@ use tokio::time::timeout;
 
 use receiving::Receiving;
 use sending::{SendProgress, Sending};
+pub(crate) use unknown_host::unknown_host;
 
 /// How often the progress of a request is looked at within the time that it may stand still. Looks are counted, and no
 /// clock is read: a process that was frozen in between, as Lambda does, has missed no more than one.
@@ -135,9 +137,11 @@ impl HttpConnector for BoundedConnector {
         let body = request.take_body();
         let total = body.content_length();
         *request.body_mut() = SdkBody::from_body_1_x(Sending::new(body, Arc::clone(&sent)));
+        let host = host(&request);
         let answering = self.inner.call(request);
         HttpConnectorFuture::new(async move {
-            let mut response = answer(answering, &sent, total, bounds.silence).await?;
+            let answer = answer(answering, &sent, total, bounds.silence).await;
+            let mut response = answer.map_err(|error| unknown_host::told(error, &host))?;
             // The SDK reads the answer of an error as a whole, whatever was asked for.
             let is_streamed = is_streamed && response.status().is_success();
             let body = response.take_body();
@@ -145,6 +149,12 @@ impl HttpConnector for BoundedConnector {
             Ok(response)
         })
     }
+}
+
+/// The host that a request goes to.
+fn host(request: &HttpRequest) -> String {
+    let uri: Option<hyper::Uri> = request.uri().parse().ok();
+    uri.as_ref().and_then(hyper::Uri::host).unwrap_or_default().to_owned()
 }
 
 /// Waits for the head of an answer as long as something moves.

@@ -5,7 +5,7 @@ use std::error::Error;
 use aws_sdk_sts::config::http::HttpResponse;
 use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 
-use super::causes;
+use super::{CAUSES_BYTES, causes, cut, with_remedy};
 
 /// What a request came to that was made to be refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +38,7 @@ impl ProbeAnswer {
             None if code.is_empty() => format!("HTTP status {status}"),
             None => code.to_owned(),
         };
+        let reason = cut(with_remedy(reason, code), CAUSES_BYTES);
         match code {
             code if refusals.contains(&code) => ProbeAnswer::LetIn,
             "AccessDenied"

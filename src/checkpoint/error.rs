@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
 use super::row::LeaseHolder;
-use crate::aws::causes;
+use crate::aws::{causes, with_remedy};
 use crate::error_code::ErrorCode;
 
 /// Why a row was not read or written. Each message says what to do.
@@ -16,12 +16,12 @@ pub enum CheckpointError {
     /// There is no such table, or it is not ready yet.
     #[error("the table does not exist or is not active yet: create it, or set KINESIEVE_CHECKPOINT_CREATE to true")]
     Missing,
-    /// The role may not do this, or there are no credentials.
+    /// The role may not do this.
     #[error("access is denied: grant the function dynamodb:UpdateItem and dynamodb:GetItem on the table ({0})")]
     Denied(String),
-    /// The credentials were good, and are not any more.
-    #[error("the credentials have expired: renew them, by `aws sso login` for example ({0})")]
-    Expired(String),
+    /// DynamoDB does not accept the credentials themselves.
+    #[error("DynamoDB does not accept the credentials ({0})")]
+    Credentials(String),
     /// The table takes no more.
     #[error(
         "it is throttled: give the table more capacity, or write less often with KINESIEVE_CHECKPOINT_PERIOD ({0})"
@@ -90,7 +90,7 @@ pub enum CheckpointError {
 pub enum CheckpointErrorKind {
     /// [`CheckpointError::Missing`].
     Missing,
-    /// [`CheckpointError::Denied`] or [`CheckpointError::Expired`].
+    /// [`CheckpointError::Denied`] and [`CheckpointError::Credentials`].
     Denied,
     /// [`CheckpointError::Throttled`].
     Throttled,
@@ -150,7 +150,7 @@ impl CheckpointError {
     pub fn kind(&self) -> CheckpointErrorKind {
         match self {
             CheckpointError::Missing => CheckpointErrorKind::Missing,
-            CheckpointError::Denied(_) | CheckpointError::Expired(_) => CheckpointErrorKind::Denied,
+            CheckpointError::Denied(_) | CheckpointError::Credentials(_) => CheckpointErrorKind::Denied,
             CheckpointError::Throttled(_) => CheckpointErrorKind::Throttled,
             CheckpointError::TimedOut { .. } => CheckpointErrorKind::Timeout,
             CheckpointError::Held { .. } | CheckpointError::Running { .. } => CheckpointErrorKind::Held,
@@ -183,14 +183,15 @@ where
     };
     let code = service.code().unwrap_or_default();
     let reason = service.message().map_or_else(|| code.to_owned(), |message| format!("{code}: {message}"));
+    let reason = with_remedy(reason, code);
     match code {
         "ResourceNotFoundException" => CheckpointError::Missing,
-        "AccessDeniedException"
+        "AccessDeniedException" => CheckpointError::Denied(reason),
+        "ExpiredTokenException"
         | "IncompleteSignatureException"
         | "InvalidSignatureException"
         | "MissingAuthenticationTokenException"
-        | "UnrecognizedClientException" => CheckpointError::Denied(reason),
-        "ExpiredTokenException" => CheckpointError::Expired(reason),
+        | "UnrecognizedClientException" => CheckpointError::Credentials(reason),
         "LimitExceededException"
         | "ProvisionedThroughputExceededException"
         | "RequestLimitExceeded"

@@ -12,12 +12,13 @@ mod transform;
 use std::io::{self, Write};
 
 use aws_sdk_sts::Client as Sts;
+use aws_sdk_sts::error::ProvideErrorMetadata;
 use bytesize::ByteSize;
 use clap::Args;
 
 use super::error::CommandError;
 use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, print_json};
-use crate::aws::{self, causes};
+use crate::aws::{causes, checked_config, with_remedy};
 use crate::settings::{Arn, CheckpointSettings, FunctionOnly, Settings, Target, check_variables};
 use crate::transform::CompileTarget as Machine;
 use finding::{Finding, FindingStatus};
@@ -127,18 +128,24 @@ pub(super) fn doctor(arguments: &DoctorArguments) -> Result<u8, CommandError> {
 
 /// Whose credentials are at hand, and their account.
 async fn identity(stream: &Arn) -> (Finding, String) {
-    let client = Sts::new(&aws::config(stream).await);
+    let config = match checked_config(Some(&stream.region)).await {
+        Ok(config) => config,
+        Err(error) => return (Finding::missing("credentials", error.to_string()), String::new()),
+    };
+    let client = Sts::new(&config);
     match client.get_caller_identity().send().await {
         Ok(who) => {
             let name = who.arn.unwrap_or_default();
             (Finding::fine(format!("credentials: {name}")), who.account.unwrap_or_default())
         }
         Err(error) => {
-            let reason = format!("{}: set a profile or credentials as the AWS SDK takes them", causes(&error));
-            (
-                Finding { what: "credentials".to_owned(), verdict: FindingStatus::Missing { reason, grant: None } },
-                String::new(),
-            )
+            let code = error.code().unwrap_or_default();
+            let reason = match (code, error.message()) {
+                ("", _) => causes(&error),
+                (code, None) => code.to_owned(),
+                (code, Some(message)) => format!("{code}: {message}"),
+            };
+            (Finding::missing("credentials", with_remedy(reason, code)), String::new())
         }
     }
 }

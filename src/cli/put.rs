@@ -15,7 +15,6 @@ use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
 use std::time::Instant;
 
-use aws_sdk_kinesis::config::ProvideCredentials;
 use clap::Args;
 
 use self::hash_key::HashKeyChoice;
@@ -28,12 +27,12 @@ use self::summary::PutSummary;
 use super::error::CommandError;
 use super::interrupt::{INTERRUPTED, Interrupt};
 use super::progress::ProgressDisplay;
-use super::{ALL_ACKNOWLEDGED, FAILED, NOT_ACKNOWLEDGED, colours_wanted, say};
-use crate::error_code::ErrorCode;
+use super::{ALL_ACKNOWLEDGED, FAILED, NOT_ACKNOWLEDGED, access, colours_wanted, say};
+use crate::aws::checked_config;
 use crate::settings::{Order, StreamName, check_variables};
 use crate::sink::KinesisSink;
 use crate::source::FileSource;
-use crate::{aws, telemetry};
+use crate::telemetry;
 
 /// Put lines into a Kinesis stream
 ///
@@ -161,18 +160,9 @@ fn exit_code(stop: Option<&PutStop>, tally: &PutCounts) -> u8 {
 /// The stream, and its region. That nobody says who asks, or where, is found out at once: it would look like a
 /// service that can't be reached.
 async fn open(stream: &StreamName, order: Order) -> Result<(KinesisSink, String), CommandError> {
-    let config = aws::config_in(stream.region()).await;
-    let Some(region) = config.region().map(ToString::to_string) else {
-        let message =
-            format!("nobody says in which region the stream {stream} is: set AWS_REGION, or give the stream's ARN");
-        return Err(CommandError::new(ErrorCode::NoRegion, message));
-    };
-    let message = "there are no AWS credentials: set AWS_PROFILE, for example";
-    let Some(credentials) = config.credentials_provider() else {
-        return Err(CommandError::new(ErrorCode::NoCredentials, message));
-    };
-    if let Err(error) = credentials.provide_credentials().await {
-        return Err(CommandError::new(ErrorCode::NoCredentials, format!("{message} ({})", aws::causes(&error))));
-    }
+    let config = checked_config(stream.region()).await;
+    let config =
+        config.map_err(|error| access::error(error, &format!("the stream {stream}"), ", or give the stream's ARN"))?;
+    let region = config.region().map(ToString::to_string).unwrap_or_default();
     Ok((KinesisSink::named(&config, stream.clone(), order), region))
 }

@@ -16,7 +16,7 @@ use self::reporter::RedriveReporter;
 use super::backlog::{Backlog, RunMode};
 use super::error::CommandError;
 use super::progress::ProgressDisplay;
-use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, colours_wanted, say};
+use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, access, colours_wanted, say};
 use crate::processor::Processor;
 use crate::settings::{Arn, Settings, SettingsError, Target, check_variables, s3_prefix};
 use crate::source::dead_letters::{DeadLetterLocation, DeadLetterSource, LetterOpener, LetterReadError};
@@ -90,6 +90,12 @@ pub(super) fn redrive(arguments: &RedriveArguments) -> Result<u8, CommandError> 
     backlog.check(&routes, |target| arguments.from.overlaps(target))?;
     arguments.filter.check()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut places = match mode {
+        RunMode::Really => access::written(settings, &routes)?,
+        RunMode::DryRun => Vec::new(),
+    };
+    places.extend(arguments.from.arn());
+    runtime.block_on(access::check(&places))?;
     // The letters are looked at first: reading them is the cheaper of two ways to fail.
     let mut source = runtime.block_on(DeadLetterSource::open(&arguments.from))?;
     let waiting = ProgressDisplay::waiting_for(format!("loading {}", settings.transform.display()));
@@ -132,7 +138,9 @@ pub(super) fn redrive(arguments: &RedriveArguments) -> Result<u8, CommandError> 
         elapsed: started.elapsed(),
     };
     // Also when the letters broke off: what came before is done, and should not be done again unawares.
-    say(&summary);
+    if outcome.is_ok() || run.counts.letters() > 0 {
+        say(&summary);
+    }
     outcome?;
     Ok(if run.counts.is_all_acknowledged() { ALL_ACKNOWLEDGED } else { NOT_ACKNOWLEDGED })
 }

@@ -17,7 +17,7 @@ use self::reporter::RescueReporter;
 use super::backlog::{Backlog, RunMode};
 use super::error::CommandError;
 use super::progress::ProgressDisplay;
-use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, colours_wanted, say};
+use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, access, colours_wanted, say};
 use crate::event::Batch;
 use crate::processor::Processor;
 use crate::settings::{Settings, SettingsError, Target, check_variables};
@@ -110,6 +110,12 @@ pub(super) fn rescue(arguments: &RescueArguments) -> Result<u8, CommandError> {
         .into());
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut places = match mode {
+        RunMode::Really => access::written(settings, &routes)?,
+        RunMode::DryRun => Vec::new(),
+    };
+    places.extend(arguments.from.arn());
+    runtime.block_on(access::check(&places))?;
     // The descriptions are looked at first: reading them is the cheaper of two ways to fail.
     let fate = if arguments.delete && mode == RunMode::Really { ObjectFate::Delete } else { ObjectFate::Keep };
     let mut source = runtime.block_on(DescriptionSource::open(&arguments.from, fate))?;
@@ -161,7 +167,9 @@ pub(super) fn rescue(arguments: &RescueArguments) -> Result<u8, CommandError> {
         elapsed: started.elapsed(),
     };
     // Also when the descriptions broke off: what came before is done, and should not be done again unawares.
-    say(&summary);
+    if outcome.is_ok() || run.counts.descriptions() > 0 {
+        say(&summary);
+    }
     outcome?;
     Ok(if run.counts.is_all_acknowledged() { ALL_ACKNOWLEDGED } else { NOT_ACKNOWLEDGED })
 }

@@ -26,7 +26,7 @@ use self::stream::StreamRun;
 use super::error::CommandError;
 use super::progress::ProgressDisplay;
 use super::summary::RunSummary;
-use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, colours_wanted, say};
+use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, access, colours_wanted, say};
 use crate::assembly::{AssemblyError, AssemblyOptions};
 use crate::error_code::ErrorCode;
 use crate::processor::{Counts, Observer, Processor, Stop};
@@ -198,14 +198,17 @@ fn run_file(arguments: &RunArguments, routes: &[Route]) -> Result<u8, CommandErr
         Some(most) => Some(Showing::begin(most, settings, routes)?),
         None => None,
     };
-    let waiting = ProgressDisplay::waiting_for(format!("loading {}", settings.transform.display()));
+    let is_a_look = showing.as_ref().is_some_and(|showing| showing.delivering == ShowDelivery::Nowhere);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    if !is_a_look {
+        runtime.block_on(access::check(&access::written(settings, routes)?))?;
+    }
+    let waiting = ProgressDisplay::waiting_for(format!("loading {}", settings.transform.display()));
     let processor = runtime.block_on(processor(settings, routes, showing.as_ref()));
     waiting.finish();
     let processor = processor?;
     windows::check(&processor, arguments.tumbling_window)?;
     let on_stdout = settings.output.as_ref().is_none_or(|target| *target == Target::Stdout);
-    let is_a_look = showing.as_ref().is_some_and(|showing| showing.delivering == ShowDelivery::Nowhere);
     let progress = match showing {
         Some(_) => ProgressDisplay::hidden(),
         None => ProgressDisplay::new(source.bytes(), on_stdout),

@@ -12,8 +12,9 @@ use futures_util::future::join_all;
 use time::OffsetDateTime;
 
 use super::error::CommandError;
-use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, print_json};
-use crate::checkpoint::{self, CheckpointRow, Table};
+use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, access, print_json};
+use crate::aws::checked_config;
+use crate::checkpoint::{CheckpointRow, Table};
 use crate::settings::{Arn, TableName, check_variables};
 use crate::source::{Lag, LagMeter};
 use listing::Listing;
@@ -74,7 +75,11 @@ pub(super) fn status(arguments: &StatusArguments) -> Result<u8, CommandError> {
     check_variables(std::env::vars_os())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let table = checkpoint::open(&arguments.checkpoint_table, TIME_LIMIT).await;
+        let name = &arguments.checkpoint_table;
+        let config = checked_config(name.region()).await;
+        let config =
+            config.map_err(|error| access::error(error, &format!("the table {name}"), ", or give the table's ARN"))?;
+        let table = Table::new(&config, name, TIME_LIMIT);
         let meter = if arguments.lag { Some(LagMeter::new(region(arguments).as_deref()).await) } else { None };
         let Some(seconds) = arguments.watch else {
             let shards = look(&table, meter.as_ref(), arguments).await?;

@@ -99,7 +99,7 @@ impl fmt::Display for Finding {
                 write!(formatter, "{UNKNOWN}unknown{UNKNOWN:#}  {what}: {}", plain(reason))
             }
             FindingStatus::Missing { reason, grant } => {
-                write!(formatter, "{MISSING}missing{MISSING:#}  {what}: {}", plain(reason))?;
+                write!(formatter, "{MISSING}missing{MISSING:#}  {what}: {}", one_line(reason))?;
                 match grant.as_ref().and_then(|grant| serde_json::to_string(grant).ok()) {
                     Some(statement) => write!(formatter, "\n         grant: {}", json(&statement)),
                     None => Ok(()),

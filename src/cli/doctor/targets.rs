@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::finding::{Finding, FindingStatus};
 use super::probe::{ProbeAnswer, is_there};
+use crate::aws::{check_region, region};
 use crate::settings::{Arn, Target};
 
 /// Whether a target is there, and takes what the function sends. `role` is what it is a target of.
@@ -13,6 +14,9 @@ pub(super) async fn check(role: &str, target: &Target) -> Vec<Finding> {
         Target::Stdout => vec![Finding::fine(format!("{role}: stdout, which is the function's log in Lambda"))],
         Target::File(path) => vec![file(role, path)],
         Target::Aws(destination) => {
+            if let Err(error) = check_region(region(destination.arn())).await {
+                return vec![Finding::missing(format!("{role}: {destination}"), error.to_string())];
+            }
             let probe = destination.kind().probe(destination.arn()).await;
             let is_missing = matches!(probe.is_there, ProbeAnswer::NoSuchThing(_));
             let mut findings = vec![is_there(&format!("{role}: {destination}"), probe.is_there)];

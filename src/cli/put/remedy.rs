@@ -15,14 +15,7 @@ pub(super) fn remedy(code: &str, stream: &StreamName, region: &str) -> Option<St
             "stream {stream} not found in {region}: check its name, the region (AWS_REGION, or give the stream's \
              ARN) and at the account (AWS_PROFILE)"
         ),
-        "IncompleteSignature"
-        | "InvalidAccessKeyId"
-        | "InvalidClientTokenId"
-        | "MissingAuthenticationTokenException"
-        | "SignatureDoesNotMatch"
-        | "UnrecognizedClientException" => {
-            "these credentials don't count there; look at AWS_PROFILE and AWS_ACCESS_KEY_ID".to_owned()
-        }
+        // What all services refuse comes with its remedy.
         _ => return None,
     })
 }

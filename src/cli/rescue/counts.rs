@@ -54,7 +54,7 @@ impl RescueCounts {
     }
 
     /// All that was found, whatever became of it.
-    fn descriptions(&self) -> u64 {
+    pub(super) fn descriptions(&self) -> u64 {
         self.rescued + self.unacknowledged() + self.skipped
     }
 

@@ -32,6 +32,14 @@ pub enum InvalidDeadLetterLocation {
 }
 
 impl DeadLetterLocation {
+    /// Returns its ARN; none: it is a file.
+    pub fn arn(&self) -> Option<&Arn> {
+        match self {
+            DeadLetterLocation::File(_) => None,
+            DeadLetterLocation::S3(arn) | DeadLetterLocation::Sqs(arn) | DeadLetterLocation::Kinesis(arn) => Some(arn),
+        }
+    }
+
     /// Whether what is written to the target may be read from here.
     pub fn overlaps(&self, target: &Target) -> bool {
         match (self, target) {

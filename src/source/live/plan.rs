@@ -13,7 +13,7 @@ use super::lineage::{Lineage, ListedShard, done_before};
 use super::refusal::LiveError;
 use super::shared::ReadOptions;
 use super::streams::{LiveStream, ShardStart};
-use crate::aws::reading_config_at_once;
+use crate::aws::{AccessError, checked_reading_config};
 use crate::checkpoint::{CheckpointError, CheckpointRow, GoneRun, Table, create_if_missing};
 use crate::settings::{StreamIdForm, TableCapacity};
 use crate::source::mapping::{BatchLimits, MappingRules};
@@ -123,10 +123,15 @@ impl LiveSource {
     /// # Errors
     /// With one line that says what is wrong, and what to do about it.
     pub async fn open(plan: ReadPlan) -> Result<Self, LiveError> {
+        plan.check_start(now_millis())?;
         let mut configs = Vec::new();
         for place in &plan.places {
-            let config = reading_config_at_once(place.stream.region()).await;
-            configs.push(config.ok_or_else(|| LiveError::NoRegion { stream: place.stream.to_string() })?);
+            configs.push(checked_reading_config(place.stream.region()).await.map_err(|error| match error {
+                AccessError::NoRegion(asked) => {
+                    LiveError::NoRegion { stream: place.stream.to_string(), asked: asked.to_string() }
+                }
+                AccessError::NoCredentials(reason) => LiveError::NoCredentials { reason },
+            })?);
         }
         Self::open_with(plan, &configs).await
     }
@@ -137,12 +142,7 @@ impl LiveSource {
     /// With one line that says what is wrong, and what to do about it.
     pub async fn open_with(plan: ReadPlan, configs: &[SdkConfig]) -> Result<Self, LiveError> {
         let opened_at = now_millis();
-        if let StartPosition::AtTimestamp(time) = plan.start
-            && time > opened_at
-        {
-            let by = Duration::from_secs((time - opened_at).div_ceil(1000));
-            return Err(LiveError::InTheFuture { time, by });
-        }
+        plan.check_start(opened_at)?;
         let mut streams = Vec::new();
         let mut taken: BTreeSet<(String, String)> = BTreeSet::new();
         for (place, config) in plan.places.iter().zip(configs) {
@@ -194,6 +194,17 @@ impl LiveSource {
 }
 
 impl ReadPlan {
+    /// Checks that the start is not in the future.
+    fn check_start(&self, now: u64) -> Result<(), LiveError> {
+        match self.start {
+            StartPosition::AtTimestamp(time) if time > now => {
+                let by = Duration::from_secs((time - now).div_ceil(1000));
+                Err(LiveError::InTheFuture { time, by })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Makes the checkpoint table, if that is wanted: rows are read before the first one is written.
     async fn make_table(&self) -> Result<(), LiveError> {
         let Some(Checkpoints { table, create: Some(capacity), .. }) = &self.checkpoints else { return Ok(()) };

@@ -5,7 +5,7 @@ use std::error::Error;
 use aws_sdk_kinesis::config::http::HttpResponse;
 use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
 
-use crate::aws::{causes, missing_credentials};
+use crate::aws::{causes, missing_credentials, unknown_host, with_remedy};
 use crate::checkpoint::{CheckpointError, CreationError, NotSafeToResume};
 use crate::error_code::ErrorCode;
 use crate::timestamp::rfc3339;
@@ -23,15 +23,17 @@ pub enum LiveError {
         stream: String,
     },
     /// Nobody says in which region it is.
-    #[error("nobody says in which region the stream {stream} is: set AWS_REGION, or give the stream's ARN")]
+    #[error("nobody says in which region the stream {stream} is: set AWS_REGION, or give the stream's ARN; {asked}")]
     NoRegion {
         /// As it was given.
         stream: String,
+        /// Which places were asked.
+        asked: String,
     },
     /// There is nothing to sign a request with.
-    #[error("there are no AWS credentials: set AWS_PROFILE, for example ({reason})")]
+    #[error("{reason}")]
     NoCredentials {
-        /// What the SDK says.
+        /// Which places were asked, what each of them lacks, and the remedy.
         reason: String,
     },
     /// A permission is missing.
@@ -231,18 +233,6 @@ fn is_denied(code: &str) -> bool {
     matches!(code, "AccessDeniedException" | "AccessDenied" | "KMSAccessDeniedException" | "UnauthorizedOperation")
 }
 
-fn is_about_credentials(code: &str) -> bool {
-    matches!(
-        code,
-        "ExpiredTokenException"
-            | "InvalidClientTokenId"
-            | "InvalidSignatureException"
-            | "MissingAuthenticationTokenException"
-            | "SignatureDoesNotMatch"
-            | "UnrecognizedClientException"
-    )
-}
-
 impl LiveError {
     /// What a service answered to a request that takes this action on a stream.
     pub(in crate::source) fn refused<E>(stream: &str, action: &'static str, error: &SdkError<E, HttpResponse>) -> Self
@@ -250,7 +240,7 @@ impl LiveError {
         E: ProvideErrorMetadata + Error + 'static,
     {
         if let Some(missing) = missing_credentials(error) {
-            return LiveError::NoCredentials { reason: causes(missing) };
+            return LiveError::NoCredentials { reason: missing };
         }
         let code = error.code().unwrap_or_default();
         let reason = match (code, error.message()) {
@@ -273,14 +263,12 @@ impl LiveError {
         if code == "ResourceNotFoundException" && action != REGISTER && action != SUBSCRIBE {
             return LiveError::NoStream { stream: place };
         }
-        let remedy = if is_about_credentials(code) {
-            ": these credentials don't count there; look at AWS_PROFILE and AWS_ACCESS_KEY_ID"
-        } else if code.is_empty() {
-            "; look at AWS_REGION, at the network, and at AWS_ENDPOINT_URL if it is set"
+        let reason = if code.is_empty() && unknown_host(error).is_none() {
+            reason + "; look at AWS_REGION, at the network, and at AWS_ENDPOINT_URL if it is set"
         } else {
-            ""
+            with_remedy(reason, code)
         };
-        LiveError::Refused { place, action, reason: reason + remedy }
+        LiveError::Refused { place, action, reason }
     }
 }
 

@@ -13,7 +13,7 @@ use aws_sdk_kinesis::types::ShardIteratorType;
 
 use super::lineage::ListedShard;
 use super::refusal::{DESCRIBE, FailureClass, ITERATOR, LIST, LiveError, READ, meaning};
-use crate::aws::missing_credentials;
+use crate::aws::{missing_credentials, unknown_host};
 use crate::backoff::Backoff;
 use crate::event::SequenceNumber;
 use crate::settings::StreamName;
@@ -264,6 +264,7 @@ where
             Err(error)
                 if matches!(meaning(error.code()), FailureClass::Throttled | FailureClass::Passing)
                     && missing_credentials(&error).is_none()
+                    && unknown_host(&error).is_none()
                     && started.elapsed() < time_limit =>
             {
                 tokio::time::sleep(backoff.after_failure(fastrand::f64())).await;

@@ -33,6 +33,14 @@ pub enum InvalidOnFailureLocation {
 }
 
 impl OnFailureLocation {
+    /// Returns its ARN; none: it is a file or a folder.
+    pub fn arn(&self) -> Option<&Arn> {
+        match self {
+            Self::Path(_) => None,
+            Self::S3(arn) | Self::Sqs(arn) => Some(arn),
+        }
+    }
+
     /// Whether what is written to the target may be read from here.
     pub fn overlaps(&self, target: &Target) -> bool {
         match (self, target) {

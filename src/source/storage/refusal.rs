@@ -6,7 +6,7 @@ use std::io;
 use aws_sdk_sqs::config::http::HttpResponse;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 
-use crate::aws::causes;
+use crate::aws::{causes, with_remedy};
 
 /// Why a place can't be read on. Whoever reads says what of.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ where
     };
     match remedy(code, action) {
         Some(remedy) => format!("{said}: {remedy}"),
-        None => said,
+        None => with_remedy(said, code),
     }
 }
 
@@ -72,14 +72,6 @@ fn remedy(code: &str, action: &str) -> Option<String> {
         "OverLimit" => "so many messages are received and not deleted that it gives no more: narrow the filters, or \
                         name a --dead-letter"
             .to_owned(),
-        "ExpiredToken"
-        | "ExpiredTokenException"
-        | "InvalidAccessKeyId"
-        | "InvalidClientTokenId"
-        | "SignatureDoesNotMatch"
-        | "UnrecognizedClientException" => {
-            "these credentials don't count there; look at AWS_PROFILE and AWS_ACCESS_KEY_ID".to_owned()
-        }
         _ => return None,
     })
 }

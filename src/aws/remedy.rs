@@ -1,0 +1,31 @@
+//! What to do about the codes by which all services refuse credentials.
+
+/// Returns what to do where a service refuses the credentials themselves by this code; none: the code is about something
+/// else.
+pub(crate) fn of_credentials(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "TokenRefreshRequired" => {
+            "the token of these credentials has expired: renew them where they come from, for example with aws sso login \
+             or aws sts assume-role, set AWS_SESSION_TOKEN and the keys that belong to it anew, and start again"
+        }
+        "IncompleteSignature"
+        | "IncompleteSignatureException"
+        | "InvalidAccessKeyId"
+        | "InvalidClientTokenId"
+        | "InvalidSignatureException"
+        | "MissingAuthenticationTokenException"
+        | "SignatureDoesNotMatch"
+        | "UnrecognizedClientException" => {
+            "these credentials don't count there; look at AWS_PROFILE and AWS_ACCESS_KEY_ID"
+        }
+        _ => return None,
+    })
+}
+
+/// Returns what a service said, with what to do where it refuses the credentials themselves.
+pub(crate) fn with_remedy(said: String, code: &str) -> String {
+    match of_credentials(code) {
+        Some(remedy) => format!("{said}: {remedy}"),
+        None => said,
+    }
+}

@@ -1,0 +1,44 @@
+//! Whether requests to AWS can be signed, found out before anything moves: later it would look like a service that can't
+//! be reached, once for each request.
+
+use super::error::CommandError;
+use crate::aws::{AccessError, checked_config, region};
+use crate::settings::{Arn, Route, Settings, SettingsError, Target};
+
+/// Says of an error what it is that can't be asked, and how else its region can be said.
+pub(super) fn error(error: AccessError, what: &str, or: &str) -> CommandError {
+    let code = error.code();
+    match error {
+        AccessError::NoRegion(asked) => {
+            let message = format!("nobody says in which region {what} is: set AWS_REGION{or}; {asked}");
+            CommandError::new(code, message)
+        }
+        AccessError::NoCredentials(message) => CommandError::new(code, message),
+    }
+}
+
+/// The places in AWS that a run writes to by these settings.
+///
+/// # Errors
+/// When the routes contradict each other.
+pub(super) fn written<'a>(settings: &'a Settings, routes: &'a [Route]) -> Result<Vec<&'a Arn>, SettingsError> {
+    let routes = settings.routes(routes)?;
+    let targets = settings.output.iter().chain(settings.dead_letter()).chain(routes.into_values());
+    let arns = targets.filter_map(|target| match target {
+        Target::Aws(destination) => Some(destination.arn()),
+        Target::Stdout | Target::None | Target::File(_) => None,
+    });
+    Ok(arns.chain(&settings.dead_letter_large).collect())
+}
+
+/// Checks that requests to these places can be signed, and that somebody says the region of those whose ARN does not.
+/// Where there are none, nobody is asked.
+///
+/// # Errors
+/// With one line that names the places where region or credentials were looked for, and the remedy.
+pub(super) async fn check(places: &[&Arn]) -> Result<(), CommandError> {
+    let Some(first) = places.first() else { return Ok(()) };
+    let place = places.iter().find(|arn| arn.region.is_empty()).unwrap_or(first);
+    let checked = checked_config(region(place)).await;
+    checked.map(drop).map_err(|refused| error(refused, &place.to_string(), ""))
+}
