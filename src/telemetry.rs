@@ -4,10 +4,12 @@
 //! and services say in it.
 
 mod escaping;
+mod fatal;
+mod invocation;
 
-use std::io::{self, Write};
+use std::io;
 
-use self::escaping::{JsonToStderr, OneLineFields, safe_json};
+use self::escaping::{OneLineFields, SafeJson};
 
 use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
@@ -17,80 +19,98 @@ use tracing_subscriber::prelude::*;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, Registry, registry};
 
-use crate::error_code::ErrorCode;
-use crate::timestamp::{now_millis, rfc3339};
+pub(crate) use self::fatal::json_line;
+pub use self::fatal::{log_fatal, log_fatal_of_the_system, log_panic};
+pub(crate) use self::invocation::{InvocationContext, in_invocation};
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For a person who looks on.
+    Text {
+        /// Whether in colours.
+        ansi: bool,
+    },
+    /// For a person who reads it later: each line with its time, in UTC.
+    TimedText {
+        /// Whether in colours.
+        ansi: bool,
+    },
+    /// An object a line, with the fields of the function's log.
+    Json,
+}
+
+/// Which log lines there are, and how they are written.
+#[derive(Debug, Clone, Copy)]
+pub struct LogOptions<'a> {
+    /// From which level on.
+    pub level: LevelFilter,
+    /// How they are written.
+    pub format: LogFormat,
+    /// Log targets that are left out, since the command reports by itself what they say.
+    pub without: &'a [&'a str],
+}
+
+/// What the processor says of single events.
+pub const EVENT_LINES: &str = "kinesieve::processor";
+
+/// What the processor says of where a batch stopped.
+pub const STOP_LINES: &str = "kinesieve::processor::report";
 
 /// Logs as JSON, an object a line: for Lambda, which can index it.
 pub fn log_json(level: LevelFilter) {
-    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(JsonToStderr);
     // A second call keeps the first one's: there is one log a process.
-    let _ = registry().with(lines.with_filter(filter(level))).try_init();
+    let _ = registry().with(json_lines(io::stderr).with_filter(filter(level))).try_init();
 }
 
-/// Writes a last line, whatever the level is: without it a function that does not start would say
-/// nothing to whoever reads its log.
-pub fn log_fatal(message: &str, code: ErrorCode) {
-    let code = code.as_str();
-    // Without its time, Lambda takes a line for one of level INFO, whatever it says.
-    let timestamp = rfc3339(now_millis());
-    let line = serde_json::json!({
-        "timestamp": timestamp, "level": "ERROR", "message": message, "code": code, "target": "kinesieve",
-    });
-    // There is nowhere left to say that standard error is closed.
-    let _ = writeln!(io::stderr(), "{}", safe_json(&line.to_string()));
-}
-
-/// Logs as text, for a person.
-pub fn log_text<W>(level: LevelFilter, writer: W, ansi: bool)
+/// Logs for a command.
+pub fn log_for_command<W>(options: LogOptions<'_>, writer: W)
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    log_text_of(filter(level), writer, ansi);
+    let _ = registry().with(command_lines(options, writer)).try_init();
 }
 
-/// Logs as text, without the processor's lines about single events, for a command that reports those itself.
-pub fn log_text_without_events<W>(level: LevelFilter, writer: W, ansi: bool)
-where
-    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
-{
-    log_text_of(filter(level).with_target("kinesieve::processor", LevelFilter::OFF), writer, ansi);
-}
-
-/// Logs as text, without the processor's line about where a batch stopped, for a command that reports that itself.
-pub fn log_text_without_stops<W>(level: LevelFilter, writer: W, ansi: bool)
-where
-    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
-{
-    log_text_of(filter(level).with_target("kinesieve::processor::report", LevelFilter::OFF), writer, ansi);
-}
-
-/// Logs as text without some log targets, beside a layer that sees every log line.
-pub fn log_text_beside<L, W>(layer: L, level: LevelFilter, without: &[&str], writer: W, ansi: bool)
+/// Logs for a command, beside a layer that sees every log line.
+pub fn log_for_command_beside<L, W>(layer: L, options: LogOptions<'_>, writer: W)
 where
     L: Layer<Registry> + Send + Sync,
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let targets = without.iter().fold(filter(level), |targets, target| targets.with_target(*target, LevelFilter::OFF));
-    let _ = registry().with(layer).with(text_lines(writer, ansi).with_filter(targets)).try_init();
+    let _ = registry().with(layer).with(command_lines(options, writer)).try_init();
 }
 
-fn log_text_of<W>(targets: Targets, writer: W, ansi: bool)
-where
-    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
-{
-    // Where the SDK finds no region or credentials, the error of the request says so, and once.
-    let targets = targets.with_target("aws_config", LevelFilter::OFF);
-    let _ = registry().with(text_lines(writer, ansi).with_filter(targets)).try_init();
-}
-
-/// The layer that writes an event a line, for a person.
-fn text_lines<S, W>(writer: W, ansi: bool) -> impl Layer<S>
+fn command_lines<S, W>(options: LogOptions<'_>, writer: W) -> impl Layer<S>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let lines = tracing_subscriber::fmt::layer().fmt_fields(OneLineFields);
-    lines.with_target(false).without_time().with_ansi(ansi).with_writer(writer)
+    // Where the SDK finds no region or credentials, the error of the request says so, and once.
+    let without = ["aws_config"].iter().chain(options.without);
+    let targets = without.fold(filter(options.level), |targets, target| targets.with_target(*target, LevelFilter::OFF));
+    lines(options.format, writer).with_filter(targets)
+}
+
+/// The layer that writes an event a line.
+fn lines<S, W>(format: LogFormat, writer: W) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let text = || tracing_subscriber::fmt::layer().fmt_fields(OneLineFields).with_target(false);
+    match format {
+        LogFormat::Text { ansi } => text().without_time().with_ansi(ansi).with_writer(writer).boxed(),
+        LogFormat::TimedText { ansi } => text().with_ansi(ansi).with_writer(writer).boxed(),
+        LogFormat::Json => json_lines(writer).boxed(),
+    }
+}
+
+fn json_lines<S, W>(writer: W) -> impl Layer<S> + Send + Sync
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(SafeJson(writer))
 }
 
 /// Our own lines at the level asked for; those of libraries from warnings on, since at finer levels
@@ -101,10 +121,12 @@ fn filter(level: LevelFilter) -> Targets {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
     use std::sync::{Arc, Mutex};
 
     use proptest::prelude::*;
 
+    use super::escaping::safe_json;
     use super::*;
     use crate::foreign::is_unsafe;
 
@@ -124,9 +146,14 @@ mod tests {
 
     /// What the text log says of what happens within.
     fn text_of(ansi: bool, work: impl FnOnce()) -> String {
+        log_of(LogFormat::Text { ansi }, work)
+    }
+
+    /// What the log says of it in a format.
+    fn log_of(format: LogFormat, work: impl FnOnce()) -> String {
         let written = LogCapture::default();
         let writer = written.clone();
-        let subscriber = registry().with(text_lines(move || writer.clone(), ansi));
+        let subscriber = registry().with(lines(format, move || writer.clone()));
         tracing::subscriber::with_default(subscriber, work);
         let bytes = written.0.lock().expect("the lock").clone();
         String::from_utf8(bytes).expect("UTF-8")
@@ -140,6 +167,29 @@ mod tests {
         assert_eq!(text, " WARN it stands still key=\"a \\\"b\\\"\" count=3 reason=no such table\n");
         let coloured = text_of(true, || tracing::info!(count = 3, "done"));
         assert!(coloured.starts_with("\u{1b}[32m INFO\u{1b}[0m done \u{1b}[3mcount"), "{coloured:?}");
+    }
+
+    #[test]
+    fn a_line_that_is_read_later_begins_with_its_time() {
+        let text = log_of(LogFormat::TimedText { ansi: false }, || tracing::info!(count = 3, "done"));
+        let (time, rest) = text.split_once(' ').expect("a time");
+        assert!(humantime::parse_rfc3339(time).is_ok() && rest == " INFO done count=3\n", "{text}");
+    }
+
+    #[test]
+    fn a_line_of_an_invocation_names_its_request_and_others_name_none() {
+        let said = log_of(LogFormat::Json, || {
+            tracing::info!(count = 3, "before");
+            InvocationContext::default().within(|| tracing::info!("between"));
+            let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+            runtime.block_on(in_invocation("8476a536", async { tracing::warn!(code = "K1", "within") }));
+        });
+        let lines: Vec<serde_json::Value> =
+            said.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        assert_eq!(lines[0]["count"], 3);
+        let ids: Vec<Option<&str>> = lines.iter().map(|line| line.get("requestId")?.as_str()).collect();
+        assert_eq!(ids, [None, None, Some("8476a536")]);
+        assert_eq!([&lines[2]["level"], &lines[2]["code"], &lines[2]["message"]], ["WARN", "K1", "within"]);
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod kinesis_target;
 mod kit;
 mod live;
 mod liveness;
+mod log_lines;
 mod pace;
 mod payloads;
 mod pool;

@@ -22,7 +22,7 @@ fn main() -> ExitCode {
     let runtime = match builder.enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("kinesieve-lambda: no asynchronous runtime: {error}");
+            telemetry::log_fatal_of_the_system(&format!("the function can't start: no asynchronous runtime: {error}"));
             return ExitCode::FAILURE;
         }
     };
@@ -49,9 +49,8 @@ fn main() -> ExitCode {
 /// No input panics. Should a thread do so all the same, it takes the process with it: Lambda sends the
 /// batch again, to a new environment, rather than to one that lost its guest's thread.
 fn end_with_a_panic() {
-    let print = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        print(panic);
+    std::panic::set_hook(Box::new(|panic| {
+        telemetry::log_panic(panic);
         std::process::abort();
     }));
 }

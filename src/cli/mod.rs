@@ -12,6 +12,7 @@ mod guest_lines;
 #[cfg(feature = "compiler")]
 mod inspect;
 mod interrupt;
+mod log;
 #[cfg(feature = "compiler")]
 mod new;
 mod progress;

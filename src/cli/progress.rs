@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::foreign;
+use crate::telemetry::{self, LogFormat};
 
 /// How often the bar moves while nothing else moves it.
 const TICK: Duration = Duration::from_millis(200);
@@ -16,6 +17,15 @@ const TICK: Duration = Duration::from_millis(200);
 #[derive(Debug, Clone)]
 pub(super) struct ProgressDisplay {
     bar: ProgressBar,
+    form: SayForm,
+}
+
+/// How lines are said besides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SayForm {
+    Text,
+    /// As lines of the log, which is JSON.
+    Json,
 }
 
 impl ProgressDisplay {
@@ -35,12 +45,12 @@ impl ProgressDisplay {
             bar.set_style(style);
         }
         bar.enable_steady_tick(TICK);
-        Self { bar }
+        Self { bar, form: SayForm::Text }
     }
 
     /// None at all.
     pub(super) fn hidden() -> Self {
-        Self { bar: ProgressBar::hidden() }
+        Self { bar: ProgressBar::hidden(), form: SayForm::Text }
     }
 
     /// Lines that change in place, if that is a terminal and nothing else writes there.
@@ -53,7 +63,13 @@ impl ProgressDisplay {
             bar.set_style(style);
         }
         bar.enable_steady_tick(TICK);
-        Self { bar }
+        Self { bar, form: SayForm::Text }
+    }
+
+    /// The same, whose lines stand among those of a log in this format.
+    pub(super) fn beside(self, log: LogFormat) -> Self {
+        let form = if log == LogFormat::Json { SayForm::Json } else { SayForm::Text };
+        Self { form, ..self }
     }
 
     /// Whether anybody sees it.
@@ -73,7 +89,7 @@ impl ProgressDisplay {
         }
         let bar = ProgressBar::new_spinner().with_message(foreign::one_line(&what));
         bar.enable_steady_tick(TICK);
-        Self { bar }
+        Self { bar, form: SayForm::Text }
     }
 
     pub(super) fn update(&self, bytes_read: u64, records: u64) {
@@ -81,9 +97,15 @@ impl ProgressDisplay {
         self.bar.set_message(format!("{records} records"));
     }
 
-    /// Writes lines to standard error: what is foreign in them has to be one line already. A reader that is gone changes nothing about what was done.
+    /// Writes lines to standard error: what is foreign in them has to be one line already. A reader that is gone changes
+    /// nothing about what was done.
     pub(super) fn say(&self, line: &dyn Display) {
-        let _ = writeln!(self.make_writer(), "{}", foreign::lines(&line.to_string()));
+        let text = foreign::lines(&line.to_string());
+        let text = match self.form {
+            SayForm::Text => text,
+            SayForm::Json => telemetry::json_line(&text),
+        };
+        let _ = writeln!(self.make_writer(), "{text}");
     }
 
     pub(super) fn finish(&self) {

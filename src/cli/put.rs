@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
+use tracing::level_filters::LevelFilter;
 
 use self::hash_key::HashKeyChoice;
 use self::input::PutInput;
@@ -27,12 +28,12 @@ use self::summary::PutSummary;
 use super::error::CommandError;
 use super::interrupt::{INTERRUPTED, Interrupt};
 use super::progress::ProgressDisplay;
-use super::{ALL_ACKNOWLEDGED, FAILED, NOT_ACKNOWLEDGED, access, colours_wanted, say};
+use super::{ALL_ACKNOWLEDGED, FAILED, NOT_ACKNOWLEDGED, access, log, say};
 use crate::aws::checked_config;
 use crate::settings::{Order, StreamName, check_variables};
 use crate::sink::KinesisSink;
 use crate::source::FileSource;
-use crate::telemetry;
+use crate::telemetry::{self, LogOptions};
 
 /// Put lines into a Kinesis stream
 ///
@@ -119,7 +120,8 @@ pub(super) fn put(arguments: &PutArguments) -> Result<u8, CommandError> {
     runtime.block_on(async {
         let (sink, region) = open(&arguments.stream, arguments.order).await?;
         let progress = ProgressDisplay::new(source.bytes(), false);
-        telemetry::log_text(tracing::level_filters::LevelFilter::INFO, progress.clone(), colours_wanted());
+        let log = LogOptions { level: LevelFilter::INFO, format: log::text(), without: &[] };
+        telemetry::log_for_command(log, progress.clone());
         let key = arguments.constant_key.clone().map(KeyChoice::Constant).or_else(|| arguments.key.clone());
         let hash_key = arguments.explicit_hash_key.clone();
         let mut reader = LineReader::new(arguments.input_format, key, hash_key, arguments.from_line.get());

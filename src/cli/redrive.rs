@@ -16,10 +16,11 @@ use self::reporter::RedriveReporter;
 use super::backlog::{Backlog, RunMode};
 use super::error::CommandError;
 use super::progress::ProgressDisplay;
-use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, access, colours_wanted, say};
+use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, access, log, say};
 use crate::processor::Processor;
 use crate::settings::{Arn, Settings, SettingsError, Target, check_variables, s3_prefix};
 use crate::source::dead_letters::{DeadLetterLocation, DeadLetterSource, LetterOpener, LetterReadError};
+use crate::telemetry::{EVENT_LINES, LogOptions};
 use crate::{assembly, telemetry};
 
 /// Process dead-lettered records again, after the transform is fixed
@@ -116,7 +117,8 @@ pub(super) fn redrive(arguments: &RedriveArguments) -> Result<u8, CommandError> 
         .into());
     }
     let progress = ProgressDisplay::new(source.bytes(), arguments.json || backlog.writes_to_stdout(&routes)?);
-    telemetry::log_text_without_events(settings.log, progress.clone(), colours_wanted());
+    let log = LogOptions { level: settings.log, format: log::text(), without: &[EVENT_LINES] };
+    telemetry::log_for_command(log, progress.clone());
 
     let reporter = RedriveReporter { mode, json: arguments.json, progress: &progress };
     let large = arguments.large.clone().or_else(|| arguments.settings.dead_letter_large.clone());

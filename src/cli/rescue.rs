@@ -17,7 +17,7 @@ use self::reporter::RescueReporter;
 use super::backlog::{Backlog, RunMode};
 use super::error::CommandError;
 use super::progress::ProgressDisplay;
-use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, access, colours_wanted, say};
+use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, access, log, say};
 use crate::event::Batch;
 use crate::processor::Processor;
 use crate::settings::{Settings, SettingsError, Target, check_variables};
@@ -25,6 +25,7 @@ use crate::source::on_failure::{
     Description, DescriptionReadError, DescriptionSource, FoundDescription, ObjectFate, OnFailureLocation, RangeReader,
     RecordRange,
 };
+use crate::telemetry::{LogOptions, STOP_LINES};
 use crate::{assembly, telemetry};
 
 /// Process the records that an event source mapping gave up
@@ -137,7 +138,8 @@ pub(super) fn rescue(arguments: &RescueArguments) -> Result<u8, CommandError> {
         .into());
     }
     let progress = ProgressDisplay::new(source.bytes(), arguments.json || backlog.writes_to_stdout(&routes)?);
-    telemetry::log_text_without_stops(settings.log, progress.clone(), colours_wanted());
+    let log = LogOptions { level: settings.log, format: log::text(), without: &[STOP_LINES] };
+    telemetry::log_for_command(log, progress.clone());
 
     let reporter = RescueReporter { mode, json: arguments.json, progress: &progress };
     let scope = if arguments.whole_range { RangeScope::Whole } else { RangeScope::AsDescribed };

@@ -24,9 +24,10 @@ use self::input::RecordInput;
 use self::show::{Show, ShowDelivery, ShowStream};
 use self::stream::StreamRun;
 use super::error::CommandError;
+use super::log::{LogFormatFlag, RunInput};
 use super::progress::ProgressDisplay;
 use super::summary::RunSummary;
-use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, access, colours_wanted, say};
+use super::{ALL_ACKNOWLEDGED, FAILED, NOT_ACKNOWLEDGED, access, log};
 use crate::assembly::{AssemblyError, AssemblyOptions};
 use crate::error_code::ErrorCode;
 use crate::processor::{Counts, Observer, Processor, Stop};
@@ -34,6 +35,7 @@ use crate::settings::{Route, Settings, SettingsError, Target, check_variables};
 use crate::source::live::StreamPlace;
 use crate::source::on_failure::DescribedStream;
 use crate::source::{FileSource, Format, SourceError, did_you_mean, similar_files};
+use crate::telemetry::{LogFormat, LogOptions};
 use crate::{assembly, telemetry};
 
 /// Run a transform over the records of a file or a stream
@@ -122,6 +124,10 @@ pub(super) struct RunArguments {
     #[arg(long, value_name = "DURATION", value_parser = flags::tumbling_window)]
     tumbling_window: Option<Duration>,
 
+    /// Format of log lines on standard error [default: text, and json with --json]
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    log_format: Option<LogFormatFlag>,
+
     #[command(flatten)]
     settings: Settings,
 
@@ -130,6 +136,17 @@ pub(super) struct RunArguments {
 }
 
 pub(super) fn run(arguments: &RunArguments) -> Result<u8, CommandError> {
+    match run_input(arguments) {
+        // Whoever reads the log as JSON finds there why it ended.
+        Err(CommandError { message, code: Some(code) }) if arguments.log_format == Some(LogFormatFlag::Json) => {
+            telemetry::log_fatal(&message, code);
+            Ok(FAILED)
+        }
+        outcome => outcome,
+    }
+}
+
+fn run_input(arguments: &RunArguments) -> Result<u8, CommandError> {
     let routes = check_variables(std::env::vars_os())?;
     match StreamPlace::in_input(&arguments.input)? {
         Some(_) if arguments.from_stream => Err(SettingsError::Contradiction(format!(
@@ -140,7 +157,9 @@ pub(super) fn run(arguments: &RunArguments) -> Result<u8, CommandError> {
         Some(places) => {
             let (flags, settings) = (&arguments.stream, &arguments.settings);
             let (show, tumbling_window) = (arguments.show, arguments.tumbling_window);
-            let run = StreamRun { places, flags, settings, routes: &routes, show, tumbling_window };
+            let implied = if flags.json { LogFormatFlag::Json } else { LogFormatFlag::Text };
+            let log = log::of_run(arguments.log_format.unwrap_or(implied), RunInput::Stream);
+            let run = StreamRun { places, flags, settings, routes: &routes, show, log, tumbling_window };
             run.run().map_err(|error| not_a_file_either(&arguments.input, error))
         }
         None => run_file(arguments, &routes),
@@ -194,8 +213,9 @@ fn run_file(arguments: &RunArguments, routes: &[Route]) -> Result<u8, CommandErr
         false => FileSource::open(input, arguments.input_format).map(RecordInput::File),
     };
     let source = open().map_err(|error| not_a_stream(&arguments.input, error))?;
+    let log = log::of_run(arguments.log_format.unwrap_or(LogFormatFlag::Text), RunInput::File);
     let showing = match arguments.show {
-        Some(most) => Some(Showing::begin(most, settings, routes)?),
+        Some(most) => Some(Showing::begin(most, settings, log, routes)?),
         None => None,
     };
     let is_a_look = showing.as_ref().is_some_and(|showing| showing.delivering == ShowDelivery::Nowhere);
@@ -213,7 +233,8 @@ fn run_file(arguments: &RunArguments, routes: &[Route]) -> Result<u8, CommandErr
         Some(_) => ProgressDisplay::hidden(),
         None => ProgressDisplay::new(source.bytes(), on_stdout),
     };
-    telemetry::log_text(settings.log, progress.clone(), colours_wanted());
+    let progress = progress.beside(log);
+    telemetry::log_for_command(LogOptions { level: settings.log, format: log, without: &[] }, progress.clone());
 
     let started = Instant::now();
     let mut counts = Counts::default();
@@ -226,9 +247,9 @@ fn run_file(arguments: &RunArguments, routes: &[Route]) -> Result<u8, CommandErr
     progress.finish();
     let stop = outcome.as_ref().ok().and_then(Option::as_ref);
     // Also when the input broke off: what came before is done, and should not be done again unawares.
-    say(&RunSummary { counts: &counts, stop, elapsed: started.elapsed() });
+    progress.say(&RunSummary { counts: &counts, stop, elapsed: started.elapsed() });
     if is_a_look {
-        say(&"nothing of it was delivered: --output says where to");
+        progress.say(&"nothing of it was delivered: --output says where to");
     }
     Ok(if outcome?.is_none() { ALL_ACKNOWLEDGED } else { NOT_ACKNOWLEDGED })
 }
@@ -240,7 +261,12 @@ struct Showing {
 }
 
 impl Showing {
-    fn begin(most: Option<NonZeroU32>, settings: &Settings, routes: &[Route]) -> Result<Self, SettingsError> {
+    fn begin(
+        most: Option<NonZeroU32>,
+        settings: &Settings,
+        log: LogFormat,
+        routes: &[Route],
+    ) -> Result<Self, SettingsError> {
         let routes = settings.routes(routes)?;
         // Who names no target at all only looks.
         let names_none = settings.output.is_none() && settings.dead_letter.is_none() && routes.is_empty();
@@ -249,7 +275,7 @@ impl Showing {
             ShowDelivery::Really if settings.writes_to_stdout(&routes) => ShowStream::Stderr,
             ShowDelivery::Really | ShowDelivery::Nowhere => ShowStream::Stdout,
         };
-        let show = Show::begin(place, most, settings, routes.keys().copied(), delivering);
+        let show = Show::begin(place, most, settings, log, routes.keys().copied(), delivering);
         Ok(Self { show, delivering })
     }
 }

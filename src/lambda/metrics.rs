@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 pub use definition::InvocationMetric;
 
 use super::handler::HandledInvocation;
-use crate::timestamp::millis;
+use crate::timestamp::{millis, rfc3339};
 use crate::transform::guest_memory;
 
 /// The namespace of our metrics: others rely on it.
@@ -48,6 +48,10 @@ fn line(
     line.insert("StreamArn".to_owned(), handled.shard.stream_arn.as_str().into());
     line.insert("ShardId".to_owned(), handled.shard.id.as_str().into());
     line.insert("RequestId".to_owned(), request_id.into());
+    // As all lines of the log have it; `RequestId` was there before them.
+    line.insert("requestId".to_owned(), request_id.into());
+    line.insert("timestamp".to_owned(), rfc3339(now_millis).into());
+    line.insert("level".to_owned(), "INFO".into());
     if let Some(stop) = &handled.report.stop {
         line.insert("Stopped".to_owned(), stop.cause.to_string().into());
         line.insert("ReplayFrom".to_owned(), stop.replay_from.sequence_number().as_str().into());

@@ -44,6 +44,7 @@ use crate::error_code::ErrorCode;
 use crate::event::{Arrived, EnvelopeError, foreign_shape};
 use crate::processor::{Deadline, Processor};
 use crate::settings::{MetricsFormat, Pack};
+use crate::telemetry::in_invocation;
 
 /// The name under which Lambda reports an invocation with something else than a Kinesis event.
 const NOT_A_KINESIS_EVENT: &str = "Kinesieve.NotAKinesisEvent";
@@ -160,10 +161,13 @@ async fn work(function: Arc<Function>, api: Arc<RuntimeApi>) -> RuntimeError {
 async fn work_once(function: &Function, api: &RuntimeApi) -> Result<(), RuntimeError> {
     let NextInvocation { id, deadline: ends, trace_id, event } = api.next().await?;
     let deadline = ends.and_then(|ends| deadline(ends, function.deadline_reserve));
-    match traced(trace_id, function.answer(&id.request, event, deadline)).await {
-        Ok(response) => api.answer(&id, &response).await,
-        Err(failed) => api.fail(&id, &failed).await,
-    }
+    in_invocation(&id.request, async {
+        match traced(trace_id, function.answer(&id.request, event, deadline)).await {
+            Ok(response) => api.answer(&id, &response).await,
+            Err(failed) => api.fail(&id, &failed).await,
+        }
+    })
+    .await
 }
 
 /// The answer to part of a window: as ever, and the state to go on from. Lambda takes an answer without one for a failure.

@@ -17,7 +17,8 @@ function's log. CloudWatch makes metrics in the namespace `Kinesieve` from it, w
 is counted in one of `RecordsKept`, `RecordsDropped`, `RecordsEmitted`, `RecordsFolded`, `RecordsDeadLettered`,
 `RecordsControl`, `RecordsSkipped` and `RecordsUnacknowledged`.
 
-The line also holds `StreamArn`, `ShardId` and `RequestId`. Where a batch ended early it holds `Stopped`, `ReplayFrom` and
+The line also holds `StreamArn`, `ShardId` and `RequestId`, and the `timestamp`, `level` and `requestId` of all
+[lines of the log](log.md). Where a batch ended early it holds `Stopped`, `ReplayFrom` and
 `Attempts`. These are no dimensions, since CloudWatch charges for each combination of dimensions.
 
 | metric | unit | counts |

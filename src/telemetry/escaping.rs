@@ -1,5 +1,6 @@
 //! Log lines that stay lines: what is logged may come from guests, records and services.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt::{self, Debug};
 use std::io::{self, Write};
@@ -9,6 +10,7 @@ use tracing_subscriber::field::{RecordFields, VisitOutput};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::{DefaultVisitor, FormatFields, Writer};
 
+use super::invocation::InvocationContext;
 use crate::foreign;
 use crate::redaction::redacted;
 
@@ -60,32 +62,42 @@ impl Debug for OneLineDebug<'_> {
     }
 }
 
-/// Standard error for lines of JSON: with nothing in their strings that a terminal obeys, and without credentials.
-pub(super) struct JsonToStderr;
+/// A place for lines of JSON: with the request that they belong to, with nothing in their strings that a terminal obeys,
+/// and without credentials.
+pub(super) struct SafeJson<W>(pub(super) W);
 
-impl<'a> MakeWriter<'a> for JsonToStderr {
-    type Writer = JsonWriter;
+impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for SafeJson<W> {
+    type Writer = JsonWriter<W::Writer>;
 
     fn make_writer(&'a self) -> Self::Writer {
-        JsonWriter
+        JsonWriter(self.0.make_writer())
     }
 }
 
 /// Writes whole lines of JSON, which is how they come.
-pub(super) struct JsonWriter;
+pub(super) struct JsonWriter<W>(W);
 
-impl Write for JsonWriter {
+impl<W: Write> Write for JsonWriter<W> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         match str::from_utf8(line) {
-            Ok(text) => io::stderr().write_all(safe_json(text).as_bytes())?,
+            Ok(text) => self.0.write_all(safe_json(&with_request_id(text)).as_bytes())?,
             // The formatter writes UTF-8; whatever else comes is none of its lines.
-            Err(_) => io::stderr().write_all(line)?,
+            Err(_) => self.0.write_all(line)?,
         }
         Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stderr().flush()
+        self.0.flush()
+    }
+}
+
+/// Adds the id of the request that is worked on to an object, as `requestId`, which is what Lambda calls it.
+fn with_request_id(line: &str) -> Cow<'_, str> {
+    let context = InvocationContext::current();
+    match (context.request_id(), line.trim_end().strip_suffix('}')) {
+        (Some(id), Some(object)) => format!("{object},\"requestId\":{}}}\n", serde_json::Value::from(id)).into(),
+        _ => line.into(),
     }
 }
 

@@ -10,6 +10,7 @@ use tracing::level_filters::LevelFilter;
 
 use super::log::{GuestOutput, LogLine};
 use crate::event::{Batch, Event};
+use crate::telemetry::InvocationContext;
 
 /// The most lines that all guests together write about one batch ...
 const LINES: usize = 1000;
@@ -30,6 +31,8 @@ pub struct LogBudget(Arc<Budget>);
 struct Budget {
     /// None: what is written is about the start, and no batch.
     shard_id: Option<String>,
+    /// What the guests work for, on threads of their own.
+    invocation: InvocationContext,
     left: Mutex<BudgetLeft>,
 }
 
@@ -53,7 +56,12 @@ impl LogBudget {
 
     fn new(shard_id: Option<String>) -> Self {
         let left = Mutex::new(BudgetLeft { lines: LINES, bytes: BYTES, left_out: 0 });
-        Self(Arc::new(Budget { shard_id, left }))
+        Self(Arc::new(Budget { shard_id, invocation: InvocationContext::current(), left }))
+    }
+
+    /// The invocation that the batch came in, if it came in one.
+    pub(super) fn invocation(&self) -> InvocationContext {
+        self.0.invocation.clone()
     }
 
     /// Writes lines, with the position of the event that they are about.
@@ -104,11 +112,13 @@ impl Budget {
             return;
         }
         let what = if self.shard_id.is_some() { "about this batch" } else { "while it started" };
-        tracing::warn!(
-            target: TARGET,
-            shard_id = self.shard_id.as_deref(),
-            "{left_out} lines that the transform wrote {what} are left out",
-        );
+        self.invocation.within(|| {
+            tracing::warn!(
+                target: TARGET,
+                shard_id = self.shard_id.as_deref(),
+                "{left_out} lines that the transform wrote {what} are left out",
+            );
+        });
     }
 }
 

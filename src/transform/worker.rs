@@ -87,7 +87,8 @@ impl VerdictSender {
 /// Works until nobody can give it anything any more.
 pub(super) fn work<P: Program>(mut slot: InstanceSlot<P::Exports>, queue: &std_mpsc::Receiver<Assignment<P>>) {
     while let Ok(assignment) = queue.recv() {
-        run(&mut slot, assignment);
+        let invocation = assignment.log.invocation();
+        invocation.within(|| run(&mut slot, assignment));
     }
 }
 

@@ -13,13 +13,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use self::columns::Columns;
 use self::palette::Palette;
-use crate::cli::colours_wanted;
 use crate::cli::foreign::plain;
 use crate::cli::guest_lines::{self, GuestLines};
 use crate::event::{Batch, Event, Payload, PayloadError};
 use crate::processor::Observer;
 use crate::settings::{Settings, normal_route};
-use crate::telemetry;
+use crate::telemetry::{self, EVENT_LINES, LogFormat, LogOptions};
 use crate::transform::{Emission, Emissions, Fault, FaultKind, Verdict};
 
 /// The most outputs of a record that are shown.
@@ -62,15 +61,17 @@ impl Show {
         place: ShowStream,
         most: Option<NonZeroU32>,
         settings: &Settings,
+        log: LogFormat,
         routes: impl Iterator<Item = &'a str>,
         delivering: ShowDelivery,
     ) -> Arc<Self> {
         let lines = GuestLines::from_level(settings.log);
-        let quiet: &[&str] = match delivering {
+        let without: &[&str] = match delivering {
             ShowDelivery::Really => &[guest_lines::TARGET],
-            ShowDelivery::Nowhere => &[guest_lines::TARGET, "kinesieve::processor"],
+            ShowDelivery::Nowhere => &[guest_lines::TARGET, EVENT_LINES],
         };
-        telemetry::log_text_beside(lines.clone(), settings.log, quiet, io::stderr, colours_wanted());
+        let options = LogOptions { level: settings.log, format: log, without };
+        telemetry::log_for_command_beside(lines.clone(), options, io::stderr);
         Arc::new(Self::new(place, most.map_or(u64::MAX, |most| most.get().into()), routes, lines))
     }
 

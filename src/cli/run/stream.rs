@@ -16,7 +16,7 @@ use super::windows;
 use crate::cli::error::CommandError;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::progress::ProgressDisplay;
-use crate::cli::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, colours_wanted};
+use crate::cli::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED};
 use crate::error_code::ErrorCode;
 use crate::processor::Observer;
 use crate::settings::{Route, Settings, SettingsError, Target};
@@ -25,6 +25,7 @@ use crate::source::live::{
     Cancellation, CommitOutcome, LiveError, LiveSource, RunParts, RunWatch, ShardStage, ShardStatuses, StreamPlace,
     run_name,
 };
+use crate::telemetry::{LogFormat, LogOptions};
 use crate::{assembly, telemetry};
 
 /// More instances than this cost more than they bring.
@@ -38,6 +39,8 @@ pub(super) struct StreamRun<'a> {
     pub(super) routes: &'a [Route],
     /// Whether records are shown, or so many of the last outputs.
     pub(super) show: Option<Option<NonZeroU32>>,
+    /// How log lines are written.
+    pub(super) log: LogFormat,
     pub(super) tumbling_window: Option<Duration>,
 }
 
@@ -60,12 +63,12 @@ impl StreamRun<'_> {
         let writes_to_stdout = self.writes_to_stdout()?;
         let is_in_the_way = writes_to_stdout && io::stdout().is_terminal();
         let shows_records = self.show == Some(None);
-        let progress = ProgressDisplay::lines(is_in_the_way || flags.json || shows_records);
+        let progress = ProgressDisplay::lines(is_in_the_way || flags.json || shows_records).beside(self.log);
         let show = match shows_records {
             true => Some(self.show_records(writes_to_stdout || flags.json)?),
             false => None,
         };
-        telemetry::log_text(settings.log, progress.clone(), colours_wanted());
+        telemetry::log_for_command(LogOptions { level: settings.log, format: self.log, without: &[] }, progress.clone());
         let cancellation = Cancellation::default();
         let looked = metrics::Looked::before(&cancellation);
         if let Some(address) = flags.metrics {
@@ -140,7 +143,7 @@ impl StreamRun<'_> {
     fn show_records(&self, stdout_is_taken: bool) -> Result<Arc<dyn Observer>, SettingsError> {
         let place = if stdout_is_taken { ShowStream::Stderr } else { ShowStream::Stdout };
         let routes = self.settings.routes(self.routes)?;
-        Ok(Show::begin(place, None, self.settings, routes.keys().copied(), ShowDelivery::Really))
+        Ok(Show::begin(place, None, self.settings, self.log, routes.keys().copied(), ShowDelivery::Really))
     }
 
     /// Outputs and what is said of the run must not mix on standard output, nor outputs and descriptions of records that
