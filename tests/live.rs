@@ -6,6 +6,7 @@ mod checkpoints;
 mod closed_shards;
 mod enhanced;
 pub mod faults;
+mod look;
 mod resharding;
 mod retries;
 mod seen;

@@ -145,7 +145,7 @@ fn a_run_whose_log_is_json_says_nothing_else() {
     for field in ["shard_id", "sequence_number", "target", "message"] {
         assert!(careful.get(field).is_some(), "{field}: {careful}");
     }
-    assert!(log.iter().any(|line| says(line, "1 output delivered")), "{log:#?}");
+    assert!(log.iter().any(|line| says(line, "1 output discarded (destination none)")), "{log:#?}");
     let shown = run(&["--log-format", "json", "--show", "--dead-letter", "file:dead.ndjson"]);
     lines(&stderr(&shown));
     assert!(stdout(&shown).contains("warn: careful"), "{}", stdout(&shown));

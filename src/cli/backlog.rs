@@ -1,5 +1,6 @@
 //! What `redrive` and `rescue` have in common: something was put aside, is read from there, and goes through a transform again.
 
+use super::output_fate::OutputFate;
 use crate::settings::{Route, Settings, SettingsError, Target};
 
 /// Whether what is done counts.
@@ -64,6 +65,14 @@ impl Backlog<'_> {
             )));
         }
         Ok(())
+    }
+
+    /// What becomes of outputs.
+    pub(super) fn fate(&self, routes: &[Route]) -> Result<OutputFate, SettingsError> {
+        match self.mode {
+            RunMode::Really => OutputFate::of(self.settings, routes),
+            RunMode::DryRun => Ok(OutputFate::NotDelivered),
+        }
     }
 
     /// Whether outputs or dead letters go to standard output.

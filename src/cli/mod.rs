@@ -15,6 +15,7 @@ mod interrupt;
 mod log;
 #[cfg(feature = "compiler")]
 mod new;
+mod output_fate;
 mod progress;
 mod put;
 mod redrive;

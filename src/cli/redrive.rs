@@ -120,7 +120,7 @@ pub(super) fn redrive(arguments: &RedriveArguments) -> Result<u8, CommandError> 
     let log = LogOptions { level: settings.log, format: log::text(), without: &[EVENT_LINES] };
     telemetry::log_for_command(log, progress.clone());
 
-    let reporter = RedriveReporter { mode, json: arguments.json, progress: &progress };
+    let reporter = RedriveReporter { mode, fate: backlog.fate(&routes)?, json: arguments.json, progress: &progress };
     let large = arguments.large.clone().or_else(|| arguments.settings.dead_letter_large.clone());
     let opener = LetterOpener::new(assembly::unpacking(settings), large);
     let mut run =
@@ -136,6 +136,7 @@ pub(super) fn redrive(arguments: &RedriveArguments) -> Result<u8, CommandError> 
         counts: &run.counts,
         from: &arguments.from,
         mode,
+        fate: run.reporter.fate,
         left_out: source.left_out(),
         elapsed: started.elapsed(),
     };

@@ -141,7 +141,7 @@ pub(super) fn rescue(arguments: &RescueArguments) -> Result<u8, CommandError> {
     let log = LogOptions { level: settings.log, format: log::text(), without: &[STOP_LINES] };
     telemetry::log_for_command(log, progress.clone());
 
-    let reporter = RescueReporter { mode, json: arguments.json, progress: &progress };
+    let reporter = RescueReporter { mode, fate: backlog.fate(&routes)?, json: arguments.json, progress: &progress };
     let scope = if arguments.whole_range { RangeScope::Whole } else { RangeScope::AsDescribed };
     let mut run = RescueRun {
         processor,
@@ -163,6 +163,7 @@ pub(super) fn rescue(arguments: &RescueArguments) -> Result<u8, CommandError> {
         counts: &run.counts,
         from: &arguments.from,
         mode,
+        output_fate: run.reporter.fate,
         fate,
         deleted_objects: source.deleted_objects(),
         left_out: source.left_out(),

@@ -25,6 +25,7 @@ use self::show::{Show, ShowDelivery, ShowStream};
 use self::stream::StreamRun;
 use super::error::CommandError;
 use super::log::{LogFormatFlag, RunInput};
+use super::output_fate::OutputFate;
 use super::progress::ProgressDisplay;
 use super::summary::RunSummary;
 use super::{ALL_ACKNOWLEDGED, FAILED, NOT_ACKNOWLEDGED, access, log};
@@ -70,7 +71,7 @@ kinesis:RegisterStreamConsumer and kinesis:SubscribeToShard. With a checkpoint t
 dynamodb:UpdateItem.
 
 With --show and no destination (--output, --route, --dead-letter), nothing is delivered, and a record that can't be
-processed does not stop the run. With a destination, outputs are delivered, and records are shown on standard output, or
+processed does not stop the run; --to-checkpoint is refused then, since nothing is done. With a destination, outputs are delivered, and records are shown on standard output, or
 on standard error if a destination is standard output. COLUMNS sets the width. NO_COLOR=1 turns colours off.
 
 Exit codes:
@@ -134,6 +135,9 @@ pub(super) struct RunArguments {
     #[command(flatten)]
     stream: StreamFlags,
 }
+
+/// What is said at the end of a look.
+const NOTHING_DELIVERED: &str = "nothing of it was delivered: --output says where to";
 
 pub(super) fn run(arguments: &RunArguments) -> Result<u8, CommandError> {
     match run_input(arguments) {
@@ -219,6 +223,7 @@ fn run_file(arguments: &RunArguments, routes: &[Route]) -> Result<u8, CommandErr
         None => None,
     };
     let is_a_look = showing.as_ref().is_some_and(|showing| showing.delivering == ShowDelivery::Nowhere);
+    let fate = if is_a_look { OutputFate::NotDelivered } else { OutputFate::of(settings, routes)? };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     if !is_a_look {
         runtime.block_on(access::check(&access::written(settings, routes)?))?;
@@ -247,9 +252,9 @@ fn run_file(arguments: &RunArguments, routes: &[Route]) -> Result<u8, CommandErr
     progress.finish();
     let stop = outcome.as_ref().ok().and_then(Option::as_ref);
     // Also when the input broke off: what came before is done, and should not be done again unawares.
-    progress.say(&RunSummary { counts: &counts, stop, elapsed: started.elapsed() });
+    progress.say(&RunSummary { counts: &counts, stop, fate, elapsed: started.elapsed() });
     if is_a_look {
-        progress.say(&"nothing of it was delivered: --output says where to");
+        progress.say(&NOTHING_DELIVERED);
     }
     Ok(if outcome?.is_none() { ALL_ACKNOWLEDGED } else { NOT_ACKNOWLEDGED })
 }
@@ -267,10 +272,8 @@ impl Showing {
         log: LogFormat,
         routes: &[Route],
     ) -> Result<Self, SettingsError> {
+        let delivering = ShowDelivery::of(settings, routes)?;
         let routes = settings.routes(routes)?;
-        // Who names no target at all only looks.
-        let names_none = settings.output.is_none() && settings.dead_letter.is_none() && routes.is_empty();
-        let delivering = if names_none { ShowDelivery::Nowhere } else { ShowDelivery::Really };
         let place = match delivering {
             ShowDelivery::Really if settings.writes_to_stdout(&routes) => ShowStream::Stderr,
             ShowDelivery::Really | ShowDelivery::Nowhere => ShowStream::Stdout,

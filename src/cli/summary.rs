@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::explain::Hint;
 use super::foreign::one_line;
+use super::output_fate::OutputFate;
 use crate::processor::{Counts, Stop};
 
 /// What came of a run.
@@ -13,6 +14,7 @@ pub(super) struct RunSummary<'a> {
     pub(super) counts: &'a Counts,
     /// Where it stopped, unless all was acknowledged.
     pub(super) stop: Option<&'a Stop>,
+    pub(super) fate: OutputFate,
     pub(super) elapsed: Duration,
 }
 
@@ -48,8 +50,9 @@ impl fmt::Display for RunSummary<'_> {
         writeln!(formatter, "  not acknowledged  {}", counts.unacknowledged)?;
         write!(
             formatter,
-            "{} delivered, {:.1} MB",
+            "{}{}, {:.1} MB",
             counted(counts.outputs, "output"),
+            self.fate.after_count(),
             counts.output_bytes as f64 / 1e6
         )?;
         match self.stop {
@@ -93,7 +96,9 @@ mod tests {
             unacknowledged: 1 << 7,
             ..Counts::default()
         };
-        let summary = RunSummary { counts: &counts, stop: None, elapsed: Duration::from_millis(250) }.to_string();
+        let (fate, elapsed) = (OutputFate::NotDelivered, Duration::from_millis(250));
+        let summary = RunSummary { counts: &counts, stop: None, fate, elapsed }.to_string();
+        assert!(summary.ends_with("\n0 outputs, not delivered, 0.0 MB"), "{summary}");
         let lines = summary.lines().filter_map(|line| line.strip_prefix("  "));
         let count = |line: &str| line.split_whitespace().find_map(|word| word.parse::<u64>().ok());
         assert_eq!(lines.map(count).sum::<Option<u64>>(), Some(counts.records), "{summary}");
@@ -124,7 +129,8 @@ mod tests {
             cause: Cause::Retry,
             reason: "the table is being rebuilt".to_owned(),
         };
-        let summary = RunSummary { counts: &counts, stop: Some(&stop), elapsed: Duration::from_millis(250) };
+        let (fate, elapsed) = (OutputFate::Delivered, Duration::from_millis(250));
+        let summary = RunSummary { counts: &counts, stop: Some(&stop), fate, elapsed };
         insta::assert_snapshot!(summary, @r"
         1200 records in 0.25 s: 4800 records/s, 0.7 MB/s
           kept              700

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::outcome::LetterOutcome;
 use crate::cli::backlog::RunMode;
+use crate::cli::output_fate::OutputFate;
 use crate::cli::summary::counted;
 use crate::dead_letter::DeadLetterKind;
 use crate::source::dead_letters::DeadLetterLocation;
@@ -75,6 +76,7 @@ pub(super) struct RedriveSummary<'a> {
     pub(super) counts: &'a RedriveCounts,
     pub(super) from: &'a DeadLetterLocation,
     pub(super) mode: RunMode,
+    pub(super) fate: OutputFate,
     /// What was not looked at.
     pub(super) left_out: Option<String>,
     pub(super) elapsed: Duration,
@@ -90,7 +92,7 @@ impl fmt::Display for RedriveSummary<'_> {
             self.elapsed.as_secs_f64(),
             if self.mode == RunMode::DryRun { "; a dry run: nothing was delivered, and nothing deleted" } else { "" },
         )?;
-        writeln!(formatter, "  delivered            {}", counts.delivered)?;
+        writeln!(formatter, "  {:<19}  {}", delivered(self.fate), counts.delivered)?;
         writeln!(formatter, "  dropped              {}", counts.dropped)?;
         writeln!(formatter, "  dead-lettered again  {}", by_kind(&counts.dead_lettered))?;
         writeln!(formatter, "  failed again         {}", by_kind(&counts.failed))?;
@@ -104,9 +106,12 @@ impl fmt::Display for RedriveSummary<'_> {
                 writeln!(formatter, "  {name:<21}{count}")?;
             }
         }
-        let delivered = if self.mode == RunMode::DryRun { "would be delivered" } else { "delivered" };
         let megabytes = counts.output_bytes as f64 / 1e6;
-        write!(formatter, "{} {delivered}, {megabytes:.1} MB", counted(counts.outputs, "output"))?;
+        let outputs = counted(counts.outputs, "output");
+        match self.mode {
+            RunMode::Really => write!(formatter, "{outputs}{}, {megabytes:.1} MB", self.fate.after_count())?,
+            RunMode::DryRun => write!(formatter, "{outputs} would be delivered, {megabytes:.1} MB")?,
+        }
         if self.mode == RunMode::Really {
             match self.from {
                 DeadLetterLocation::Sqs(_) => write!(
@@ -127,6 +132,16 @@ impl fmt::Display for RedriveSummary<'_> {
             None => Ok(()),
             Some(left_out) => write!(formatter, "\n{left_out}"),
         }
+    }
+}
+
+/// What letters are whose outputs went their way.
+pub(super) fn delivered(fate: OutputFate) -> &'static str {
+    match fate {
+        OutputFate::Delivered => "delivered",
+        OutputFate::NotDelivered => "would be delivered",
+        OutputFate::Discarded => "outputs discarded",
+        OutputFate::PartlyDiscarded => "sent or discarded",
     }
 }
 
@@ -168,11 +183,16 @@ mod tests {
         counts
     }
 
+    fn really<'a>(counts: &'a RedriveCounts, from: &'a DeadLetterLocation) -> RedriveSummary<'a> {
+        let (mode, fate, elapsed) = (RunMode::Really, OutputFate::Delivered, Duration::from_millis(250));
+        RedriveSummary { counts, from, mode, fate, left_out: None, elapsed }
+    }
+
     #[test]
     fn says_what_became_of_every_letter() {
         let from = "arn:aws:sqs:eu-west-1:123456789012:dead".parse().expect("a place");
-        let elapsed = Duration::from_millis(250);
-        let summary = RedriveSummary { counts: &counts(), from: &from, mode: RunMode::Really, left_out: None, elapsed };
+        let counts = counts();
+        let summary = really(&counts, &from);
         insta::assert_snapshot!(summary, @r"
         11 dead letters in 0.25 s
           delivered            2
@@ -196,8 +216,7 @@ mod tests {
         counts.add(&LetterOutcome::Cut { reason });
         assert!(!counts.is_all_acknowledged());
         let from = "arn:aws:sqs:eu-west-1:123456789012:dead".parse().expect("a place");
-        let elapsed = Duration::from_millis(250);
-        let summary = RedriveSummary { counts: &counts, from: &from, mode: RunMode::Really, left_out: None, elapsed };
+        let summary = really(&counts, &from);
         insta::assert_snapshot!(summary, @r"
         2 dead letters in 0.25 s
           delivered            0
@@ -219,11 +238,12 @@ mod tests {
     fn a_dry_run_says_so_and_what_was_left_out_is_said() {
         let from = "dead.ndjson".parse().expect("a place");
         let (elapsed, left_out) = (Duration::from_millis(1234), Some("1 object was left out".to_owned()));
-        let summary =
-            RedriveSummary { counts: &RedriveCounts::default(), from: &from, mode: RunMode::DryRun, left_out, elapsed };
+        let counts = RedriveCounts::default();
+        let (mode, fate) = (RunMode::DryRun, OutputFate::NotDelivered);
+        let summary = RedriveSummary { mode, fate, left_out, elapsed, ..really(&counts, &from) };
         insta::assert_snapshot!(summary, @r"
         0 dead letters in 1.23 s; a dry run: nothing was delivered, and nothing deleted
-          delivered            0
+          would be delivered   0
           dropped              0
           dead-lettered again  0
           failed again         0
@@ -234,5 +254,14 @@ mod tests {
         0 outputs would be delivered, 0.0 MB
         1 object was left out
         ");
+    }
+
+    #[test]
+    fn outputs_that_go_to_none_are_not_called_delivered() {
+        let from = "dead.ndjson".parse().expect("a place");
+        let counts = counts();
+        let summary = RedriveSummary { fate: OutputFate::Discarded, ..really(&counts, &from) }.to_string();
+        assert!(summary.contains("\n  outputs discarded    2\n"), "{summary}");
+        assert!(summary.contains("\n4 outputs discarded (destination none), 0.1 MB\n"), "{summary}");
     }
 }

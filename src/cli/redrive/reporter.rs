@@ -4,9 +4,11 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::counts::delivered;
 use super::outcome::LetterOutcome;
 use crate::cli::backlog::RunMode;
 use crate::cli::foreign::plain;
+use crate::cli::output_fate::OutputFate;
 use crate::cli::print_json;
 use crate::cli::progress::ProgressDisplay;
 use crate::cli::summary::counted;
@@ -17,6 +19,7 @@ use crate::source::dead_letters::{FoundLetter, Letter, LetterData};
 /// Says what became of each letter.
 pub(super) struct RedriveReporter<'a> {
     pub(super) mode: RunMode,
+    pub(super) fate: OutputFate,
     pub(super) json: bool,
     pub(super) progress: &'a ProgressDisplay,
 }
@@ -28,9 +31,9 @@ impl RedriveReporter<'_> {
             return;
         }
         if !self.json {
-            return self.progress.say(&LetterText { found, outcome, mode: self.mode });
+            return self.progress.say(&LetterText { found, outcome, mode: self.mode, fate: self.fate });
         }
-        let object = LetterJson::of(found, outcome);
+        let object = LetterJson::of(found, outcome, self.mode, self.fate);
         // A reader that is gone changes nothing about what was done.
         if let Ok(line) = serde_json::to_string(&object) {
             let _ = print_json(&(line + "\n"));
@@ -43,6 +46,7 @@ struct LetterText<'a> {
     found: &'a FoundLetter,
     outcome: &'a LetterOutcome,
     mode: RunMode,
+    fate: OutputFate,
 }
 
 impl fmt::Display for LetterText<'_> {
@@ -57,7 +61,7 @@ impl fmt::Display for LetterText<'_> {
             }
             Err(_) => formatter.write_str(&plain(&self.found.place))?,
         }
-        write!(formatter, "  {}", verb(self.outcome, self.mode))?;
+        write!(formatter, "  {}", verb(self.outcome, self.mode, self.fate))?;
         match self.outcome {
             LetterOutcome::Delivered { outputs, .. } => write!(formatter, "  {}", counted(*outputs, "output"))?,
             outcome => {
@@ -85,10 +89,9 @@ impl fmt::Display for LetterText<'_> {
     }
 }
 
-fn verb(outcome: &LetterOutcome, mode: RunMode) -> &'static str {
+fn verb(outcome: &LetterOutcome, mode: RunMode, fate: OutputFate) -> &'static str {
     match (outcome, mode) {
-        (LetterOutcome::Delivered { .. }, RunMode::Really) => "delivered",
-        (LetterOutcome::Delivered { .. }, RunMode::DryRun) => "would be delivered",
+        (LetterOutcome::Delivered { .. }, _) => delivered(fate),
         (LetterOutcome::Dropped, RunMode::Really) => "dropped",
         (LetterOutcome::Dropped, RunMode::DryRun) => "would be dropped",
         (LetterOutcome::DeadLettered { .. }, RunMode::Really) => "dead-lettered again",
@@ -121,9 +124,14 @@ struct LetterJson<'a> {
     /// Where a large letter is whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     data_at: Option<&'a str>,
-    /// How many were delivered.
+    /// Whether nothing of it counts: `delivered` is then what it would be.
+    dry_run: bool,
+    /// How many outputs there are, where none of them failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     outputs: Option<u64>,
+    /// What became of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_fate: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<DeadLetterKind>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -150,7 +158,7 @@ struct FirstFailure<'a> {
 }
 
 impl<'a> LetterJson<'a> {
-    fn of(found: &'a FoundLetter, outcome: &'a LetterOutcome) -> Self {
+    fn of(found: &'a FoundLetter, outcome: &'a LetterOutcome, mode: RunMode, fate: OutputFate) -> Self {
         let letter = found.letter.as_ref().ok();
         Self {
             place: &found.place,
@@ -176,10 +184,12 @@ impl<'a> LetterJson<'a> {
                 Some(LetterData::At { address, .. }) => Some(address.as_str()),
                 _ => None,
             },
+            dry_run: mode == RunMode::DryRun,
             outputs: match outcome {
                 LetterOutcome::Delivered { outputs, .. } => Some(*outputs),
                 _ => None,
             },
+            output_fate: matches!(outcome, LetterOutcome::Delivered { .. }).then(|| fate.as_str()),
             kind: outcome.kind(),
             code: outcome.code().map(ErrorCode::as_str),
             reason: outcome.reason(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::outcome::{RescueEnd, RescueOutcome};
 use crate::cli::backlog::RunMode;
+use crate::cli::output_fate::OutputFate;
 use crate::cli::summary::counted;
 use crate::processor::Counts;
 use crate::source::on_failure::{ObjectFate, OnFailureLocation};
@@ -75,6 +76,7 @@ pub(super) struct RescueSummary<'a> {
     pub(super) counts: &'a RescueCounts,
     pub(super) from: &'a OnFailureLocation,
     pub(super) mode: RunMode,
+    pub(super) output_fate: OutputFate,
     pub(super) fate: ObjectFate,
     pub(super) deleted_objects: u64,
     /// What was not looked at.
@@ -92,7 +94,8 @@ impl fmt::Display for RescueSummary<'_> {
             self.elapsed.as_secs_f64(),
             if self.mode == RunMode::DryRun { "; a dry run: nothing was delivered, and nothing deleted" } else { "" },
         )?;
-        writeln!(formatter, "  rescued           {}", counts.rescued)?;
+        let rescued = if self.mode == RunMode::DryRun { "would be rescued" } else { "rescued" };
+        writeln!(formatter, "  {rescued:<16}  {}", counts.rescued)?;
         writeln!(formatter, "  not acknowledged  {}", counts.not_acknowledged)?;
         writeln!(formatter, "  lost              {}", counts.lost)?;
         writeln!(formatter, "  partly lost       {}", counts.partly_lost)?;
@@ -101,9 +104,12 @@ impl fmt::Display for RescueSummary<'_> {
         writeln!(formatter, "  skipped           {}", counts.skipped)?;
         writeln!(formatter, "  malformed         {}", counts.malformed)?;
         writeln!(formatter, "{}", EventsText { records: counts.records, counts: &counts.events })?;
-        let delivered = if self.mode == RunMode::DryRun { "would be delivered" } else { "delivered" };
         let megabytes = counts.events.output_bytes as f64 / 1e6;
-        write!(formatter, "{} {delivered}, {megabytes:.1} MB", counted(counts.events.outputs, "output"))?;
+        let outputs = counted(counts.events.outputs, "output");
+        match self.mode {
+            RunMode::Really => write!(formatter, "{outputs}{}, {megabytes:.1} MB", self.output_fate.after_count())?,
+            RunMode::DryRun => write!(formatter, "{outputs} would be delivered, {megabytes:.1} MB")?,
+        }
         if self.mode == RunMode::Really {
             self.write_what_stays(formatter)?;
         }
@@ -210,8 +216,8 @@ mod tests {
 
     fn summary<'a>(counts: &'a RescueCounts, from: &'a OnFailureLocation) -> RescueSummary<'a> {
         let elapsed = Duration::from_millis(250);
-        let (mode, fate) = (RunMode::Really, ObjectFate::Keep);
-        RescueSummary { counts, from, mode, fate, deleted_objects: 0, left_out: None, elapsed }
+        let (mode, output_fate, fate) = (RunMode::Really, OutputFate::Delivered, ObjectFate::Keep);
+        RescueSummary { counts, from, mode, output_fate, fate, deleted_objects: 0, left_out: None, elapsed }
     }
 
     #[test]
@@ -243,7 +249,10 @@ mod tests {
         let left_out = Some("1 object was left out".to_owned());
         let dry = RescueSummary { mode: RunMode::DryRun, left_out, ..summary(&counts, &from) }.to_string();
         assert!(dry.contains("nothing deleted\n") && dry.contains("10 outputs would be delivered"), "{dry}");
+        assert!(dry.contains("\n  would be rescued  3\n"), "{dry}");
         assert!(dry.ends_with("MB\n1 object was left out"), "{dry}");
+        let to_none = RescueSummary { output_fate: OutputFate::Discarded, ..summary(&counts, &from) }.to_string();
+        assert!(to_none.contains("\n10 outputs discarded (destination none), 0.2 MB\n"), "{to_none}");
         assert!(summary(&RescueCounts::default(), &from).to_string().ends_with("0 outputs delivered, 0.0 MB"));
     }
 }

@@ -8,6 +8,7 @@ use super::counts::EventsText;
 use super::outcome::{RescueEnd, RescueOutcome};
 use crate::cli::backlog::RunMode;
 use crate::cli::foreign::{one_line, plain};
+use crate::cli::output_fate::OutputFate;
 use crate::cli::print_json;
 use crate::cli::progress::ProgressDisplay;
 use crate::cli::summary::counted;
@@ -17,6 +18,7 @@ use crate::source::on_failure::{Description, FoundDescription, LostRecords};
 /// Says what became of the records of each description.
 pub(super) struct RescueReporter<'a> {
     pub(super) mode: RunMode,
+    pub(super) fate: OutputFate,
     pub(super) json: bool,
     pub(super) progress: &'a ProgressDisplay,
 }
@@ -30,7 +32,7 @@ impl RescueReporter<'_> {
         if !self.json {
             return self.progress.say(&RescueText { found, outcome, mode: self.mode });
         }
-        let object = RescueJson::of(found, outcome);
+        let object = RescueJson::of(found, outcome, self.mode, self.fate);
         // A reader that is gone changes nothing about what was done.
         if let Ok(line) = serde_json::to_string(&object) {
             let _ = print_json(&(line + "\n"));
@@ -115,6 +117,10 @@ struct RescueJson<'a> {
     acknowledged: u64,
     dead_lettered: u64,
     outputs: u64,
+    /// What became of the outputs.
+    output_fate: &'static str,
+    /// Whether nothing of it counts: `rescued` is then what it would be.
+    dry_run: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     stopped_at: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -158,7 +164,7 @@ struct WasJson<'a> {
 }
 
 impl<'a> RescueJson<'a> {
-    fn of(found: &'a FoundDescription, outcome: &'a RescueOutcome) -> Self {
+    fn of(found: &'a FoundDescription, outcome: &'a RescueOutcome, mode: RunMode, fate: OutputFate) -> Self {
         let description = found.description.as_ref().ok();
         let lost =
             |lost: &'a LostRecords| LostJson { from: &lost.from, before: lost.before.as_deref(), records: lost.count };
@@ -185,6 +191,8 @@ impl<'a> RescueJson<'a> {
             acknowledged: outcome.counts.acknowledged(),
             dead_lettered: outcome.counts.all_dead_lettered(),
             outputs: outcome.counts.outputs,
+            output_fate: fate.as_str(),
+            dry_run: mode == RunMode::DryRun,
             stopped_at: match &outcome.end {
                 RescueEnd::NotAcknowledged { sequence_number, .. } => Some(sequence_number),
                 _ => None,

@@ -171,6 +171,18 @@ impl StreamFlags {
         self.checkpoint.check()
     }
 
+    /// Checks that nothing is asked for which a look, that delivers nothing, can't bear.
+    pub(super) fn check_look(&self) -> Result<(), SettingsError> {
+        if !self.to_checkpoint {
+            return Ok(());
+        }
+        Err(SettingsError::Contradiction(
+            "--show without a destination delivers nothing, and --to-checkpoint would commit positions behind what was \
+             not delivered: name a destination, with --output for example, or leave --to-checkpoint out"
+                .to_owned(),
+        ))
+    }
+
     /// Checks that nothing is asked for which windows can't bear.
     pub(super) fn check_windows(&self) -> Result<(), SettingsError> {
         let contradiction = |message: &str| Err(SettingsError::Contradiction(message.to_owned()));

@@ -16,6 +16,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
 use self::series::RunState;
+use crate::cli::output_fate::OutputFate;
 use crate::settings::SettingsError;
 use crate::source::live::{Cancellation, RunWatch, ShardStage};
 use crate::transform::guest_memory;
@@ -25,7 +26,7 @@ pub(crate) use series::METRICS;
 /// What is looked at: a run, from the time on when there is one.
 #[derive(Clone, Default)]
 pub(super) struct Looked {
-    run: Arc<OnceLock<RunWatch>>,
+    run: Arc<OnceLock<(RunWatch, OutputFate)>>,
     cancellation: Cancellation,
 }
 
@@ -35,24 +36,25 @@ impl Looked {
         Self { run: Arc::default(), cancellation: cancellation.clone() }
     }
 
-    /// The run has begun.
-    pub(super) fn begins(&self, run: RunWatch) {
+    /// The run has begun. `fate` is what becomes of its outputs.
+    pub(super) fn begins(&self, run: RunWatch, fate: OutputFate) {
         // There is one.
-        let _ = self.run.set(run);
+        let _ = self.run.set((run, fate));
     }
 
     fn text(&self) -> String {
-        let Some(run) = self.run.get() else {
-            return series::text(&RunState { shards: &[], waits: &[], guest_memory: guest_memory() });
+        let guest_memory = guest_memory();
+        let Some((run, fate)) = self.run.get() else {
+            return series::text(&RunState { shards: &[], waits: &[], fate: OutputFate::NotDelivered, guest_memory });
         };
         let shards = run.statuses.views();
         let waits = run.waits(&shards, super::watch::WORTH_A_WORD);
-        series::text(&RunState { shards: &shards, waits: &waits, guest_memory: guest_memory() })
+        series::text(&RunState { shards: &shards, waits: &waits, fate: *fate, guest_memory })
     }
 
     /// Why the run does not take records now; none: it does.
     fn is_not_ready(&self) -> Option<&'static str> {
-        let Some(run) = self.run.get() else { return Some("it starts\n") };
+        let Some((run, _)) = self.run.get() else { return Some("it starts\n") };
         if self.cancellation.is_stopped() {
             return Some("it ends\n");
         }

@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::NOTHING_DELIVERED;
 use super::rate::{RateMeter, RunRate};
 use super::totals::Totals;
 use super::view::{RunEnding, View};
 use super::watch::{WORTH_A_WORD, farewell};
 use crate::cli::foreign::plain;
 use crate::cli::interrupt::Interrupt;
+use crate::cli::output_fate::OutputFate;
 use crate::cli::print_json;
 use crate::cli::progress::ProgressDisplay;
 use crate::error_code::ErrorCode;
@@ -40,6 +42,7 @@ pub(super) struct RunReporter {
     progress: ProgressDisplay,
     watch: RunWatch,
     samples: Option<Arc<OutputSamples>>,
+    fate: OutputFate,
     started: Instant,
     meter: RateMeter,
 }
@@ -50,10 +53,11 @@ impl RunReporter {
         progress: ProgressDisplay,
         watch: RunWatch,
         samples: Option<Arc<OutputSamples>>,
+        fate: OutputFate,
     ) -> Self {
         let started = Instant::now();
         let meter = RateMeter::begin(started, BETWEEN_LINES);
-        Self { options, progress, watch, samples, started, meter }
+        Self { options, progress, watch, samples, fate, started, meter }
     }
 
     /// How often it is worth saying.
@@ -111,9 +115,12 @@ impl RunReporter {
             }
             return write_line(&object);
         }
-        self.progress.say(&RunEnding { shards: &shards, totals: &totals, elapsed, commits });
+        self.progress.say(&RunEnding { shards: &shards, totals: &totals, elapsed, fate: self.fate, commits });
         if let Some(in_vain) = in_vain {
             self.progress.say(&format_args!("ended, since waiting is in vain: {}", plain(in_vain)));
+        }
+        if self.fate == OutputFate::NotDelivered {
+            self.progress.say(&NOTHING_DELIVERED);
         }
     }
 
@@ -125,6 +132,7 @@ impl RunReporter {
             "behindMilliseconds": totals.behind.map(millis),
             "readerBehindMilliseconds": totals.reader_behind.map(millis),
             "records": counts_object(&totals.counts),
+            "outputFate": self.fate.as_str(),
             "discarded": totals.discarded,
             "shards": shards.iter().map(shard_object).collect::<Vec<_>>(),
         });

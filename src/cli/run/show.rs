@@ -17,7 +17,7 @@ use crate::cli::foreign::plain;
 use crate::cli::guest_lines::{self, GuestLines};
 use crate::event::{Batch, Event, Payload, PayloadError};
 use crate::processor::Observer;
-use crate::settings::{Settings, normal_route};
+use crate::settings::{Route, Settings, SettingsError, normal_route};
 use crate::telemetry::{self, EVENT_LINES, LogFormat, LogOptions};
 use crate::transform::{Emission, Emissions, Fault, FaultKind, Verdict};
 
@@ -52,6 +52,15 @@ pub(super) struct Show {
     /// Routes that lead somewhere.
     routes: BTreeSet<String>,
     lines: GuestLines,
+}
+
+impl ShowDelivery {
+    /// Who names no destination at all only looks.
+    pub(super) fn of(settings: &Settings, routes: &[Route]) -> Result<Self, SettingsError> {
+        let names_none =
+            settings.output.is_none() && settings.dead_letter.is_none() && settings.routes(routes)?.is_empty();
+        Ok(if names_none { ShowDelivery::Nowhere } else { ShowDelivery::Really })
+    }
 }
 
 impl Show {

@@ -15,6 +15,7 @@ use super::watch::Watchman;
 use super::windows;
 use crate::cli::error::CommandError;
 use crate::cli::interrupt::Interrupt;
+use crate::cli::output_fate::OutputFate;
 use crate::cli::progress::ProgressDisplay;
 use crate::cli::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED};
 use crate::error_code::ErrorCode;
@@ -25,7 +26,7 @@ use crate::source::live::{
     Cancellation, CommitOutcome, LiveError, LiveSource, RunParts, RunWatch, ShardStage, ShardStatuses, StreamPlace,
     run_name,
 };
-use crate::telemetry::{LogFormat, LogOptions};
+use crate::telemetry::{EVENT_LINES, LogFormat, LogOptions};
 use crate::{assembly, telemetry};
 
 /// More instances than this cost more than they bring.
@@ -47,6 +48,9 @@ pub(super) struct StreamRun<'a> {
 impl StreamRun<'_> {
     pub(super) fn run(self) -> Result<u8, CommandError> {
         self.flags.check(self.settings)?;
+        if self.is_a_look()? {
+            self.flags.check_look()?;
+        }
         self.check_targets()?;
         if self.tumbling_window.is_some() {
             self.flags.check_windows()?;
@@ -60,6 +64,8 @@ impl StreamRun<'_> {
 
     async fn run_on_it(self) -> Result<u8, CommandError> {
         let Self { flags, settings, .. } = self;
+        let is_a_look = self.is_a_look()?;
+        let fate = if is_a_look { OutputFate::NotDelivered } else { OutputFate::of(settings, self.routes)? };
         let writes_to_stdout = self.writes_to_stdout()?;
         let is_in_the_way = writes_to_stdout && io::stdout().is_terminal();
         let shows_records = self.show == Some(None);
@@ -68,7 +74,8 @@ impl StreamRun<'_> {
             true => Some(self.show_records(writes_to_stdout || flags.json)?),
             false => None,
         };
-        telemetry::log_for_command(LogOptions { level: settings.log, format: self.log, without: &[] }, progress.clone());
+        let without: &[&str] = if is_a_look { &[EVENT_LINES] } else { &[] };
+        telemetry::log_for_command(LogOptions { level: settings.log, format: self.log, without }, progress.clone());
         let cancellation = Cancellation::default();
         let looked = metrics::Looked::before(&cancellation);
         if let Some(address) = flags.metrics {
@@ -87,7 +94,10 @@ impl StreamRun<'_> {
             observer: show,
             ..assembly::AssemblyOptions::default()
         };
-        let processor = assembly::processor_with(settings, self.routes, &Target::Stdout, extras).await?;
+        let processor = match is_a_look {
+            true => assembly::trial(settings, self.routes, extras).await?,
+            false => assembly::processor_with(settings, self.routes, &Target::Stdout, extras).await?,
+        };
         let processor = processor.with_doubling_stop_log();
         windows::check(&processor, self.tumbling_window)?;
         let on_failure = match flags.on_failure() {
@@ -108,9 +118,9 @@ impl StreamRun<'_> {
             on_failure: on_failure.as_ref().map(|on_failure| Arc::clone(&on_failure.sink)),
             has_pace: has_pace(settings),
         };
-        looked.begins(watch.clone());
+        looked.begins(watch.clone(), fate);
         let options = if flags.json { ReportFormat::Json } else { ReportFormat::Text };
-        let mut reporter = RunReporter::new(options, progress, watch.clone(), samples);
+        let mut reporter = RunReporter::new(options, progress, watch.clone(), samples, fate);
         let commits = flags.commits().is_some();
         let mut watchman = Watchman::new(watch, flags.patience, flags.force);
         let parts = RunParts {
@@ -143,7 +153,13 @@ impl StreamRun<'_> {
     fn show_records(&self, stdout_is_taken: bool) -> Result<Arc<dyn Observer>, SettingsError> {
         let place = if stdout_is_taken { ShowStream::Stderr } else { ShowStream::Stdout };
         let routes = self.settings.routes(self.routes)?;
-        Ok(Show::begin(place, None, self.settings, self.log, routes.keys().copied(), ShowDelivery::Really))
+        let delivering = ShowDelivery::of(self.settings, self.routes)?;
+        Ok(Show::begin(place, None, self.settings, self.log, routes.keys().copied(), delivering))
+    }
+
+    /// Whether records are only looked at: nothing is delivered.
+    fn is_a_look(&self) -> Result<bool, SettingsError> {
+        Ok(self.show.is_some() && ShowDelivery::of(self.settings, self.routes)? == ShowDelivery::Nowhere)
     }
 
     /// Outputs and what is said of the run must not mix on standard output, nor outputs and descriptions of records that
@@ -193,7 +209,8 @@ impl StreamRun<'_> {
 
     fn writes_to_stdout(&self) -> Result<bool, SettingsError> {
         let routes = self.settings.routes(self.routes)?;
-        Ok(self.flags.on_failure() == Some(&Target::Stdout) || self.settings.writes_to_stdout(&routes))
+        let delivers_there = !self.is_a_look()? && self.settings.writes_to_stdout(&routes);
+        Ok(self.flags.on_failure() == Some(&Target::Stdout) || delivers_there)
     }
 }
 

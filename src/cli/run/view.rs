@@ -7,6 +7,7 @@ use super::rate::RunRate;
 use super::totals::Totals;
 use crate::checkpoint::BlockedProgress;
 use crate::cli::foreign::plain;
+use crate::cli::output_fate::OutputFate;
 use crate::cli::summary::counted;
 use crate::source::live::{CommitOutcome, ShardStage, ShardView, Wait};
 
@@ -127,6 +128,7 @@ pub(super) struct RunEnding<'a> {
     pub(super) shards: &'a [ShardView],
     pub(super) totals: &'a Totals,
     pub(super) elapsed: Duration,
+    pub(super) fate: OutputFate,
     /// Whether positions are committed.
     pub(super) commits: bool,
 }
@@ -157,8 +159,9 @@ impl fmt::Display for RunEnding<'_> {
         writeln!(formatter, "  given up          {discarded}")?;
         write!(
             formatter,
-            "{} delivered, {:.1} MB",
+            "{}{}, {:.1} MB",
             counted(counts.outputs, "output"),
+            self.fate.after_count(),
             counts.output_bytes as f64 / 1e6
         )?;
         // There can be as many of them as of days that the stream keeps records.
@@ -259,12 +262,19 @@ mod tests {
         assert_eq!(counts_before(&fates, &line), ACKNOWLEDGED, "{line}");
         assert!(view.lines()[1].contains(&ACKNOWLEDGED.to_string()), "{:?}", view.lines());
 
-        let ending = RunEnding { shards: &shards, totals: &totals, elapsed: Duration::from_secs(1), commits: false };
+        let ending = RunEnding {
+            shards: &shards,
+            totals: &totals,
+            elapsed: Duration::from_secs(1),
+            fate: OutputFate::NotDelivered,
+            commits: false,
+        };
         let ending = ending.to_string();
         assert!(ending.starts_with(&format!("{ACKNOWLEDGED} records in")), "{ending}");
         let lines = ending.lines().filter_map(|line| line.trim().split_once(' '));
         let counts = lines.filter(|(word, _)| fates.contains(word));
         let sum: u64 = counts.map(|(_, count)| count.trim().parse::<u64>().expect("a count")).sum();
         assert_eq!(sum, ACKNOWLEDGED, "{ending}");
+        assert!(ending.contains("0 outputs, not delivered, "), "{ending}");
     }
 }

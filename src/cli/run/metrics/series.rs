@@ -5,6 +5,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use crate::cli::output_fate::OutputFate;
 use crate::dead_letter::DeadLetterKind;
 use crate::source::live::{AwaitedPart, ShardStage, ShardView, Wait};
 
@@ -14,6 +15,8 @@ pub(super) struct RunState<'a> {
     pub(super) shards: &'a [ShardView],
     /// What it waits for.
     pub(super) waits: &'a [Wait],
+    /// What becomes of its outputs.
+    pub(super) fate: OutputFate,
     /// Bytes of memory that instances of the transform have.
     pub(super) guest_memory: u64,
 }
@@ -32,7 +35,7 @@ pub(crate) struct Metric {
 /// Where the samples of a metric come from.
 enum SampleSource {
     /// Each shard, by its labels `stream` and `shard`.
-    Shards(fn(&ShardView) -> Vec<Sample>),
+    Shards(fn(&ShardView, OutputFate) -> Vec<Sample>),
     /// The run as a whole.
     Run(fn(&RunState<'_>) -> Vec<Sample>),
 }
@@ -47,12 +50,12 @@ struct Sample {
 }
 
 /// All metrics, in the order in which they are written.
-pub(crate) const METRICS: [Metric; 16] = [
+pub(crate) const METRICS: [Metric; 18] = [
     Metric {
         name: "kinesieve_records_total",
         help: "Records by what became of them.",
         kind: "counter",
-        of: SampleSource::Shards(|shard| {
+        of: SampleSource::Shards(|shard, _| {
             let counts = &shard.counts;
             let mut outcomes = vec![
                 ("kept", counts.kept),
@@ -72,49 +75,65 @@ pub(crate) const METRICS: [Metric; 16] = [
         name: "kinesieve_outputs_total",
         help: "Outputs that were delivered.",
         kind: "counter",
-        of: SampleSource::Shards(|shard| one(shard.counts.outputs as f64)),
+        of: SampleSource::Shards(|shard, fate| one(if fate.is_nowhere() { 0.0 } else { shard.counts.outputs as f64 })),
     },
     Metric {
         name: "kinesieve_output_bytes_total",
         help: "Bytes of the outputs that were delivered.",
         kind: "counter",
-        of: SampleSource::Shards(|shard| one(shard.counts.output_bytes as f64)),
+        of: SampleSource::Shards(|shard, fate| {
+            one(if fate.is_nowhere() { 0.0 } else { shard.counts.output_bytes as f64 })
+        }),
+    },
+    Metric {
+        name: "kinesieve_discarded_outputs_total",
+        help: "Outputs that were delivered nowhere: all destinations are none, or records are only shown.",
+        kind: "counter",
+        of: SampleSource::Shards(|shard, fate| one(if fate.is_nowhere() { shard.counts.outputs as f64 } else { 0.0 })),
+    },
+    Metric {
+        name: "kinesieve_discarded_output_bytes_total",
+        help: "Bytes of the outputs that were delivered nowhere.",
+        kind: "counter",
+        of: SampleSource::Shards(|shard, fate| {
+            one(if fate.is_nowhere() { shard.counts.output_bytes as f64 } else { 0.0 })
+        }),
     },
     Metric {
         name: "kinesieve_output_retries_total",
         help: "Outputs and dead letters that had to go again, each counted as often as it did.",
         kind: "counter",
-        of: SampleSource::Shards(|shard| one(shard.retries as f64)),
+        of: SampleSource::Shards(|shard, _| one(shard.retries as f64)),
     },
     Metric {
         name: "kinesieve_reads_total",
         help: "Reads that were answered.",
         kind: "counter",
-        of: SampleSource::Shards(|shard| one(shard.reads as f64)),
+        of: SampleSource::Shards(|shard, _| one(shard.reads as f64)),
     },
     Metric {
         name: "kinesieve_read_bytes_total",
         help: "Bytes that were read.",
         kind: "counter",
-        of: SampleSource::Shards(|shard| one(shard.read_bytes as f64)),
+        of: SampleSource::Shards(|shard, _| one(shard.read_bytes as f64)),
     },
     Metric {
         name: "kinesieve_failed_reads_total",
         help: "Reads that failed and were tried again, throttled ones included.",
         kind: "counter",
-        of: SampleSource::Shards(|shard| one(shard.failed_reads as f64)),
+        of: SampleSource::Shards(|shard, _| one(shard.failed_reads as f64)),
     },
     Metric {
         name: "kinesieve_throttled_reads_total",
         help: "Reads that were throttled, because all consumers together read too much.",
         kind: "counter",
-        of: SampleSource::Shards(|shard| one(shard.throttled as f64)),
+        of: SampleSource::Shards(|shard, _| one(shard.throttled as f64)),
     },
     Metric {
         name: "kinesieve_commits_total",
         help: "Positions that were committed to the checkpoint table, or could not be.",
         kind: "counter",
-        of: SampleSource::Shards(|shard| {
+        of: SampleSource::Shards(|shard, _| {
             vec![
                 labelled("outcome", "committed", shard.commits as f64),
                 labelled("outcome", "failed", shard.failed_commits as f64),
@@ -125,13 +144,13 @@ pub(crate) const METRICS: [Metric; 16] = [
         name: "kinesieve_batches_in_flight",
         help: "Batches that are under way.",
         kind: "gauge",
-        of: SampleSource::Shards(|shard| one(shard.under_way.len() as f64)),
+        of: SampleSource::Shards(|shard, _| one(shard.under_way.len() as f64)),
     },
     Metric {
         name: "kinesieve_batch_duration_seconds",
         help: "Time from the first attempt at a batch until each of its records was acknowledged or given up.",
         kind: "histogram",
-        of: SampleSource::Shards(|shard| {
+        of: SampleSource::Shards(|shard, _| {
             let count = shard.batches.count as f64;
             let bucket = |bound: String, count: f64| Sample { suffix: "_bucket", ..labelled("le", &bound, count) };
             let mut samples: Vec<Sample> =
@@ -146,19 +165,19 @@ pub(crate) const METRICS: [Metric; 16] = [
         name: "kinesieve_behind_seconds",
         help: "Time by which what is acknowledged is behind the end of the shard; NaN until the stream has answered.",
         kind: "gauge",
-        of: SampleSource::Shards(|shard| of_a_shard_that_is_read(shard, shard.behind)),
+        of: SampleSource::Shards(|shard, _| of_a_shard_that_is_read(shard, shard.behind)),
     },
     Metric {
         name: "kinesieve_reader_behind_seconds",
         help: "Time by which what is read is behind the end of the shard; NaN until the stream has answered.",
         kind: "gauge",
-        of: SampleSource::Shards(|shard| of_a_shard_that_is_read(shard, shard.reader_behind)),
+        of: SampleSource::Shards(|shard, _| of_a_shard_that_is_read(shard, shard.reader_behind)),
     },
     Metric {
         name: "kinesieve_stuck_attempts",
         help: "Attempts at the record that blocks the shard; 0 where none does.",
         kind: "gauge",
-        of: SampleSource::Shards(|shard| one(shard.stuck.as_ref().map_or(0.0, |stuck| f64::from(stuck.attempts)))),
+        of: SampleSource::Shards(|shard, _| one(shard.stuck.as_ref().map_or(0.0, |stuck| f64::from(stuck.attempts)))),
     },
     Metric {
         name: "kinesieve_waiting_seconds",
@@ -209,7 +228,7 @@ pub(super) fn text(run: &RunState<'_>) -> String {
             SampleSource::Shards(of) => {
                 for shard in run.shards {
                     let place = format!("stream=\"{}\",shard=\"{}\"", shard.shard.stream_name(), shard.shard.id);
-                    of(shard).iter().for_each(|sample| line(&mut text, name, &place, sample));
+                    of(shard, run.fate).iter().for_each(|sample| line(&mut text, name, &place, sample));
                 }
             }
         }
@@ -231,7 +250,7 @@ mod tests {
     use crate::event::Shard;
 
     fn text_of(shards: &[ShardView]) -> String {
-        text(&RunState { shards, waits: &[], guest_memory: 1 << 20 })
+        text(&RunState { shards, waits: &[], fate: OutputFate::Delivered, guest_memory: 1 << 20 })
     }
 
     #[test]
@@ -244,6 +263,28 @@ mod tests {
             .sum::<Option<_>>()
             .expect("counts");
         assert_eq!(sum, ACKNOWLEDGED, "{text}");
+    }
+
+    #[test]
+    fn an_output_is_counted_as_delivered_or_as_discarded() {
+        let mut shard = shard_of_all_fates();
+        (shard.counts.outputs, shard.counts.output_bytes) = (12, 600);
+        for (fate, delivered, discarded) in [
+            (OutputFate::Delivered, (12, 600), (0, 0)),
+            (OutputFate::PartlyDiscarded, (12, 600), (0, 0)),
+            (OutputFate::Discarded, (0, 0), (12, 600)),
+            (OutputFate::NotDelivered, (0, 0), (12, 600)),
+        ] {
+            let shards = std::slice::from_ref(&shard);
+            let text = text(&RunState { shards, waits: &[], fate, guest_memory: 0 });
+            for (name, (outputs, bytes)) in [("", delivered), ("discarded_", discarded)] {
+                let has = |what: &str, count: u64| {
+                    let beginning = format!("kinesieve_{name}{what}_total{{");
+                    text.lines().any(|line| line.starts_with(&beginning) && line.ends_with(&format!(" {count}")))
+                };
+                assert!(has("outputs", outputs) && has("output_bytes", bytes), "{fate:?}: {text}");
+            }
+        }
     }
 
     #[test]
