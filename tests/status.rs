@@ -3,13 +3,17 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+};
 use aws_sdk_kinesis::primitives::Blob;
 use kinesieve::checkpoint::{Acknowledged, ShardProgress};
 use kinesieve::event::Shard;
 use serde_json::Value;
 
 use crate::support::events::SHARD_ID;
-use crate::support::positions::{Positions, STREAM, note, stuck_at, up_to};
+use crate::support::positions::{Positions, STREAM, key, note, stuck_at, up_to};
+use crate::support::stub::Stub;
 use crate::support::{block_on, kinesieve, stderr, stdout};
 
 fn status(positions: &Positions, arguments: &[&str]) -> Command {
@@ -105,6 +109,140 @@ fn a_stream_that_is_gone_is_named_beside_its_row() {
     let error = rows[0]["lagError"].as_str().expect("an error");
     assert!(error.contains("kinesis:GetShardIterator") && error.contains(STREAM), "{error}");
     assert_eq!((&rows[0]["sequenceNumber"], code), (&"4966".into(), Some(0)));
+}
+
+/// The row of a stream's shard.
+fn row_of(stream: &str) -> ShardProgress {
+    let arn = format!("arn:aws:kinesis:eu-west-1:123456789012:stream/{stream}");
+    ShardProgress { shard: Shard { stream_arn: arn, id: SHARD_ID.to_owned() }, ..up_to("4966") }
+}
+
+#[test]
+fn a_shard_without_a_row_has_no_position_yet() {
+    let positions = Positions::new();
+    let stream = format!("unread-{}", positions.name);
+    positions.moto.create_stream(&stream, 3);
+    let said = |rows: &[Value]| -> Vec<(String, bool)> {
+        let shard = |row: &Value| {
+            (row["shardId"].as_str().expect("text").to_owned(), row["hasRow"].as_bool().expect("whether it has a row"))
+        };
+        rows.iter().map(shard).collect()
+    };
+    let shard = |number: u8, has_row| (format!("shardId-{number:012}"), has_row);
+    let (rows, code) = objects(&positions, &["--stream", &stream]);
+    assert_eq!((said(&rows), code), (vec![shard(0, false), shard(1, false), shard(2, false)], Some(0)));
+    note(&positions.checkpoint_writer(), row_of(&stream));
+    let (rows, code) = objects(&positions, &[]);
+    assert_eq!((said(&rows), code), (vec![shard(0, false), shard(1, false), shard(2, true)], Some(0)));
+    assert_eq!((&rows[2]["sequenceNumber"], &rows[1]["sequenceNumber"]), (&"4966".into(), &Value::Null));
+
+    let output = status(&positions, &[]).output().expect("it runs");
+    let text = stdout(&output);
+    assert_eq!(text.matches("no position yet").count(), 2, "{text}");
+}
+
+/// What the stream refuses takes nothing away from what the table says, and is said once.
+#[test]
+fn where_the_stream_does_not_list_its_shards_the_rows_are_shown_and_a_line_says_so() {
+    let positions = Positions::new();
+    note(&positions.checkpoint_writer(), up_to("4966"));
+    let denied = Stub::start(|_, _| {
+        let refusal = serde_json::json!({ "__type": "AccessDeniedException", "message": "not you \u{1b}[2J" });
+        (400, refusal.to_string())
+    });
+    // An answer with a token that leads to no end.
+    let endless = Stub::start(|_, _| (200, serde_json::json!({ "Shards": [], "NextToken": "again" }).to_string()));
+    let cases = [
+        (denied.endpoint(), "AccessDeniedException"),
+        (endless.endpoint(), "it does not come to an end"),
+        ("http://127.0.0.1:1".to_owned(), "kinesis:ListShards: "),
+    ];
+    for (endpoint, reason) in cases {
+        let with_stream = |arguments| {
+            status(&positions, arguments).env("AWS_ENDPOINT_URL_KINESIS", &endpoint).output().expect("it runs")
+        };
+        let output = with_stream(&[]);
+        let text = stdout(&output);
+        assert_eq!(output.status.code(), Some(0), "{text}");
+        assert!(text.contains("4966") && !text.contains('\u{1b}'), "{text:?}");
+        let lines: Vec<&str> = text.lines().filter(|line| line.contains("does not say which shards it has")).collect();
+        assert!(matches!(lines[..], [line] if line.contains(reason)), "{text}");
+        let output = with_stream(&["--json"]);
+        assert_eq!((stdout(&output).lines().count(), output.status.code()), (1, Some(0)));
+        assert!(stderr(&output).contains(reason), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_table_of_something_else_is_not_taken_for_an_empty_one() {
+    let positions = Positions::missing();
+    let key = |name, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build().expect("a key");
+    let attribute =
+        |name| AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S).build();
+    let create = positions
+        .client()
+        .create_table()
+        .table_name(&positions.name)
+        .key_schema(key("LockID", KeyType::Hash))
+        .attribute_definitions(attribute("LockID").expect("an attribute"))
+        .billing_mode(BillingMode::PayPerRequest);
+    block_on(create.send()).expect("a table");
+    for arguments in [&[][..], &["--json"], &["--stream", "readings"]] {
+        let output = status(&positions, arguments).output().expect("it runs");
+        assert_eq!((output.status.code(), stdout(&output)), (Some(1), String::new()));
+        let message = stderr(&output);
+        assert!(message.contains("its keys are LockID (HASH): they have to be StreamID (HASH)"), "{message}");
+        assert!(message.contains("K411"), "{message}");
+    }
+}
+
+/// Whoever may read the rows, and may not look at the table.
+#[test]
+fn without_a_look_at_the_table_its_first_item_says_what_it_is() {
+    let read = |item: Value| {
+        let table = Stub::start(move |operation, _| match operation {
+            "Scan" => (200, serde_json::json!({ "Items": [item.clone()] }).to_string()),
+            "DescribeTable" => (400, serde_json::json!({ "__type": "AccessDeniedException" }).to_string()),
+            _ => (200, serde_json::json!({ "Shards": [] }).to_string()),
+        });
+        let mut command = kinesieve(&["status", "--checkpoint-table", "positions", "--json"]);
+        command.env("AWS_ENDPOINT_URL", table.endpoint()).env("AWS_REGION", "eu-west-1");
+        command.env("AWS_ACCESS_KEY_ID", "id").env("AWS_SECRET_ACCESS_KEY", "key").output().expect("it runs")
+    };
+    let row = read(serde_json::json!({ "StreamID": { "S": "readings" }, "ShardID": { "S": SHARD_ID } }));
+    assert_eq!((row.status.code(), stdout(&row).lines().count()), (Some(0), 1), "{}", stderr(&row));
+    let other = read(serde_json::json!({ "LockID": { "S": "a" }, "StreamID": { "N": "1" } }));
+    assert_eq!(other.status.code(), Some(1));
+    assert!(stderr(&other).contains("has the attributes LockID, StreamID, and not the keys"), "{}", stderr(&other));
+}
+
+/// A lease that ended long ago holds nothing.
+#[test]
+fn a_lease_that_has_ended_is_told_as_ended() {
+    let positions = Positions::new();
+    note(&positions.checkpoint_writer(), up_to("4966"));
+    for (end, words, has_ended) in [
+        ("2020-11-21T07:31:00.123456789Z", "lease ended", true),
+        ("2999-11-21T07:31:00Z", "held by connect-1, lease until 2999", false),
+        ("at some time", "held by connect-1, lease until at some time", false),
+    ] {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let request = positions
+            .client()
+            .update_item()
+            .table_name(&positions.name)
+            .set_key(Some(key()))
+            .update_expression("SET ClientID = :client, LeaseTimeout = :end")
+            .expression_attribute_values(":client", text("connect-1"))
+            .expression_attribute_values(":end", text(end));
+        block_on(request.send()).expect("a lease");
+        let (rows, _) = objects(&positions, &[]);
+        assert_eq!(rows[0]["heldBy"]["leaseTimeout"], end);
+        assert_eq!(rows[0]["heldBy"]["hasEnded"], has_ended, "{end}");
+        let output = status(&positions, &[]).output().expect("it runs");
+        let said = stdout(&output);
+        assert!(said.contains(words) && said.contains("held by") != has_ended, "{end}: {said}");
+    }
 }
 
 #[test]

@@ -64,6 +64,15 @@ pub enum KeysError {
         /// The keys as they are.
         found: String,
     },
+    /// It has an item that is no row.
+    #[error(
+        "an item of it has the attributes {attributes}, and not the keys StreamID and ShardID, both strings; name \
+         another table"
+    )]
+    NoRow {
+        /// The names of some of its attributes.
+        attributes: String,
+    },
 }
 
 impl KeysError {
@@ -71,7 +80,7 @@ impl KeysError {
     pub fn code(&self) -> ErrorCode {
         match self {
             KeysError::Trouble(error) => error.code(),
-            KeysError::Other { .. } => ErrorCode::CheckpointTableKeys,
+            KeysError::Other { .. } | KeysError::NoRow { .. } => ErrorCode::CheckpointTableKeys,
         }
     }
 }

@@ -194,6 +194,14 @@ pub struct LeaseHolder {
     pub lease_timeout: Option<String>,
 }
 
+impl LeaseHolder {
+    /// Returns how long ago the lease ended; none: it goes on, or does not say when it ends.
+    pub fn ended_ago(&self, now: OffsetDateTime) -> Option<Duration> {
+        let end = OffsetDateTime::parse(self.lease_timeout.as_deref()?, &Rfc3339).ok()?;
+        (now - end).try_into().ok()
+    }
+}
+
 /// A row that nobody can go on from without losing events, perhaps.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(

@@ -10,11 +10,16 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailur
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::creation::KeysError;
 use super::error::{self, CheckpointError};
 use super::heartbeat::{self, Heartbeat};
 use super::row::{self, CheckpointRow, Update};
 use crate::aws;
 use crate::settings::TableName;
+
+/// Attributes of an item that is no row that are named, and the bytes of their names together.
+const NAMED_ATTRIBUTES: usize = 5;
+const NAMED_BYTES: usize = 200;
 
 /// A table of positions.
 #[derive(Debug, Clone)]
@@ -64,22 +69,26 @@ impl Table {
     /// All rows, or those of one stream, by stream and shard.
     ///
     /// # Errors
-    /// When the table can't be read.
-    pub async fn rows(&self, stream_id: Option<&str>) -> Result<Vec<CheckpointRow>, CheckpointError> {
-        let items = match stream_id {
+    /// When the table can't be read, or has an item that is no row: it is read no further then.
+    pub async fn rows(&self, stream_id: Option<&str>) -> Result<Vec<CheckpointRow>, KeysError> {
+        let mut rows = Vec::new();
+        match stream_id {
             Some(stream_id) => {
                 let of_stream = format!("{} = :stream", row::STREAM_ID);
                 let request = self.client.query().table_name(&self.name).key_condition_expression(of_stream);
                 let value = AttributeValue::S(stream_id.to_owned());
-                let pages = request.expression_attribute_values(":stream", value).into_paginator().items().send();
-                pages.try_collect().await.map_err(|error| error::of(&error))
+                let mut items = request.expression_attribute_values(":stream", value).into_paginator().items().send();
+                while let Some(item) = items.next().await {
+                    rows.push(row_of(&item.map_err(|error| error::of(&error))?)?);
+                }
             }
             None => {
-                let pages = self.client.scan().table_name(&self.name).into_paginator().items().send();
-                pages.try_collect().await.map_err(|error| error::of(&error))
+                let mut items = self.client.scan().table_name(&self.name).into_paginator().items().send();
+                while let Some(item) = items.next().await {
+                    rows.push(row_of(&item.map_err(|error| error::of(&error))?)?);
+                }
             }
-        };
-        let mut rows: Vec<CheckpointRow> = items?.iter().map(CheckpointRow::of).collect();
+        }
         rows.sort_by(|left, right| (&left.stream_id, &left.shard_id).cmp(&(&right.stream_id, &right.shard_id)));
         Ok(rows)
     }
@@ -127,6 +136,18 @@ impl Table {
             },
         }
     }
+}
+
+/// An item that has the keys of a row.
+fn row_of(item: &HashMap<String, AttributeValue>) -> Result<CheckpointRow, KeysError> {
+    let row = CheckpointRow::of(item);
+    if !row.stream_id.is_empty() && !row.shard_id.is_empty() {
+        return Ok(row);
+    }
+    let mut names: Vec<&str> = item.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    names.truncate(NAMED_ATTRIBUTES);
+    Err(KeysError::NoRow { attributes: aws::cut(names.join(", "), NAMED_BYTES) })
 }
 
 /// What a row has that a change did not hold for.

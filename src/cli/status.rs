@@ -2,22 +2,24 @@
 
 mod listing;
 mod object;
+mod survey;
 
 use std::io::{self, IsTerminal, Write};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use clap::Args;
-use futures_util::future::join_all;
 use time::OffsetDateTime;
 
 use super::error::CommandError;
-use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, access, print_json};
+use super::foreign::one_line;
+use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, access, print_json, say as say_beside};
 use crate::aws::checked_config;
-use crate::checkpoint::{CheckpointRow, Table};
+use crate::checkpoint::{CheckpointError, CheckpointRow, KeysError, Table};
 use crate::settings::{Arn, TableName, check_variables};
-use crate::source::{Lag, LagMeter};
-use listing::Listing;
+use crate::source::{Lag, LagMeter, StreamShard};
+use listing::{Listing, MOST_REFUSALS};
+use survey::{Survey, SurveyQuery};
 
 /// How long the table is waited for.
 const TIME_LIMIT: Duration = Duration::from_secs(20);
@@ -25,11 +27,16 @@ const TIME_LIMIT: Duration = Duration::from_secs(20);
 /// Show the position of the function in each shard, from the checkpoint table
 ///
 /// For each shard: the sequence number up to which all records are acknowledged, how far behind that was when it was
-/// written, and the record that blocks the shard, if one does, with attempts and reason.
+/// written, and the record that blocks the shard, if one does, with attempts and reason. A shard of the stream that has no
+/// row yet is shown, too, where the stream says which shards it has.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The table holds how far a shard was behind when its row was written. Only the stream knows how far it is behind now, in
 time and in records: --lag asks it.
+
+Permissions: dynamodb:Query with --stream, else dynamodb:Scan. kinesis:ListShards for the shards without a row, and
+dynamodb:DescribeTable for the keys of the table: without them, what the rows say is shown. With --lag also
+kinesis:GetShardIterator and kinesis:GetRecords.
 
 Exit codes:
   0  no shard is blocked
@@ -66,9 +73,25 @@ pub(super) struct StatusArguments {
 /// A shard, as the table and perhaps the stream have it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct ShardStatus {
+    /// Empty but for the names, where the table has none.
     row: CheckpointRow,
+    has_row: bool,
+    /// Whether it was split or merged; of a shard with a row that is not asked.
+    is_closed: bool,
     /// None: nobody asked, or there is no position to ask about.
     lag: Option<Result<Lag, String>>,
+}
+
+impl ShardStatus {
+    fn of(row: CheckpointRow) -> Self {
+        Self { row, has_row: true, is_closed: false, lag: None }
+    }
+
+    fn without_row(stream_id: &str, shard: &StreamShard) -> Self {
+        let names =
+            CheckpointRow { stream_id: stream_id.to_owned(), shard_id: shard.id.clone(), ..CheckpointRow::default() };
+        Self { row: names, has_row: false, is_closed: shard.is_closed, lag: None }
+    }
 }
 
 pub(super) fn status(arguments: &StatusArguments) -> Result<u8, CommandError> {
@@ -80,23 +103,49 @@ pub(super) fn status(arguments: &StatusArguments) -> Result<u8, CommandError> {
         let config =
             config.map_err(|error| access::error(error, &format!("the table {name}"), ", or give the table's ARN"))?;
         let table = Table::new(&config, name, TIME_LIMIT);
-        let meter = if arguments.lag { Some(LagMeter::new(region(arguments).as_deref()).await) } else { None };
+        let region = region(arguments);
+        let region = region.as_deref();
+        let meter = if arguments.lag { Some(LagMeter::new(region).await) } else { None };
+        let query = SurveyQuery { table: &table, stream: arguments.stream.as_deref(), region, meter: meter.as_ref() };
+        check_table(&table).await?;
         let Some(seconds) = arguments.watch else {
-            let shards = look(&table, meter.as_ref(), arguments).await?;
-            say(&shards, arguments)?;
-            let stands_still = shards.iter().any(|shard| shard.row.stuck.is_some());
+            let survey = Survey::of(&query).await.map_err(|error| about(&table, &error))?;
+            say(&survey, arguments)?;
+            if arguments.json {
+                say_unlisted(&survey.unlisted);
+            }
+            let stands_still = survey.shards.iter().any(|shard| shard.row.stuck.is_some());
             return Ok(if stands_still { NOT_ACKNOWLEDGED } else { ALL_ACKNOWLEDGED });
         };
+        let mut said = Vec::new();
         loop {
-            let shards = look(&table, meter.as_ref(), arguments).await?;
+            let survey = Survey::of(&query).await.map_err(|error| about(&table, &error))?;
             if !arguments.json && io::stdout().is_terminal() {
                 // Home, and nothing below.
                 write!(io::stdout(), "\x1b[H\x1b[2J\x1b[3J")?;
             }
-            say(&shards, arguments)?;
+            say(&survey, arguments)?;
+            if arguments.json && survey.unlisted != said {
+                say_unlisted(&survey.unlisted);
+                said = survey.unlisted;
+            }
             tokio::time::sleep(Duration::from_secs(seconds.get().into())).await;
         }
     })
+}
+
+/// Ends the command where the table is one of something else. Whoever may not look at it may still read its rows.
+async fn check_table(table: &Table) -> Result<(), CommandError> {
+    match table.check_keys().await {
+        Err(error @ (KeysError::Other { .. } | KeysError::Trouble(CheckpointError::Missing))) => {
+            Err(about(table, &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn about(table: &Table, error: &KeysError) -> CommandError {
+    CommandError::new(error.code(), format!("the checkpoint table {}: {error}", table.name()))
 }
 
 /// The region of the stream, where its ARN says it, or else the table's.
@@ -105,35 +154,27 @@ fn region(arguments: &StatusArguments) -> Option<String> {
     of_stream.or_else(|| arguments.checkpoint_table.region().map(str::to_owned))
 }
 
-async fn look(
-    table: &Table,
-    meter: Option<&LagMeter>,
-    arguments: &StatusArguments,
-) -> Result<Vec<ShardStatus>, CommandError> {
-    let rows = table.rows(arguments.stream.as_deref()).await;
-    let rows = rows.map_err(|trouble| {
-        CommandError::new(trouble.code(), format!("the checkpoint table {}: {trouble}", table.name()))
-    })?;
-    let look = async |row: CheckpointRow| {
-        let position = row.position.as_ref().or(row.high_water_mark.as_ref());
-        let lag = match (meter, position) {
-            (Some(meter), Some(position)) => Some(meter.lag(&row.stream_id, &row.shard_id, position).await),
-            _ => None,
-        };
-        ShardStatus { row, lag }
-    };
-    Ok(join_all(rows.into_iter().map(look)).await)
-}
-
-fn say(shards: &[ShardStatus], arguments: &StatusArguments) -> io::Result<()> {
+fn say(survey: &Survey, arguments: &StatusArguments) -> io::Result<()> {
+    let now = OffsetDateTime::now_utc();
     if !arguments.json {
-        let listing = Listing { shards, now: OffsetDateTime::now_utc(), table: arguments.checkpoint_table.as_str() };
+        let listing = Listing { survey, now, table: arguments.checkpoint_table.as_str() };
         let mut stdout = anstream::stdout().lock();
         write!(stdout, "{listing}")?;
         return stdout.flush();
     }
-    for shard in shards {
-        print_json(&(serde_json::to_string(&object::ShardJson::of(shard))? + "\n"))?;
+    for shard in &survey.shards {
+        print_json(&(serde_json::to_string(&object::ShardJson::of(shard, now))? + "\n"))?;
     }
     Ok(())
+}
+
+/// Says beside the lines of JSON that shards may be missing among them.
+fn say_unlisted(unlisted: &[(String, String)]) {
+    for (stream, refusal) in unlisted.iter().take(MOST_REFUSALS) {
+        let (stream, refusal) = (one_line(stream), one_line(refusal));
+        say_beside(&format_args!("kinesieve: the stream {stream} does not say which shards it has: {refusal}"));
+    }
+    if let Some(more) = unlisted.len().checked_sub(MOST_REFUSALS).filter(|more| *more > 0) {
+        say_beside(&format_args!("kinesieve: and so do not {more} other streams"));
+    }
 }

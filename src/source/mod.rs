@@ -3,7 +3,7 @@
 //! streams, by the rules of [`mapping`].
 //!
 //! [`dead_letters`] reads back what could not be processed, [`on_failure`] what an event source mapping gave up, and
-//! [`LagMeter`] what is still to come.
+//! [`LagMeter`] what is still to come, and [`shards_of`] says which shards there are.
 
 pub mod dead_letters;
 mod file;
@@ -16,6 +16,7 @@ pub mod mapping;
 pub mod on_failure;
 mod similar;
 mod storage;
+mod stream_shards;
 
 use std::io;
 
@@ -24,6 +25,7 @@ use crate::error_code::ErrorCode;
 pub use file::{FileSource, Format};
 pub use lag::{Lag, LagMeter};
 pub use similar::{did_you_mean, similar_files};
+pub use stream_shards::{StreamShard, shards_of};
 
 /// The most records that an event source mapping puts into one batch.
 pub const MAX_RECORDS: usize = 10_000;

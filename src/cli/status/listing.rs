@@ -7,6 +7,7 @@ use anstyle::{AnsiColor, Style};
 use time::OffsetDateTime;
 
 use super::ShardStatus;
+use super::survey::Survey;
 use crate::cli::foreign::plain;
 use crate::source::Lag;
 
@@ -14,31 +15,45 @@ const HEADING: Style = Style::new().bold();
 const ALARM: Style = AnsiColor::Red.on_default().bold();
 const CARE: Style = AnsiColor::Yellow.on_default();
 
+/// Streams that do not list their shards, and are named.
+pub(super) const MOST_REFUSALS: usize = 10;
+
 /// All shards, by stream.
 pub(super) struct Listing<'a> {
-    pub(super) shards: &'a [ShardStatus],
+    pub(super) survey: &'a Survey,
     pub(super) now: OffsetDateTime,
     pub(super) table: &'a str,
 }
 
 impl fmt::Display for Listing<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.shards.is_empty() {
-            return writeln!(
+        if self.survey.shards.is_empty() {
+            writeln!(
                 formatter,
                 "no shard has a row in {}: the function writes one with its first batch. With --stream, name the stream \
                  as the table has it (KINESIEVE_CHECKPOINT_STREAM_ID)",
                 self.table
-            );
+            )?;
         }
-        let streams = self.shards.chunk_by(|left, right| left.row.stream_id == right.row.stream_id);
+        let streams = self.survey.shards.chunk_by(|left, right| left.row.stream_id == right.row.stream_id);
         for (index, stream) in streams.enumerate() {
             if index > 0 {
                 writeln!(formatter)?;
             }
             self.stream(stream, formatter)?;
         }
-        Ok(())
+        for (stream, refusal) in self.survey.unlisted.iter().take(MOST_REFUSALS) {
+            let (stream, refusal) = (plain(stream), plain(refusal));
+            writeln!(
+                formatter,
+                "{CARE}the stream {stream} does not say which shards it has{CARE:#}, so those without a row are not shown: \
+                 {refusal}"
+            )?;
+        }
+        match self.survey.unlisted.len().saturating_sub(MOST_REFUSALS) {
+            0 => Ok(()),
+            more => writeln!(formatter, "and so do not {more} other streams"),
+        }
     }
 }
 
@@ -56,14 +71,19 @@ impl Listing<'_> {
         writeln!(formatter, "{HEADING}{}{HEADING:#}", line(&titles).trim_end())?;
         for (shard, cells) in shards.iter().zip(&cells) {
             writeln!(formatter, "{}", line(cells).trim_end())?;
-            remarks(shard, formatter)?;
+            remarks(shard, self.now, formatter)?;
         }
         Ok(())
     }
 
     fn cells(&self, shard: &ShardStatus) -> [String; 4] {
         let row = &shard.row;
-        let position = row.position.as_deref().or(row.high_water_mark.as_deref()).map_or_else(|| "-".into(), plain);
+        let position = match row.position.as_deref().or(row.high_water_mark.as_deref()) {
+            Some(position) => plain(position),
+            None if shard.is_closed => "no position, and closed".to_owned(),
+            None if !shard.has_row => "no position yet".to_owned(),
+            None => "-".to_owned(),
+        };
         let behind = match (&shard.lag, row.behind) {
             (Some(Ok(lag)), _) => in_words(lag),
             (_, Some(behind)) => format!("{} when written", duration(behind)),
@@ -78,7 +98,7 @@ impl Listing<'_> {
 }
 
 /// What needs attention.
-fn remarks(shard: &ShardStatus, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+fn remarks(shard: &ShardStatus, now: OffsetDateTime, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
     let row = &shard.row;
     if let Some(stuck) = &row.stuck {
         let (position, reason) = (&stuck.position, plain(&stuck.reason));
@@ -91,13 +111,21 @@ fn remarks(shard: &ShardStatus, formatter: &mut fmt::Formatter<'_>) -> fmt::Resu
         )?;
     }
     if let Some(holder) = &row.held_by {
-        let until =
-            holder.lease_timeout.as_deref().map_or_else(String::new, |end| format!(", lease until {}", plain(end)));
-        writeln!(
-            formatter,
-            "  {CARE}held{CARE:#} by {}{until}: the function does not write here",
-            plain(&holder.client_id)
-        )?;
+        let client = plain(&holder.client_id);
+        match (holder.ended_ago(now), &holder.lease_timeout) {
+            (Some(ago), _) => writeln!(
+                formatter,
+                "  {CARE}lease ended{CARE:#} {} ago, of {client}: the function does not write here until ClientID and \
+                 LeaseTimeout are removed from the row",
+                duration(ago)
+            )?,
+            (None, Some(end)) => writeln!(
+                formatter,
+                "  {CARE}held{CARE:#} by {client}, lease until {}: the function does not write here",
+                plain(end)
+            )?,
+            (None, None) => writeln!(formatter, "  {CARE}held{CARE:#} by {client}: the function does not write here")?,
+        }
     }
     if let Some(Err(refusal)) = &shard.lag {
         writeln!(formatter, "  {CARE}the stream does not say{CARE:#} what is behind: {}", plain(refusal))?;
@@ -131,6 +159,7 @@ mod tests {
     use super::*;
     use crate::checkpoint::{BlockedProgress, CheckpointRow, LeaseHolder};
     use crate::event::Position;
+    use crate::source::StreamShard;
     use time::format_description::well_known::Rfc3339;
 
     fn time(text: &str) -> OffsetDateTime {
@@ -148,7 +177,7 @@ mod tests {
             ..CheckpointRow::default()
         };
         change(&mut row);
-        ShardStatus { row, lag: None }
+        ShardStatus::of(row)
     }
 
     #[test]
@@ -162,15 +191,22 @@ mod tests {
             reason: "the transform asks for it again: the table\nis locked".to_owned(),
         };
         let holder =
-            LeaseHolder { client_id: "connect-1".to_owned(), lease_timeout: Some("2026-11-21T07:31:00Z".to_owned()) };
+            LeaseHolder { client_id: "connect-1".to_owned(), lease_timeout: Some("2026-11-21T09:32:00Z".to_owned()) };
         let mut quiet = shard("readings", 3, |_| ());
         quiet.lag = Some(Ok(Lag { time: Duration::ZERO, records: 0, is_complete: true }));
         let mut busy = shard("readings", 4, |_| ());
         busy.lag = Some(Ok(Lag { time: Duration::from_secs(86_400 * 3 + 3_700), records: 51_000, is_complete: false }));
         let mut unknown = shard("readings", 5, |_| ());
         unknown.lag = Some(Err("kinesis:GetRecords: access denied".to_owned()));
-        let shards = [
-            shard("orders", 0, |_| ()),
+        let gone = LeaseHolder {
+            client_id: "connect-2".to_owned(),
+            lease_timeout: Some("2026-11-18T21:31:06.123456789Z".to_owned()),
+        };
+        let listed = |shard: u8, is_closed| {
+            ShardStatus::without_row("readings", &StreamShard { id: format!("shardId-{shard:012}"), is_closed })
+        };
+        let shards = vec![
+            shard("orders", 0, |row| row.held_by = Some(gone)),
             shard("readings", 1, |row| row.stuck = Some(stuck)),
             shard("readings", 2, |row| {
                 row.high_water_mark = row.position.take();
@@ -180,15 +216,19 @@ mod tests {
             quiet,
             busy,
             unknown,
+            listed(6, false),
+            listed(7, true),
         ];
-        let listing = Listing { shards: &shards, now: time("2026-11-21T09:31:07Z"), table: "positions" };
+        let unlisted = vec![("orders".to_owned(), "kinesis:ListShards: access\ndenied".to_owned()); 12];
+        let survey = Survey { shards, unlisted };
+        let listing = Listing { survey: &survey, now: time("2026-11-21T09:31:07Z"), table: "positions" };
         let text = anstream::adapter::strip_str(&listing.to_string()).to_string();
         insta::assert_snapshot!(text);
     }
 
     #[test]
     fn an_empty_table_says_what_that_means() {
-        let listing = Listing { shards: &[], now: OffsetDateTime::UNIX_EPOCH, table: "positions" };
+        let listing = Listing { survey: &Survey::default(), now: OffsetDateTime::UNIX_EPOCH, table: "positions" };
         assert!(listing.to_string().starts_with("no shard has a row in positions"));
     }
 }

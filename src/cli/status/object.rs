@@ -25,6 +25,8 @@ pub(super) struct ShardJson<'a> {
     behind_milliseconds: Option<u64>,
     stuck: Option<BlockedJson<'a>>,
     held_by: Option<HolderJson<'a>>,
+    /// Whether the table has a row: without one, the shard has no position yet.
+    has_row: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     lag: Option<LagJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -45,6 +47,8 @@ struct BlockedJson<'a> {
 struct HolderJson<'a> {
     client_id: &'a str,
     lease_timeout: Option<&'a str>,
+    /// Whether the lease has ended.
+    has_ended: bool,
 }
 
 /// What the stream says, now.
@@ -58,7 +62,7 @@ struct LagJson {
 }
 
 impl<'a> ShardJson<'a> {
-    pub(super) fn of(shard: &'a ShardStatus) -> Self {
+    pub(super) fn of(shard: &'a ShardStatus, now: OffsetDateTime) -> Self {
         let row = &shard.row;
         let (lag, lag_error) = match &shard.lag {
             None => (None, None),
@@ -87,7 +91,9 @@ impl<'a> ShardJson<'a> {
             held_by: row.held_by.as_ref().map(|holder| HolderJson {
                 client_id: &holder.client_id,
                 lease_timeout: holder.lease_timeout.as_deref(),
+                has_ended: holder.ended_ago(now).is_some(),
             }),
+            has_row: shard.has_row,
             lag,
             lag_error,
         }
