@@ -86,7 +86,9 @@ class Resolver:
             case "Split":
                 return self.resolve(argument[1]).split(argument[0])
             case "Sub":
-                return re.sub(r"\$\{([^}]+)\}", lambda name: str(self._ref(name[1])), argument)
+                text, values = argument if isinstance(argument, list) else (argument, {})
+                values = {name: self.resolve(value) for name, value in values.items()}
+                return re.sub(r"\$\{([^}]+)\}", lambda name: str(values[name[1]] if name[1] in values else self._ref(name[1])), text)
             case "GetAtt":
                 name, attribute = argument if isinstance(argument, list) else argument.split(".")
                 return f"{name}.{attribute}"
