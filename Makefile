@@ -288,9 +288,9 @@ test-package: tools-lambda tools-template guests ## Check the package of each of
 
 # The commands of README, the tutorial and the how-to guides, as they stand there.
 .PHONY: test-docs
-test-docs: tools-emulators tools-guests build guests ## Run the commands that the documentation shows
+test-docs: tools-emulators tools-guests tools-template build guests ## Run the commands that the documentation shows
 	$(call say,Do the commands of the documentation print what it says?)
-	$(PYTHON) scripts/check_commands.py --kinesieve $(KINESIEVE)
+	$(VENV)/bin/python scripts/check_commands.py --kinesieve $(KINESIEVE)
 
 .PHONY: clean
 clean: ## Remove what was built; the tools stay

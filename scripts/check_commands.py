@@ -10,7 +10,9 @@ A command is a line that starts with `$ ` in a block of one of these kinds; the 
   ```console setup        builds or installs what is there already, or takes minutes: it is not run.
   ```console aws          needs an AWS account: it is not run.
 
-Of every command, run or not, each sub-command and flag of `kinesieve` and each target of make has to exist. In output,
+Of every command, run or not, each sub-command and flag of `kinesieve` and each target of make has to exist, each operation and
+flag of the AWS CLI, and each parameter that `sam` is given: scripts/aws_commands.py. Those on the reference pages are looked at
+as well, in blocks of text. Arguments that `kinesieve` demands have to be there, and so has a setting that it can't do without. In output,
 `...` stands for any text in a line, and by itself for any lines. A command without output below it may print anything.
 
 Usage: check_commands.py --kinesieve FILE [--page FILE]
@@ -29,6 +31,8 @@ import sys
 import tempfile
 import time
 
+import aws_commands
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # What a page finds in its folder. What is built for this machine is found by PATH.
 LINKED = ("Makefile", "demo", "scripts", "sdk", "templates", "tests", "transforms", "wit", ".tools")
@@ -45,7 +49,10 @@ def main():
     arguments = parser.parse_args()
     kinesieve = arguments.kinesieve.resolve()
     pages = [arguments.page.resolve()] if arguments.page else all_pages()
+    aws_commands.check_itself()
     problems, run, looked_at, pages_run = [], 0, 0, 0
+    for page in [] if arguments.page else sorted((ROOT / "docs/reference").rglob("*.md")):
+        problems += (f"{where}: {problem}" for where, text in aws_lines(page) for problem in aws_commands.problems_of(text))
     for page in pages:
         commands = list(commands_of(page))
         looked_at += len(commands)
@@ -88,6 +95,8 @@ class Command:
                 yield f"{self.where}: `kinesieve {name}` does not exist"
             else:
                 yield from (f"{self.where}: `kinesieve {name}` has no {flag}" for flag in flags if flag not in known)
+                yield from (f"{self.where}: `kinesieve {name}` needs {flag}" for flag in needed(name, flags, self.text))
+        yield from (f"{self.where}: {problem}" for problem in aws_commands.problems_of(without_documents(self.text)))
         for target in re.findall(r"(?:^|[;&|]\s*)(?:\w+=\S+ )*make((?: [A-Za-z][\w-]*(?![\w=-]))*)", self.text):
             yield from (f"{self.where}: make has no target {name}" for name in target.split() if name not in targets())
 
@@ -119,6 +128,46 @@ def commands_of(page):
             command.output.append(line)
         else:
             sys.exit(f"{where}: there is no command above this output")
+
+
+def aws_lines(page):
+    """The commands of the AWS CLI in blocks of text, each with the lines that it goes on in."""
+    inside, text, where = False, None, None
+    for number, line in enumerate(page.read_text().splitlines(), 1):
+        if line.lstrip().startswith("```"):
+            inside = not inside
+        elif inside and text is None and line.lstrip().startswith("aws "):
+            text, where = "", f"{page.relative_to(ROOT)}:{number}"
+        if inside and text is not None:
+            text += line + "\n"
+            if not line.endswith("\\"):
+                yield where, text
+                text = None
+
+
+def without_documents(text):
+    """A command without the text that it reads from below its line."""
+    lines = text.split("\n")
+    ending = here_document(lines[0])
+    return lines[0] if ending else text
+
+
+# What these can't do without, by flag or by variable.
+NEEDED = {
+    "redrive": {"--from": None, "--transform": "KINESIEVE_TRANSFORM"},
+    "rescue": {"--from": None, "--transform": "KINESIEVE_TRANSFORM"},
+    "run": {"--input": None, "--transform": "KINESIEVE_TRANSFORM"},
+    "put": {"--stream": None},
+    "status": {"--checkpoint-table": "KINESIEVE_CHECKPOINT_TABLE"},
+    "doctor": {"--stream": None, "--transform": "KINESIEVE_TRANSFORM"},
+}
+
+
+def needed(name, flags, text):
+    """What a call of `kinesieve` lacks."""
+    if "--help" in flags:
+        return []
+    return [flag for flag, variable in NEEDED.get(name, {}).items() if flag not in flags and not (variable and variable in text)]
 
 
 def here_document(line):
