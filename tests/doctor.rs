@@ -245,6 +245,51 @@ fn without_credentials_that_anyone_takes_nothing_else_is_asked() {
     assert_eq!((found.last().map(|last| last["what"].clone()), code), (Some("credentials".into()), Some(3)));
 }
 
+/// What of a deployment can't be seen in its settings: how the function gets its records.
+#[test]
+fn the_mapping_of_a_deployed_function_is_looked_at() {
+    let moto = Moto::shared();
+    let mapping = |uuid: &str, source: &str, types: Value| {
+        json!({
+            "UUID": uuid, "EventSourceArn": source, "State": "Enabled", "StartingPosition": "TRIM_HORIZON",
+            "BatchSize": 1000, "BisectBatchOnFunctionError": true, "FunctionResponseTypes": types,
+        })
+    };
+    let told = |answer: (u16, String)| {
+        let lambda = stub::Stub::start(move |_, _| answer.clone());
+        let mut command = doctor(&moto, STREAM_ARN, &["--output", "none", "--function", "readings"]);
+        let (found, _) = findings(command.env("AWS_ENDPOINT_URL_LAMBDA", lambda.endpoint()));
+        let of_mapping =
+            |finding: &&Value| finding["what"].as_str().is_some_and(|what| what.contains("source mapping"));
+        found.iter().filter(of_mapping).cloned().collect::<Vec<Value>>()
+    };
+    let mappings = |mappings: &[Value]| (200, json!({ "EventSourceMappings": mappings }).to_string());
+    let reports = json!(["ReportBatchItemFailures"]);
+
+    let one = told(mappings(&[mapping("a", STREAM_ARN, reports.clone())]));
+    let fine = "event source mapping a: Enabled, shared reads, made to start at TRIM_HORIZON";
+    assert_eq!(of_verdict(&one, "ok"), [fine]);
+    assert!(one[1]["reason"].as_str().expect("advice").contains("makes another one"), "{one:?}");
+    let silent = told(mappings(&[mapping("a", STREAM_ARN, json!([]))]));
+    assert_eq!(of_verdict(&silent, "missing"), ["event source mapping a"]);
+    let consumer = format!("{STREAM_ARN}/consumer/kinesieve:1545084650");
+    let other = mapping("c", &format!("{STREAM_ARN}-2"), json!([]));
+    let two = [mapping("a", STREAM_ARN, reports.clone()), mapping("b", &consumer, reports), other];
+    let two = told(mappings(&two));
+    assert!(two[0]["reason"].as_str().expect("advice").contains("processed more than once"), "{two:?}");
+    assert!(of_verdict(&two, "ok").iter().any(|what| what.contains("b: Enabled, enhanced fan-out")), "{two:?}");
+    assert_eq!(of_verdict(&told(mappings(&[])), "care").len(), 1);
+
+    let error = |code: &str| (400, json!({ "__type": code, "message": "no" }).to_string());
+    let denied = told(error("AccessDeniedException"));
+    assert!(denied[0]["reason"].as_str().expect("a reason").contains("lambda:ListEventSourceMappings"), "{denied:?}");
+    assert_eq!(of_verdict(&denied, "unknown").len(), 1);
+    assert_eq!(of_verdict(&told(error("ResourceNotFoundException")), "missing").len(), 1);
+    // Pages without an end are left.
+    let endless = told((200, json!({ "EventSourceMappings": [], "NextMarker": "again" }).to_string()));
+    assert_eq!(of_verdict(&endless, "care").len(), 1);
+}
+
 #[test]
 fn a_stream_that_is_none_is_refused_at_once() {
     let queue = format!("arn:aws:sqs:eu-west-1:{ACCOUNT}:queue");

@@ -73,7 +73,7 @@ fn description(records: RangeInclusive<usize>, changes: &[(&str, Value)]) -> Val
 }
 
 /// The same with the records, as Lambda writes it to a bucket.
-fn description_with(first: usize, payloads: &[&str]) -> Value {
+pub(crate) fn description_with(first: usize, payloads: &[&str]) -> Value {
     let mut description = description(first..=first + payloads.len() - 1, &[]);
     let records = payloads.iter().zip(first..).map(|(payload, index)| record(index, "key", &(*payload).into()));
     let event = event_of(records);

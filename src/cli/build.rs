@@ -27,6 +27,11 @@ const BOTH: [CompileTarget; 2] = [CompileTarget::Arm64, CompileTarget::X86_64];
 /// written beside it (FILE.json). The function needs both files, so keep them together.
 #[derive(Debug, Args)]
 #[command(after_help = "\
+Exit codes:
+  0  all that was asked for is built
+  1  the transform can't be built, is not one, or can't be precompiled or written
+  2  wrong usage
+
 Examples:
   kinesieve build
   kinesieve build masker --target arm64

@@ -3,6 +3,7 @@
 mod capacity;
 mod finding;
 mod fit;
+mod mapping;
 mod probe;
 mod stream;
 mod table;
@@ -46,6 +47,11 @@ pub(super) struct DoctorArguments {
     /// ARN of the stream that the function reads
     #[arg(long, value_name = "ARN")]
     stream: Arn,
+
+    /// Name or ARN of the function, where it is deployed: looks at its event source mapping of the stream, which needs
+    /// lambda:ListEventSourceMappings
+    #[arg(long, value_name = "FUNCTION")]
+    function: Option<String>,
 
     /// Architecture of the function: arm64 or x86_64
     #[arg(long, value_name = "ARCHITECTURE", default_value = "arm64")]
@@ -104,6 +110,11 @@ pub(super) fn doctor(arguments: &DoctorArguments) -> Result<u8, CommandError> {
         }
         let stream = stream::check(&arguments.stream).await;
         report.say(&stream.findings)?;
+        if let Some(function) = &arguments.function {
+            let batch_size = arguments.batch_size;
+            let query = mapping::MappingQuery { function, stream: &arguments.stream, batch_size };
+            report.say(&mapping::check(&query).await)?;
+        }
         let output = ("output".to_owned(), settings.output.as_ref().unwrap_or(&Target::Stdout));
         let of_routes = routes.iter().map(|(name, target)| (format!("route {name}"), *target));
         let dead_letter = settings.dead_letter().map(|target| ("dead letters".to_owned(), target));

@@ -14,7 +14,14 @@ use crate::project::{Language, make};
 ///
 /// The project builds as it is. Existing files are not changed.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  kinesieve new masker --lang python && kinesieve test masker")]
+#[command(after_help = "\
+Exit codes:
+  0  the project is created
+  1  it can't be created, or a file of it exists
+  2  wrong usage
+
+Example:
+  kinesieve new masker --lang python && kinesieve test masker")]
 pub(super) struct NewArguments {
     /// Folder of the project; its last component is the name of the transform
     #[arg(value_name = "NAME")]

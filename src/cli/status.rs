@@ -40,7 +40,7 @@ kinesis:GetShardIterator and kinesis:GetRecords.
 
 Exit codes:
   0  no shard is blocked
-  1  the table can't be read
+  1  the table can't be read, or is one of something else
   2  wrong usage
   3  a shard is blocked by a record that is not acknowledged
 

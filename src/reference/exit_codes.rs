@@ -12,8 +12,17 @@ const HEADING: &str = "Exit codes:";
 const HEAD: &str = "
 # Exit codes
 
-A script can rely on these codes. For every command, 0 is success, 1 means that the command could not do its work, and 2 is
-wrong usage. What else there is says that the command did its work and found something.
+A script can rely on these codes. Where several things happened, the worst of them decides. From the worst on, the order is:
+
+1. 130: Ctrl-C or SIGTERM ended the command before its time. A command without a line for that below is ended by the signal
+   itself, which a shell shows as 130 for Ctrl-C, and as 143 for SIGTERM.
+2. 2: wrong usage. Nothing was done.
+3. 1: the command could not do its work, or not all of it.
+4. 3: the command did its work, and something is left: a record that is not acknowledged, a case that fails, a finding.
+5. 0: success.
+
+| command | code | meaning |
+| --- | --- | --- |
 ";
 
 /// Returns the page.
@@ -26,10 +35,9 @@ pub(super) fn page() -> String {
             continue;
         };
         let name = command.get_name();
-        // A String takes everything.
-        let _ = write!(page, "\n## `kinesieve {name}`\n\n| code | meaning |\n| --- | --- |\n");
         for (code, meaning) in codes(block) {
-            let _ = writeln!(page, "| {code} | {} |", cell(&meaning));
+            // A String takes everything.
+            let _ = writeln!(page, "| `kinesieve {name}` | {code} | {} |", cell(&meaning));
         }
     }
     page
