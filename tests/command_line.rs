@@ -68,7 +68,7 @@ fn a_sample_transform_over_lines() {
       emitted           1
       dead-lettered     1 (1 rejected)
       not acknowledged  0
-    2 outputs delivered, 0.0 MB
+    2 outputs delivered, 65 B
     ");
     let letter: serde_json::Value =
         serde_json::from_str(&std::fs::read_to_string(dead).expect("a dead letter")).expect("JSON");
@@ -101,7 +101,7 @@ fn it_stops_at_a_record_that_is_not_acknowledged_and_says_so() {
       emitted           0
       dead-lettered     0
       not acknowledged  2
-    1 output delivered, 0.0 MB
+    1 output delivered, 4 B
     stopped at sequence number 2: the transform asks for it again: the table is being rebuilt
     records from there on are not acknowledged
     for more: kinesieve explain K601

@@ -231,7 +231,7 @@ fn what_became_of_each_is_said() {
       not delivered        0
       skipped              0
       malformed            0
-    3 outputs delivered, 0.0 MB
+    3 outputs delivered, 20 B
     all letters are still in FILE
     ");
 

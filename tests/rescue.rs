@@ -161,7 +161,7 @@ fn what_became_of_each_is_said() {
       skipped           0
       malformed         1
     7 records: 2 kept, 1 dropped, 1 emitted, 3 not acknowledged
-    4 outputs delivered, 0.0 MB
+    4 outputs delivered, 24 B
     all descriptions are still in FILE
     ");
     let output = rescue(NOWHERE, NOWHERE, &from, "scripted", &out).arg("--json").output().expect("it runs");

@@ -7,6 +7,7 @@ mod build;
 mod doctor;
 mod error;
 mod explain;
+mod figures;
 mod foreign;
 mod guest_lines;
 #[cfg(feature = "compiler")]

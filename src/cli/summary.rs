@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::explain::Hint;
+use super::figures::{byte_rate, record_rate, size};
 use super::foreign::one_line;
 use super::output_fate::OutputFate;
 use crate::processor::{Counts, Stop};
@@ -24,10 +25,10 @@ impl fmt::Display for RunSummary<'_> {
         let seconds = self.elapsed.as_secs_f64().max(1e-9);
         writeln!(
             formatter,
-            "{} in {seconds:.2} s: {:.0} records/s, {:.1} MB/s",
+            "{} in {seconds:.2} s: {}, {}",
             counted(counts.records, "record"),
-            counts.records as f64 / seconds,
-            counts.bytes as f64 / 1e6 / seconds,
+            record_rate(counts.records as f64 / seconds),
+            byte_rate(counts.bytes as f64 / seconds),
         )?;
         writeln!(formatter, "  kept              {}", counts.kept)?;
         writeln!(formatter, "  dropped           {}", counts.dropped)?;
@@ -50,10 +51,10 @@ impl fmt::Display for RunSummary<'_> {
         writeln!(formatter, "  not acknowledged  {}", counts.unacknowledged)?;
         write!(
             formatter,
-            "{}{}, {:.1} MB",
+            "{}{}, {}",
             counted(counts.outputs, "output"),
             self.fate.after_count(),
-            counts.output_bytes as f64 / 1e6
+            size(counts.output_bytes)
         )?;
         match self.stop {
             None => Ok(()),
@@ -132,13 +133,13 @@ mod tests {
         let (fate, elapsed) = (OutputFate::Delivered, Duration::from_millis(250));
         let summary = RunSummary { counts: &counts, stop: Some(&stop), fate, elapsed };
         insta::assert_snapshot!(summary, @r"
-        1200 records in 0.25 s: 4800 records/s, 0.7 MB/s
+        1200 records in 0.25 s: 4800 records/s, 720 kB/s
           kept              700
           dropped           300
           emitted           90
           dead-lettered     10 (9 rejected, 1 decode)
           not acknowledged  100
-        790 outputs delivered, 0.1 MB
+        790 outputs delivered, 110 kB
         stopped at sequence number 4966: the transform asks for it again: the table is being rebuilt
         records from there on are not acknowledged
         for more: kinesieve explain K601

@@ -101,7 +101,7 @@ fn what_fails_again_goes_to_the_dead_letters_and_off_the_queue() {
       not delivered        0
       skipped              0
       malformed            0
-    0 outputs delivered, 0.0 MB
+    0 outputs delivered, 0 B
     6 messages deleted from the queue, 0 left in it
     ");
     assert_eq!(moto.take_messages("redrive-failing"), []);
@@ -145,7 +145,7 @@ fn a_message_is_processed_once_however_many_stay() {
       not delivered        0
       skipped              0
       malformed            3
-    1 output delivered, 0.0 MB
+    1 output delivered, 4 B
     1 message deleted from the queue, 26 left in it
     ");
     assert!(

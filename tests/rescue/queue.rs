@@ -48,7 +48,7 @@ fn records_of_each_message_are_fetched_and_the_message_is_deleted() {
       skipped           0
       malformed         0
     4 records: 4 kept
-    4 outputs delivered, 0.0 MB
+    4 outputs delivered, 24 B
     2 messages deleted from the queue, 0 left in it
     ");
     assert_eq!(moto.take_messages("rescue-queue"), []);

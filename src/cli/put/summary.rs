@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::putter::{PutCounts, PutStop};
 use super::remedy::remedy;
 use crate::cli::explain::Hint;
+use crate::cli::figures::{byte_rate, record_rate};
 use crate::cli::foreign::one_line;
 use crate::cli::summary::counted;
 use crate::error_code::ErrorCode;
@@ -31,11 +32,11 @@ impl fmt::Display for PutSummary<'_> {
         let seconds = self.elapsed.as_secs_f64().max(1e-9);
         writeln!(
             formatter,
-            "{} put into {} in {seconds:.2} s: {:.0} records/s, {:.1} MB/s",
+            "{} put into {} in {seconds:.2} s: {}, {}",
             counted(records, "record"),
             self.stream,
-            records as f64 / seconds,
-            bytes as f64 / 1e6 / seconds,
+            record_rate(records as f64 / seconds),
+            byte_rate(bytes as f64 / seconds),
         )?;
         writeln!(formatter, "  bytes    {bytes}")?;
         write!(formatter, "  retries  {retries}")?;
@@ -122,7 +123,7 @@ mod tests {
     #[test]
     fn says_what_was_put() {
         insta::assert_snapshot!(summary(&tally(), None), @r"
-        1200 records put into readings in 0.25 s: 4800 records/s, 0.7 MB/s
+        1200 records put into readings in 0.25 s: 4800 records/s, 720 kB/s
           bytes    180000
           retries  14
         ");

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::outcome::LetterOutcome;
 use crate::cli::backlog::RunMode;
 use crate::cli::output_fate::OutputFate;
+use crate::cli::figures::size;
 use crate::cli::summary::counted;
 use crate::dead_letter::DeadLetterKind;
 use crate::source::dead_letters::DeadLetterLocation;
@@ -106,11 +107,11 @@ impl fmt::Display for RedriveSummary<'_> {
                 writeln!(formatter, "  {name:<21}{count}")?;
             }
         }
-        let megabytes = counts.output_bytes as f64 / 1e6;
+        let bytes = size(counts.output_bytes);
         let outputs = counted(counts.outputs, "output");
         match self.mode {
-            RunMode::Really => write!(formatter, "{outputs}{}, {megabytes:.1} MB", self.fate.after_count())?,
-            RunMode::DryRun => write!(formatter, "{outputs} would be delivered, {megabytes:.1} MB")?,
+            RunMode::Really => write!(formatter, "{outputs}{}, {bytes}", self.fate.after_count())?,
+            RunMode::DryRun => write!(formatter, "{outputs} would be delivered, {bytes}")?,
         }
         if self.mode == RunMode::Really {
             match self.from {
@@ -203,7 +204,7 @@ mod tests {
           not delivered        1
           skipped              1
           malformed            1
-        4 outputs delivered, 0.1 MB
+        4 outputs delivered, 150 kB
         6 messages deleted from the queue, 5 left in it
         ");
     }
@@ -229,7 +230,7 @@ mod tests {
           malformed            0
           not fetched          1
           cut                  1
-        0 outputs delivered, 0.0 MB
+        0 outputs delivered, 0 B
         0 messages deleted from the queue, 2 left in it
         ");
     }
@@ -251,7 +252,7 @@ mod tests {
           not delivered        0
           skipped              0
           malformed            0
-        0 outputs would be delivered, 0.0 MB
+        0 outputs would be delivered, 0 B
         1 object was left out
         ");
     }

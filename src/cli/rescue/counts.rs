@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::outcome::{RescueEnd, RescueOutcome};
 use crate::cli::backlog::RunMode;
 use crate::cli::output_fate::OutputFate;
+use crate::cli::figures::size;
 use crate::cli::summary::counted;
 use crate::processor::Counts;
 use crate::source::on_failure::{ObjectFate, OnFailureLocation};
@@ -104,11 +105,11 @@ impl fmt::Display for RescueSummary<'_> {
         writeln!(formatter, "  skipped           {}", counts.skipped)?;
         writeln!(formatter, "  malformed         {}", counts.malformed)?;
         writeln!(formatter, "{}", EventsText { records: counts.records, counts: &counts.events })?;
-        let megabytes = counts.events.output_bytes as f64 / 1e6;
+        let bytes = size(counts.events.output_bytes);
         let outputs = counted(counts.events.outputs, "output");
         match self.mode {
-            RunMode::Really => write!(formatter, "{outputs}{}, {megabytes:.1} MB", self.output_fate.after_count())?,
-            RunMode::DryRun => write!(formatter, "{outputs} would be delivered, {megabytes:.1} MB")?,
+            RunMode::Really => write!(formatter, "{outputs}{}, {bytes}", self.output_fate.after_count())?,
+            RunMode::DryRun => write!(formatter, "{outputs} would be delivered, {bytes}")?,
         }
         if self.mode == RunMode::Really {
             self.write_what_stays(formatter)?;
@@ -234,7 +235,7 @@ mod tests {
           skipped           1
           malformed         1
         10 records (12 events): 7 kept, 2 emitted, 1 dead-lettered, 2 not acknowledged
-        10 outputs delivered, 0.2 MB
+        10 outputs delivered, 160 kB
         3 messages deleted from the queue, 7 left in it
         ");
     }
@@ -250,9 +251,9 @@ mod tests {
         let dry = RescueSummary { mode: RunMode::DryRun, left_out, ..summary(&counts, &from) }.to_string();
         assert!(dry.contains("nothing deleted\n") && dry.contains("10 outputs would be delivered"), "{dry}");
         assert!(dry.contains("\n  would be rescued  3\n"), "{dry}");
-        assert!(dry.ends_with("MB\n1 object was left out"), "{dry}");
+        assert!(dry.ends_with("kB\n1 object was left out"), "{dry}");
         let to_none = RescueSummary { output_fate: OutputFate::Discarded, ..summary(&counts, &from) }.to_string();
-        assert!(to_none.contains("\n10 outputs discarded (destination none), 0.2 MB\n"), "{to_none}");
-        assert!(summary(&RescueCounts::default(), &from).to_string().ends_with("0 outputs delivered, 0.0 MB"));
+        assert!(to_none.contains("\n10 outputs discarded (destination none), "), "{to_none}");
+        assert!(summary(&RescueCounts::default(), &from).to_string().ends_with("0 outputs delivered, 0 B"));
     }
 }
