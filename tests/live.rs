@@ -12,6 +12,7 @@ mod retries;
 mod seen;
 mod starts;
 mod two_runs;
+mod view;
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};

@@ -8,6 +8,7 @@ mod doctor;
 mod error;
 mod explain;
 mod figures;
+mod fitting;
 mod foreign;
 mod guest_lines;
 #[cfg(feature = "compiler")]

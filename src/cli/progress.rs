@@ -1,5 +1,7 @@
 //! How far a long run is, on a terminal.
 
+mod live_lines;
+
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
@@ -7,16 +9,19 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tracing_subscriber::fmt::MakeWriter;
 
+use self::live_lines::LiveLines;
 use super::foreign;
 use crate::telemetry::{self, LogFormat};
+
+pub(super) use self::live_lines::TerminalSize;
 
 /// How often the bar moves while nothing else moves it.
 const TICK: Duration = Duration::from_millis(200);
 
-/// A bar on standard error, if that is a terminal. Log lines go through it, so that they don't tear it.
+/// What is seen of a run on standard error, if that is a terminal. Log lines go through it, so that they don't tear it.
 #[derive(Debug, Clone)]
 pub(super) struct ProgressDisplay {
-    bar: ProgressBar,
+    drawn: Drawn,
     form: SayForm,
 }
 
@@ -28,9 +33,16 @@ enum SayForm {
     Json,
 }
 
+#[derive(Debug, Clone)]
+enum Drawn {
+    Nothing,
+    Bar(ProgressBar),
+    Lines(LiveLines),
+}
+
 impl ProgressDisplay {
-    /// `bytes`: how long the input is, where that is known. A bar would tear outputs that go to the
-    /// same terminal, so there is none then.
+    /// A bar. `bytes`: how long the input is, where that is known. A bar would tear outputs that go to the same terminal, so
+    /// there is none then.
     pub(super) fn new(bytes: Option<u64>, outputs_on_stdout: bool) -> Self {
         let is_in_the_way = outputs_on_stdout && io::stdout().is_terminal();
         if !io::stderr().is_terminal() || is_in_the_way {
@@ -45,12 +57,12 @@ impl ProgressDisplay {
             bar.set_style(style);
         }
         bar.enable_steady_tick(TICK);
-        Self { bar, form: SayForm::Text }
+        Self { drawn: Drawn::Bar(bar), form: SayForm::Text }
     }
 
     /// None at all.
     pub(super) fn hidden() -> Self {
-        Self { bar: ProgressBar::hidden(), form: SayForm::Text }
+        Self { drawn: Drawn::Nothing, form: SayForm::Text }
     }
 
     /// Lines that change in place, if that is a terminal and nothing else writes there.
@@ -58,28 +70,15 @@ impl ProgressDisplay {
         if !io::stderr().is_terminal() || is_in_the_way {
             return Self::hidden();
         }
-        let bar = ProgressBar::new_spinner().with_message("reading");
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
-            bar.set_style(style);
-        }
-        bar.enable_steady_tick(TICK);
-        Self { bar, form: SayForm::Text }
+        let lines = LiveLines::on_stderr();
+        lines.show(vec!["reading".to_owned()]);
+        Self { drawn: Drawn::Lines(lines), form: SayForm::Text }
     }
 
     /// The same, whose lines stand among those of a log in this format.
     pub(super) fn beside(self, log: LogFormat) -> Self {
         let form = if log == LogFormat::Json { SayForm::Json } else { SayForm::Text };
         Self { form, ..self }
-    }
-
-    /// Whether anybody sees it.
-    pub(super) fn is_visible(&self) -> bool {
-        !self.bar.is_hidden()
-    }
-
-    /// Puts these lines in the place of those that are there.
-    pub(super) fn show(&self, lines: String) {
-        self.bar.set_message(foreign::lines(&lines));
     }
 
     /// Says what is going on where that may take seconds and has no measure: compiling, say.
@@ -89,12 +88,30 @@ impl ProgressDisplay {
         }
         let bar = ProgressBar::new_spinner().with_message(foreign::one_line(&what));
         bar.enable_steady_tick(TICK);
-        Self { bar, form: SayForm::Text }
+        Self { drawn: Drawn::Bar(bar), form: SayForm::Text }
+    }
+
+    /// Whether anybody sees it.
+    pub(super) fn is_visible(&self) -> bool {
+        match &self.drawn {
+            Drawn::Nothing => false,
+            Drawn::Bar(bar) => !bar.is_hidden(),
+            Drawn::Lines(_) => true,
+        }
+    }
+
+    /// Puts these lines in the place of those that are there. What is foreign in them has to be one line already.
+    pub(super) fn show(&self, lines: Vec<String>) {
+        if let Drawn::Lines(drawn) = &self.drawn {
+            drawn.show(lines.iter().map(|line| foreign::one_line(line)).collect());
+        }
     }
 
     pub(super) fn update(&self, bytes_read: u64, records: u64) {
-        self.bar.set_position(bytes_read);
-        self.bar.set_message(format!("{records} records"));
+        if let Drawn::Bar(bar) = &self.drawn {
+            bar.set_position(bytes_read);
+            bar.set_message(format!("{records} records"));
+        }
     }
 
     /// Writes lines to standard error: what is foreign in them has to be one line already. A reader that is gone changes
@@ -108,30 +125,73 @@ impl ProgressDisplay {
         let _ = writeln!(self.make_writer(), "{text}");
     }
 
+    /// Takes it away, for good.
     pub(super) fn finish(&self) {
-        self.bar.finish_and_clear();
+        match &self.drawn {
+            Drawn::Nothing => {}
+            Drawn::Bar(bar) => bar.finish_and_clear(),
+            Drawn::Lines(lines) => lines.finish(),
+        }
+    }
+
+    /// Takes it away with this value, however what it shows ends.
+    pub(super) fn until_the_end(&self) -> ProgressEnd {
+        ProgressEnd { display: self.clone() }
+    }
+}
+
+/// Takes a display away.
+#[derive(Debug)]
+pub(super) struct ProgressEnd {
+    display: ProgressDisplay,
+}
+
+impl Drop for ProgressEnd {
+    fn drop(&mut self) {
+        self.display.finish();
     }
 }
 
 impl<'a> MakeWriter<'a> for ProgressDisplay {
-    type Writer = AroundBar;
+    type Writer = AroundDisplay;
 
     fn make_writer(&'a self) -> Self::Writer {
-        AroundBar { bar: self.bar.clone() }
+        AroundDisplay { display: self.clone(), text: Vec::new() }
     }
 }
 
-/// Standard error, with the bar out of the way while something is written.
-pub(super) struct AroundBar {
-    bar: ProgressBar,
+/// Standard error, with what is drawn out of the way while something is written: all of it at once, so that nothing is
+/// drawn in the middle of a line.
+pub(super) struct AroundDisplay {
+    display: ProgressDisplay,
+    text: Vec<u8>,
 }
 
-impl Write for AroundBar {
+impl Write for AroundDisplay {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.bar.suspend(|| io::stderr().write(bytes))
+        self.text.extend_from_slice(bytes);
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stderr().flush()
+        let text = std::mem::take(&mut self.text);
+        if text.is_empty() {
+            return Ok(());
+        }
+        match &self.display.drawn {
+            Drawn::Nothing => io::stderr().write_all(&text),
+            Drawn::Bar(bar) => bar.suspend(|| io::stderr().write_all(&text)),
+            Drawn::Lines(lines) => {
+                lines.write_above(&text);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Drop for AroundDisplay {
+    /// A writer is for one event of the log, or one thing to say.
+    fn drop(&mut self) {
+        let _ = self.flush();
     }
 }

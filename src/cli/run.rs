@@ -1,10 +1,13 @@
 //! `kinesieve run`: a transform over the records of a file or a stream, through the same processor as in Lambda.
 
+mod condition;
+mod ending;
 mod flags;
 mod input;
 pub(crate) mod metrics;
 mod rate;
 mod reporter;
+mod shards;
 mod show;
 mod stream;
 mod totals;

@@ -99,7 +99,7 @@ mod tests {
         };
         let (fate, elapsed) = (OutputFate::NotDelivered, Duration::from_millis(250));
         let summary = RunSummary { counts: &counts, stop: None, fate, elapsed }.to_string();
-        assert!(summary.ends_with("\n0 outputs, not delivered, 0.0 MB"), "{summary}");
+        assert!(summary.ends_with("\n0 outputs, not delivered, 0 B"), "{summary}");
         let lines = summary.lines().filter_map(|line| line.strip_prefix("  "));
         let count = |line: &str| line.split_whitespace().find_map(|word| word.parse::<u64>().ok());
         assert_eq!(lines.map(count).sum::<Option<u64>>(), Some(counts.records), "{summary}");

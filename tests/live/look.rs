@@ -48,9 +48,9 @@ fn without_a_destination_nothing_is_delivered_and_no_record_stops_it() {
     assert_eq!(shown.matches("record ").count(), 6, "{shown}");
     assert!(shown.contains("record 2: rejected: no") && shown.contains("record 6: kept"), "{shown}");
     assert!(!shown.lines().any(|line| line.starts_with('{')), "an output was delivered: {shown}");
-    assert!(said.contains("6 records in") && said.contains("4 outputs, not delivered, 0.0 MB"), "{said}");
+    assert!(said.contains("6 records in") && said.contains("4 outputs, not delivered, "), "{said}");
     assert!(said.contains("nothing of it was delivered: --output says where to"), "{said}");
-    assert!(!said.contains(" delivered, "), "{said}");
+    assert!(!said.contains("outputs delivered"), "{said}");
 
     // The last outputs, and no more.
     let output = run(&stub, &["--show", "2"]);

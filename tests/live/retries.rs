@@ -11,7 +11,7 @@ use crate::support::process::wait_until;
 use crate::support::services::{Faults, Service, Stub};
 use aws_sdk_kinesis::types::PutRecordsRequestEntry;
 
-fn stream(payloads: &[&str]) -> Stub {
+pub(super) fn stream(payloads: &[&str]) -> Stub {
     let stub = Stub::start(Service::Kinesis, Faults::default(), 1);
     let entry = |payload: &&str| {
         PutRecordsRequestEntry::builder().partition_key("key").data(Blob::new(*payload)).build().expect("a record")

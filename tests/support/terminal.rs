@@ -45,6 +45,6 @@ pub fn on_a_terminal(command: &Command) -> String {
 }
 
 /// A word as a shell takes it.
-fn quoted(word: &OsStr) -> String {
+pub(super) fn quoted(word: &OsStr) -> String {
     format!("'{}'", word.to_str().expect("UTF-8").replace('\'', r"'\''"))
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::outcome::LetterOutcome;
 use crate::cli::backlog::RunMode;
-use crate::cli::output_fate::OutputFate;
 use crate::cli::figures::size;
+use crate::cli::output_fate::OutputFate;
 use crate::cli::summary::counted;
 use crate::dead_letter::DeadLetterKind;
 use crate::source::dead_letters::DeadLetterLocation;

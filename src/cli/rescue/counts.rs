@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::outcome::{RescueEnd, RescueOutcome};
 use crate::cli::backlog::RunMode;
-use crate::cli::output_fate::OutputFate;
 use crate::cli::figures::size;
+use crate::cli::output_fate::OutputFate;
 use crate::cli::summary::counted;
 use crate::processor::Counts;
 use crate::source::on_failure::{ObjectFate, OnFailureLocation};

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::shards::ShardChoice;
 use crate::checkpoint;
 use crate::settings::{CheckpointSettings, Settings, SettingsError, Target};
 use crate::source::live::{
@@ -90,6 +91,11 @@ pub(super) struct StreamFlags {
     #[arg(long)]
     pub(super) json: bool,
 
+    /// Shards to show one by one while the run goes on, and at its end: all, blocked, or their ids separated by commas.
+    /// What is wrong always comes first, and the counts are those of all shards [default: all]
+    #[arg(long, value_name = "all|blocked|SHARD-ID,...")]
+    shards: Option<ShardChoice>,
+
     /// Serve metrics for Prometheus at this address; for example 127.0.0.1:9464
     #[arg(long, value_name = "ADDRESS")]
     pub(super) metrics: Option<std::net::SocketAddr>,
@@ -124,6 +130,7 @@ impl StreamFlags {
             ("--patience", self.patience.is_some()),
             ("--force", self.force),
             ("--json", self.json),
+            ("--shards", self.shards.is_some()),
             ("--metrics", self.metrics.is_some()),
         ];
         given.into_iter().find_map(|(flag, is_given)| is_given.then_some(flag))
@@ -160,6 +167,11 @@ impl StreamFlags {
                 return contradiction("--consumer is for --mode enhanced: set that as well, or leave it out");
             }
             _ => {}
+        }
+        if self.json && self.shards.is_some() {
+            return contradiction(
+                "--shards says which shards a person sees, and --json reports all of them: leave one of the two out",
+            );
         }
         if let Some(on_failure) = &self.on_failure
             && settings.dead_letter().is_some_and(|dead_letter| dead_letter.is_same_place(on_failure))
@@ -248,6 +260,11 @@ impl StreamFlags {
 
     pub(super) fn on_failure(&self) -> Option<&Target> {
         self.on_failure.as_ref().filter(|target| **target != Target::None)
+    }
+
+    /// Which shards are seen.
+    pub(super) fn shards(&self) -> ShardChoice {
+        self.shards.clone().unwrap_or_default()
     }
 
     /// How positions are committed, if they are. Whatever is processed side by side, what is committed has everything

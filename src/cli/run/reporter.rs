@@ -6,15 +6,17 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::NOTHING_DELIVERED;
+use super::ending::RunEnding;
 use super::rate::{RateMeter, RunRate};
+use super::shards::ShardChoice;
 use super::totals::Totals;
-use super::view::{RunEnding, View};
+use super::view::View;
 use super::watch::{WORTH_A_WORD, farewell};
 use crate::cli::foreign::plain;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::output_fate::OutputFate;
 use crate::cli::print_json;
-use crate::cli::progress::ProgressDisplay;
+use crate::cli::progress::{ProgressDisplay, TerminalSize};
 use crate::error_code::ErrorCode;
 use crate::processor::Counts;
 use crate::sink::OutputSamples;
@@ -40,6 +42,7 @@ pub(super) enum ReportFormat {
 pub(super) struct RunReporter {
     options: ReportFormat,
     progress: ProgressDisplay,
+    choice: ShardChoice,
     watch: RunWatch,
     samples: Option<Arc<OutputSamples>>,
     fate: OutputFate,
@@ -51,18 +54,24 @@ impl RunReporter {
     pub(super) fn new(
         options: ReportFormat,
         progress: ProgressDisplay,
+        choice: ShardChoice,
         watch: RunWatch,
         samples: Option<Arc<OutputSamples>>,
         fate: OutputFate,
     ) -> Self {
         let started = Instant::now();
         let meter = RateMeter::begin(started, BETWEEN_LINES);
-        Self { options, progress, watch, samples, fate, started, meter }
+        Self { options, progress, choice, watch, samples, fate, started, meter }
     }
 
     /// How often it is worth saying.
     pub(super) fn period(&self) -> Duration {
         if self.progress.is_visible() { BETWEEN_VIEWS } else { BETWEEN_LINES }
+    }
+
+    /// Whether there is a view, which is drawn anew when the terminal changes its size.
+    pub(super) fn has_view(&self) -> bool {
+        self.progress.is_visible()
     }
 
     /// Says how it goes now.
@@ -76,12 +85,12 @@ impl RunReporter {
             object["waiting"] = waits.iter().map(wait_object).collect();
             return write_line(&object);
         }
-        let view = View { shards: &shards, totals: &totals, waits: &waits, rate };
+        let view = View { shards: &shards, choice: &self.choice, totals: &totals, waits: &waits, rate };
         if self.progress.is_visible() {
             let samples = self.samples.as_ref().map(|samples| samples.last()).unwrap_or_default();
-            let samples = samples.iter().map(|sample| sample_line(&sample.partition_key, &sample.text));
-            let lines: Vec<String> = view.lines().into_iter().chain(samples).collect();
-            return self.progress.show(lines.join("\n"));
+            let samples: Vec<String> =
+                samples.iter().map(|sample| sample_line(&sample.partition_key, &sample.text)).collect();
+            return self.progress.show(view.screen(TerminalSize::of_stderr(), &samples));
         }
         self.progress.say(&view.line());
         view.remarks().iter().for_each(|remark| self.progress.say(remark));
@@ -115,7 +124,14 @@ impl RunReporter {
             }
             return write_line(&object);
         }
-        self.progress.say(&RunEnding { shards: &shards, totals: &totals, elapsed, fate: self.fate, commits });
+        self.progress.say(&RunEnding {
+            shards: &shards,
+            choice: &self.choice,
+            totals: &totals,
+            elapsed,
+            fate: self.fate,
+            commits,
+        });
         if let Some(in_vain) = in_vain {
             self.progress.say(&format_args!("ended, since waiting is in vain: {}", plain(in_vain)));
         }

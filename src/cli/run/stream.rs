@@ -5,6 +5,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::flags::StreamFlags;
@@ -74,6 +75,8 @@ impl StreamRun<'_> {
             true => Some(self.show_records(writes_to_stdout || flags.json)?),
             false => None,
         };
+        // Also where it ends before there is anything to report.
+        let _cleared = progress.until_the_end();
         let without: &[&str] = if is_a_look { &[EVENT_LINES] } else { &[] };
         telemetry::log_for_command(LogOptions { level: settings.log, format: self.log, without }, progress.clone());
         let cancellation = Cancellation::default();
@@ -84,6 +87,8 @@ impl StreamRun<'_> {
         // The streams are looked at first: that is the cheaper of two ways to fail.
         let live = LiveSource::open(flags.plan(self.places.clone(), self.tumbling_window).await).await?;
         self.check_for_loops(&live)?;
+        let choice = flags.shards();
+        choice.check(&live)?;
         let samples = self
             .show
             .flatten()
@@ -120,7 +125,7 @@ impl StreamRun<'_> {
         };
         looked.begins(watch.clone(), fate);
         let options = if flags.json { ReportFormat::Json } else { ReportFormat::Text };
-        let mut reporter = RunReporter::new(options, progress, watch.clone(), samples, fate);
+        let mut reporter = RunReporter::new(options, progress.clone(), choice, watch.clone(), samples, fate);
         let commits = flags.commits().is_some();
         let mut watchman = Watchman::new(watch, flags.patience, flags.force);
         let parts = RunParts {
@@ -229,6 +234,7 @@ async fn until_it_ends(
     let mut in_vain = None;
     let mut looks = interval(BETWEEN_LOOKS);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut resizes = reporter.has_view().then(|| signal(SignalKind::window_change()).ok()).flatten();
     let mut ticks = interval(reporter.period());
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // The first comes at once, and there is nothing to say yet.
@@ -247,6 +253,7 @@ async fn until_it_ends(
                 }
             }
             _ = ticks.tick() => reporter.tell(),
+            () = next(&mut resizes) => reporter.tell(),
             () = interrupt.asked(), if !cancellation.is_stopped() => cancellation.stop(),
         }
     }
@@ -255,6 +262,16 @@ async fn until_it_ends(
 /// Whether records are held back, so that a batch takes its time.
 fn has_pace(settings: &Settings) -> bool {
     settings.max_records_per_shard_per_second.is_some() || settings.max_bytes_per_shard_per_second.is_some()
+}
+
+/// Waits for the next signal; without a listener, for ever.
+async fn next(signals: &mut Option<Signal>) {
+    match signals {
+        Some(signals) => {
+            signals.recv().await;
+        }
+        None => std::future::pending().await,
+    }
 }
 
 /// As many instances of the transform as there are cores. Where a pace is set an instance sleeps, so that each batch

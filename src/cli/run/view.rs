@@ -1,22 +1,33 @@
-//! A run over streams, for a person.
+//! A run over streams while it goes on, for a person: what is wrong comes first, however many shards there are.
 
-use std::fmt;
+mod table;
+
 use std::time::Duration;
 
+use super::condition::{most_urgent_first, remark, what_is_wrong};
 use super::rate::RunRate;
+use super::shards::ShardChoice;
 use super::totals::Totals;
-use crate::checkpoint::BlockedProgress;
+use crate::cli::figures::{byte_rate, record_rate};
+use crate::cli::fitting::{cut, width, with_figures_whole, wrapped};
 use crate::cli::foreign::plain;
-use crate::cli::output_fate::OutputFate;
+use crate::cli::progress::TerminalSize;
 use crate::cli::summary::counted;
-use crate::source::live::{CommitOutcome, ShardStage, ShardView, Wait};
+use crate::source::live::{ShardStage, ShardView, Wait};
 
-/// Shards that are shown one by one.
-const MOST_SHARDS: usize = 16;
+/// Shards that plain lines name each time.
+const MOST_REMARKS: usize = 16;
+
+/// Lines of one thing that is waited for.
+const WAIT_LINES: usize = 4;
+
+/// Lines of what is wrong with one shard.
+const REMARK_LINES: usize = 6;
 
 /// How a run goes.
 pub(super) struct View<'a> {
     pub(super) shards: &'a [ShardView],
+    pub(super) choice: &'a ShardChoice,
     pub(super) totals: &'a Totals,
     /// What is waited for.
     pub(super) waits: &'a [Wait],
@@ -27,13 +38,13 @@ impl View<'_> {
     /// All of it in one line.
     pub(super) fn line(&self) -> String {
         let Totals { counts, discarded, throttled, .. } = self.totals;
-        let reading = self.shards.iter().filter(|shard| shard.stage == ShardStage::Reading);
-        let mut line = format!(
-            "{:.0} records/s, {:.1} MB/s, {}, {}: {} ({} kept, {} dropped, {} emitted, {} dead-lettered)",
-            self.rate.records,
-            self.rate.bytes / 1e6,
-            counted(reading.count() as u64, "shard"),
-            lag(self.totals.behind),
+        let mut line = what_is_wrong(self.reading()).map_or_else(String::new, |wrong| format!("{wrong}; "));
+        line += &format!(
+            "{}, {}, {}, {}: {} ({} kept, {} dropped, {} emitted, {} dead-lettered)",
+            record_rate(self.rate.records),
+            byte_rate(self.rate.bytes),
+            counted(self.reading().count() as u64, "shard"),
+            how_far_behind(self.totals.behind),
             counted(counts.acknowledged(), "record"),
             counts.kept,
             counts.dropped,
@@ -54,173 +65,120 @@ impl View<'_> {
         line
     }
 
-    /// What needs attention.
+    /// What stands below that line where lines follow each other: what needs attention, and the shards that were asked
+    /// for by name.
     pub(super) fn remarks(&self) -> Vec<String> {
-        let uncommitted = uncommitted(self.shards);
-        self.waits.iter().map(wait_line).chain(uncommitted).chain(self.shards.iter().filter_map(remark)).collect()
-    }
-
-    /// A line for all, and one for each shard.
-    pub(super) fn lines(&self) -> Vec<String> {
-        let mut lines = vec![self.line()];
-        lines.extend(self.waits.iter().map(wait_line));
-        lines.extend(uncommitted(self.shards));
-        let shown: Vec<&ShardView> = self.shards.iter().filter(|shard| shard.stage == ShardStage::Reading).collect();
-        for shard in shown.iter().take(MOST_SHARDS) {
-            let behind = lag(shard.behind);
-            lines.push(format!(
-                "  {} {}  {behind:>12}  {:>9}  at {}",
-                plain(shard.shard.stream_name()),
-                plain(&shard.shard.id),
-                shard.counts.acknowledged(),
-                shard.position.as_deref().unwrap_or("-"),
-            ));
-            lines.extend(remark(shard));
+        let shards = self.chosen();
+        let is_named = matches!(self.choice, ShardChoice::Ids(_));
+        let rows = if is_named { table::rows(&shards, usize::MAX) } else { Vec::new() };
+        let several_streams = shards.windows(2).any(|pair| pair[0].shard.stream_arn != pair[1].shard.stream_arn);
+        let mut lines: Vec<String> = self.waits.iter().map(|wait| format!("    {}", said(wait))).collect();
+        let mut wrong = 0;
+        for (index, shard) in shards.into_iter().enumerate() {
+            lines.extend(rows.get(index).cloned());
+            let Some(remark) = remark(shard) else { continue };
+            wrong += 1;
+            if wrong > MOST_REMARKS && !is_named {
+                continue;
+            }
+            let id = plain(&shard.shard.id);
+            lines.push(match several_streams {
+                true => format!("    {} {id}{}", plain(shard.shard.stream_name()), punctuated(remark)),
+                false => format!("    {id}{}", punctuated(remark)),
+            });
         }
-        if shown.len() > MOST_SHARDS {
-            lines.push(format!("  and {} more", shown.len() - MOST_SHARDS));
+        if wrong > MOST_REMARKS && !is_named {
+            lines.push(format!("    and {} more", wrong - MOST_REMARKS));
         }
         lines
     }
+
+    /// A screen of it: the line, the shards, and then further lines. It has no more lines than the terminal, less one for the
+    /// cursor, and none that is wider.
+    pub(super) fn screen(&self, size: TerminalSize, further: &[String]) -> Vec<String> {
+        let TerminalSize { columns, rows } = size;
+        let room = rows.saturating_sub(1).max(1);
+        let mut lines = wrapped(&with_figures_whole(&self.line()), 0, columns, (room / 2).max(1));
+        for wait in self.waits {
+            let left = room.saturating_sub(lines.len()) / 2;
+            lines.extend(wrapped(&said(wait), 2, columns, left.min(WAIT_LINES)));
+        }
+        let room = room.saturating_sub(lines.len());
+        let least_for_shards = room.div_ceil(2);
+        let room_for_further = further.len().min(room - least_for_shards);
+        lines.extend(self.shard_lines(room - room_for_further, columns));
+        // The latest ones.
+        let further = further.iter().skip(further.len() - room_for_further);
+        lines.extend(further.map(|line| cut(line, columns)));
+        lines
+    }
+
+    /// Shards with what is wrong with them, as many as there is room for.
+    fn shard_lines(&self, room: usize, columns: usize) -> Vec<String> {
+        let mut shards = self.chosen();
+        let count = shards.len();
+        if count == 0 && *self.choice == ShardChoice::Blocked && room > 0 {
+            return vec![cut("  no shard is blocked", columns)];
+        }
+        shards.truncate(room);
+        let rows = table::rows(&shards, columns);
+        let mut lines: Vec<String> = Vec::new();
+        let mut shown = 0;
+        for (shard, row) in shards.into_iter().zip(&rows) {
+            // A line says how many more there are.
+            let is_last = shown + 1 == count;
+            let left = room - lines.len() - usize::from(!is_last);
+            if left == 0 {
+                break;
+            }
+            lines.push(row.clone());
+            if let Some(remark) = remark(shard) {
+                lines.extend(wrapped(&remark, 4, columns, REMARK_LINES).into_iter().take(left - 1));
+            }
+            shown += 1;
+        }
+        match (shown, rows.first()) {
+            // A single line is for the one that comes first.
+            (0, Some(first)) => {
+                let more = format!(" and {} more", count - 1);
+                lines.push(cut(&(cut(first, columns.saturating_sub(width(&more))) + &more), columns));
+            }
+            _ if shown < count && lines.len() < room => {
+                lines.push(cut(&format!("  and {} more", count - shown), columns))
+            }
+            _ => {}
+        }
+        lines
+    }
+
+    /// The shards that are seen, the most urgent first.
+    fn chosen(&self) -> Vec<&ShardView> {
+        let mut chosen: Vec<&ShardView> = self.reading().filter(|shard| self.choice.takes(shard)).collect();
+        most_urgent_first(&mut chosen);
+        chosen
+    }
+
+    fn reading(&self) -> impl Iterator<Item = &ShardView> {
+        self.shards.iter().filter(|shard| shard.stage == ShardStage::Reading)
+    }
 }
 
-fn wait_line(wait: &Wait) -> String {
-    format!("    {}", plain(&wait.to_string()))
+fn said(wait: &Wait) -> String {
+    plain(&wait.to_string())
 }
 
-/// Says that positions are not committed; none: they are, as far as they were to be.
-fn uncommitted(shards: &[ShardView]) -> Option<String> {
-    let failed = |shard: &ShardView| match shard.commit {
-        CommitOutcome::Failed(kind) => Some(kind),
-        CommitOutcome::None | CommitOutcome::At(_) => None,
-    };
-    let kinds: Vec<&str> = shards.iter().filter_map(failed).collect();
-    let first = kinds.first()?;
-    Some(format!("    positions of {} are NOT committed ({first}: see the log)", counted(kinds.len() as u64, "shard")))
+/// A remark as it goes on behind the name of its shard.
+fn punctuated(remark: String) -> String {
+    if remark.starts_with("blocked at ") { format!(" {remark}") } else { format!(": {remark}") }
 }
 
 /// How far behind something is; none: nobody knows.
-fn lag(behind: Option<Duration>) -> String {
+fn how_far_behind(behind: Option<Duration>) -> String {
     match behind {
         None => "lag unknown".to_owned(),
         Some(behind) if behind.is_zero() => "up to date".to_owned(),
         Some(behind) => format!("{} behind", rough(behind)),
     }
-}
-
-fn remark(shard: &ShardView) -> Option<String> {
-    let id = plain(&shard.shard.id);
-    if let Some(stuck) = shard.stuck.as_ref().filter(|_| shard.stage == ShardStage::Reading) {
-        let reason = plain(&stuck.reason);
-        let attempts = counted(stuck.attempts.into(), "attempt");
-        return Some(format!(
-            "    {id} blocked at {} after {attempts}: {reason}{}",
-            stuck.position.sequence_number(),
-            code_of(stuck)
-        ));
-    }
-    let trouble = shard.trouble.as_ref().filter(|_| shard.stage == ShardStage::Reading)?;
-    Some(format!("    {id}: {}", plain(trouble)))
-}
-
-/// Where a run was left.
-pub(super) struct RunEnding<'a> {
-    pub(super) shards: &'a [ShardView],
-    pub(super) totals: &'a Totals,
-    pub(super) elapsed: Duration,
-    pub(super) fate: OutputFate,
-    /// Whether positions are committed.
-    pub(super) commits: bool,
-}
-
-impl fmt::Display for RunEnding<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Totals { counts, discarded, .. } = self.totals;
-        let seconds = self.elapsed.as_secs_f64().max(1e-9);
-        let records = counts.acknowledged();
-        writeln!(
-            formatter,
-            "{} in {seconds:.2} s: {:.0} records/s",
-            counted(records, "record"),
-            records as f64 / seconds,
-        )?;
-        writeln!(formatter, "  kept              {}", counts.kept)?;
-        writeln!(formatter, "  dropped           {}", counts.dropped)?;
-        if counts.folded > 0 {
-            writeln!(formatter, "  folded            {}", counts.folded)?;
-        }
-        writeln!(formatter, "  emitted           {}", counts.emitted)?;
-        for (word, count) in [("control", counts.control), ("skipped", counts.skipped)] {
-            if count > 0 {
-                writeln!(formatter, "  {word:<17} {count}")?;
-            }
-        }
-        writeln!(formatter, "  dead-lettered     {}", counts.all_dead_lettered())?;
-        writeln!(formatter, "  given up          {discarded}")?;
-        write!(
-            formatter,
-            "{}{}, {:.1} MB",
-            counted(counts.outputs, "output"),
-            self.fate.after_count(),
-            counts.output_bytes as f64 / 1e6
-        )?;
-        // There can be as many of them as of days that the stream keeps records.
-        let (left_out, shards): (Vec<&ShardView>, Vec<&ShardView>) =
-            self.shards.iter().partition(|shard| shard.stage == ShardStage::LeftOut);
-        let named = if left_out.len() > MOST_SHARDS {
-            let count = counted(left_out.len() as u64, "closed shard");
-            write!(formatter, "\n{count} left out, nothing of them is wanted from this start")?;
-            &[]
-        } else {
-            &left_out[..]
-        };
-        for shard in named.iter().chain(&shards) {
-            write!(
-                formatter,
-                "\n{} {}: {}",
-                plain(shard.shard.stream_name()),
-                plain(&shard.shard.id),
-                self.left(shard)
-            )?;
-        }
-        Ok(())
-    }
-}
-
-impl RunEnding<'_> {
-    fn left(&self, shard: &ShardView) -> String {
-        let stage = match shard.stage {
-            ShardStage::Reading | ShardStage::Stopped => "stopped",
-            ShardStage::Ended => "read to its end",
-            ShardStage::Reached => "read as far as --until says",
-            ShardStage::LeftOut => return "left out, nothing of it is wanted from this start".to_owned(),
-            ShardStage::AfterEnd => return "not begun, all of it is later than --until says".to_owned(),
-            ShardStage::NotBegun => return "NOT read: a shard that it came from was not read to its end".to_owned(),
-        };
-        let stuck =
-            shard.stuck.as_ref().filter(|_| shard.stage == ShardStage::Stopped).map_or_else(String::new, |stuck| {
-                format!(
-                    "\n  blocked at {}: {}{}",
-                    stuck.position.sequence_number(),
-                    plain(&stuck.reason),
-                    code_of(stuck)
-                )
-            });
-        let Some(position) = &shard.position else { return format!("{stage}, nothing was acknowledged{stuck}") };
-        let commit = match (&shard.commit, self.commits) {
-            (_, false) => String::new(),
-            (CommitOutcome::At(at), true) if at == position => ", committed".to_owned(),
-            (CommitOutcome::At(at), true) => format!(", committed up to {at}"),
-            (CommitOutcome::None, true) => ", not committed".to_owned(),
-            (CommitOutcome::Failed(kind), true) => format!(", NOT committed ({kind}: see the log)"),
-        };
-        format!("{stage}, acknowledged up to {position}{commit}{stuck}")
-    }
-}
-
-/// The code of what stands in the way, as it ends a line.
-fn code_of(stuck: &BlockedProgress) -> String {
-    stuck.code.map_or_else(String::new, |code| format!(" ({code})"))
 }
 
 /// A time as far as a person cares.
@@ -239,42 +197,4 @@ fn rough(time: Duration) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cli::run::totals::tests::{ACKNOWLEDGED, shard_of_all_fates};
-
-    /// The numbers in a text whose words are each of these.
-    fn counts_before(words: &[&str], text: &str) -> u64 {
-        let all: Vec<&str> =
-            text.split(|char: char| !(char.is_alphanumeric() || char == '-')).filter(|word| !word.is_empty()).collect();
-        let counts = all.windows(2).filter(|pair| words.contains(&pair[1]));
-        counts.map(|pair| pair[0].parse::<u64>().expect("a count")).sum()
-    }
-
-    #[test]
-    fn what_a_person_sees_adds_up() {
-        let shards = [shard_of_all_fates()];
-        let totals = Totals::of(&shards);
-        let view = View { shards: &shards, totals: &totals, waits: &[], rate: RunRate { records: 0.0, bytes: 0.0 } };
-        let line = view.line();
-        assert!(line.contains(&format!(" {ACKNOWLEDGED} records")), "{line}");
-        let fates = ["kept", "dropped", "emitted", "dead-lettered", "folded", "control", "skipped"];
-        assert_eq!(counts_before(&fates, &line), ACKNOWLEDGED, "{line}");
-        assert!(view.lines()[1].contains(&ACKNOWLEDGED.to_string()), "{:?}", view.lines());
-
-        let ending = RunEnding {
-            shards: &shards,
-            totals: &totals,
-            elapsed: Duration::from_secs(1),
-            fate: OutputFate::NotDelivered,
-            commits: false,
-        };
-        let ending = ending.to_string();
-        assert!(ending.starts_with(&format!("{ACKNOWLEDGED} records in")), "{ending}");
-        let lines = ending.lines().filter_map(|line| line.trim().split_once(' '));
-        let counts = lines.filter(|(word, _)| fates.contains(word));
-        let sum: u64 = counts.map(|(_, count)| count.trim().parse::<u64>().expect("a count")).sum();
-        assert_eq!(sum, ACKNOWLEDGED, "{ending}");
-        assert!(ending.contains("0 outputs, not delivered, "), "{ending}");
-    }
-}
+mod tests;

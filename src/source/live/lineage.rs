@@ -62,6 +62,11 @@ impl Lineage {
         }
     }
 
+    /// The ids of all shards.
+    pub(super) fn ids(&self) -> impl Iterator<Item = &str> {
+        self.shards.keys().map(String::as_str)
+    }
+
     /// Whether a shard's children are known. All of them are if one is: a split or a merge makes them at once.
     pub(super) fn has_children(&self, id: &str) -> bool {
         self.parents.contains(id)

@@ -116,6 +116,11 @@ impl LiveSource {
         })
     }
 
+    /// The ids of all shards that the streams had when they were opened, also of those that are begun later or never.
+    pub fn shard_ids(&self) -> impl Iterator<Item = &str> {
+        self.streams.iter().flat_map(|open| open.lineage.ids())
+    }
+
     /// Reads and delivers until there is an end to it.
     ///
     /// # Errors
