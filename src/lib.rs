@@ -33,6 +33,7 @@
 //! | [`error_code`] | the codes of errors, each with a page of its own |
 //! | `redaction` | credentials taken out of what is logged or shown |
 //! | `foreign` | foreign text, made safe for a terminal and a log |
+//! | `stdout` | standard output, and when nothing more can be written to it |
 //! | `files` | files: read whole up to a limit, and told from each other |
 //!
 //! # Three narrow cuts
@@ -65,6 +66,7 @@ pub mod reference;
 pub mod settings;
 pub mod sink;
 pub mod source;
+mod stdout;
 pub mod telemetry;
 mod timestamp;
 pub mod transform;

@@ -39,6 +39,7 @@ mod show;
 mod side_by_side;
 mod soak;
 mod status;
+mod stdout;
 #[allow(dead_code, reason = "the tests without tools use the rest")]
 mod support;
 mod troubles;

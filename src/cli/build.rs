@@ -1,15 +1,14 @@
 //! `kinesieve build`: builds a project's transform, and precompiles transforms.
 
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use bytesize::ByteSize;
 use clap::Args;
 
-use super::ALL_ACKNOWLEDGED;
 use super::error::CommandError;
 use super::foreign::{one_line, plain};
 use super::progress::ProgressDisplay;
+use super::{ALL_ACKNOWLEDGED, print};
 use crate::project::Project;
 use crate::settings::SettingsError;
 use crate::transform::{CompileTarget, FileDescription, LoadError, Manifest, describe, precompile};
@@ -65,11 +64,11 @@ pub(super) fn build(arguments: &BuildArguments) -> Result<u8, CommandError> {
     }
     let component = if is_project { Project::open(&arguments.place)?.build()? } else { arguments.place.clone() };
     if is_project {
-        print(&checked(&component)?);
+        print(&checked(&component)?)?;
     }
     for target in targets {
         let output = arguments.output.clone().unwrap_or_else(|| component.with_extension(format!("{target}.cwasm")));
-        print(&precompiled(&component, *target, &output)?);
+        print(&precompiled(&component, *target, &output)?)?;
     }
     Ok(ALL_ACKNOWLEDGED)
 }
@@ -112,9 +111,4 @@ fn shown(path: &Path) -> String {
 
 fn size(bytes: usize) -> impl std::fmt::Display {
     ByteSize::b(bytes as u64).display().iec()
-}
-
-/// A reader that is gone changes nothing about what was built.
-fn print(text: &str) {
-    let _ = io::stdout().write_all(text.as_bytes());
 }

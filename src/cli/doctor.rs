@@ -10,15 +10,13 @@ mod table;
 mod targets;
 mod transform;
 
-use std::io::{self, Write};
-
 use aws_sdk_sts::Client as Sts;
 use aws_sdk_sts::error::ProvideErrorMetadata;
 use bytesize::ByteSize;
 use clap::Args;
 
 use super::error::CommandError;
-use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, print_json};
+use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, print_coloured, print_json};
 use crate::aws::{causes, checked_config, with_remedy};
 use crate::settings::{Arn, CheckpointSettings, FunctionOnly, Settings, Target, check_variables};
 use crate::transform::CompileTarget as Machine;
@@ -132,7 +130,7 @@ pub(super) fn doctor(arguments: &DoctorArguments) -> Result<u8, CommandError> {
             let table = table::TableQuery { name, stream: &arguments.stream, account: &account, reads };
             report.say(&table::check(&table, arguments.checkpoint.create).await)?;
         }
-        io::Result::Ok(())
+        Ok::<(), CommandError>(())
     })?;
     Ok(if report.is_something_missing { NOT_ACKNOWLEDGED } else { ALL_ACKNOWLEDGED })
 }
@@ -168,15 +166,13 @@ struct DoctorReporter {
 }
 
 impl DoctorReporter {
-    fn say(&mut self, findings: &[Finding]) -> io::Result<()> {
+    fn say(&mut self, findings: &[Finding]) -> Result<(), CommandError> {
         for finding in findings {
             self.is_something_missing |= matches!(finding.verdict, FindingStatus::Missing { .. });
             if self.json {
                 print_json(&(serde_json::to_string(&finding.object())? + "\n"))?;
             } else {
-                let mut stdout = anstream::stdout().lock();
-                writeln!(stdout, "{finding}")?;
-                stdout.flush()?;
+                print_coloured(&format_args!("{finding}\n"))?;
             }
         }
         Ok(())

@@ -14,6 +14,7 @@ use crate::source::SourceError;
 use crate::source::dead_letters::LetterReadError;
 use crate::source::live::{InvalidStream, LiveError};
 use crate::source::on_failure::{DescribedError, DescriptionReadError};
+use crate::stdout::StdoutError;
 #[cfg(feature = "compiler")]
 use crate::transform::BuildError;
 use crate::transform::LoadError;
@@ -72,7 +73,13 @@ impl From<UnknownCode> for CommandError {
     }
 }
 
-/// What the system refuses to the program itself, a thread or standard output for instance.
+impl From<StdoutError> for CommandError {
+    fn from(error: StdoutError) -> Self {
+        Self { message: error.to_string(), code: None }
+    }
+}
+
+/// What the system refuses to the program itself, a thread for instance.
 impl From<io::Error> for CommandError {
     fn from(error: io::Error) -> Self {
         Self { message: error.to_string(), code: None }

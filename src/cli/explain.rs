@@ -4,12 +4,11 @@ mod pages;
 mod plain;
 
 use std::fmt;
-use std::io::{self, Write};
 
 use clap::Args;
 
-use super::ALL_ACKNOWLEDGED;
 use super::error::CommandError;
+use super::{ALL_ACKNOWLEDGED, print};
 use crate::error_code::ErrorCode;
 
 /// Explain an error: what its code means, why it happens, and what to do
@@ -37,8 +36,7 @@ pub(super) fn explain(arguments: &ExplainArguments) -> Result<u8, CommandError> 
         Some(code) => plain::text(pages::page(code.parse()?)),
         None => list(),
     };
-    // A reader that is gone changes nothing about what the code means.
-    let _ = io::stdout().write_all(text.as_bytes());
+    print(&text)?;
     Ok(ALL_ACKNOWLEDGED)
 }
 

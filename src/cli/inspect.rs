@@ -1,7 +1,6 @@
 //! `kinesieve inspect`: what a transform's file is.
 
 use std::fmt::{self, Write as _};
-use std::io::{self, Write};
 use std::path::PathBuf;
 
 use bytesize::ByteSize;
@@ -9,7 +8,7 @@ use clap::Args;
 
 use super::error::CommandError;
 use super::foreign::{one_line, plain};
-use super::{ALL_ACKNOWLEDGED, FAILED, print_json};
+use super::{ALL_ACKNOWLEDGED, FAILED, print, print_json};
 use crate::transform::{ComponentDescription, FileDescription, PrecompiledDescription, describe};
 
 /// Describe a transform: its contract, its imports, its producers, and whether this build runs it
@@ -42,15 +41,14 @@ const MOST_PRODUCERS: usize = 20;
 
 pub(super) fn inspect(arguments: &InspectArguments) -> Result<u8, CommandError> {
     let description = describe(&arguments.file)?;
-    // A reader that is gone changes nothing about what the file is.
-    let _ = if arguments.json {
-        print_json(&(serde_json::to_string_pretty(&description)? + "\n"))
+    if arguments.json {
+        print_json(&(serde_json::to_string_pretty(&description)? + "\n"))?;
     } else {
         match &description {
-            FileDescription::Component(component) => writeln!(io::stdout(), "{}", Component(component)),
-            FileDescription::Precompiled(precompiled) => writeln!(io::stdout(), "{}", Precompiled(precompiled)),
+            FileDescription::Component(component) => print(&format!("{}\n", Component(component)))?,
+            FileDescription::Precompiled(precompiled) => print(&format!("{}\n", Precompiled(precompiled)))?,
         }
-    };
+    }
     Ok(if description.unfit().is_none() { ALL_ACKNOWLEDGED } else { FAILED })
 }
 

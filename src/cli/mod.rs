@@ -35,6 +35,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use self::error::CommandError;
+use crate::stdout::{self, StdoutError};
 
 /// Everything that was read is acknowledged.
 const ALL_ACKNOWLEDGED: u8 = 0;
@@ -123,16 +124,30 @@ fn say(message: &dyn Display) {
     let _ = writeln!(io::stderr(), "{}", foreign::lines(&message.to_string()));
 }
 
-/// Writes lines of JSON to standard output: to a terminal with what it would obey written as JSON escapes it, to all else
-/// as they are.
-fn print_json(text: &str) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    if stdout.is_terminal() {
-        stdout.write_all(crate::foreign::json(text).as_bytes())?;
-    } else {
-        stdout.write_all(text.as_bytes())?;
+/// Writes to standard output. A reader that is gone changes nothing about what was found or done.
+///
+/// # Errors
+/// When it can't be written for another reason: somebody waits for it in vain.
+fn print(text: &str) -> Result<(), StdoutError> {
+    match stdout::write(text.as_bytes()) {
+        Err(error) if !error.is_closed() => Err(error),
+        _ => Ok(()),
     }
-    stdout.flush()
+}
+
+/// Writes lines of JSON to standard output: to a terminal with what it would obey written as JSON escapes it, to all else
+/// as they are. Errors are those of [`print`].
+fn print_json(text: &str) -> Result<(), StdoutError> {
+    if io::stdout().is_terminal() { print(&crate::foreign::json(text)) } else { print(text) }
+}
+
+/// Writes a text with colours to standard output, where that shows them. Errors are those of [`print`].
+fn print_coloured(text: &impl Display) -> Result<(), StdoutError> {
+    let text = text.to_string();
+    match anstream::AutoStream::choice(&io::stdout()) {
+        anstream::ColorChoice::Never => print(&anstream::adapter::strip_str(&text).to_string()),
+        _ => print(&text),
+    }
 }
 
 fn colours_wanted() -> bool {

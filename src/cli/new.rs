@@ -1,13 +1,12 @@
 //! `kinesieve new`: a project for a transform.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
 
-use super::ALL_ACKNOWLEDGED;
 use super::error::CommandError;
 use super::foreign::one_line;
+use super::{ALL_ACKNOWLEDGED, print};
 use crate::project::{Language, make};
 
 /// Create a project for a transform, with an example, test cases and the contract
@@ -41,7 +40,6 @@ pub(super) fn new(arguments: &NewArguments) -> Result<u8, CommandError> {
         text += &format!("To build it, {tool} is missing here: {remedy}\n");
     }
     text += &format!("Next:\n  kinesieve test {place}\n");
-    // A reader that is gone changes nothing about what was made.
-    let _ = io::stdout().write_all(text.as_bytes());
+    print(&text)?;
     Ok(ALL_ACKNOWLEDGED)
 }

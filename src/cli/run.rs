@@ -40,7 +40,7 @@ use crate::source::live::StreamPlace;
 use crate::source::on_failure::DescribedStream;
 use crate::source::{FileSource, Format, SourceError, did_you_mean, similar_files};
 use crate::telemetry::{LogFormat, LogOptions};
-use crate::{assembly, telemetry};
+use crate::{assembly, stdout, telemetry};
 
 /// Run a transform over the records of a file or a stream
 ///
@@ -79,11 +79,12 @@ on standard error if a destination is standard output. COLUMNS sets the width. N
 
 Exit codes:
   0    all records that were read are acknowledged
-  1    the run could not start, or the input can't be read
+  1    the run could not start, the input can't be read, or standard output can't be written
   2    wrong usage
   3    the run stopped at a record that is not acknowledged, gave up records without --on-failure, ended before each
-       shard was read as far as --until says, could not commit a position that --to-checkpoint asks for, or waited in
-       vain: for a destination that does not exist or refuses it, or for longer than --patience
+       shard was read as far as --until says, could not commit a position that --to-checkpoint asks for, waited in
+       vain for a destination that does not exist or refuses it, or for longer than --patience, or ended before its
+       file since nobody reads standard output any more
   130  a second Ctrl-C ended the run
 
 Examples, over files:
@@ -253,13 +254,42 @@ fn run_file(arguments: &RunArguments, routes: &[Route]) -> Result<u8, CommandErr
         }
     });
     progress.finish();
-    let stop = outcome.as_ref().ok().and_then(Option::as_ref);
+    let stop = match &outcome {
+        Ok(FileEnd::Stopped(stop)) => Some(stop),
+        Ok(FileEnd::Whole | FileEnd::Unread) | Err(_) => None,
+    };
     // Also when the input broke off: what came before is done, and should not be done again unawares.
     progress.say(&RunSummary { counts: &counts, stop, fate, elapsed: started.elapsed() });
     if is_a_look {
         progress.say(&NOTHING_DELIVERED);
     }
-    Ok(if outcome?.is_none() { ALL_ACKNOWLEDGED } else { NOT_ACKNOWLEDGED })
+    match (outcome?, stdout::failure()) {
+        (FileEnd::Stopped(_), _) => Ok(NOT_ACKNOWLEDGED),
+        (_, Some(failure)) if !failure.is_closed() => Err(failure.clone().into()),
+        // Whoever only looks has seen enough.
+        (FileEnd::Unread, _) if !is_a_look => {
+            progress.say(&"the run ended before its input: nobody reads standard output any more");
+            Ok(NOT_ACKNOWLEDGED)
+        }
+        (FileEnd::Whole | FileEnd::Unread, _) => Ok(ALL_ACKNOWLEDGED),
+    }
+}
+
+/// How far a run over a file came.
+#[derive(Debug)]
+enum FileEnd {
+    /// To the end of the input.
+    Whole,
+    /// To the first event that is not acknowledged.
+    Stopped(Stop),
+    /// All that was read is acknowledged. More may be there, and there is nobody any more to show it to.
+    Unread,
+}
+
+/// Whether a run over a file ends before its input does. One of a known length comes to its end in any case; a pipe may never
+/// give another batch.
+fn is_in_vain(source: &RecordInput) -> bool {
+    stdout::failure().is_some() && source.bytes().is_none()
 }
 
 /// Records that are shown, and whether their outputs go anywhere.
@@ -308,14 +338,20 @@ async fn process_all(
     processor: &Processor,
     progress: &ProgressDisplay,
     counts: &mut Counts,
-) -> Result<Option<Stop>, CommandError> {
+) -> Result<FileEnd, CommandError> {
     while let Some(batch) = source.next_batch().await? {
+        if stdout::failure().is_some() {
+            return Ok(FileEnd::Unread);
+        }
         let report = processor.process(Arc::new(batch), None).await;
         *counts += &report.counts;
         progress.update(source.bytes_read(), counts.records);
-        if report.stop.is_some() {
-            return Ok(report.stop);
+        if let Some(stop) = report.stop {
+            return Ok(FileEnd::Stopped(stop));
+        }
+        if is_in_vain(&source) {
+            return Ok(FileEnd::Unread);
         }
     }
-    Ok(None)
+    Ok(FileEnd::Whole)
 }

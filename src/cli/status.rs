@@ -4,7 +4,7 @@ mod listing;
 mod object;
 mod survey;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -13,11 +13,12 @@ use time::OffsetDateTime;
 
 use super::error::CommandError;
 use super::foreign::one_line;
-use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, access, print_json, say as say_beside};
+use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, access, print, print_coloured, print_json, say as say_beside};
 use crate::aws::checked_config;
 use crate::checkpoint::{CheckpointError, CheckpointRow, KeysError, Table};
 use crate::settings::{Arn, TableName, check_variables};
 use crate::source::{Lag, LagMeter, StreamShard};
+use crate::stdout;
 use listing::{Listing, MOST_REFUSALS};
 use survey::{Survey, SurveyQuery};
 
@@ -122,12 +123,15 @@ pub(super) fn status(arguments: &StatusArguments) -> Result<u8, CommandError> {
             let survey = Survey::of(&query).await.map_err(|error| about(&table, &error))?;
             if !arguments.json && io::stdout().is_terminal() {
                 // Home, and nothing below.
-                write!(io::stdout(), "\x1b[H\x1b[2J\x1b[3J")?;
+                print("\x1b[H\x1b[2J\x1b[3J")?;
             }
             say(&survey, arguments)?;
             if arguments.json && survey.unlisted != said {
                 say_unlisted(&survey.unlisted);
                 said = survey.unlisted;
+            }
+            if stdout::failure().is_some() {
+                return Ok(ALL_ACKNOWLEDGED);
             }
             tokio::time::sleep(Duration::from_secs(seconds.get().into())).await;
         }
@@ -154,13 +158,11 @@ fn region(arguments: &StatusArguments) -> Option<String> {
     of_stream.or_else(|| arguments.checkpoint_table.region().map(str::to_owned))
 }
 
-fn say(survey: &Survey, arguments: &StatusArguments) -> io::Result<()> {
+fn say(survey: &Survey, arguments: &StatusArguments) -> Result<(), CommandError> {
     let now = OffsetDateTime::now_utc();
     if !arguments.json {
         let listing = Listing { survey, now, table: arguments.checkpoint_table.as_str() };
-        let mut stdout = anstream::stdout().lock();
-        write!(stdout, "{listing}")?;
-        return stdout.flush();
+        return Ok(print_coloured(&listing)?);
     }
     for shard in &survey.shards {
         print_json(&(serde_json::to_string(&object::ShardJson::of(shard, now))? + "\n"))?;

@@ -2,7 +2,7 @@
 
 mod report;
 
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,11 +12,12 @@ use self::report::TestReport;
 use super::error::CommandError;
 use super::guest_lines::GuestLines;
 use super::progress::ProgressDisplay;
-use super::{ALL_ACKNOWLEDGED, FAILED, print_json, say, say_error};
+use super::{ALL_ACKNOWLEDGED, FAILED, print, print_json, say, say_error};
 use crate::cases::{self, Suite};
 use crate::error_code::ErrorCode;
 use crate::files::read_text_bounded;
 use crate::project::{Project, sources};
+use crate::stdout;
 use crate::transform::{Limits, Transform};
 
 /// A case failed.
@@ -94,6 +95,10 @@ pub(super) fn test(arguments: &TestArguments) -> Result<u8, CommandError> {
         let before = sources(arguments.folder());
         if let Err(error) = test_once(arguments, &lines) {
             say_error(&error);
+        }
+        if stdout::failure().is_some() {
+            // Nobody sees what comes of the next one.
+            return Ok(ALL_ACKNOWLEDGED);
         }
         say(&"waiting for a change (Ctrl-C ends it)");
         while sources(arguments.folder()) == before {
@@ -176,12 +181,11 @@ fn test_once(arguments: &TestArguments, lines: &GuestLines) -> Result<u8, Comman
         }
         report.add(suite, came, lines.take(), arguments.update);
     }
-    // A reader that is gone changes nothing about what was found.
-    let _ = if arguments.json {
-        print_json(&report.json()?)
+    if arguments.json {
+        print_json(&report.json()?)?;
     } else {
-        io::stdout().write_all(report.text(colours_on_stdout()).as_bytes())
-    };
+        print(&report.text(colours_on_stdout()))?;
+    }
     Ok(match report.failed() {
         0 => ALL_ACKNOWLEDGED,
         _ if report.could_not_run() => FAILED,

@@ -1,10 +1,10 @@
 //! The target `stdout`: a line an output on standard output.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::time::Instant;
 
 use super::{LineContent, Output, Sink, SinkFuture, TargetHealth, file, line};
-use crate::foreign;
+use crate::{foreign, stdout};
 
 /// Writes to standard output.
 #[derive(Debug)]
@@ -35,11 +35,7 @@ impl Sink for StdoutSink {
         Box::pin(async move {
             let text = self.encode(outputs).await;
             file::off_the_runtime(&self.health, outputs.len(), move || {
-                let mut stdout = io::stdout().lock();
-                stdout
-                    .write_all(&text)
-                    .and_then(|()| stdout.flush())
-                    .map_err(|error| format!("standard output: {error}"))
+                stdout::write(&text).map_err(|error| error.to_string())
             })
             .await
         })

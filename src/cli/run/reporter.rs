@@ -168,7 +168,7 @@ fn sample_line(partition_key: &str, text: &str) -> String {
 }
 
 fn write_line(object: &Value) {
-    // A reader that is gone changes nothing about what was done.
+    // The run asks whether that is possible any more.
     let _ = print_json(&format!("{object}\n"));
 }
 

@@ -18,6 +18,7 @@ use crate::cli::guest_lines::{self, GuestLines};
 use crate::event::{Batch, Event, Payload, PayloadError};
 use crate::processor::Observer;
 use crate::settings::{Route, Settings, SettingsError, normal_route};
+use crate::stdout;
 use crate::telemetry::{self, EVENT_LINES, LogFormat, LogOptions};
 use crate::transform::{Emission, Emissions, Fault, FaultKind, Verdict};
 
@@ -162,11 +163,12 @@ impl Observer for Show {
             return;
         }
         let text = self.shown(number, event, verdict);
-        // A reader that is gone changes nothing about what was done.
-        let _ = match self.place {
-            ShowStream::Stdout => io::stdout().write_all(text.as_bytes()),
-            ShowStream::Stderr => io::stderr().write_all(text.as_bytes()),
-        };
+        match self.place {
+            // Whoever runs the records asks whether that is possible any more.
+            ShowStream::Stdout => drop(stdout::write(text.as_bytes())),
+            // A reader that is gone changes nothing about what was done.
+            ShowStream::Stderr => drop(io::stderr().write_all(text.as_bytes())),
+        }
     }
 }
 

@@ -28,7 +28,7 @@ use crate::source::live::{
     run_name,
 };
 use crate::telemetry::{EVENT_LINES, LogFormat, LogOptions};
-use crate::{assembly, telemetry};
+use crate::{assembly, stdout, telemetry};
 
 /// More instances than this cost more than they bring.
 const MOST_WORKERS: usize = 64;
@@ -147,6 +147,9 @@ impl StreamRun<'_> {
         let is_cut_short = flags.has_end() && views.iter().any(|shard| !shard.stage.is_read());
         // Whoever goes on from the table would process again what is done.
         let is_uncommitted = views.iter().any(|shard| matches!(shard.commit, CommitOutcome::Failed(_)));
+        if let Some(failure) = stdout::failure().filter(|failure| !failure.is_closed() && !stands_still) {
+            return Err(failure.clone().into());
+        }
         Ok(if is_in_vain || stands_still || is_lost || is_cut_short || is_uncommitted {
             NOT_ACKNOWLEDGED
         } else {
@@ -254,6 +257,8 @@ async fn until_it_ends(
             }
             _ = ticks.tick() => reporter.tell(),
             () = next(&mut resizes) => reporter.tell(),
+            // As with a file: outputs, records that are shown or reports have nowhere to go.
+            () = stdout::fails(), if !cancellation.is_stopped() => cancellation.stop(),
             () = interrupt.asked(), if !cancellation.is_stopped() => cancellation.stop(),
         }
     }

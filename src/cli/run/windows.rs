@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::input::RecordInput;
+use super::{FileEnd, is_in_vain};
 use crate::cli::error::CommandError;
 use crate::cli::progress::ProgressDisplay;
 use crate::event::Batch;
-use crate::processor::{Counts, Processor, Stop, WindowError};
+use crate::processor::{Counts, Processor, WindowError};
 use crate::settings::SettingsError;
 use crate::source::mapping::{WindowStep, Windows};
+use crate::stdout;
 use crate::transform::WindowEnding;
 
 /// Checks that windows are played exactly where the transform works on them.
@@ -33,10 +35,13 @@ pub(super) async fn process_all(
     length: Duration,
     progress: &ProgressDisplay,
     counts: &mut Counts,
-) -> Result<Option<Stop>, CommandError> {
+) -> Result<FileEnd, CommandError> {
     let mut windows = Windows::new(length);
     let mut last: Option<Batch> = None;
     while let Some(batch) = source.next_batch().await? {
+        if stdout::failure().is_some() {
+            return Ok(FileEnd::Unread);
+        }
         // Each shard has windows of its own.
         if let Some(before) = last.take_if(|before| before.shard() != batch.shard()) {
             close(processor, &mut windows, &before, counts).await?;
@@ -52,20 +57,23 @@ pub(super) async fn process_all(
                     let Some(slice) = windows.slice(batch.shard(), None) else { break };
                     let folded = processor.fold(Arc::new(part), slice, None).await?;
                     *counts += &folded.report.counts;
-                    if folded.report.stop.is_some() {
-                        return Ok(folded.report.stop);
+                    if let Some(stop) = folded.report.stop {
+                        return Ok(FileEnd::Stopped(stop));
                     }
                     windows.goes_on_with(folded.state);
                 }
             }
         }
         progress.update(source.bytes_read(), counts.records);
+        if is_in_vain(&source) {
+            return Ok(FileEnd::Unread);
+        }
         last = Some(batch);
     }
     if let Some(batch) = last {
         close(processor, &mut windows, &batch, counts).await?;
     }
-    Ok(None)
+    Ok(FileEnd::Whole)
 }
 
 /// Closes the window that is open, without records.

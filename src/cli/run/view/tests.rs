@@ -81,7 +81,8 @@ impl Seen {
         let totals = Totals::of(&self.shards);
         let elapsed = Duration::from_secs(10);
         let fate = OutputFate::Delivered;
-        RunEnding { shards: &self.shards, choice: &self.choice, totals: &totals, elapsed, fate, commits: true }.to_string()
+        RunEnding { shards: &self.shards, choice: &self.choice, totals: &totals, elapsed, fate, commits: true }
+            .to_string()
     }
 }
 
