@@ -18,7 +18,9 @@ use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_sdk_sqs::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
 use futures_util::FutureExt;
 
-pub(crate) use access::{AccessError, check_region, checked_config, checked_reading_config, missing_credentials};
+pub(crate) use access::{
+    AccessError, check_region, checked_config, checked_reading_config, has_no_credentials, missing_credentials,
+};
 pub use arn::{Arn, InvalidArn};
 pub use http::{ExchangeBounds, client};
 pub(crate) use http::{Streamed, unknown_host};

@@ -169,15 +169,15 @@ impl CheckpointWriter {
     ) -> Result<(), CheckpointError> {
         let Some(run) = &self.options.run else { return Ok(()) };
         let beat = heartbeat::beat(run, (self.stream_id(shard), &shard.id), gone, is_forced);
-        self.in_time(within, self.table.write(beat)).await
+        self.in_time(within, self.table.write(beat, within)).await
     }
 
     /// Says in the row of a shard that this run is no longer at work on it. That it is may stay there if the table does not
     /// answer: then its signs of life end.
     pub async fn leave(&self, shard: &Shard, within: Duration) {
         let Some(run) = &self.options.run else { return };
-        let left =
-            self.in_time(within, self.table.write(heartbeat::leave(run, (self.stream_id(shard), &shard.id)))).await;
+        let leave = heartbeat::leave(run, (self.stream_id(shard), &shard.id));
+        let left = self.in_time(within, self.table.write(leave, within)).await;
         if let Err(trouble) = left {
             tracing::debug!(shard_id = shard.id, "the row still says that this run is at work: {trouble}");
         }
@@ -190,7 +190,7 @@ impl CheckpointWriter {
 
     async fn write(&self, progress: ShardProgress, within: Duration) -> CheckpointOutcome {
         let update = row::update(&progress, self.stream_id(&progress.shard), &self.options);
-        match self.in_time(within, self.table.write(update)).await {
+        match self.in_time(within, self.table.write(update, within)).await {
             Ok(()) => {
                 self.pending().written(&progress, Instant::now());
                 CheckpointOutcome::Written

@@ -1,6 +1,7 @@
 //! `kinesieve redrive`: what could not be processed is run again, from every place that dead letters go to.
 
 mod large;
+mod portions;
 mod refusals;
 mod services;
 

@@ -163,6 +163,47 @@ fn a_full_disk_is_named_and_not_tried_for_ever() {
     assert!(said.contains(&format!("kinesieve: {FULL}")), "{said}");
 }
 
+/// Dead letters of records that the guest keeps.
+fn dead_letters(folder: &Path, count: usize) -> std::path::PathBuf {
+    let dead = folder.join("dead.ndjson");
+    let letter = |index: usize| {
+        format!(
+            r#"{{"reason":"r","kind":"trap","streamArn":"{STREAM_ARN}","shardId":"shardId-000000000000","sequenceNumber":"{}","partitionKey":"k","arrivedAt":"2018-12-17T22:10:50Z","dataBase64":"a2VlcA=="}}"#,
+            4966 + index
+        )
+    };
+    std::fs::write(&dead, (0..count).map(|index| letter(index) + "\n").collect::<String>()).expect("written");
+    dead
+}
+
+#[test]
+fn what_nobody_reads_ends_a_redrive() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dead = dead_letters(folder.path(), 9);
+    let out = folder.path().join("out.ndjson");
+    let redrive = |arguments: &[&str]| {
+        let mut command = kinesieve(&["redrive", "--transform"]);
+        command.arg(guest_file("scripted")).arg("--from").arg(&dead).args(arguments);
+        command
+    };
+    let target = format!("file:{}", out.display());
+    let (code, said) = unread(&mut redrive(&["--json", "--output", &target]));
+    assert_eq!(code, Some(3), "{said}");
+    let rest = "ended, since nobody reads standard output any more: 8 dead letters left, go on with --skip 1";
+    assert!(said.contains("1 dead letter in ") && said.contains(rest), "{said}");
+    assert_eq!(std::fs::read_to_string(&out).expect("outputs").lines().count(), 1);
+    // Outputs: the first one is not delivered, and no other is tried.
+    let (code, said) = unread(&mut redrive(&[]));
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains(BROKEN) && said.contains("not delivered        1\n"), "{said}");
+    let (code, said) = full(&mut redrive(&[]));
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains(FULL) && said.contains("not delivered        1\n"), "{said}");
+    let (code, said) = full(&mut redrive(&["--json", "--output", &target]));
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains(&format!("kinesieve: {FULL}")) && said.contains("1 dead letter in "), "{said}");
+}
+
 #[test]
 fn what_is_said_at_once_is_said_to_nobody_without_an_error() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -18,7 +18,7 @@ use aws_credential_types::provider::ProvideCredentials;
 
 pub(crate) use self::asked::AskedPlaces;
 use self::credentials::CredentialsChain;
-pub(crate) use self::credentials::missing_credentials;
+pub(crate) use self::credentials::{has_no_credentials, missing_credentials};
 use super::{ExchangeBounds, causes, loader};
 use crate::error_code::ErrorCode;
 

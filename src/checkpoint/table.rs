@@ -114,7 +114,8 @@ impl Table {
         }
     }
 
-    pub(super) async fn write(&self, update: Update) -> Result<(), CheckpointError> {
+    /// `within` is how long it is waited for: a part of it is left for another try.
+    pub(super) async fn write(&self, update: Update, within: Duration) -> Result<(), CheckpointError> {
         let run = update.values.get(&format!(":{}", heartbeat::RUN_BY)).and_then(|run| run.as_s().ok()).cloned();
         let request = self
             .client
@@ -126,7 +127,10 @@ impl Table {
             .set_expression_attribute_values(Some(update.values))
             // Who was there instead, without another request.
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        match request.send().await {
+        // Whoever has more time than a batch gives each try more as well.
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(within / 2).connect_timeout(within / 2);
+        let patient = aws_sdk_dynamodb::config::Builder::new().timeout_config(timeouts.build());
+        match request.customize().config_override(patient).send().await {
             Ok(_) => Ok(()),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(failure)) => {

@@ -18,8 +18,10 @@ mod log;
 #[cfg(feature = "compiler")]
 mod new;
 mod output_fate;
+mod portion;
 mod progress;
 mod put;
+mod rate_limit;
 mod redrive;
 mod rescue;
 pub(crate) mod run;

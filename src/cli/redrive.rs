@@ -15,13 +15,14 @@ use self::outcome::LetterOutcome;
 use self::reporter::RedriveReporter;
 use super::backlog::{Backlog, RunMode};
 use super::error::CommandError;
+use super::portion::{PlaceOrder, Portion, PortionFlags, Rest};
 use super::progress::ProgressDisplay;
 use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, access, log, say};
 use crate::processor::Processor;
 use crate::settings::{Arn, Settings, SettingsError, Target, check_variables, s3_prefix};
 use crate::source::dead_letters::{DeadLetterLocation, DeadLetterSource, LetterOpener, LetterReadError};
 use crate::telemetry::{EVENT_LINES, LogOptions};
-use crate::{assembly, telemetry};
+use crate::{assembly, stdout, telemetry};
 
 /// Process dead-lettered records again, after the transform is fixed
 ///
@@ -45,10 +46,11 @@ stream. Dead letters that were too large for their destination also need s3:GetO
 data was cut, kinesis:GetShardIterator and kinesis:GetRecords on the stream of the record.
 
 Exit codes:
-  0  all dead letters that were not filtered out are acknowledged
-  1  the command could not start, or the dead letters can't be read
+  0  all dead letters that were not filtered out are acknowledged, up to --limit
+  1  the command could not start, the dead letters can't be read, or standard output can't be written
   2  wrong usage
-  3  a record is not acknowledged: it fails again, its data no longer exists, or its dead letter is malformed
+  3  a record is not acknowledged: it fails again, its data no longer exists, or its dead letter is malformed; or
+     dead letters are left since nobody reads standard output any more
 
 Examples:
   kinesieve redrive --from dead.ndjson --transform mended.wasm --output file:out.ndjson --dry-run
@@ -67,6 +69,9 @@ pub(super) struct RedriveArguments {
     /// when they were written; defaults to --dead-letter-large. A pointer that leads elsewhere is not followed
     #[arg(long, value_name = "PREFIX", value_parser = s3_prefix)]
     large: Option<Arn>,
+
+    #[command(flatten)]
+    portion: PortionFlags,
 
     /// Report the outcome and the form of each dead letter, but deliver nothing and delete nothing. The transform
     /// runs; refusals by a destination do not show
@@ -90,6 +95,12 @@ pub(super) fn redrive(arguments: &RedriveArguments) -> Result<u8, CommandError> 
     let routes = check_variables(std::env::vars_os())?;
     backlog.check(&routes, |target| arguments.from.overlaps(target))?;
     arguments.filter.check()?;
+    let order = match &arguments.from {
+        DeadLetterLocation::File(_) | DeadLetterLocation::S3(_) => PlaceOrder::Stays,
+        DeadLetterLocation::Sqs(_) => PlaceOrder::TakenAway,
+        DeadLetterLocation::Kinesis(_) => PlaceOrder::Expires,
+    };
+    arguments.portion.check(&backlog.from, order)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut places = match mode {
         RunMode::Really => access::written(settings, &routes)?,
@@ -123,11 +134,12 @@ pub(super) fn redrive(arguments: &RedriveArguments) -> Result<u8, CommandError> 
     let reporter = RedriveReporter { mode, fate: backlog.fate(&routes)?, json: arguments.json, progress: &progress };
     let large = arguments.large.clone().or_else(|| arguments.settings.dead_letter_large.clone());
     let opener = LetterOpener::new(assembly::unpacking(settings), large);
-    let mut run =
-        RedriveRun { processor, opener, filter: &arguments.filter, mode, reporter, counts: RedriveCounts::default() };
+    let portion = arguments.portion.begin();
+    let filter = &arguments.filter;
+    let mut run = RedriveRun { processor, opener, filter, portion, mode, reporter, counts: RedriveCounts::default() };
     let started = Instant::now();
     let outcome = runtime.block_on(async {
-        let outcome = run.all(&mut source).await;
+        let outcome = run.all(&mut source, order).await;
         source.release().await;
         outcome
     });
@@ -138,14 +150,20 @@ pub(super) fn redrive(arguments: &RedriveArguments) -> Result<u8, CommandError> 
         mode,
         fate: run.reporter.fate,
         left_out: source.left_out(),
+        passed: run.portion.passed(),
+        rest: outcome.as_ref().ok().and_then(Option::as_ref),
         elapsed: started.elapsed(),
     };
     // Also when the letters broke off: what came before is done, and should not be done again unawares.
     if outcome.is_ok() || run.counts.letters() > 0 {
         say(&summary);
     }
-    outcome?;
-    Ok(if run.counts.is_all_acknowledged() { ALL_ACKNOWLEDGED } else { NOT_ACKNOWLEDGED })
+    let is_cut_short = outcome?.is_some_and(|rest| rest.is_cut_short());
+    match stdout::failure() {
+        _ if !run.counts.is_all_acknowledged() => Ok(NOT_ACKNOWLEDGED),
+        Some(failure) if !failure.is_closed() => Err(failure.clone().into()),
+        _ => Ok(if is_cut_short { NOT_ACKNOWLEDGED } else { ALL_ACKNOWLEDGED }),
+    }
 }
 
 /// A redrive at work.
@@ -153,15 +171,24 @@ struct RedriveRun<'a> {
     processor: Processor,
     opener: LetterOpener,
     filter: &'a Filter,
+    portion: Portion,
     mode: RunMode,
     reporter: RedriveReporter<'a>,
     counts: RedriveCounts,
 }
 
 impl RedriveRun<'_> {
-    /// Runs letter after letter.
-    async fn all(&mut self, source: &mut DeadLetterSource) -> Result<(), LetterReadError> {
-        while let Some(found) = source.next().await? {
+    /// Runs letter after letter. Some: what was not run in the end.
+    async fn all(&mut self, source: &mut DeadLetterSource, order: PlaceOrder) -> Result<Option<Rest>, LetterReadError> {
+        loop {
+            if let Some(end) = self.portion.next().await {
+                let count = count_rest(source, order).await?;
+                return Ok(Some(Rest::behind(&self.portion, end, order, count, "dead letter")));
+            }
+            let Some(found) = source.next().await? else { return Ok(None) };
+            if self.portion.passes_over() {
+                continue;
+            }
             let outcome = match &found.letter {
                 Err(malformed) => LetterOutcome::Malformed(malformed.to_string()),
                 Ok(letter) if !self.filter.takes(letter) => LetterOutcome::Skipped,
@@ -172,14 +199,28 @@ impl RedriveRun<'_> {
             };
             self.counts.add(&outcome);
             self.reporter.tell(&found, &outcome);
+            if outcome != LetterOutcome::Skipped {
+                self.portion.took(1);
+            }
             if outcome.is_acknowledged() && self.mode == RunMode::Really {
                 source.acknowledge(&found).await?;
                 self.counts.add_done();
             }
             self.reporter.progress.update(source.bytes_read(), self.counts.letters());
         }
-        Ok(())
     }
+}
+
+/// How many letters are left, where looking at them costs nothing: in a file.
+async fn count_rest(source: &mut DeadLetterSource, order: PlaceOrder) -> Result<Option<u64>, LetterReadError> {
+    if order != PlaceOrder::Stays || source.bytes().is_none() {
+        return Ok(None);
+    }
+    let mut count = 0;
+    while source.next().await?.is_some() {
+        count += 1;
+    }
+    Ok(Some(count))
 }
 
 /// What of the command concerns where the letters are read from, and where else something goes.

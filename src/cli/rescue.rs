@@ -16,6 +16,7 @@ use self::outcome::{RescueEnd, RescueOutcome};
 use self::reporter::RescueReporter;
 use super::backlog::{Backlog, RunMode};
 use super::error::CommandError;
+use super::portion::{PlaceOrder, Portion, PortionFlags, Rest};
 use super::progress::ProgressDisplay;
 use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, access, log, say};
 use crate::event::Batch;
@@ -26,7 +27,7 @@ use crate::source::on_failure::{
     RecordRange,
 };
 use crate::telemetry::{LogOptions, STOP_LINES};
-use crate::{assembly, telemetry};
+use crate::{assembly, stdout, telemetry};
 
 /// Process the records that an event source mapping gave up
 ///
@@ -51,11 +52,11 @@ kinesis:ListShards, kinesis:GetShardIterator and kinesis:GetRecords on each stre
 ones may be read, where others can write into the queue.
 
 Exit codes:
-  0  the records of all descriptions that were not filtered out are acknowledged
-  1  the command could not start, or the descriptions can't be read
+  0  the records of all descriptions that were not filtered out are acknowledged, up to --limit
+  1  the command could not start, the descriptions can't be read, or standard output can't be written
   2  wrong usage
   3  a record is not acknowledged: it fails again, the stream no longer has it or does not give it, or its description
-     is malformed
+     is malformed; or descriptions are left since nobody reads standard output any more
 
 Examples:
   kinesieve rescue --from arn:aws:sqs:eu-west-1:123456789012:given-up --transform mended.wasm \\
@@ -79,6 +80,9 @@ pub(super) struct RescueArguments {
     /// excluded by a filter of the mapping
     #[arg(long)]
     whole_range: bool,
+
+    #[command(flatten)]
+    portion: PortionFlags,
 
     /// Report the outcome of each description, but deliver nothing and delete nothing. The transform runs; refusals by a
     /// destination do not show
@@ -110,6 +114,8 @@ pub(super) fn rescue(arguments: &RescueArguments) -> Result<u8, CommandError> {
         ))
         .into());
     }
+    let order = if backlog.is_taken_away { PlaceOrder::TakenAway } else { PlaceOrder::Stays };
+    arguments.portion.check(&backlog.from, order)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut places = match mode {
         RunMode::Really => access::written(settings, &routes)?,
@@ -148,13 +154,14 @@ pub(super) fn rescue(arguments: &RescueArguments) -> Result<u8, CommandError> {
         ranges: RangeReader::default(),
         scope,
         filter: &arguments.filter,
+        portion: arguments.portion.begin(),
         mode,
         reporter,
         counts: RescueCounts::default(),
     };
     let started = Instant::now();
     let outcome = runtime.block_on(async {
-        let outcome = run.all(&mut source).await;
+        let outcome = run.all(&mut source, order).await;
         source.release().await;
         outcome
     });
@@ -167,14 +174,20 @@ pub(super) fn rescue(arguments: &RescueArguments) -> Result<u8, CommandError> {
         fate,
         deleted_objects: source.deleted_objects(),
         left_out: source.left_out(),
+        passed: run.portion.passed(),
+        rest: outcome.as_ref().ok().and_then(Option::as_ref),
         elapsed: started.elapsed(),
     };
     // Also when the descriptions broke off: what came before is done, and should not be done again unawares.
     if outcome.is_ok() || run.counts.descriptions() > 0 {
         say(&summary);
     }
-    outcome?;
-    Ok(if run.counts.is_all_acknowledged() { ALL_ACKNOWLEDGED } else { NOT_ACKNOWLEDGED })
+    let is_cut_short = outcome?.is_some_and(|rest| rest.is_cut_short());
+    match stdout::failure() {
+        _ if !run.counts.is_all_acknowledged() => Ok(NOT_ACKNOWLEDGED),
+        Some(failure) if !failure.is_closed() => Err(failure.clone().into()),
+        _ => Ok(if is_cut_short { NOT_ACKNOWLEDGED } else { ALL_ACKNOWLEDGED }),
+    }
 }
 
 /// What of the command concerns where the descriptions are read from, and where else something goes.
@@ -187,6 +200,20 @@ fn backlog(arguments: &RescueArguments) -> Backlog<'_> {
         json: arguments.json,
         settings: &arguments.settings,
     }
+}
+
+/// How many descriptions are left, where looking at them costs nothing: in files. An object that is done is deleted once
+/// it is known that nothing more is in it.
+async fn count_rest(source: &mut DescriptionSource) -> Result<Option<u64>, DescriptionReadError> {
+    if source.bytes().is_none() {
+        source.settle().await?;
+        return Ok(None);
+    }
+    let mut count = 0;
+    while source.next().await?.is_some() {
+        count += 1;
+    }
+    Ok(Some(count))
 }
 
 /// What of a range in a stream is processed.
@@ -204,25 +231,40 @@ struct RescueRun<'a> {
     ranges: RangeReader,
     scope: RangeScope,
     filter: &'a RescueFilter,
+    portion: Portion,
     mode: RunMode,
     reporter: RescueReporter<'a>,
     counts: RescueCounts,
 }
 
 impl RescueRun<'_> {
-    /// Processes description after description.
-    async fn all(&mut self, source: &mut DescriptionSource) -> Result<(), DescriptionReadError> {
-        while let Some(found) = source.next().await? {
+    /// Processes description after description. Some: what was not processed in the end.
+    async fn all(
+        &mut self,
+        source: &mut DescriptionSource,
+        order: PlaceOrder,
+    ) -> Result<Option<Rest>, DescriptionReadError> {
+        loop {
+            if let Some(end) = self.portion.next().await {
+                let count = count_rest(source).await?;
+                return Ok(Some(Rest::behind(&self.portion, end, order, count, "description")));
+            }
+            let Some(found) = source.next().await? else { return Ok(None) };
+            if self.portion.passes_over() {
+                continue;
+            }
             let outcome = source.hold_while(&found, self.outcome_of(&found)).await;
             self.counts.add(&outcome);
             self.reporter.tell(&found, &outcome);
+            if outcome.end != RescueEnd::Skipped {
+                self.portion.took(outcome.records);
+            }
             if outcome.is_acknowledged() && self.mode == RunMode::Really {
                 source.acknowledge(&found).await?;
                 self.counts.add_done();
             }
             self.reporter.progress.update(source.bytes_read(), self.counts.records());
         }
-        Ok(())
     }
 
     async fn outcome_of(&mut self, found: &FoundDescription) -> RescueOutcome {

@@ -7,7 +7,7 @@ use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
 
 use super::queue::RecordResponse;
 use super::requests::RequestOutcome;
-use crate::aws::{causes, missing_credentials, unknown_host, with_remedy};
+use crate::aws::{causes, has_no_credentials, unknown_host, with_remedy};
 
 /// What the failure of a whole request means.
 pub(super) fn failed<E>(error: &SdkError<E, HttpResponse>) -> RequestOutcome
@@ -15,7 +15,7 @@ where
     E: ProvideErrorMetadata + Error + 'static,
 {
     let SdkError::ServiceError(service) = error else {
-        if missing_credentials(error).is_some() || unknown_host(error).is_some() {
+        if has_no_credentials(error) || unknown_host(error).is_some() {
             return RequestOutcome::Hopeless { code: None, reason: causes(error) };
         }
         // No connection, no answer in time, or one that can't be read: it may even have arrived.

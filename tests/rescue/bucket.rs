@@ -83,3 +83,35 @@ fn an_object_stays_while_something_of_it_is_not_acknowledged() {
     let left: Vec<String> = moto.objects(bucket).into_keys().collect();
     assert_eq!(left, [key("p", 2), key("p", 3), "two.ndjson".to_owned()]);
 }
+
+/// What is done is deleted, though nothing is looked for behind it.
+#[test]
+fn objects_are_rescued_in_portions() {
+    let moto = Moto::shared();
+    let bucket = "rescue-portions";
+    moto.create_bucket(bucket);
+    put(&moto, bucket, &key("p", 1), &description_with(0, &["a", "b"]).to_string());
+    let two = format!("{}\n{}", description_with(2, &["c"]), description_with(3, &["d"]));
+    put(&moto, bucket, &key("p", 2), &two);
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("out");
+    let from = format!("s3://{bucket}/p");
+    let run = |arguments: &[&str]| {
+        let output = rescue(&moto.endpoint(), NOWHERE, &from, "keep", &out).args(arguments).output().expect("it runs");
+        (output.status.code(), stderr(&output))
+    };
+    let (code, said) = run(&["--delete", "--limit", "1", "--rate", "1000"]);
+    assert_eq!(code, Some(0), "{said}");
+    let rest = "\n1 object deleted\nended by --limit 1: what is behind it is left for the next run\n";
+    assert!(said.ends_with(rest), "{said}");
+    // An object of which something is left stays.
+    let (code, said) = run(&["--delete", "--limit", "1"]);
+    assert!(code == Some(0) && said.contains("\n0 objects deleted\n"), "{said}");
+    let (code, said) = run(&["--delete", "--skip", "1"]);
+    assert!(code == Some(1) && said.contains("--skip is not for --from arn:aws:s3:::rescue-portions/p: "), "{said}");
+    let (code, said) = run(&["--skip", "1", "--limit", "1"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("1 passed over by --skip") && said.contains("go on with --skip 2"), "{said}");
+    assert_eq!(delivered(&out), [0, 1, 2, 3]);
+    assert_eq!(moto.objects(bucket).len(), 1);
+}

@@ -100,6 +100,19 @@ impl fmt::Debug for ChainParts {
     }
 }
 
+/// Whether a request failed since nobody who was asked has credentials. Who has some and fails to give them now, a role that
+/// is throttled say, may give them a little later.
+pub(crate) fn has_no_credentials(error: &(dyn Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        if let Some(error) = cause.downcast_ref::<CredentialsError>() {
+            return matches!(error, CredentialsError::CredentialsNotLoaded(_));
+        }
+        next = cause.source();
+    }
+    false
+}
+
 /// Returns why there are no credentials, with the remedy, if a request failed for that: to try again changes nothing.
 pub(crate) fn missing_credentials(error: &(dyn Error + 'static)) -> Option<String> {
     let mut outermost = None;

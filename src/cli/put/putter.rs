@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use super::input::{InputEnd, PutInput};
-use super::rate::RateLimit;
 use super::record::{LineReader, PutRecord};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::progress::ProgressDisplay;
+use crate::cli::rate_limit::RateLimit;
 use crate::event::Shard;
 use crate::sink::{Delivery, Output, Sink, deliver_all};
 

@@ -8,6 +8,7 @@ use super::outcome::LetterOutcome;
 use crate::cli::backlog::RunMode;
 use crate::cli::figures::size;
 use crate::cli::output_fate::OutputFate;
+use crate::cli::portion::{Rest, write_what_was_not_run};
 use crate::cli::summary::counted;
 use crate::dead_letter::DeadLetterKind;
 use crate::source::dead_letters::DeadLetterLocation;
@@ -80,6 +81,10 @@ pub(super) struct RedriveSummary<'a> {
     pub(super) fate: OutputFate,
     /// What was not looked at.
     pub(super) left_out: Option<String>,
+    /// How many were passed over, since an earlier run had them.
+    pub(super) passed: u64,
+    /// What was not run in the end; none: there was an end to it.
+    pub(super) rest: Option<&'a Rest>,
     pub(super) elapsed: Duration,
 }
 
@@ -129,6 +134,7 @@ impl fmt::Display for RedriveSummary<'_> {
                 DeadLetterLocation::File(_) | DeadLetterLocation::S3(_) | DeadLetterLocation::Kinesis(_) => {}
             }
         }
+        write_what_was_not_run(formatter, self.passed, self.rest)?;
         match &self.left_out {
             None => Ok(()),
             Some(left_out) => write!(formatter, "\n{left_out}"),
@@ -186,7 +192,7 @@ mod tests {
 
     fn really<'a>(counts: &'a RedriveCounts, from: &'a DeadLetterLocation) -> RedriveSummary<'a> {
         let (mode, fate, elapsed) = (RunMode::Really, OutputFate::Delivered, Duration::from_millis(250));
-        RedriveSummary { counts, from, mode, fate, left_out: None, elapsed }
+        RedriveSummary { counts, from, mode, fate, left_out: None, passed: 0, rest: None, elapsed }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::outcome::{RescueEnd, RescueOutcome};
 use crate::cli::backlog::RunMode;
 use crate::cli::figures::size;
 use crate::cli::output_fate::OutputFate;
+use crate::cli::portion::{Rest, write_what_was_not_run};
 use crate::cli::summary::counted;
 use crate::processor::Counts;
 use crate::source::on_failure::{ObjectFate, OnFailureLocation};
@@ -82,6 +83,10 @@ pub(super) struct RescueSummary<'a> {
     pub(super) deleted_objects: u64,
     /// What was not looked at.
     pub(super) left_out: Option<String>,
+    /// How many were passed over, since an earlier run had them.
+    pub(super) passed: u64,
+    /// What was not processed in the end; none: there was an end to it.
+    pub(super) rest: Option<&'a Rest>,
     pub(super) elapsed: Duration,
 }
 
@@ -114,6 +119,7 @@ impl fmt::Display for RescueSummary<'_> {
         if self.mode == RunMode::Really {
             self.write_what_stays(formatter)?;
         }
+        write_what_was_not_run(formatter, self.passed, self.rest)?;
         match &self.left_out {
             None => Ok(()),
             Some(left_out) => write!(formatter, "\n{left_out}"),
@@ -218,7 +224,18 @@ mod tests {
     fn summary<'a>(counts: &'a RescueCounts, from: &'a OnFailureLocation) -> RescueSummary<'a> {
         let elapsed = Duration::from_millis(250);
         let (mode, output_fate, fate) = (RunMode::Really, OutputFate::Delivered, ObjectFate::Keep);
-        RescueSummary { counts, from, mode, output_fate, fate, deleted_objects: 0, left_out: None, elapsed }
+        RescueSummary {
+            counts,
+            from,
+            mode,
+            output_fate,
+            fate,
+            deleted_objects: 0,
+            left_out: None,
+            passed: 0,
+            rest: None,
+            elapsed,
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::commits::CheckpointCommits;
 use super::plan::{Checkpoints, Force, ReadPlan};
 use super::refusal::LiveError;
 use super::run_name::{RUN_NAME, has_ended_here};
-use super::statuses::{ShardStage, ShardStatuses};
+use super::statuses::{CommitOutcome, ShardStage, ShardStatuses};
 use crate::checkpoint::{BETWEEN_HEARTBEATS, CheckpointError, CheckpointRow, GoneRun, Heartbeat, UNTIL_GONE};
 
 /// How often is looked whether another run is alive.
@@ -106,10 +106,17 @@ impl ReadPlan {
 pub(super) async fn beat(commits: &CheckpointCommits<'_>, statuses: &ShardStatuses) {
     loop {
         tokio::time::sleep(BETWEEN_HEARTBEATS).await;
-        let reading = statuses.views().into_iter().filter(|shard| shard.stage == ShardStage::Reading);
-        join_all(reading.map(|shard| async move {
-            if let Err(trouble) = commits.beat(&shard.shard).await {
-                tracing::debug!(shard_id = shard.shard.id, "no sign of life in its row: {trouble}");
+        let boards = statuses.boards();
+        let reading = boards.iter().filter(|board| board.view().stage == ShardStage::Reading);
+        join_all(reading.map(|board| async move {
+            match commits.beat(board.shard()).await {
+                Ok(()) => {}
+                // Also where there is nothing to commit just now: whoever took the shard over processes it as well.
+                Err(trouble @ CheckpointError::Running { .. }) => {
+                    tracing::warn!(shard_id = board.shard().id, "{trouble}");
+                    board.committed(CommitOutcome::Failed(trouble.kind().as_str()));
+                }
+                Err(trouble) => tracing::debug!(shard_id = board.shard().id, "no sign of life in its row: {trouble}"),
             }
         }))
         .await;

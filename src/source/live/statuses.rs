@@ -174,6 +174,11 @@ impl ShardStatuses {
         self.shards().iter().map(|shard| shard.view()).collect()
     }
 
+    /// Every shard.
+    pub(super) fn boards(&self) -> Vec<Arc<ShardBoard>> {
+        self.shards().clone()
+    }
+
     pub(super) fn add(&self, shard: Shard) -> Arc<ShardBoard> {
         let view = ShardView::begun(shard.clone());
         let shard = Arc::new(ShardBoard { shard, view: Mutex::new(view) });

@@ -122,6 +122,17 @@ impl DescriptionSource {
         Ok(())
     }
 
+    /// Does what [`next`](Self::next) would do about the description before, where none is asked for any more.
+    ///
+    /// # Errors
+    /// When an object does not go that is to be deleted.
+    pub async fn settle(&mut self) -> Result<(), DescriptionReadError> {
+        match &mut self.reader {
+            DescriptionReader::S3(descriptions) => descriptions.settle().await,
+            DescriptionReader::Path(_) | DescriptionReader::Sqs(_) => Ok(()),
+        }
+    }
+
     /// Does something about a description that may take long, and keeps it hidden from other receivers of its queue
     /// meanwhile.
     pub async fn hold_while<T>(&self, found: &FoundDescription, work: impl Future<Output = T>) -> T {

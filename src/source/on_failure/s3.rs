@@ -72,6 +72,14 @@ impl S3Descriptions {
         }
     }
 
+    /// Deletes the object that is open, where that is wanted, and all that it holds was found and is acknowledged. To be
+    /// called at the end alone: what else is in it is passed over.
+    pub(super) async fn settle(&mut self) -> Result<(), DescriptionReadError> {
+        let Some(object) = &mut self.object else { return Ok(()) };
+        let next = object.documents.next().map_err(|source| unreadable(&self.place, source))?;
+        if next.is_some() { Ok(()) } else { self.leave().await }
+    }
+
     pub(super) fn bytes_read(&self) -> u64 {
         self.bucket.bytes_read()
     }

@@ -26,7 +26,7 @@ impl RateLimit {
         (self.records_per_second.get() / REQUESTS_A_SECOND).max(1) as usize
     }
 
-    /// How long so many records have to wait. They count as put.
+    /// How long so many records have to wait. They count as put. None of them: how long the next one has to.
     pub(super) fn wait(&mut self, records: usize, now: Instant) -> Duration {
         let earliest = now.checked_sub(CATCHES_UP).unwrap_or(now);
         let begins = self.next.map_or(now, |next| next.max(earliest));
