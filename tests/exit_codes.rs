@@ -136,9 +136,12 @@ fn of_put(provoked: &mut Provoked, folder: &Path) {
     let put = || at(&endpoint, &["put", "--stream", "readings"]);
     provoked.ends(0, &mut put(), "one\n");
     provoked.ends(1, put().arg(folder.join("nobodys.ndjson")), "");
+    stub.set_faults(Faults { always: Some("ResourceNotFoundException"), ..Faults::default() });
+    provoked.ends(1, &mut put(), "one\n");
+    stub.set_faults(Faults::default());
     stub.set_record_limit(100);
     let large = "x".repeat(200);
-    provoked.ends(1, &mut put(), &format!("{large}\n"));
+    provoked.ends(3, &mut put(), &format!("{large}\n"));
     provoked.ends(3, &mut put(), &format!("one\n{large}\n"));
     let mut waiting = put();
     let mut child = waiting.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it runs");

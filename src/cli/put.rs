@@ -54,9 +54,10 @@ them to different shards; records of different partition keys have none, even un
 
 Exit codes:
   0    all lines are put
-  1    the command could not start, a line is not a record, the input can't be read, or the stream took no record at all
+  1    the command could not start, a line is not a record, the input can't be read, or the stream is not there or may
+       not be written to
   2    wrong usage
-  3    a record was not put, and others before it were
+  3    a record was not put
   130  Ctrl-C: the records in flight are put
 
 Examples:
