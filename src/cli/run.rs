@@ -74,8 +74,9 @@ kinesis:RegisterStreamConsumer and kinesis:SubscribeToShard. With a checkpoint t
 dynamodb:UpdateItem.
 
 With --show and no destination (--output, --route, --dead-letter), nothing is delivered, and a record that can't be
-processed does not stop the run; --to-checkpoint is refused then, since nothing is done. With a destination, outputs are delivered, and records are shown on standard output, or
-on standard error if a destination is standard output. COLUMNS sets the width. NO_COLOR=1 turns colours off.
+processed does not stop the run; --to-checkpoint is refused then, since nothing is done. With a destination, outputs are
+delivered, and records are shown on standard output, or on standard error if a destination is standard output. COLUMNS
+sets the width. NO_COLOR=1 turns colours off.
 
 Exit codes:
   0    all records that were read are acknowledged

@@ -269,6 +269,6 @@ mod tests {
         let counts = counts();
         let summary = RedriveSummary { fate: OutputFate::Discarded, ..really(&counts, &from) }.to_string();
         assert!(summary.contains("\n  outputs discarded    2\n"), "{summary}");
-        assert!(summary.contains("\n4 outputs discarded (destination none), 0.1 MB\n"), "{summary}");
+        assert!(summary.contains("\n4 outputs discarded (destination none), "), "{summary}");
     }
 }
