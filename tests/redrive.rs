@@ -243,9 +243,18 @@ fn what_became_of_each_is_said() {
     let expected = json!({
         "place": format!("{from}:4"), "sequenceNumber": sequence_number(3), "subSequenceNumber": 0,
         "shardId": SHARD_ID, "outcome": "failed", "kind": "rejected", "code": "K611", "reason": "still \u{1b}[31mwrong",
-        "was": { "kind": "rejected", "reason": "reading out of range" },
+        "dryRun": false, "was": { "kind": "rejected", "reason": "reading out of range" },
     });
     assert_eq!(outcomes[3], expected);
+    assert_eq!((&outcomes[0]["dryRun"], &outcomes[0]["outputFate"]), (&false.into(), &"delivered".into()));
+
+    // What would be is not what is.
+    let output = redrive(NOWHERE, &from, "scripted", &out).args(["--json", "--dry-run"]).output().expect("it runs");
+    let first: Value = serde_json::from_str(stdout(&output).lines().next().expect("a line")).expect("JSON");
+    assert_eq!(first["outcome"], "delivered");
+    assert_eq!((&first["dryRun"], &first["outputFate"]), (&true.into(), &"notDelivered".into()));
+    let said = stderr(&output);
+    assert!(said.contains("\n  would be delivered   2\n") && said.contains("\n3 outputs would be delivered"), "{said}");
 }
 
 #[test]

@@ -172,6 +172,7 @@ fn what_became_of_each_is_said() {
         "place": format!("{from}:2"), "streamArn": STREAM_ARN, "shardId": SHARD_ID,
         "startSequenceNumber": sequence_number(3), "endSequenceNumber": sequence_number(5), "batchSize": 3,
         "outcome": "notAcknowledged", "records": 3, "acknowledged": 1, "deadLettered": 0, "outputs": 1,
+        "outputFate": "delivered", "dryRun": false,
         "stoppedAt": sequence_number(4), "code": "K601", "reason": outcomes[1]["reason"],
         "was": { "condition": "RetryAttemptsExhausted", "invocations": 3 },
     });

@@ -89,7 +89,11 @@ fn a_bucket_needs_a_region() {
         .output()
         .expect("it runs");
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
-    assert!(stderr(&output).contains("set AWS_REGION to the one of the bucket"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("in which region arn:aws:s3:::bucket/dead is: set AWS_REGION;"),
+        "{}",
+        stderr(&output)
+    );
 }
 
 #[test]
