@@ -8,7 +8,7 @@ pub const BUCKETS: [f64; 12] = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0
 /// How long things took.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Durations {
-    /// How many took up to each of [`BUCKETS`], and more than the one before.
+    /// How many took up to each of the bounds, and more than the one before.
     counts: [u64; BUCKETS.len()],
     /// How many there were.
     pub count: u64,
@@ -27,7 +27,7 @@ impl Durations {
         self.sum += seconds;
     }
 
-    /// How many took up to each of [`BUCKETS`], those of the lower ones included, beside its bound in seconds.
+    /// How many took up to each of the bounds, those of the lower ones included, beside its bound in seconds.
     pub fn up_to(&self) -> impl Iterator<Item = (f64, u64)> {
         BUCKETS.into_iter().zip(self.counts).scan(0, |sum, (bound, count)| {
             *sum += count;
