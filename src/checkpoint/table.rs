@@ -127,8 +127,9 @@ impl Table {
             .set_expression_attribute_values(Some(update.values))
             // Who was there instead, without another request.
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        // Whoever has more time than a batch gives each try more as well.
-        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(within / 2).connect_timeout(within / 2);
+        // Whoever has more time than a batch gives each try more as well. The time to connect stays that of the client: for
+        // each other one the SDK would make a pool of connections, and keep it.
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(within / 2);
         let patient = aws_sdk_dynamodb::config::Builder::new().timeout_config(timeouts.build());
         match request.customize().config_override(patient).send().await {
             Ok(_) => Ok(()),
