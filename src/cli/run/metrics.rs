@@ -21,6 +21,7 @@ use crate::settings::SettingsError;
 use crate::source::live::{Cancellation, RunWatch, ShardStage};
 use crate::transform::guest_memory;
 
+#[cfg(feature = "compiler")]
 pub(crate) use series::METRICS;
 
 /// What is looked at: a run, from the time on when there is one.
