@@ -1,8 +1,9 @@
 //! Two runs on one checkpoint table: the second is told who is at work, and does not process everything again.
 
-use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use aws_sdk_dynamodb::types::AttributeValue;
+use kinesieve::checkpoint::UNTIL_GONE;
 use serde_json::json;
 
 use super::{Run, Running};
@@ -86,7 +87,7 @@ fn a_forced_second_takes_over_and_the_first_ends() {
     let started = Instant::now();
     let mut after = begun(&second, &positions, &["--force"]);
     wait_until("the second delivers", || second.delivered().len() == 10);
-    assert!(started.elapsed() < Duration::from_secs(18), "it waited for nobody");
+    assert!(started.elapsed() < UNTIL_GONE, "it waited for nobody");
     assert_eq!(before.end(), Some(3));
     let log = first.log();
     assert!(log.contains("another consumer has taken shardId-000000000000 over"), "{log}");
@@ -100,17 +101,28 @@ fn what_a_killed_run_left_is_taken_over_once_it_gives_no_sign_of_life() {
     let mut running = begun(&first, &positions, &[]);
     running.kill();
     let started = Instant::now();
-    let mut command = second.command(STREAM_ARN, &arguments(&positions, &[]));
-    let log = std::fs::File::create(second.path("log")).expect("a log");
     // On the same machine it is known at once that the process is gone.
-    let command = command.env("HOSTNAME", "elsewhere").stdout(Stdio::null()).stderr(log);
-    let mut running = Running(command.spawn().expect("it starts"));
+    was_elsewhere(&positions);
+    let mut running = second.start(STREAM_ARN, &arguments(&positions, &[]));
     let name = heartbeat_of(&positions);
     wait_until("the second is at work", || heartbeat_of(&positions) != name);
-    assert!(started.elapsed() > Duration::from_secs(30), "{:?}", started.elapsed());
+    assert!(started.elapsed() > UNTIL_GONE, "{:?}", started.elapsed());
     assert!(second.log().contains("was at work on these shards a short time ago"), "{}", second.log());
     running.interrupt();
     assert_eq!(running.end(), Some(0));
+}
+
+/// Lets the row be one of a run on another machine.
+fn was_elsewhere(positions: &Positions) {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let request = aws_sdk_dynamodb::Client::new(&positions.moto.config())
+        .update_item()
+        .table_name(&positions.name)
+        .key("StreamID", text(STREAM))
+        .key("ShardID", text(SHARD))
+        .update_expression("SET RunBy = :run")
+        .expression_attribute_values(":run", text("kinesieve run on elsewhere, process 1-abcdef-00000000"));
+    block_on(request.send()).expect("it is written");
 }
 
 #[test]
