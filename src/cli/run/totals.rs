@@ -38,10 +38,13 @@ impl Totals {
     }
 }
 
-/// How far the shard is behind that is furthest of those that are being read; none: of one of them that is not known.
+/// How far the shard is behind that is furthest of those that were begun; none: of one of them that is not known.
 fn furthest(shards: &[ShardView], behind: impl Fn(&ShardView) -> Option<Duration>) -> Option<Duration> {
-    let mut reading = shards.iter().filter(|shard| shard.stage == ShardStage::Reading);
-    reading.try_fold(Duration::ZERO, |most, shard| behind(shard).map(|behind| most.max(behind)))
+    let is_begun = |shard: &&ShardView| match shard.stage {
+        ShardStage::Reading | ShardStage::Ended | ShardStage::Reached | ShardStage::Stopped => true,
+        ShardStage::LeftOut | ShardStage::AfterEnd | ShardStage::NotBegun => false,
+    };
+    shards.iter().filter(is_begun).try_fold(Duration::ZERO, |most, shard| behind(shard).map(|behind| most.max(behind)))
 }
 
 #[cfg(test)]
@@ -71,6 +74,19 @@ pub(super) mod tests {
 
     /// What of its records is acknowledged.
     pub(in crate::cli::run) const ACKNOWLEDGED: u64 = 0b1111_1111;
+
+    #[test]
+    fn a_run_that_was_stopped_is_as_far_behind_as_it_was_left() {
+        let shard = |stage, behind: Option<u64>| ShardView {
+            stage,
+            behind: behind.map(Duration::from_secs),
+            ..shard_of_all_fates()
+        };
+        let behind = |shards: &[ShardView]| Totals::of(shards).behind;
+        let (ended, stopped) = (shard(ShardStage::Ended, Some(0)), shard(ShardStage::Stopped, Some(7)));
+        assert_eq!(behind(&[ended.clone(), stopped, shard(ShardStage::LeftOut, None)]), Some(Duration::from_secs(7)));
+        assert_eq!(behind(&[ended, shard(ShardStage::Reading, None)]), None);
+    }
 
     #[test]
     fn shards_add_up() {

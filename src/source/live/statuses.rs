@@ -198,7 +198,10 @@ impl ShardBoard {
         view.asking = view.activity.asking();
         view.under_way = view.activity.batches();
         view.blocked = view.blocked_at.map(|at| at.elapsed());
-        view.reader_behind = view.answered_at.zip(view.reader_behind).map(|(at, behind)| grown(behind, at.elapsed()));
+        if view.stage == ShardStage::Reading {
+            view.reader_behind =
+                view.answered_at.zip(view.reader_behind).map(|(at, behind)| grown(behind, at.elapsed()));
+        }
         let waits_since = |arrival| Duration::from_millis(now_millis().saturating_sub(arrival));
         view.behind = view.oldest_arrival.map(waits_since).or(view.reader_behind);
         view
@@ -335,5 +338,18 @@ mod tests {
         board.holds(Some(now_millis() - 60_000));
         assert!(board.view().behind.is_some_and(|behind| behind >= Duration::from_secs(60)));
         assert_eq!(board.view().reader_behind, Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_shard_that_is_read_to_its_end_falls_no_further_behind() {
+        let shard = Shard { stream_arn: "arn".to_owned(), id: "shardId-000000000000".to_owned() };
+        let board = ShardBoard { shard: shard.clone(), view: Mutex::new(ShardView::begun(shard)) };
+        board.is_answered(Duration::ZERO);
+        board.lock().answered_at = Instant::now().checked_sub(Duration::from_secs(3600));
+        assert!(board.view().behind.is_some_and(|behind| behind >= Duration::from_secs(3600)));
+        for stage in [ShardStage::Ended, ShardStage::Reached] {
+            board.is_at(stage);
+            assert_eq!((board.view().behind, board.view().reader_behind), (Some(Duration::ZERO), Some(Duration::ZERO)));
+        }
     }
 }
