@@ -122,6 +122,7 @@ impl Subscription {
     }
 
     pub(super) async fn next_page(&mut self) -> Result<ReadPage, LiveError> {
+        self.statuses.asks();
         loop {
             let Some(events) = &mut self.events else {
                 self.subscribe().await?;

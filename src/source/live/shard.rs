@@ -65,7 +65,6 @@ async fn read(
     let ended = || if context.cancellation.is_stopped() { ShardStage::Stopped } else { ShardStage::Reached };
     loop {
         let asked_at = now_millis();
-        statuses.asks();
         let mut page = tokio::select! {
             biased;
             () = context.cancellation.reaches(CancellationLevel::ReadNoMore) => return Ok(ended()),

@@ -101,6 +101,7 @@ impl Polling {
     pub(super) async fn next_page(&mut self) -> Result<ReadPage, LiveError> {
         loop {
             if self.iterator.is_none() {
+                self.statuses.asks();
                 let started = now_millis();
                 match self.stream.try_iterator(&self.shard_id, &self.position).await {
                     Ok(None) => return Ok(ReadPage { is_last: true, ..ReadPage::default() }),
@@ -118,6 +119,8 @@ impl Polling {
             }
             let Some(iterator) = &self.iterator else { continue };
             tokio::time::sleep_until(self.next_read).await;
+            // The pause before was ours.
+            self.statuses.asks();
             let request = self.stream.client.get_records().stream_arn(&self.stream.arn).shard_iterator(iterator);
             let answer = request.limit(i32::try_from(self.limit).unwrap_or(i32::MAX)).send().await;
             match answer {
