@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::aws::is_gone;
 use crate::checkpoint::CheckpointErrorKind;
 use crate::cli::foreign::plain;
-use crate::source::live::{AwaitedPart, CommitOutcome, GRACE, RunWatch, ShardStage, ShardView, Wait};
+use crate::source::live::{AwaitedPart, CommitOutcome, GRACE, LAST_COMMIT, RunWatch, ShardStage, ShardView, Wait};
 
 /// What takes less is no wait.
 pub(super) const WORTH_A_WORD: Duration = Duration::from_secs(3);
@@ -113,7 +113,10 @@ pub(super) fn farewell(watch: &RunWatch, commits: bool) -> String {
     }
     let waits = watch.waits(&shards, WORTH_A_WORD).into_iter().filter(|wait| wait.on != AwaitedPart::Stream);
     let waits: String = waits.map(|wait| format!("; {}", plain(&wait.to_string()))).collect();
-    let for_the_table = if commits { ", and the checkpoint table 10 s after that" } else { "" };
+    let for_the_table = match commits {
+        true => format!(", and the checkpoint table {} s after that", LAST_COMMIT.as_secs()),
+        false => String::new(),
+    };
     let batches = if batches == 1 { "1 batch".to_owned() } else { format!("{batches} batches") };
     format!("stopping: {batches} in flight may take {} s more{for_the_table}{waits}", GRACE.as_secs())
 }

@@ -1,6 +1,6 @@
 //! Positions on their way into the checkpoint table.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::read_ledger::ReadLedger;
 use super::refusal::LiveError;
@@ -9,7 +9,7 @@ use crate::checkpoint::{CheckpointError, CheckpointOutcome, CheckpointWriter, Go
 use crate::event::Shard;
 
 /// How long the table is waited for at the end, where nothing else waits.
-const TIME_LIMIT: Duration = Duration::from_secs(10);
+pub const LAST_COMMIT: Duration = Duration::from_secs(10);
 
 /// Commits positions, if that is asked for.
 #[derive(Debug)]
@@ -63,8 +63,9 @@ impl<'a> CheckpointCommits<'a> {
         if statuses.view().commit == CommitOutcome::At(position.clone()) {
             return;
         }
-        self.write(checkpoint_writer, statuses, progress, TIME_LIMIT).await;
-        for (shard, noted) in checkpoint_writer.flush(TIME_LIMIT).await {
+        let started = Instant::now();
+        self.write(checkpoint_writer, statuses, progress, LAST_COMMIT).await;
+        for (shard, noted) in checkpoint_writer.flush(LAST_COMMIT.saturating_sub(started.elapsed())).await {
             if shard == *statuses.shard() {
                 statuses.committed(commit_of(&noted, &position));
             }

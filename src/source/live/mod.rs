@@ -42,6 +42,7 @@ pub use activity::{BatchStage, BatchUnderWay};
 pub use address::{InvalidStream, StreamPlace};
 pub use bounds::{EndCondition, StartPosition};
 pub use cancellation::{Cancellation, GRACE};
+pub use commits::LAST_COMMIT;
 pub use durations::Durations;
 pub use on_failure::OnFailure;
 pub use plan::{Checkpoints, Force, ReadMode, ReadPlan};
