@@ -36,10 +36,15 @@ impl<'a> CheckpointCommits<'a> {
         }
     }
 
-    /// Gives a sign of life in the row of a shard.
-    pub(super) async fn beat(&self, shard: &Shard) -> Result<(), CheckpointError> {
+    /// Gives a sign of life in the row of a shard, if positions are committed.
+    ///
+    /// # Errors
+    /// When another run has taken the shard over, or whatever else is wrong with the table.
+    pub(super) async fn beat(&self, statuses: &ShardBoard) -> Result<(), CheckpointError> {
         let Some(checkpoint_writer) = self.checkpoint_writer else { return Ok(()) };
-        checkpoint_writer.beat(shard, None, false, checkpoint_writer.timeout()).await
+        checkpoint_writer.beat(statuses.shard(), None, false, checkpoint_writer.timeout()).await?;
+        statuses.row_is_written();
+        Ok(())
     }
 
     /// Says where a shard is. It waits no longer than a batch may.
@@ -81,6 +86,9 @@ impl<'a> CheckpointCommits<'a> {
     ) {
         let position = progress.acknowledged.as_ref().map(|last| last.sequence_number.clone());
         let noted = checkpoint_writer.note(progress, within).await;
+        if noted == CheckpointOutcome::Written {
+            statuses.row_is_written();
+        }
         if let (Some(position), true) = (position, noted != CheckpointOutcome::Deferred) {
             statuses.committed(commit_of(&noted, &position));
         }

@@ -1,20 +1,24 @@
 //! Other runs on the same checkpoint table: two that process the same shards would deliver everything twice.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::StreamExt;
 use tokio::time::Instant;
 
 use super::commits::CheckpointCommits;
 use super::plan::{Checkpoints, Force, ReadPlan};
 use super::refusal::LiveError;
 use super::run_name::{RUN_NAME, has_ended_here};
-use super::statuses::{CommitOutcome, ShardStage, ShardStatuses};
+use super::statuses::{CommitOutcome, ShardBoard, ShardStatuses};
 use crate::checkpoint::{BETWEEN_HEARTBEATS, CheckpointError, CheckpointRow, GoneRun, Heartbeat, UNTIL_GONE};
 
 /// How often is looked whether another run is alive.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(3);
+
+/// Signs of life on their way at once: a stream may have thousands of shards.
+const BEATS_AT_ONCE: usize = 32;
 
 /// What is known of other runs before this one begins.
 #[derive(Debug, Default)]
@@ -102,23 +106,21 @@ impl ReadPlan {
     }
 }
 
-/// Gives a sign of life in the rows of all shards that are read, for as long as the run lasts.
+/// Gives a sign of life in the rows of all shards that are read, for as long as the run lasts. A position that is written
+/// is one as well, so that rows of busy shards cost nothing more.
 pub(super) async fn beat(commits: &CheckpointCommits<'_>, statuses: &ShardStatuses) {
     loop {
         tokio::time::sleep(BETWEEN_HEARTBEATS).await;
-        let boards = statuses.boards();
-        let reading = boards.iter().filter(|board| board.view().stage == ShardStage::Reading);
-        join_all(reading.map(|board| async move {
-            match commits.beat(board.shard()).await {
-                Ok(()) => {}
-                // Also where there is nothing to commit just now: whoever took the shard over processes it as well.
-                Err(trouble @ CheckpointError::Running { .. }) => {
-                    tracing::warn!(shard_id = board.shard().id, "{trouble}");
-                    board.committed(CommitOutcome::Failed(trouble.kind().as_str()));
-                }
-                Err(trouble) => tracing::debug!(shard_id = board.shard().id, "no sign of life in its row: {trouble}"),
+        let silent = statuses.boards().into_iter().filter(|board| board.is_silent(BETWEEN_HEARTBEATS));
+        let beat = async |board: Arc<ShardBoard>| match commits.beat(&board).await {
+            Ok(()) => {}
+            // Also where there is nothing to commit just now: whoever took the shard over processes it as well.
+            Err(trouble @ CheckpointError::Running { .. }) => {
+                tracing::warn!(shard_id = board.shard().id, "{trouble}");
+                board.committed(CommitOutcome::Failed(trouble.kind().as_str()));
             }
-        }))
-        .await;
+            Err(trouble) => tracing::debug!(shard_id = board.shard().id, "no sign of life in its row: {trouble}"),
+        };
+        futures_util::stream::iter(silent).for_each_concurrent(BEATS_AT_ONCE, beat).await;
     }
 }

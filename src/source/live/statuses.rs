@@ -75,6 +75,8 @@ pub struct ShardView {
     pub commits: u64,
     /// How often it could not be.
     pub failed_commits: u64,
+    /// When the row was last written.
+    pub(super) written_at: Option<Instant>,
     activity: Activity,
     answered_at: Option<Instant>,
     blocked_at: Option<Instant>,
@@ -107,6 +109,7 @@ impl ShardView {
             commit: CommitOutcome::None,
             commits: 0,
             failed_commits: 0,
+            written_at: None,
             activity: Activity::default(),
             answered_at: None,
             blocked_at: None,
@@ -291,6 +294,18 @@ impl ShardBoard {
         }
         view.stuck = stuck.cloned();
         view.oldest_arrival = oldest_arrival;
+    }
+
+    /// The row was written, whatever for.
+    pub(super) fn row_is_written(&self) {
+        self.lock().written_at = Some(Instant::now());
+    }
+
+    /// Whether the shard is read, and its row was not written for so long.
+    pub(super) fn is_silent(&self, for_so_long: Duration) -> bool {
+        let view = self.lock();
+        let was_just_written = view.written_at.is_some_and(|at| at.elapsed() < for_so_long);
+        view.stage == ShardStage::Reading && !was_just_written
     }
 
     pub(super) fn committed(&self, commit: CommitOutcome) {
