@@ -13,7 +13,7 @@ use aws_sdk_kinesis::types::ShardIteratorType;
 
 use super::lineage::ListedShard;
 use super::refusal::{DESCRIBE, FailureClass, ITERATOR, LIST, LiveError, READ, meaning};
-use crate::aws::{missing_credentials, unknown_host};
+use crate::aws::{causes, missing_credentials, unknown_host};
 use crate::backoff::Backoff;
 use crate::event::SequenceNumber;
 use crate::settings::StreamName;
@@ -144,7 +144,7 @@ impl LiveStream {
                 Err((FailureClass::Lasting, error)) => return Err(error),
                 Err((FailureClass::Throttled, error)) if started.elapsed() < THROTTLED => {
                     tries -= 1;
-                    tell_of_throttling(&backoff, ITERATOR, &error);
+                    tell_of_throttling(&backoff, &error.to_string());
                     tokio::time::sleep(backoff.after_failure(fastrand::f64())).await;
                 }
                 Err((_, error)) if tries >= TRIES || started.elapsed() > TIME_LIMIT => return Err(error),
@@ -233,7 +233,7 @@ where
                     && missing_credentials(&error).is_none()
                     && started.elapsed() < THROTTLED =>
             {
-                tell_of_throttling(&backoff, "a request", &error);
+                tell_of_throttling(&backoff, &causes(&error));
                 tokio::time::sleep(backoff.after_failure(fastrand::f64())).await;
             }
             answer => return answer,
@@ -242,9 +242,9 @@ where
 }
 
 /// Says now and then that nothing has happened yet, and why.
-fn tell_of_throttling(backoff: &Backoff, what: &str, error: &dyn Error) {
+fn tell_of_throttling(backoff: &Backoff, reason: &str) {
     if backoff.is_worth_telling() {
-        tracing::warn!("{what} is throttled, and is tried again for up to {} s: {error}", THROTTLED.as_secs());
+        tracing::warn!("a request is throttled, and is tried again for up to {} s: {reason}", THROTTLED.as_secs());
     }
 }
 
