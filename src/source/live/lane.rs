@@ -60,6 +60,7 @@ impl<'a> ShardLane<'a> {
     /// When the run is stopped before that.
     pub(super) async fn run(mut self) -> Result<(), RunStopped> {
         let end = self.run_to_its_end().await;
+        self.at.statuses.lane_is_at(self.at.index, None);
         if end.is_err() {
             self.windows.leave();
         }
@@ -69,14 +70,11 @@ impl<'a> ShardLane<'a> {
     async fn run_to_its_end(&mut self) -> Result<(), RunStopped> {
         loop {
             match self.next_batch().await? {
-                NextBatch::Batch(batch) => {
-                    let delivered = self.deliver(&batch).await;
-                    self.at.statuses.lane_is_at(self.at.index, None);
-                    delivered?;
-                }
+                NextBatch::Batch(batch) => self.deliver(&batch).await?,
                 NextBatch::EndOfWindow => self.windows.close().await?,
                 NextBatch::Nothing => return self.windows.close().await,
             }
+            self.at.statuses.lane_is_at(self.at.index, None);
         }
     }
 

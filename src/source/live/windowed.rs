@@ -78,7 +78,6 @@ impl<'a> Windowed<'a> {
                     windows.closed();
                     self.at.statuses.came_back(&folded.report);
                     self.stands_still(None);
-                    self.at.statuses.lane_is_at(self.at.index, None);
                     return Ok(());
                 }
                 Err(error) => {
