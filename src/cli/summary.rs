@@ -30,17 +30,7 @@ impl fmt::Display for RunSummary<'_> {
             record_rate(counts.records as f64 / seconds),
             byte_rate(counts.bytes as f64 / seconds),
         )?;
-        writeln!(formatter, "  kept              {}", counts.kept)?;
-        writeln!(formatter, "  dropped           {}", counts.dropped)?;
-        if counts.folded > 0 {
-            writeln!(formatter, "  folded            {}", counts.folded)?;
-        }
-        writeln!(formatter, "  emitted           {}", counts.emitted)?;
-        for (word, count) in [("control", counts.control), ("skipped", counts.skipped)] {
-            if count > 0 {
-                writeln!(formatter, "  {word:<17} {count}")?;
-            }
-        }
+        write!(formatter, "{}", FateLines(counts))?;
         write!(formatter, "  dead-lettered     {}", counts.all_dead_lettered())?;
         if !counts.dead_lettered.is_empty() {
             let kinds: Vec<String> =
@@ -67,6 +57,26 @@ impl fmt::Display for RunSummary<'_> {
                 Hint(stop.cause.code()),
             ),
         }
+    }
+}
+
+/// What became of records, a line each, up to where the summaries of files and of streams part. What there is none of is
+/// left out where most runs have none.
+pub(super) struct FateLines<'a>(pub(super) &'a Counts);
+
+impl fmt::Display for FateLines<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = self.0;
+        let lines = [
+            ("kept", counts.kept, true),
+            ("dropped", counts.dropped, true),
+            ("folded", counts.folded, false),
+            ("emitted", counts.emitted, true),
+            ("control", counts.control, false),
+            ("skipped", counts.skipped, false),
+        ];
+        let mut shown = lines.into_iter().filter(|(_, count, always)| *always || *count > 0);
+        shown.try_for_each(|(word, count, _)| writeln!(formatter, "  {word:<17} {count}"))
     }
 }
 

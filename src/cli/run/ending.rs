@@ -9,7 +9,7 @@ use super::totals::Totals;
 use crate::cli::figures::{record_rate, size};
 use crate::cli::foreign::plain;
 use crate::cli::output_fate::OutputFate;
-use crate::cli::summary::counted;
+use crate::cli::summary::{FateLines, counted};
 use crate::source::live::{CommitOutcome, ShardStage, ShardView};
 
 /// Shards that were left out, named one by one.
@@ -38,17 +38,7 @@ impl fmt::Display for RunEnding<'_> {
             counted(records, "record"),
             record_rate(records as f64 / seconds)
         )?;
-        writeln!(formatter, "  kept              {}", counts.kept)?;
-        writeln!(formatter, "  dropped           {}", counts.dropped)?;
-        if counts.folded > 0 {
-            writeln!(formatter, "  folded            {}", counts.folded)?;
-        }
-        writeln!(formatter, "  emitted           {}", counts.emitted)?;
-        for (word, count) in [("control", counts.control), ("skipped", counts.skipped)] {
-            if count > 0 {
-                writeln!(formatter, "  {word:<17} {count}")?;
-            }
-        }
+        write!(formatter, "{}", FateLines(counts))?;
         writeln!(formatter, "  dead-lettered     {}", counts.all_dead_lettered())?;
         writeln!(formatter, "  given up          {discarded}")?;
         let outputs = counted(counts.outputs, "output");
