@@ -77,10 +77,10 @@ pub(super) mod tests {
 
     #[test]
     fn a_run_that_was_stopped_is_as_far_behind_as_it_was_left() {
-        let shard = |stage, behind: Option<u64>| ShardView {
-            stage,
-            behind: behind.map(Duration::from_secs),
-            ..shard_of_all_fates()
+        let shard = |stage, behind: Option<u64>| {
+            let mut shard = shard_of_all_fates();
+            (shard.stage, shard.behind) = (stage, behind.map(Duration::from_secs));
+            shard
         };
         let behind = |shards: &[ShardView]| Totals::of(shards).behind;
         let (ended, stopped) = (shard(ShardStage::Ended, Some(0)), shard(ShardStage::Stopped, Some(7)));
