@@ -147,10 +147,9 @@ build-KinesieveFunction: tools-lambda package-arguments $(if $(filter $(SAMPLE),
 	$(if $(FUNCTION_RUSTFLAGS),RUSTFLAGS="$(FUNCTION_RUSTFLAGS)") PATH="$(VENV)/bin:$$PATH" \
 		$(CARGO_LAMBDA) lambda build --profile lambda --bin kinesieve-lambda --no-default-features \
 		$(if $(filter arm64,$(ARCH)),--arm64,--x86-64) --lambda-dir "$(ARTIFACTS_DIR)" --flatten kinesieve-lambda
-	$(call say,Compiling $(TRANSFORM) for $(ARCH))
+	$(call say,Packaging $(TRANSFORM) for $(ARCH))
 	cargo build --release --bin kinesieve
-	$(KINESIEVE) build "$(TRANSFORM)" --target $(ARCH) --output "$(ARTIFACTS_DIR)/transform.cwasm"
-	$(PYTHON) scripts/describe_package.py "$(ARTIFACTS_DIR)" $(ARCH)
+	$(KINESIEVE) package "$(TRANSFORM)" --target $(ARCH) --bootstrap "$(ARTIFACTS_DIR)/bootstrap" --unpacked "$(ARTIFACTS_DIR)"
 
 .PHONY: package-arguments
 package-arguments:
@@ -292,6 +291,21 @@ test-docs: tools-emulators tools-guests tools-template build guests ## Run the c
 	$(call say,Do the commands of the documentation print what it says?)
 	$(VENV)/bin/python scripts/check_commands.py --kinesieve $(KINESIEVE)
 
+# Compiles for both architectures, which takes half an hour from nothing. DIST_ARCHS says for which alone.
+DIST_ARCHS ?= arm64 x86_64
+DIST := target/dist
+.PHONY: dist
+dist: tools-lambda tools-dist ## Build the packages of a release: archives, wheels, npm packages. Publishes nothing
+	$(call say,Building the packages of a release into $(DIST))
+	for arch in $(DIST_ARCHS); do rustup target add "$$(case $$arch in arm64) echo aarch64;; *) echo x86_64;; esac)-unknown-linux-gnu"; done
+	PATH="$(VENV)/bin:$$PATH" $(VENV)/bin/python scripts/dist/build.py --out $(DIST) --stage $(DIST)-stage \
+		--cargo-lambda "$(CARGO_LAMBDA)" --cargo-zigbuild "$(VENV)/bin/cargo-zigbuild" $(DIST_ARCHS:%=--arch %)
+
+.PHONY: test-dist
+test-dist: dist ## Install each package of a release into an empty environment, and go the way of an author
+	$(call say,Does each package of a release install, and do what an author needs?)
+	$(VENV)/bin/python scripts/dist/test.py $(DIST) --cargo-install
+
 .PHONY: clean
 clean: ## Remove what was built; the tools stay
 	cargo clean
@@ -300,12 +314,13 @@ clean: ## Remove what was built; the tools stay
 
 # --- To install, below .tools only ---
 
-.PHONY: tools tools-lambda tools-template tools-emulators tools-guests tools-docs tools-lint tools-peers
+.PHONY: tools tools-lambda tools-template tools-emulators tools-guests tools-docs tools-lint tools-peers tools-dist
 tools: tools-lambda tools-template tools-emulators tools-guests tools-docs tools-lint ## Install what tests and deployment need, below .tools
 tools-lambda: .tools/lambda.installed
 tools-template: .tools/template.installed
 tools-docs: .tools/docs.installed
 tools-lint: .tools/lint.installed
+tools-dist: .tools/dist.installed
 tools-guests: .tools/guests.installed .tools/qjs.installed
 tools-peers: .tools/peers.installed .tools/peers-node.installed
 tools-emulators: .tools/emulators.installed .tools/kinesis-local.installed

@@ -28,7 +28,9 @@ import accounts
 import batch
 import local_lambda
 
-from describe_package import FILES
+
+# What a package holds, beside package.json, which describes it.
+FILES = ["bootstrap", "transform.cwasm", "transform.cwasm.json"]
 
 # What an ELF file says of its machine, by the names of the deployment and of this machine.
 MACHINES = {"arm64": 183, "x86_64": 62}

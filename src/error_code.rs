@@ -114,6 +114,9 @@ macro_rules! with_every_code {
             InvalidProjectName "K801" "invalid name of a project";
             ProjectTaken "K802" "folder of a new project exists";
             FileNotWritten "K803" "file can't be written";
+            SdkChanged "K804" "SDK of a project was changed";
+            NoSdkRecord "K805" "nothing says which SDK a project has";
+            SdkNewer "K806" "SDK of a project is newer";
             NoProject "K811" "folder is not a project";
             ProjectUnreadable "K812" "file of a project can't be read";
             InvalidProject "K813" "invalid kinesieve.json";
@@ -126,6 +129,11 @@ macro_rules! with_every_code {
             OutputIsComponent "K822" "output is the component itself";
             InvalidCases "K831" "invalid file of test cases";
             NoCases "K832" "no test cases";
+            NoFunction "K841" "no function to package";
+            FunctionDamaged "K842" "function of the release is damaged";
+            FunctionOfOtherMachine "K843" "function is for another machine";
+            PackageTooLarge "K844" "package is too large";
+            DeploymentTaken "K845" "file of a deployment was changed";
 
             NotInLambda "K901" "not inside AWS Lambda";
             RuntimeApiUnreachable "K902" "Lambda runtime API does not answer";

@@ -16,6 +16,7 @@
 //! | [`lambda`] | Lambda's adapter: raw invocation bytes in, response JSON out; by a stream, by Firehose, by hand |
 //! | [`cli`] | the command line: one file a command |
 //! | `project` | a folder that an author works in: new, and how it is built |
+//! | `package` | what Lambda runs, of a built transform, and the template that deploys it |
 //! | [`cases`] | test cases of a transform: read, run, compared, accepted |
 //! | [`assembly`] | from settings to a processor: loads, starts, opens, wires |
 //! | [`source`] | batches from a file or live streams, as an event source mapping would send them; dead letters and given-up records, to run them again |
@@ -57,6 +58,8 @@ pub mod event;
 mod files;
 mod foreign;
 pub mod lambda;
+#[cfg(feature = "compiler")]
+mod package;
 pub mod processor;
 #[cfg(feature = "compiler")]
 mod project;

@@ -78,7 +78,7 @@ impl SettingsError {
 #[derive(Debug, Clone, Args)]
 pub struct Settings {
     /// Path of the transform: a WebAssembly component (.wasm), or a component that `kinesieve build` precompiled
-    /// (.cwasm)
+    /// (.cwasm). To the command line also the folder of a project, which is built first
     #[arg(long, env = "KINESIEVE_TRANSFORM", value_name = "FILE")]
     pub transform: PathBuf,
 

@@ -1,6 +1,12 @@
 //! From an idea to a tested transform: new, test, build and run, in each language whose tools are here. What installs
 //! tools is ignored unless it is asked for: `make test-kit` does.
 
+mod folder;
+mod folders;
+mod names;
+mod upgrade;
+mod watch;
+
 use std::path::Path;
 use std::process::Command;
 

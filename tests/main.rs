@@ -23,6 +23,7 @@ mod live;
 mod liveness;
 mod log_lines;
 mod pace;
+mod package;
 mod payloads;
 mod pool;
 mod precompiled;

@@ -14,4 +14,5 @@ pub use data::CaseData;
 pub(crate) use json::pretty;
 pub use outcome::{CaseOutcome, CaseOutput};
 pub use run::{CaseCheck, RunError, run};
+pub(crate) use suite::MOST_FILE_BYTES;
 pub use suite::{Case, CaseEvent, InvalidSuite, Suite};

@@ -13,6 +13,9 @@ use crate::error_code::ErrorCode;
 use crate::event::SequenceNumber;
 use crate::settings::parse_transform_settings;
 
+/// The most bytes of a file of cases: the largest record that a stream takes, in base64, in two of its cases.
+pub(crate) const MOST_FILE_BYTES: u64 = 64 << 20;
+
 /// When an event arrived that says nothing of it: 2026-01-01T00:00:00Z.
 const ARRIVED_AT: u64 = 1_767_225_600_000;
 

@@ -36,7 +36,7 @@ Examples:
   kinesieve build masker --target arm64
   kinesieve build transform.wasm --target arm64 --output transform.cwasm")]
 pub(super) struct BuildArguments {
-    /// Folder of a project (with kinesieve.json), or a component (.wasm)
+    /// Folder of a project (with kinesieve.json in it or in a folder above), or a component (.wasm)
     #[arg(value_name = "DIR|COMPONENT", default_value = ".")]
     place: PathBuf,
 
@@ -62,7 +62,7 @@ pub(super) fn build(arguments: &BuildArguments) -> Result<u8, CommandError> {
     if arguments.output.is_some() && targets.len() > 1 {
         return Err(contradiction("--output names one file, and there are several targets: give one --target"));
     }
-    let component = if is_project { Project::open(&arguments.place)?.build()? } else { arguments.place.clone() };
+    let component = if is_project { Project::find(&arguments.place)?.build()? } else { arguments.place.clone() };
     if is_project {
         print(&checked(&component)?)?;
     }

@@ -16,7 +16,7 @@ use bytesize::ByteSize;
 use clap::Args;
 
 use super::error::CommandError;
-use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, print_coloured, print_json};
+use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, place, print_coloured, print_json};
 use crate::aws::{causes, checked_config, with_remedy};
 use crate::settings::{Arn, CheckpointSettings, FunctionOnly, Settings, Target, check_variables};
 use crate::transform::CompileTarget as Machine;
@@ -91,6 +91,7 @@ pub(super) fn doctor(arguments: &DoctorArguments) -> Result<u8, CommandError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut report = DoctorReporter { json: arguments.json, is_something_missing: false };
 
+    let settings = &place::with_component(settings)?;
     report.say(&transform::check(settings, arguments.architecture))?;
     let size = fit::FunctionSize {
         memory: ByteSize::mib(arguments.memory),

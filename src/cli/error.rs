@@ -6,9 +6,11 @@ use crate::assembly::AssemblyError;
 #[cfg(feature = "compiler")]
 use crate::cases::InvalidSuite;
 use crate::error_code::{ErrorCode, UnknownCode};
+#[cfg(feature = "compiler")]
+use crate::package::PackageError;
 use crate::processor::WindowError;
 #[cfg(feature = "compiler")]
-use crate::project::{NewError, ProjectError};
+use crate::project::{NewError, ProjectError, UpgradeError};
 use crate::settings::SettingsError;
 use crate::source::SourceError;
 use crate::source::dead_letters::LetterReadError;
@@ -61,9 +63,11 @@ coded! {
     LiveError;
     LoadError;
     #[cfg(feature = "compiler")] NewError;
+    #[cfg(feature = "compiler")] PackageError;
     #[cfg(feature = "compiler")] ProjectError;
     SettingsError;
     SourceError;
+    #[cfg(feature = "compiler")] UpgradeError;
     WindowError;
 }
 

@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::error::CommandError;
 use super::foreign::{one_line, plain};
-use super::{ALL_ACKNOWLEDGED, FAILED, print, print_json};
+use super::{ALL_ACKNOWLEDGED, FAILED, place, print, print_json};
 use crate::transform::{ComponentDescription, FileDescription, PrecompiledDescription, describe};
 
 /// Describe a transform: its contract, its imports, its producers, and whether this build runs it
@@ -25,11 +25,13 @@ Exit codes:
 
 Examples:
   kinesieve inspect transform.wasm
+  kinesieve inspect masker
   kinesieve inspect transform.cwasm --json")]
 pub(super) struct InspectArguments {
-    /// A component (.wasm), or a component that `kinesieve build` precompiled (.cwasm)
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    /// A component (.wasm), a component that `kinesieve build` precompiled (.cwasm), or the folder of a project (with
+    /// kinesieve.json in it or in a folder above), which is built first
+    #[arg(value_name = "FILE|DIR")]
+    place: PathBuf,
 
     /// Print one JSON object, for programs
     #[arg(long)]
@@ -40,7 +42,7 @@ pub(super) struct InspectArguments {
 const MOST_PRODUCERS: usize = 20;
 
 pub(super) fn inspect(arguments: &InspectArguments) -> Result<u8, CommandError> {
-    let description = describe(&arguments.file)?;
+    let description = describe(&place::component(&arguments.place)?)?;
     if arguments.json {
         print_json(&(serde_json::to_string_pretty(&description)? + "\n"))?;
     } else {

@@ -4,6 +4,8 @@ mod access;
 mod backlog;
 #[cfg(feature = "compiler")]
 mod build;
+#[cfg(feature = "compiler")]
+mod deploy;
 mod doctor;
 mod error;
 mod explain;
@@ -18,6 +20,9 @@ mod log;
 #[cfg(feature = "compiler")]
 mod new;
 mod output_fate;
+#[cfg(feature = "compiler")]
+mod package;
+mod place;
 mod portion;
 mod progress;
 mod put;
@@ -29,6 +34,8 @@ mod status;
 mod summary;
 #[cfg(feature = "compiler")]
 mod test;
+#[cfg(feature = "compiler")]
+mod upgrade;
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -67,9 +74,15 @@ enum Command {
     #[cfg(feature = "compiler")]
     New(new::NewArguments),
     #[cfg(feature = "compiler")]
+    Upgrade(upgrade::UpgradeArguments),
+    #[cfg(feature = "compiler")]
     Test(test::TestArguments),
     #[cfg(feature = "compiler")]
     Inspect(inspect::InspectArguments),
+    #[cfg(feature = "compiler")]
+    Package(package::PackageArguments),
+    #[cfg(feature = "compiler")]
+    Deploy(deploy::DeployArguments),
     Explain(explain::ExplainArguments),
 }
 
@@ -98,9 +111,15 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "compiler")]
         Command::New(arguments) => new::new(&arguments),
         #[cfg(feature = "compiler")]
+        Command::Upgrade(arguments) => upgrade::upgrade(&arguments),
+        #[cfg(feature = "compiler")]
         Command::Test(arguments) => test::test(&arguments),
         #[cfg(feature = "compiler")]
         Command::Inspect(arguments) => inspect::inspect(&arguments),
+        #[cfg(feature = "compiler")]
+        Command::Package(arguments) => package::package(&arguments),
+        #[cfg(feature = "compiler")]
+        Command::Deploy(arguments) => deploy::deploy(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
     };
     match outcome {

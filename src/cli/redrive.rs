@@ -17,7 +17,7 @@ use super::backlog::{Backlog, RunMode};
 use super::error::CommandError;
 use super::portion::{PlaceOrder, Portion, PortionFlags, Rest};
 use super::progress::ProgressDisplay;
-use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, access, log, say};
+use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, access, log, place, say};
 use crate::processor::Processor;
 use crate::settings::{Arn, Settings, SettingsError, Target, check_variables, s3_prefix};
 use crate::source::dead_letters::{DeadLetterLocation, DeadLetterSource, LetterOpener, LetterReadError};
@@ -110,6 +110,7 @@ pub(super) fn redrive(arguments: &RedriveArguments) -> Result<u8, CommandError> 
     runtime.block_on(access::check(&places))?;
     // The letters are looked at first: reading them is the cheaper of two ways to fail.
     let mut source = runtime.block_on(DeadLetterSource::open(&arguments.from))?;
+    let settings = &place::with_component(settings)?;
     let waiting = ProgressDisplay::waiting_for(format!("loading {}", settings.transform.display()));
     let processor = runtime.block_on(async {
         match mode {

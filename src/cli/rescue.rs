@@ -18,7 +18,7 @@ use super::backlog::{Backlog, RunMode};
 use super::error::CommandError;
 use super::portion::{PlaceOrder, Portion, PortionFlags, Rest};
 use super::progress::ProgressDisplay;
-use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, access, log, say};
+use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, access, log, place, say};
 use crate::event::Batch;
 use crate::processor::Processor;
 use crate::settings::{Settings, SettingsError, Target, check_variables};
@@ -126,6 +126,7 @@ pub(super) fn rescue(arguments: &RescueArguments) -> Result<u8, CommandError> {
     // The descriptions are looked at first: reading them is the cheaper of two ways to fail.
     let fate = if arguments.delete && mode == RunMode::Really { ObjectFate::Delete } else { ObjectFate::Keep };
     let mut source = runtime.block_on(DescriptionSource::open(&arguments.from, fate))?;
+    let settings = &place::with_component(settings)?;
     let waiting = ProgressDisplay::waiting_for(format!("loading {}", settings.transform.display()));
     let processor = runtime.block_on(async {
         match mode {

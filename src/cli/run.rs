@@ -16,7 +16,7 @@ mod watch;
 mod windows;
 
 use std::num::NonZeroU32;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,9 +29,11 @@ use self::stream::StreamRun;
 use super::error::CommandError;
 use super::log::{LogFormatFlag, RunInput};
 use super::output_fate::OutputFate;
+#[cfg(feature = "compiler")]
+use super::place::CaseSettings;
 use super::progress::ProgressDisplay;
 use super::summary::RunSummary;
-use super::{ALL_ACKNOWLEDGED, FAILED, NOT_ACKNOWLEDGED, access, log};
+use super::{ALL_ACKNOWLEDGED, FAILED, NOT_ACKNOWLEDGED, access, log, place};
 use crate::assembly::{AssemblyError, AssemblyOptions};
 use crate::error_code::ErrorCode;
 use crate::processor::{Counts, Observer, Processor, Stop};
@@ -89,6 +91,7 @@ Exit codes:
   130  a second Ctrl-C ended the run
 
 Examples, over files:
+  kinesieve run masker --input data.ndjson --case tests/readings.json --show
   kinesieve run --transform t.wasm --input data.ndjson --show
   kinesieve run --transform t.wasm --input event.json
   kinesieve run --transform t.wasm --input readings.json.gz --input-format array
@@ -103,7 +106,13 @@ Examples, over streams:
     --from at-timestamp=2026-11-20T00:00:00Z --until now --batch-size 5000 --output file:out.ndjson
   kinesieve run --transform t.wasm --input readings --from checkpoint --to-checkpoint \\
     --checkpoint-table positions --output arn:aws:kinesis:eu-west-1:123456789012:stream/clean")]
+#[command(mut_arg("transform", |flag| flag.required(false).required_unless_present("project")
+    .default_value_if("project", clap::builder::ArgPredicate::IsPresent, PLACE_OF_PROJECT)))]
 pub(super) struct RunArguments {
+    /// Folder of a project (with kinesieve.json in it or in a folder above), in the place of --transform: it is built first
+    #[arg(value_name = "DIR")]
+    project: Option<PathBuf>,
+
     /// The records: a file (an event, the output of `aws kinesis get-records`, what Lambda wrote to an on-failure
     /// destination, a JSON array of payloads, or lines, each the payload of a record; also compressed), - for standard
     /// input, or streams separated by commas: NAME, stream:NAME or an ARN, followed by :shardId-... for a single shard
@@ -134,12 +143,19 @@ pub(super) struct RunArguments {
     #[arg(long, value_name = "FORMAT", value_enum)]
     log_format: Option<LogFormatFlag>,
 
+    #[cfg(feature = "compiler")]
+    #[command(flatten)]
+    case: CaseSettings,
+
     #[command(flatten)]
     settings: Settings,
 
     #[command(flatten)]
     stream: StreamFlags,
 }
+
+/// What stands for --transform where the folder of a project is given: a path that nobody would give.
+const PLACE_OF_PROJECT: &str = "\u{0}";
 
 /// What is said at the end of a look.
 const NOTHING_DELIVERED: &str = "nothing of it was delivered: --output says where to";
@@ -164,7 +180,8 @@ fn run_input(arguments: &RunArguments) -> Result<u8, CommandError> {
         ))
         .into()),
         Some(places) => {
-            let (flags, settings) = (&arguments.stream, &arguments.settings);
+            let flags = &arguments.stream;
+            let settings = &place::with_component(&arguments.settings()?)?;
             let (show, tumbling_window) = (arguments.show, arguments.tumbling_window);
             let implied = if flags.json { LogFormatFlag::Json } else { LogFormatFlag::Text };
             let log = log::of_run(arguments.log_format.unwrap_or(implied), RunInput::Stream);
@@ -172,6 +189,35 @@ fn run_input(arguments: &RunArguments) -> Result<u8, CommandError> {
             run.run().map_err(|error| not_a_file_either(&arguments.input, error))
         }
         None => run_file(arguments, &routes),
+    }
+}
+
+impl RunArguments {
+    /// The settings, with the place of the transform and what its cases say.
+    fn settings(&self) -> Result<Settings, CommandError> {
+        let mut settings = self.settings.clone();
+        if let Some(project) = &self.project {
+            let is_elsewhere = |transform: &Path| {
+                // A flag wins over a variable.
+                let variable = std::env::var_os("KINESIEVE_TRANSFORM").map(PathBuf::from);
+                transform != Path::new(PLACE_OF_PROJECT) && variable.as_deref() != Some(transform)
+            };
+            if is_elsewhere(&settings.transform) {
+                return Err(SettingsError::Contradiction(format!(
+                    "--transform {} and the project {} are two transforms: leave one out",
+                    settings.transform.display(),
+                    project.display()
+                ))
+                .into());
+            }
+            settings.transform.clone_from(project);
+        }
+        #[cfg(feature = "compiler")]
+        {
+            let place = settings.transform.clone();
+            settings = self.case.beneath(settings, &place)?;
+        }
+        Ok(settings)
     }
 }
 
@@ -206,7 +252,7 @@ fn not_a_stream(input: &str, error: SourceError) -> CommandError {
 }
 
 fn run_file(arguments: &RunArguments, routes: &[Route]) -> Result<u8, CommandError> {
-    let settings = &arguments.settings;
+    let settings = &arguments.settings()?;
     let input = Path::new(&arguments.input);
     if let Some(flag) = arguments.stream.first() {
         let message = format!(
@@ -233,6 +279,7 @@ fn run_file(arguments: &RunArguments, routes: &[Route]) -> Result<u8, CommandErr
     if !is_a_look {
         runtime.block_on(access::check(&access::written(settings, routes)?))?;
     }
+    let settings = &place::with_component(settings)?;
     let waiting = ProgressDisplay::waiting_for(format!("loading {}", settings.transform.display()));
     let processor = runtime.block_on(processor(settings, routes, showing.as_ref()));
     waiting.finish();

@@ -2,32 +2,27 @@
 
 mod report;
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::Args;
 
 use self::report::TestReport;
 use super::error::CommandError;
+use super::foreign::one_line;
 use super::guest_lines::GuestLines;
 use super::progress::ProgressDisplay;
 use super::{ALL_ACKNOWLEDGED, FAILED, print, print_json, say, say_error};
-use crate::cases::{self, Suite};
+use crate::cases::{self, MOST_FILE_BYTES, Suite};
 use crate::error_code::ErrorCode;
 use crate::files::read_text_bounded;
-use crate::project::{Project, sources};
+use crate::project::{Change, Project, ProjectError, Watch};
 use crate::stdout;
 use crate::transform::{Limits, Transform};
 
 /// A case failed.
 const CASE_FAILED: u8 = 3;
-
-/// The most bytes of a file of cases: the largest record that a stream takes, in base64, in two of its cases.
-const MOST_CASE_BYTES: u64 = 64 << 20;
-
-/// How often a watch looks for changes.
-const LOOK: Duration = Duration::from_millis(300);
 
 /// Test a transform: run its cases and report the differences
 ///
@@ -65,7 +60,7 @@ Examples:
   kinesieve test masker --watch
   kinesieve test --transform t.wasm --update tests/new.json")]
 pub(super) struct TestArguments {
-    /// Folder of a project (with kinesieve.json), or a file of cases
+    /// Folder of a project (with kinesieve.json in it or in a folder above), or a file of cases
     #[arg(value_name = "DIR", default_value = ".")]
     place: PathBuf,
 
@@ -77,7 +72,8 @@ pub(super) struct TestArguments {
     #[arg(long)]
     update: bool,
 
-    /// Keep running, and test again when a file changes
+    /// Keep running, and test again when a file changes. Only what the transform is built of builds it again: what the
+    /// build writes, files that .gitignore names and cases do not
     #[arg(long, conflicts_with_all = ["json", "update"])]
     watch: bool,
 
@@ -87,55 +83,98 @@ pub(super) struct TestArguments {
 }
 
 pub(super) fn test(arguments: &TestArguments) -> Result<u8, CommandError> {
-    let lines = GuestLines::install();
+    let mut session = Session { arguments, lines: GuestLines::install(), loaded: None };
     if !arguments.watch {
-        return test_once(arguments, &lines);
+        return session.test();
     }
+    let mut watch = arguments.watch();
     loop {
-        let before = sources(arguments.folder());
-        if let Err(error) = test_once(arguments, &lines) {
+        let is_built = session.loaded.is_none();
+        if let Err(error) = session.test() {
             say_error(&error);
         }
         if stdout::failure().is_some() {
             // Nobody sees what comes of the next one.
             return Ok(ALL_ACKNOWLEDGED);
         }
+        if is_built {
+            for path in watch.built() {
+                let path = one_line(&path.display().to_string());
+                say(&format_args!(
+                    "{path} changes with each build: it is not watched as long as nothing else changes it"
+                ));
+            }
+        }
         say(&"waiting for a change (Ctrl-C ends it)");
-        while sources(arguments.folder()) == before {
-            std::thread::sleep(LOOK);
+        let change = watch.wait();
+        say(&Changed(&change));
+        if let Change::Sources(_) = change {
+            session.loaded = None;
+        }
+    }
+}
+
+/// What makes it test once more, on a line.
+struct Changed<'a>(&'a Change);
+
+impl fmt::Display for Changed<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Change::Cases(paths) | Change::Sources(paths)) = self.0;
+        let first = paths.first().map(|path| one_line(&path.display().to_string())).unwrap_or_default();
+        match paths.len() {
+            0 | 1 => write!(formatter, "\n{first} changed"),
+            count => write!(formatter, "\n{first} and {} more changed", count - 1),
         }
     }
 }
 
 impl TestArguments {
-    /// Where the project lies: a file of cases is in its `tests`.
-    fn folder(&self) -> &Path {
-        if self.place.is_dir() {
-            return &self.place;
+    fn project(&self) -> Result<Project, ProjectError> {
+        match self.place.is_file() {
+            // A file of cases is in the folder of its project.
+            true => Project::find(match self.place.parent() {
+                Some(parent) if !parent.as_os_str().is_empty() => parent,
+                _ => Path::new("."),
+            }),
+            false => Project::find(&self.place),
         }
-        let tests = self.place.parent().unwrap_or(Path::new(""));
-        match tests.parent().unwrap_or(tests) {
-            folder if folder.as_os_str().is_empty() => Path::new("."),
-            folder => folder,
+    }
+
+    /// A file of cases, or the folder that holds them.
+    fn cases(&self) -> PathBuf {
+        if self.place.is_file() {
+            return self.place.clone();
+        }
+        // Cases need no project where the component is given.
+        let folder = self.project().map_or_else(|_| self.place.clone(), |project| project.folder().to_owned());
+        folder.join("tests")
+    }
+
+    fn watch(&self) -> Watch {
+        match (&self.transform, self.project()) {
+            (Some(component), _) => Watch::of_component(component, &self.cases()),
+            (None, Ok(project)) => Watch::of_project(project.folder(), &self.cases()),
+            // Somebody may be about to write the file that is missing or wrong.
+            (None, Err(_)) => Watch::of_project(&self.place, &self.cases()),
         }
     }
 
     /// The files of cases, by name.
     fn files(&self) -> Result<Vec<PathBuf>, CommandError> {
-        if self.place.is_file() {
-            return Ok(vec![self.place.clone()]);
+        let cases = self.cases();
+        if cases.is_file() {
+            return Ok(vec![cases]);
         }
-        let folder = self.place.join("tests");
         let mut files = Vec::new();
-        let entries = std::fs::read_dir(&folder).map_err(|error| no_cases(&folder, &error.to_string()))?;
+        let entries = std::fs::read_dir(&cases).map_err(|error| no_cases(&cases, &error.to_string()))?;
         for entry in entries {
-            let path = entry.map_err(|error| no_cases(&folder, &error.to_string()))?.path();
+            let path = entry.map_err(|error| no_cases(&cases, &error.to_string()))?.path();
             if path.extension().is_some_and(|extension| extension == "json") {
                 files.push(path);
             }
         }
         if files.is_empty() {
-            return Err(no_cases(&folder, "no file in it ends in .json"));
+            return Err(no_cases(&cases, "no file in it ends in .json"));
         }
         files.sort();
         Ok(files)
@@ -149,48 +188,67 @@ fn no_cases(folder: &Path, reason: &str) -> CommandError {
     CommandError::new(ErrorCode::NoCases, message)
 }
 
-fn test_once(arguments: &TestArguments, lines: &GuestLines) -> Result<u8, CommandError> {
-    // Read first: it is the cheaper of two ways to fail.
-    let mut suites = Vec::new();
-    for path in arguments.files()? {
-        let text = read_text_bounded(&path, MOST_CASE_BYTES);
-        let text =
-            text.map_err(|error| CommandError::new(ErrorCode::InvalidCases, format!("{}: {error}", path.display())))?;
-        suites.push(Suite::parse(&path, text)?);
-    }
-    let component = match &arguments.transform {
-        Some(component) => component.clone(),
-        None => Project::open(arguments.folder())?.build()?,
-    };
-    let waiting = ProgressDisplay::waiting_for(format!("compiling {}", component.display()));
-    let transform = Transform::load(&component);
-    waiting.finish();
-    let transform = transform?;
+/// The tests of one command: a watch tests more than once.
+struct Session<'a> {
+    arguments: &'a TestArguments,
+    lines: GuestLines,
+    /// What was built last, as long as nothing that it is built of changed.
+    loaded: Option<Transform>,
+}
 
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut report = TestReport::default();
-    for suite in &suites {
-        let came = runtime.block_on(cases::run(suite, &transform, Limits::default()));
-        if let (true, Ok(came)) = (arguments.update, &came)
-            && let Some(text) = suite.updated(came)
-        {
-            std::fs::write(&suite.path, text).map_err(|error| {
-                let message = format!("can't write {}: {error}", suite.path.display());
-                CommandError::new(ErrorCode::FileNotWritten, message)
-            })?;
+impl Session<'_> {
+    fn test(&mut self) -> Result<u8, CommandError> {
+        let arguments = self.arguments;
+        // Read first: it is the cheaper of two ways to fail.
+        let mut suites = Vec::new();
+        for path in arguments.files()? {
+            let text = read_text_bounded(&path, MOST_FILE_BYTES);
+            let text = text
+                .map_err(|error| CommandError::new(ErrorCode::InvalidCases, format!("{}: {error}", path.display())))?;
+            suites.push(Suite::parse(&path, text)?);
         }
-        report.add(suite, came, lines.take(), arguments.update);
+        let transform = match self.loaded.take() {
+            Some(transform) => transform,
+            None => self.load()?,
+        };
+        let transform = self.loaded.insert(transform);
+
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let mut report = TestReport::default();
+        for suite in &suites {
+            let came = runtime.block_on(cases::run(suite, transform, Limits::default()));
+            if let (true, Ok(came)) = (arguments.update, &came)
+                && let Some(text) = suite.updated(came)
+            {
+                std::fs::write(&suite.path, text).map_err(|error| {
+                    let message = format!("can't write {}: {error}", suite.path.display());
+                    CommandError::new(ErrorCode::FileNotWritten, message)
+                })?;
+            }
+            report.add(suite, came, self.lines.take(), arguments.update);
+        }
+        if arguments.json {
+            print_json(&report.json()?)?;
+        } else {
+            print(&report.text(colours_on_stdout()))?;
+        }
+        Ok(match report.failed() {
+            0 => ALL_ACKNOWLEDGED,
+            _ if report.could_not_run() => FAILED,
+            _ => CASE_FAILED,
+        })
     }
-    if arguments.json {
-        print_json(&report.json()?)?;
-    } else {
-        print(&report.text(colours_on_stdout()))?;
+
+    fn load(&self) -> Result<Transform, CommandError> {
+        let component = match &self.arguments.transform {
+            Some(component) => component.clone(),
+            None => self.arguments.project()?.build()?,
+        };
+        let waiting = ProgressDisplay::waiting_for(format!("compiling {}", component.display()));
+        let transform = Transform::load(&component);
+        waiting.finish();
+        Ok(transform?)
     }
-    Ok(match report.failed() {
-        0 => ALL_ACKNOWLEDGED,
-        _ if report.could_not_run() => FAILED,
-        _ => CASE_FAILED,
-    })
 }
 
 fn colours_on_stdout() -> bool {

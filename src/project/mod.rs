@@ -3,14 +3,19 @@
 mod component;
 mod new;
 mod tools;
+mod upgrade;
+mod watch;
 
+use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
 use serde::Deserialize;
 
 pub(crate) use self::new::{Language, NewError, make};
+pub(crate) use self::upgrade::{UpgradeError, UpgradeOptions, upgrade};
+pub(crate) use self::watch::{Change, Watch};
 use crate::error_code::ErrorCode;
 use crate::files::{read_bounded, read_text_bounded};
 
@@ -26,15 +31,12 @@ const MOST_PROJECT_BYTES: u64 = 1 << 20;
 /// The most bytes of a module that is made a component: as many as a component may have.
 const MOST_MODULE_BYTES: u64 = 64 << 20;
 
-/// Folders that hold what was built or installed, in one language or another.
-const NOT_SOURCES: [&str; 4] = ["target", "node_modules", "build", "__pycache__"];
-
 /// Why a project can't be opened or built. Each message says what to change.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProjectError {
     /// The file is not there.
     #[error(
-        "{path} is missing: `kinesieve new` makes a project with one. It says how the component is built and where it \
+        "{path} is missing, and no folder above has one: `kinesieve new` makes a project with one. It says how the component is built and where it \
          lies then: {{\"build\": [[\"cargo\", \"build\", \"--release\", \"--target\", \"wasm32-wasip2\"]], \
          \"component\": \"target/wasm32-wasip2/release/NAME.wasm\"}}"
     )]
@@ -104,8 +106,28 @@ struct ProjectDescription {
 }
 
 impl Project {
+    /// Opens the project that a folder belongs to: its own, or that of the nearest folder above that has one, as other
+    /// tools of developers do it.
+    pub(crate) fn find(folder: &Path) -> Result<Self, ProjectError> {
+        let mut above = folder.to_owned();
+        // How many there are is for the file system to say; a folder that is not there has its own error below.
+        let levels = fs::canonicalize(folder).map_or(0, |folder| folder.ancestors().count());
+        for _ in 0..levels {
+            if above.join(PROJECT_FILE).exists() {
+                return Self::open(&above);
+            }
+            above = folder_above(&above);
+        }
+        Self::open(folder)
+    }
+
+    /// The folder of the project.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Opens the project in a folder.
-    pub(crate) fn open(folder: &Path) -> Result<Self, ProjectError> {
+    fn open(folder: &Path) -> Result<Self, ProjectError> {
         let path = folder.join(PROJECT_FILE);
         let text = match read_text_bounded(&path, MOST_PROJECT_BYTES) {
             Ok(text) => text,
@@ -127,6 +149,12 @@ impl Project {
     /// Where the component lies once it is built.
     pub(crate) fn component(&self) -> PathBuf {
         self.folder.join(&self.description.component)
+    }
+
+    /// The files that the build makes, as far as the description names them.
+    fn made_files(&self) -> Vec<PathBuf> {
+        let module = self.description.module.iter().map(|module| self.folder.join(module));
+        module.chain([self.component()]).collect()
     }
 
     /// Runs the commands that build the component, with their output where ours goes, and answers where it lies.
@@ -176,6 +204,20 @@ impl Project {
     }
 }
 
+/// The folder above, in words as short as may be: what a person gave is not made absolute.
+fn folder_above(folder: &Path) -> PathBuf {
+    match folder.components().next_back() {
+        Some(Component::Normal(_)) => match folder.parent() {
+            Some(parent) if parent.as_os_str().is_empty() => PathBuf::from("."),
+            Some(parent) => parent.to_owned(),
+            None => folder.to_owned(),
+        },
+        Some(Component::CurDir) | None => PathBuf::from(".."),
+        Some(Component::ParentDir) => folder.join(".."),
+        Some(Component::RootDir | Component::Prefix(_)) => folder.to_owned(),
+    }
+}
+
 /// The name and the value, if a word of a command sets a variable of its environment.
 fn variable(word: &str) -> Option<(&str, &str)> {
     let (name, value) = word.split_once('=')?;
@@ -188,28 +230,5 @@ fn make_component(module: &Path, component: &Path) -> Result<(), ProjectError> {
     let bytes = read_bounded(module, MOST_MODULE_BYTES).map_err(unreadable)?;
     let bytes = component::of_module(bytes).map_err(|why| ProjectError::NoModule { module: module.to_owned(), why })?;
     let unwritable = |source| ProjectError::Unwritable { path: component.to_owned(), source };
-    std::fs::write(component, bytes).map_err(unwritable)
-}
-
-/// The files that people write in a folder, with when they were changed: what a watch looks at.
-pub(crate) fn sources(folder: &Path) -> Vec<(PathBuf, Option<std::time::SystemTime>)> {
-    let mut found = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        // What goes away while it is looked at is noticed the next time.
-        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            let name = entry.file_name();
-            let is_hidden = name.as_encoded_bytes().starts_with(b".");
-            let is_product = NOT_SOURCES.iter().any(|other| name == *other);
-            match entry.file_type() {
-                Ok(kind) if kind.is_dir() && !is_hidden && !is_product => folders.push(entry.path()),
-                Ok(kind) if kind.is_file() && !is_hidden && name != "Cargo.lock" && name != "package-lock.json" => {
-                    found.push((entry.path(), entry.metadata().and_then(|metadata| metadata.modified()).ok()));
-                }
-                _ => {}
-            }
-        }
-    }
-    found.sort();
-    found
+    fs::write(component, bytes).map_err(unwritable)
 }

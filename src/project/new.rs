@@ -2,22 +2,28 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use clap::ValueEnum;
 
 use super::CONTRACT;
+use super::upgrade::{SDK_RECORD, is_of_sdk, record_of};
 use crate::error_code::ErrorCode;
 
 /// The languages that there are templates for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Language {
+    #[value(alias = "rs")]
     Rust,
+    #[value(alias = "js")]
     Javascript,
+    #[value(alias = "ts")]
     Typescript,
+    #[value(alias = "py")]
     Python,
     C,
     /// Experimental
+    #[value(alias = "golang")]
     Go,
 }
 
@@ -25,11 +31,20 @@ pub(crate) enum Language {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NewError {
     /// Toolchains take few names.
-    #[error("{name:?} is no name for a project: use small letters, digits and hyphens, a letter first")]
+    #[error(
+        "{name:?} is no name for a project: use small letters, digits and hyphens, a letter first, at most 64. The name \
+         is that of the folder"
+    )]
     Name { name: String },
+    /// The tools of the language know something else by this name.
+    #[error("{name:?} means something else to the tools of {language}: name the folder {name}-transform, for instance")]
+    Reserved { name: String, language: &'static str },
     /// Nothing is overwritten.
-    #[error("{path} is there already: name another folder, or remove that one")]
+    #[error("{path} is there already, and nothing is overwritten: name another folder, or remove it")]
     Taken { path: PathBuf },
+    /// The folder can't be looked at.
+    #[error("{path}: {source}")]
+    Unreadable { path: PathBuf, source: io::Error },
     /// The disk says no.
     #[error("can't write {path}: {source}")]
     Unwritable { path: PathBuf, source: io::Error },
@@ -39,8 +54,9 @@ impl NewError {
     /// Returns the code of the error.
     pub(crate) fn code(&self) -> ErrorCode {
         match self {
-            NewError::Name { .. } => ErrorCode::InvalidProjectName,
+            NewError::Name { .. } | NewError::Reserved { .. } => ErrorCode::InvalidProjectName,
             NewError::Taken { .. } => ErrorCode::ProjectTaken,
+            NewError::Unreadable { .. } => ErrorCode::ProjectUnreadable,
             NewError::Unwritable { .. } => ErrorCode::FileNotWritten,
         }
     }
@@ -62,6 +78,7 @@ macro_rules! sdk {
 }
 
 const COMMON: &[TemplateFile] = &[
+    (".github/workflows/transform.yml", template!("common/workflow.yml")),
     ("README.md", template!("common/README.md")),
     ("input.ndjson", template!("common/input.ndjson")),
     ("tests/readings.json", template!("common/readings.json")),
@@ -163,9 +180,35 @@ struct LanguageKit {
     needs: &'static str,
     /// Programs without which it can't be built.
     tools: &'static [&'static str],
+    /// Names that its tools have for something else, parted by spaces.
+    reserved: &'static str,
+    /// What a build server does before it builds, as steps of a workflow of GitHub; Python is there.
+    setup: &'static str,
 }
 
+const SETUP_NODE: &str = "\n      - uses: actions/setup-node@v4\n        with:\n          node-version: 24";
+const SETUP_RUST: &str = "\n      - run: rustup toolchain install stable --profile minimal --target wasm32-wasip2";
+const SETUP_GO: &str = "\n      - uses: actions/setup-go@v5\n        with:\n          go-version: stable";
+
+/// Keywords, crates that every crate sees, and what the project itself depends on: two packages of one name and version can't
+/// be told from each other.
+const RESERVED_IN_RUST: &str = "\
+    abstract alloc as async await become box break const continue core crate do dyn else enum extern false final \
+    fn for gen if impl in kinesieve-sdk kinesieve-sdk-macros let log loop macro match mod move mut override priv \
+    proc-macro pub ref return self serde static std struct super test trait true try type typeof unsafe unsized \
+    use virtual where while yield";
+
 impl Language {
+    /// The word for it on the command line.
+    pub(super) fn word(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
+
+    /// The language that a word of the command line stands for.
+    pub(super) fn named(word: &str) -> Option<Self> {
+        Self::from_str(word, false).ok()
+    }
+
     fn kit(self) -> LanguageKit {
         let node = "Node.js 20 or later, which has `npm`. The first build installs the rest into `node_modules`.";
         match self {
@@ -177,6 +220,8 @@ impl Language {
                 needs: "Rust (<https://rustup.rs>), and once `rustup target add wasm32-wasip2`. `cargo test` tests the \
                         function as native code besides.",
                 tools: &["cargo"],
+                reserved: RESERVED_IN_RUST,
+                setup: SETUP_RUST,
             },
             Language::Javascript => LanguageKit {
                 name: "JavaScript",
@@ -186,6 +231,8 @@ impl Language {
                               | `wit/transform.wit` | the contract |",
                 needs: node,
                 tools: &["npm"],
+                reserved: "",
+                setup: SETUP_NODE,
             },
             Language::Typescript => LanguageKit {
                 name: "TypeScript",
@@ -197,6 +244,8 @@ impl Language {
                               | `wit/transform.wit` | the contract |",
                 needs: node,
                 tools: &["npm"],
+                reserved: "",
+                setup: SETUP_NODE,
             },
             Language::Python => LanguageKit {
                 name: "Python",
@@ -206,6 +255,8 @@ impl Language {
                 needs: "Python 3.10 or later. The first build makes a virtual environment in `.venv` and installs the \
                         rest there.",
                 tools: &["python3"],
+                reserved: "",
+                setup: "",
             },
             Language::C => LanguageKit {
                 name: "C",
@@ -219,6 +270,8 @@ impl Language {
                         other compiler for `wasm32-wasi` will do: `kinesieve.json` says what is run. `kinesieve` makes \
                         the component of the module that it compiles.",
                 tools: &["python3"],
+                reserved: "",
+                setup: "",
             },
             Language::Go => LanguageKit {
                 name: "Go",
@@ -230,6 +283,8 @@ impl Language {
                         the module that it compiles.\n\nGo is **experimental**: its garbage collector must not run \
                         while the processor hands a record over, so `kinesieve/memory.go` runs it between records.",
                 tools: &["go"],
+                reserved: "",
+                setup: SETUP_GO,
             },
         }
     }
@@ -244,25 +299,52 @@ impl Language {
     }
 }
 
-/// Makes a project in a folder that is not there yet, or is empty. Its name is that of the folder.
-pub(crate) fn make(folder: &Path, language: Language) -> Result<(), NewError> {
+/// The name of the project in a folder: that of the folder, also where it is said as `.` or `..`.
+fn name_of(folder: &Path) -> Result<String, NewError> {
+    let unreadable = |source| NewError::Unreadable { path: folder.to_owned(), source };
+    let folder = match folder.components().next_back() {
+        Some(Component::Normal(_)) => folder.to_owned(),
+        _ => fs::canonicalize(folder).map_err(unreadable)?,
+    };
     let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let is_letter = |byte: u8| byte.is_ascii_lowercase();
     let is_fine = name.bytes().next().is_some_and(is_letter)
         && name.len() <= 64
         && !name.ends_with('-')
         && name.bytes().all(|byte| is_letter(byte) || byte.is_ascii_digit() || byte == b'-');
-    if !is_fine {
-        return Err(NewError::Name { name });
-    }
-    let is_free = match fs::read_dir(folder) {
-        Ok(mut entries) => entries.next().is_none(),
-        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    if is_fine { Ok(name) } else { Err(NewError::Name { name }) }
+}
+
+/// The first thing in a folder that keeps a project from being made there, if there is one. What is hidden, such as the
+/// folder of a version control, is in nobody's way.
+fn taken(folder: &Path, kit: &LanguageKit) -> Result<Option<PathBuf>, NewError> {
+    let unreadable = |source| NewError::Unreadable { path: folder.to_owned(), source };
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Ok(Some(folder.to_owned())),
+        Err(error) => return Err(unreadable(error)),
     };
-    if !is_free {
-        return Err(NewError::Taken { path: folder.to_owned() });
+    for entry in entries {
+        let is_hidden = entry.map_err(unreadable)?.file_name().as_encoded_bytes().starts_with(b".");
+        if !is_hidden {
+            return Ok(Some(folder.to_owned()));
+        }
     }
+    let mut files = COMMON.iter().chain(kit.files).map(|(path, _)| folder.join(path));
+    Ok(files.find(|path| path.symlink_metadata().is_ok()))
+}
+
+/// Makes a project in a folder that is not there yet, or holds nothing but what is hidden. Its name is that of the folder.
+pub(crate) fn make(folder: &Path, language: Language) -> Result<(), NewError> {
+    let name = name_of(folder)?;
     let kit = language.kit();
+    if kit.reserved.split_whitespace().any(|word| word == name) {
+        return Err(NewError::Reserved { name, language: kit.name });
+    }
+    if let Some(path) = taken(folder, &kit)? {
+        return Err(NewError::Taken { path });
+    }
     let snake = name.replace('-', "_");
     let component = match language {
         Language::Rust => format!("target/wasm32-wasip2/release/{snake}.wasm"),
@@ -279,10 +361,14 @@ pub(crate) fn make(folder: &Path, language: Language) -> Result<(), NewError> {
         ("{{component}}", &component),
         ("{{files}}", kit.about_files),
         ("{{needs}}", kit.needs),
+        ("{{setup}}", kit.setup),
     ];
-    for (path, text) in COMMON.iter().chain(kit.files) {
+    let record = record_of(language, &sdk_files(language));
+    let files = COMMON.iter().chain(kit.files).map(|(path, text)| {
+        (*path, values.iter().fold((*text).to_owned(), |text, (place, value)| text.replace(place, value)))
+    });
+    for (path, text) in files.chain([(SDK_RECORD, record)]) {
         let path = folder.join(path);
-        let text = values.iter().fold((*text).to_owned(), |text, (place, value)| text.replace(place, value));
         let written = match path.parent() {
             Some(parent) => fs::create_dir_all(parent).and_then(|()| fs::write(&path, text)),
             None => fs::write(&path, text),
@@ -290,6 +376,12 @@ pub(crate) fn make(folder: &Path, language: Language) -> Result<(), NewError> {
         written.map_err(|source| NewError::Unwritable { path, source })?;
     }
     Ok(())
+}
+
+/// The files of the SDK in projects of a language, with their texts: they depend on no project.
+pub(super) fn sdk_files(language: Language) -> Vec<(String, String)> {
+    let files = language.kit().files.iter().filter(|(path, _)| is_of_sdk(path));
+    files.map(|(path, text)| ((*path).to_owned(), text.replace("{{version}}", env!("CARGO_PKG_VERSION")))).collect()
 }
 
 #[cfg(test)]
@@ -322,6 +414,10 @@ mod tests {
             for (path, _) in COMMON.iter().chain(language.kit().files) {
                 let text = fs::read_to_string(project.join(path)).expect("written");
                 assert!(path.starts_with("vendor/") || !text.contains("{{"), "{path} of {language:?}:\n{text}");
+            }
+            for (path, text) in sdk_files(*language) {
+                // What it is filled in with would be lost by an upgrade.
+                assert_eq!(text, fs::read_to_string(project.join(&path)).expect("written"), "{path} of {language:?}");
             }
             super::super::Project::open(&project).expect("a project");
         }

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"unicode/utf8"
 
-	"{{name}}/kinesieve"
+	"example.com/{{name}}/kinesieve"
 )
 
 func init() {

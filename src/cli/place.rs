@@ -1,0 +1,87 @@
+//! Where a person says the transform is: a file of it, or the folder of a project that has yet to be built.
+
+use std::path::{Path, PathBuf};
+
+#[cfg(feature = "compiler")]
+use clap::Args;
+
+use super::error::CommandError;
+#[cfg(feature = "compiler")]
+use crate::cases::{MOST_FILE_BYTES, Suite};
+#[cfg(feature = "compiler")]
+use crate::error_code::ErrorCode;
+#[cfg(feature = "compiler")]
+use crate::files::read_text_bounded;
+#[cfg(feature = "compiler")]
+use crate::project::Project;
+use crate::settings::Settings;
+#[cfg(not(feature = "compiler"))]
+use crate::settings::SettingsError;
+
+/// Returns the file of the transform that a person means: a file as it is, and of a folder what its project builds, which
+/// is built first. The commands of the build write to standard error.
+#[cfg(feature = "compiler")]
+pub(super) fn component(place: &Path) -> Result<PathBuf, CommandError> {
+    if place.is_dir() { Ok(Project::find(place)?.build()?) } else { Ok(place.to_owned()) }
+}
+
+/// As above: without a compiler nothing can be built.
+#[cfg(not(feature = "compiler"))]
+pub(super) fn component(place: &Path) -> Result<PathBuf, CommandError> {
+    if !place.is_dir() {
+        return Ok(place.to_owned());
+    }
+    let message =
+        format!("{} is a folder, and this kinesieve is made without the compiler: name a .cwasm", place.display());
+    Err(SettingsError::Contradiction(message).into())
+}
+
+/// The settings with the file of the transform, where they name the folder of a project.
+pub(super) fn with_component(settings: &Settings) -> Result<Settings, CommandError> {
+    let transform = component(&settings.transform)?;
+    Ok(Settings { transform, ..settings.clone() })
+}
+
+/// Settings of the transform that are written in a file of cases.
+#[cfg(feature = "compiler")]
+#[derive(Debug, Args)]
+pub(super) struct CaseSettings {
+    /// Take the settings of the transform from this file of cases; --transform-settings adds to them, and wins
+    #[arg(long = "case", value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+#[cfg(feature = "compiler")]
+impl CaseSettings {
+    /// Returns the settings, with those of the file of cases beneath those that are given.
+    ///
+    /// `place` is what the person named as the transform: of a file that is not there, its project's folder of cases is
+    /// asked.
+    pub(super) fn beneath(&self, settings: Settings, place: &Path) -> Result<Settings, CommandError> {
+        let Some(file) = &self.file else { return Ok(settings) };
+        let in_project = || {
+            let folder = if place.is_dir() { place } else { place.parent()? };
+            let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+            let tests = Project::find(folder).ok()?.folder().join("tests");
+            [tests.join(file), tests.join(file.with_added_extension("json"))].into_iter().find(|path| path.is_file())
+        };
+        let path = if file.is_file() { file.clone() } else { in_project().unwrap_or_else(|| file.clone()) };
+        let text = read_text_bounded(&path, MOST_FILE_BYTES)
+            .map_err(|error| CommandError::new(ErrorCode::InvalidCases, format!("{}: {error}", path.display())))?;
+        let suite = Suite::parse(&path, text)?;
+        let given = settings.transform_settings()?;
+        let is_given = |name: &str| given.iter().any(|(other, _)| other == name);
+        let beneath = suite.settings.into_iter().filter(|(name, _)| !is_given(name));
+        let all: Vec<(String, String)> = beneath.chain(given.iter().cloned()).collect();
+        Ok(Settings { transform_settings: Some(as_json(&all)), ..settings })
+    }
+}
+
+/// The settings as an object, in their order.
+#[cfg(feature = "compiler")]
+fn as_json(settings: &[(String, String)]) -> String {
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let fields: Vec<String> =
+        settings.iter().map(|(name, value)| format!("{}:{}", quoted(name), quoted(value))).collect();
+    format!("{{{}}}", fields.join(","))
+}
