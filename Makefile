@@ -346,10 +346,10 @@ tools-emulators: .tools/emulators.installed .tools/kinesis-local.installed
 	cd .tools/kinesis-local && npm ci --no-audit --no-fund
 	@touch $@
 
-.tools/qjs.installed: templates/javascript/package.json
+.tools/qjs.installed: sdk/javascript/package.json
 	$(call say,Installing componentize-qjs into .tools/qjs)
 	mkdir -p .tools/qjs
-	sed 's/{{name}}/guests/' $< > .tools/qjs/package.json
+	cp $< .tools/qjs/package.json
 	cd .tools/qjs && npm install --no-audit --no-fund
 	@touch $@
 

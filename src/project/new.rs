@@ -77,6 +77,12 @@ macro_rules! sdk {
     };
 }
 
+macro_rules! javascript_sdk {
+    ($path:literal) => {
+        (concat!("vendor/kinesieve-sdk/", $path), include_str!(concat!("../../sdk/javascript/", $path)))
+    };
+}
+
 const COMMON: &[TemplateFile] = &[
     (".github/workflows/transform.yml", template!("common/workflow.yml")),
     ("README.md", template!("common/README.md")),
@@ -117,24 +123,58 @@ const RUST: &[TemplateFile] = &[
 
 const JAVASCRIPT: &[TemplateFile] = &[
     (".gitignore", "/node_modules\n*.wasm\n*.cwasm\n*.cwasm.json\n"),
+    ("jsconfig.json", template!("javascript/jsconfig.json")),
     ("kinesieve.json", template!("javascript/kinesieve.json")),
     ("package.json", template!("javascript/package.json")),
-    ("src/text.js", template!("javascript/text.js")),
     ("src/transform.js", template!("javascript/transform.js")),
-    ("wit/transform.wit", CONTRACT),
 ];
 
 const TYPESCRIPT: &[TemplateFile] = &[
-    (".gitignore", "/build\n/node_modules\n*.wasm\n*.cwasm\n*.cwasm.json\n"),
+    (".gitignore", "/node_modules\n*.wasm\n*.cwasm\n*.cwasm.json\n"),
     ("kinesieve.json", template!("typescript/kinesieve.json")),
     ("package.json", template!("typescript/package.json")),
-    ("src/host.d.ts", template!("typescript/src/host.d.ts")),
-    ("src/json.d.ts", template!("typescript/src/json.d.ts")),
-    ("src/kinesieve.d.ts", template!("typescript/src/kinesieve.d.ts")),
-    ("src/text.ts", template!("typescript/src/text.ts")),
     ("src/transform.ts", template!("typescript/src/transform.ts")),
     ("tsconfig.json", template!("typescript/tsconfig.json")),
-    ("wit/transform.wit", CONTRACT),
+];
+
+/// What both of them have of the SDK: all that its package has.
+const JAVASCRIPT_SDK: &[TemplateFile] = &[
+    javascript_sdk!("README.md"),
+    javascript_sdk!("bin/kinesieve-build.js"),
+    javascript_sdk!("globals.d.ts"),
+    javascript_sdk!("host.d.ts"),
+    javascript_sdk!("index.d.ts"),
+    javascript_sdk!("index.js"),
+    javascript_sdk!("lib/build.js"),
+    javascript_sdk!("lib/bundle.js"),
+    javascript_sdk!("lib/check.js"),
+    javascript_sdk!("lib/explained.js"),
+    javascript_sdk!("lib/install.js"),
+    javascript_sdk!("lib/source-map.js"),
+    javascript_sdk!("package.json"),
+    javascript_sdk!("runtime/absent.js"),
+    javascript_sdk!("runtime/clone.js"),
+    javascript_sdk!("runtime/console.js"),
+    javascript_sdk!("runtime/decoders.js"),
+    javascript_sdk!("runtime/domains.js"),
+    javascript_sdk!("runtime/encoding.js"),
+    javascript_sdk!("runtime/end.js"),
+    javascript_sdk!("runtime/errors.js"),
+    javascript_sdk!("runtime/globals.js"),
+    javascript_sdk!("runtime/inspect.js"),
+    javascript_sdk!("runtime/microtasks.js"),
+    javascript_sdk!("runtime/no-url.js"),
+    javascript_sdk!("runtime/outcome.js"),
+    javascript_sdk!("runtime/random.js"),
+    javascript_sdk!("runtime/serve.js"),
+    javascript_sdk!("runtime/stack.js"),
+    javascript_sdk!("runtime/time.js"),
+    javascript_sdk!("runtime/url.js"),
+    javascript_sdk!("wit/deps/cli.wit"),
+    javascript_sdk!("wit/deps/io.wit"),
+    javascript_sdk!("wit/deps/random.wit"),
+    ("vendor/kinesieve-sdk/wit/deps/transform.wit", CONTRACT),
+    javascript_sdk!("wit/world.wit"),
 ];
 
 const PYTHON: &[TemplateFile] = &[
@@ -172,6 +212,8 @@ const GO: &[TemplateFile] = &[
 struct LanguageKit {
     name: &'static str,
     files: &'static [TemplateFile],
+    /// A copy of the SDK that several languages share.
+    sdk: &'static [TemplateFile],
     /// The file with the transform.
     source: &'static str,
     /// What its page says of the other files.
@@ -215,6 +257,7 @@ impl Language {
             Language::Rust => LanguageKit {
                 name: "Rust",
                 files: RUST,
+                sdk: &[],
                 source: "src/lib.rs",
                 about_files: "| `vendor/kinesieve-sdk` | the SDK, as the `kinesieve` has it that made this folder |",
                 needs: "Rust (<https://rustup.rs>), and once `rustup target add wasm32-wasip2`. `cargo test` tests the \
@@ -226,30 +269,32 @@ impl Language {
             Language::Javascript => LanguageKit {
                 name: "JavaScript",
                 files: JAVASCRIPT,
+                sdk: JAVASCRIPT_SDK,
                 source: "src/transform.js",
-                about_files: "| `src/text.js` | text from bytes and back: there is no `TextDecoder` in the component |\n\
-                              | `wit/transform.wit` | the contract |",
+                about_files: "| `package.json` | the packages that it uses: `npm install NAME` adds one; `npm run check` \
+                              checks the types |\n\
+                              | `vendor/kinesieve-sdk` | the SDK, as the `kinesieve` has it that made this folder |",
                 needs: node,
-                tools: &["npm"],
+                tools: &["node", "npm"],
                 reserved: "",
                 setup: SETUP_NODE,
             },
             Language::Typescript => LanguageKit {
                 name: "TypeScript",
                 files: TYPESCRIPT,
+                sdk: JAVASCRIPT_SDK,
                 source: "src/transform.ts",
-                about_files: "| `src/text.ts` | text from bytes and back: there is no `TextDecoder` in the component |\n\
-                              | `src/json.d.ts` | what the engine knows of JSON and TypeScript does not |\n\
-                              | `src/kinesieve.d.ts`, `src/host.d.ts` | the contract, as TypeScript sees it |\n\
-                              | `wit/transform.wit` | the contract |",
+                about_files: "| `package.json` | the packages that it uses: `npm install NAME` adds one |\n\
+                              | `vendor/kinesieve-sdk` | the SDK, as the `kinesieve` has it that made this folder |",
                 needs: node,
-                tools: &["npm"],
+                tools: &["node", "npm"],
                 reserved: "",
                 setup: SETUP_NODE,
             },
             Language::Python => LanguageKit {
                 name: "Python",
                 files: PYTHON,
+                sdk: &[],
                 source: "src/transform.py",
                 about_files: "| `wit/transform.wit` | the contract |",
                 needs: "Python 3.10 or later. The first build makes a virtual environment in `.venv` and installs the \
@@ -261,6 +306,7 @@ impl Language {
             Language::C => LanguageKit {
                 name: "C",
                 files: C,
+                sdk: &[],
                 source: "src/transform.c",
                 about_files: "| `src/json.c` | the fields of a JSON object, as they are written |\n\
                               | `vendor/kinesieve.h` | the contract, as C sees it; `kinesieve.c` is what lies between |\n\
@@ -276,6 +322,7 @@ impl Language {
             Language::Go => LanguageKit {
                 name: "Go",
                 files: GO,
+                sdk: &[],
                 source: "transform.go",
                 about_files: "| `kinesieve/` | the contract, as Go sees it |\n\
                               | `wit/transform.wit` | the contract |",
@@ -331,7 +378,7 @@ fn taken(folder: &Path, kit: &LanguageKit) -> Result<Option<PathBuf>, NewError> 
             return Ok(Some(folder.to_owned()));
         }
     }
-    let mut files = COMMON.iter().chain(kit.files).map(|(path, _)| folder.join(path));
+    let mut files = COMMON.iter().chain(kit.files).chain(kit.sdk).map(|(path, _)| folder.join(path));
     Ok(files.find(|path| path.symlink_metadata().is_ok()))
 }
 
@@ -364,7 +411,7 @@ pub(crate) fn make(folder: &Path, language: Language) -> Result<(), NewError> {
         ("{{setup}}", kit.setup),
     ];
     let record = record_of(language, &sdk_files(language));
-    let files = COMMON.iter().chain(kit.files).map(|(path, text)| {
+    let files = COMMON.iter().chain(kit.files).chain(kit.sdk).map(|(path, text)| {
         (*path, values.iter().fold((*text).to_owned(), |text, (place, value)| text.replace(place, value)))
     });
     for (path, text) in files.chain([(SDK_RECORD, record)]) {
@@ -380,7 +427,8 @@ pub(crate) fn make(folder: &Path, language: Language) -> Result<(), NewError> {
 
 /// The files of the SDK in projects of a language, with their texts: they depend on no project.
 pub(super) fn sdk_files(language: Language) -> Vec<(String, String)> {
-    let files = language.kit().files.iter().filter(|(path, _)| is_of_sdk(path));
+    let kit = language.kit();
+    let files = kit.files.iter().chain(kit.sdk).filter(|(path, _)| is_of_sdk(path));
     files.map(|(path, text)| ((*path).to_owned(), text.replace("{{version}}", env!("CARGO_PKG_VERSION")))).collect()
 }
 
@@ -406,12 +454,40 @@ mod tests {
     }
 
     #[test]
+    fn the_copy_of_the_sdk_of_javascript_is_all_of_its_package() {
+        let sdk = Path::new(env!("CARGO_MANIFEST_DIR")).join("sdk/javascript");
+        let package: serde_json::Value =
+            serde_json::from_str(&fs::read_to_string(sdk.join("package.json")).expect("there")).expect("JSON");
+        assert_eq!(package["version"], env!("CARGO_PKG_VERSION"), "the package has the version of kinesieve");
+        let mut there = BTreeSet::from(["package.json".to_owned(), "README.md".to_owned()]);
+        let mut parts: Vec<PathBuf> = package["files"]
+            .as_array()
+            .expect("files")
+            .iter()
+            .map(|name| name.as_str().expect("a name").into())
+            .collect();
+        while let Some(part) = parts.pop() {
+            match fs::read_dir(sdk.join(&part)) {
+                Ok(entries) => parts.extend(entries.map(|entry| part.join(entry.expect("an entry").file_name()))),
+                Err(_) => drop(there.insert(part.to_string_lossy().into_owned())),
+            }
+        }
+        let copied: BTreeSet<String> = JAVASCRIPT_SDK
+            .iter()
+            .map(|(path, _)| path.strip_prefix("vendor/kinesieve-sdk/").expect("its folder").to_owned())
+            .collect();
+        assert_eq!(copied, there, "the list JAVASCRIPT_SDK in this file has to name every file of the package");
+        let contract = fs::read_to_string(sdk.join("wit/deps/transform.wit")).expect("there");
+        assert_eq!(contract, CONTRACT, "the package has a copy of wit/transform.wit");
+    }
+
+    #[test]
     fn nothing_is_left_to_fill_in() {
         let folder = tempfile::tempdir().expect("a folder");
         for language in Language::value_variants() {
             let project = folder.path().join(format!("p-{}", language.kit().name.to_lowercase()));
             make(&project, *language).expect("made");
-            for (path, _) in COMMON.iter().chain(language.kit().files) {
+            for (path, _) in COMMON.iter().chain(language.kit().files).chain(language.kit().sdk) {
                 let text = fs::read_to_string(project.join(path)).expect("written");
                 assert!(path.starts_with("vendor/") || !text.contains("{{"), "{path} of {language:?}:\n{text}");
             }

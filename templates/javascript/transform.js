@@ -1,9 +1,13 @@
 // Drops readings below a temperature, and takes the e-mail address out of the others.
 
-import { bytes, text } from "./text.js";
+import { excludeKeys } from "filter-obj";
+
+const decoder = new TextDecoder("utf-8", { fatal: true });
+const encoder = new TextEncoder();
 
 let below = 10;
 
+/** @type {import("kinesieve-sdk").Transform} */
 export const transform = {
   /** Called once for each instance, with the settings of the deployment. What it throws stops the start. */
   configure(settings) {
@@ -18,22 +22,26 @@ export const transform = {
   process(event) {
     let reading;
     try {
-      // Some programs write a byte order mark before it.
-      reading = JSON.parse(text(event.data).replace(/^\ufeff/, ""), asWritten);
+      // Decoding passes over a byte order mark, which some programs write before it.
+      reading = JSON.parse(decoder.decode(event.data), asWritten);
     } catch (error) {
-      return { tag: "reject", val: `not JSON: ${error.message}` };
+      return { tag: "reject", val: `not JSON: ${error}` };
     }
     const temperature = reading?.temperature;
     if (!JSON.isRawJSON(temperature)) return { tag: "reject", val: "no temperature" };
     if (Number(temperature.rawJSON) < below) return { tag: "drop" };
-    delete reading.email;
-    return { tag: "emit", val: [{ data: bytes(JSON.stringify(reading)) }] };
+    const rest = excludeKeys(reading, ["email"]);
+    return { tag: "emit", val: [{ data: encoder.encode(JSON.stringify(rest)) }] };
   },
 };
 
 /**
  * Has numbers go on as they are written: JavaScript's own have 53 bits, and would round them. All else is written anew:
  * without space, and of a repeated field the last one, for whose number the engine has no source.
+ *
+ * @param {string} name
+ * @param {unknown} value
+ * @param {JSONSource} context
  */
 function asWritten(name, value, { source }) {
   return typeof value === "number" ? JSON.rawJSON(source ?? String(value)) : value;

@@ -1,12 +1,15 @@
 // Drops readings below a temperature, and takes the e-mail address out of the others.
 
-import type { Event, Outcome, Transform } from "./kinesieve.js";
-import { bytes, text } from "./text.js";
+import { excludeKeys } from "filter-obj";
+import type { Event, Outcome, Transform } from "kinesieve-sdk";
 
 interface Reading {
   temperature?: RawJSON;
   email?: string;
 }
+
+const decoder = new TextDecoder("utf-8", { fatal: true });
+const encoder = new TextEncoder();
 
 let below = 10;
 
@@ -24,15 +27,15 @@ export const transform: Transform = {
   process(event: Event): Outcome {
     let reading: Reading | null;
     try {
-      // Some programs write a byte order mark before it.
-      reading = JSON.parse(text(event.data).replace(/^\ufeff/, ""), asWritten);
+      // Decoding passes over a byte order mark, which some programs write before it.
+      reading = JSON.parse(decoder.decode(event.data), asWritten);
     } catch (error) {
       return { tag: "reject", val: `not JSON: ${error}` };
     }
     if (reading === null || !JSON.isRawJSON(reading.temperature)) return { tag: "reject", val: "no temperature" };
     if (Number(reading.temperature.rawJSON) < below) return { tag: "drop" };
-    delete reading.email;
-    return { tag: "emit", val: [{ data: bytes(JSON.stringify(reading)) }] };
+    const rest = excludeKeys(reading, ["email"]);
+    return { tag: "emit", val: [{ data: encoder.encode(JSON.stringify(rest)) }] };
   },
 };
 
