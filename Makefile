@@ -266,6 +266,8 @@ test-samples: guests build
 # What the page about writing a transform says, as it says it. The tools of last resort are ours.
 .PHONY: test-kit
 test-kit: tools-guests rust-target-$(GUEST_TARGET)
+	$(call say,Tests of the SDK for JavaScript)
+	cd sdk/javascript && npm install --prefer-offline --no-audit --no-fund --no-package-lock --loglevel=error && npm test --silent
 	$(call say,Does a new project in each language build, pass its cases and run?)
 	PATH="$$PATH:$(VENV)/bin" $(CARGO_TEST) test --release --test behaviour kit:: -- --ignored
 

@@ -3,6 +3,7 @@
 
 mod folder;
 mod folders;
+mod javascript;
 mod names;
 mod upgrade;
 mod watch;
@@ -115,5 +116,5 @@ fn missing_tools_are_named() {
     assert!(stdout(&new).contains("npm is missing here: install Node.js"), "{}", stdout(&new));
     let test = in_an_empty_path(&["test", "x"]);
     assert_eq!(test.status.code(), Some(1));
-    assert!(stderr(&test).contains("since npm is missing: install Node.js"), "{}", stderr(&test));
+    assert!(stderr(&test).contains("since node is missing: install Node.js"), "{}", stderr(&test));
 }

@@ -3,6 +3,7 @@
 
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -19,8 +20,13 @@ export function installed(folder) {
   if (!existsSync(description)) {
     throw new ExplainedError(`${description} is missing: \`npm init\` makes one; then \`npm install --save-dev kinesieve-sdk\``);
   }
-  if (isUpToDate(folder)) return;
-  const words = ["install", "--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error"];
+  if (!isUpToDate(folder)) npmInstall(folder, []);
+  // npm leaves alone what a package needs that lies outside of the project.
+  if (!hasOwnPackages()) npmInstall(SDK, ["--no-package-lock"]);
+}
+
+function npmInstall(folder, more) {
+  const words = ["install", "--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error", ...more];
   // On Windows npm is a script, which only a shell starts.
   const { error, status } = spawnSync("npm", words, {
     cwd: folder,
@@ -28,7 +34,7 @@ export function installed(folder) {
     shell: process.platform === "win32",
   });
   if (error !== undefined) throw new ExplainedError(`npm can't be started (${error.code}): install Node.js, which has it`);
-  if (status !== 0) throw new ExplainedError(`npm ${words.join(" ")} failed: what it says stands above`);
+  if (status !== 0) throw new ExplainedError(`\`npm ${words.join(" ")}\` in ${folder} failed: what it says stands above`);
 }
 
 function isUpToDate(folder) {
@@ -37,6 +43,17 @@ function isUpToDate(folder) {
   if (done === undefined || asked.some((file) => changed(file) > done)) return false;
   const { dependencies = {}, devDependencies = {} } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
   return Object.keys({ ...dependencies, ...devDependencies }).every((name) => existsSync(join(folder, "node_modules", name)));
+}
+
+/** Whether what this package needs itself can be loaded. */
+function hasOwnPackages() {
+  const { resolve } = createRequire(import.meta.url);
+  try {
+    for (const name of ["esbuild", "componentize-qjs"]) resolve(name);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** When a file was changed; undefined: it is not there. */

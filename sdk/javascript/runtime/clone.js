@@ -5,6 +5,7 @@ const ERRORS = { Error, EvalError, RangeError, ReferenceError, SyntaxError, Type
 export function structuredClone(value, options = undefined) {
   const transferred = new Set();
   for (const buffer of options?.transfer ?? []) {
+    if (typeof buffer !== "object" || buffer === null) throw new TypeError("only an ArrayBuffer can be transferred");
     if (!(buffer instanceof ArrayBuffer)) throw refusal("only an ArrayBuffer can be transferred");
     if (transferred.has(buffer)) throw refusal("an ArrayBuffer is transferred twice");
     if (buffer.detached) throw refusal("an ArrayBuffer that was transferred before can't be transferred");

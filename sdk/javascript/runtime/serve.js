@@ -52,7 +52,7 @@ function loaded(file, load) {
     module = load();
     runMicrotasks();
   } catch (error) {
-    throw `${file} can't be loaded: ${lastWords("it", error)}`;
+    throw `${file} can't be loaded: ${inOneLine(lastWords("it", error))}`;
   }
   const { transform } = module;
   if (transform === undefined) {
@@ -89,11 +89,16 @@ function configured(author, settings) {
 /** Why settings are refused: what was thrown on purpose as it is, and of an error of the engine where it comes from. */
 function refusal(error) {
   if (typeof error === "string") return withOriginalPositions(error).toWellFormed();
-  if (!(error instanceof Error) || NATIVE.some((kind) => error.constructor === kind)) return lastWords("configure", error);
+  if (!(error instanceof Error) || NATIVE.some((kind) => error.constructor === kind)) {
+    return inOneLine(lastWords("configure", error));
+  }
   for (const line of describeError(error).split("\n")) log("error", line.toWellFormed());
   const message = typeof error.message === "string" ? error.message : "";
   return (message === "" ? headline(error) : withOriginalPositions(message)).toWellFormed();
 }
+
+/** A refusal is one line, in which others would be escaped. */
+const inOneLine = (text) => text.replace(/\s*\n\s*/g, " ");
 
 /** What there is to say about something that was thrown. */
 function lastWords(thrower, error) {

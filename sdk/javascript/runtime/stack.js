@@ -35,7 +35,8 @@ export function frames(stack) {
   const { full, files } = known();
   const found = [];
   for (const line of String(stack).split("\n")) {
-    if (line.trim() === "") continue;
+    // Other engines begin a stack with the message.
+    if (!/^\s*at /.test(line)) continue;
     const match = FRAME.exec(line);
     if (match === null) {
       found.push(line.trimEnd());

@@ -1,7 +1,9 @@
 // Filters JSON records, and gives those that go on another shape.
 
 import { Written } from "./json.js";
-import { bytes, text } from "./text.js";
+
+const decoder = new TextDecoder("utf-8", { fatal: true });
+const encoder = new TextEncoder();
 
 /** Compares the field of a record with what the settings say. */
 const TESTS = {
@@ -16,6 +18,7 @@ let where = [];
 let shape = null;
 let key = null;
 
+/** @type {import("kinesieve-sdk").Transform} */
 export const transform = {
   configure(settings) {
     for (const [name, value] of settings) {
@@ -39,17 +42,17 @@ export const transform = {
     let json;
     let record;
     try {
-      // Some programs write a byte order mark before it.
-      json = text(event.data).replace(/^\ufeff/, "");
+      // Decoding passes over a byte order mark, which some programs write before it.
+      json = decoder.decode(event.data);
       record = JSON.parse(json);
-    } catch (error) {
+    } catch {
       return { tag: "reject", val: "not JSON" };
     }
     if (!where.every(({ field, test, value }) => test(at(record, field), value))) return { tag: "drop" };
     if (shape === null && key === null) return { tag: "keep" };
     const shaped = shape === null ? "" : filled(shape, new Written(json.trim()));
     if (shaped === undefined) return { tag: "reject", val: "the record has no value for the shape" };
-    const data = shape === null ? event.data : bytes(shaped);
+    const data = shape === null ? event.data : encoder.encode(shaped);
     const found = key === null ? undefined : at(record, key);
     if (key !== null && (typeof found !== "string" || found === "")) {
       return { tag: "reject", val: `the field ${key.join(".")} holds no text for a partition key` };
