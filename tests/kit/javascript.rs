@@ -388,3 +388,19 @@ fn what_did_not_change_is_not_built_again() {
     project.write("src/transform.js", &source.replace("no temperature", "no warmth"));
     assert!(build(), "the source is another");
 }
+
+/// What a new project says in comments holds, and what does not fit is found.
+#[test]
+#[ignore = "it installs tools: `make test-kit` runs it"]
+fn types_in_comments_are_checked_when_asked_for() {
+    needs_node!();
+    let project = Project::new("commented", "javascript", &[]).built();
+    let check =
+        || Command::new("npm").args(["run", "--silent", "check"]).current_dir(&project.0).output().expect("it runs");
+    let fine = check();
+    assert!(fine.status.success(), "{}{}", stdout(&fine), stderr(&fine));
+    let source = fs::read_to_string(project.0.join("src/transform.js")).expect("there");
+    project.write("src/transform.js", &source.replace("tag: \"drop\"", "tag: \"dropp\""));
+    let wrong = check();
+    assert!(!wrong.status.success() && stdout(&wrong).contains("dropp"), "{}{}", stdout(&wrong), stderr(&wrong));
+}

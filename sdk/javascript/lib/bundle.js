@@ -11,7 +11,7 @@ import { ENTRY, positions } from "./source-map.js";
 /** What of the language the engine knows; newer forms are rewritten. */
 const TARGET = "es2023";
 
-/** Names that are in the component only where the code has them. */
+/** Names of what is in the component only where the code has them. */
 const URLS = /\bURL(SearchParams)?\b/;
 
 /** What the processor offers, as the engine resolves it: with or without the version. */
@@ -19,23 +19,19 @@ const HOST = /^kinesieve:transform\/host(@0\.1\.0)?$/;
 
 /** The bundle of a file, in which the author's modules are run when the SDK asks for it. */
 export async function bundled({ path, folder, sdk, fullStacks }) {
-  // Whether `URL` is needed is seen in the code of it all.
+  // Whether `URL` is needed is seen in the code of it all, where there are no comments any more.
   const first = await bundle({ path, folder, sdk, url: "no-url.js" });
-  const isNamed = authors(first, sdk, folder).some((text) => URLS.test(text));
-  const made = isNamed ? await bundle({ path, folder, sdk, url: "url.js" }) : first;
+  const made = URLS.test(authorsCode(first)) ? await bundle({ path, folder, sdk, url: "url.js" }) : first;
   // Those about packages are not the author's to mend.
   const warnings = made.warnings.filter(({ location }) => !location?.file.includes("node_modules"));
   if (warnings.length > 0) process.stderr.write((await shown(warnings, "warning")).join(""));
-  const [map, code] = ["bundle.js.map", "bundle.js"].map((name) => made.outputFiles.find((file) => basename(file.path) === name));
-  const known = { ...positions(JSON.parse(map.text), map.path, folder, sdk), full: fullStacks };
-  return `${code.text}\nglobalThis[Symbol.for("kinesieve.bundle")] = ${JSON.stringify(known)};\n`;
+  const known = { ...made.known, full: fullStacks };
+  return `${made.code}\nglobalThis[Symbol.for("kinesieve.bundle")] = ${JSON.stringify(known)};\n`;
 }
 
-/** The texts of the author's files and their packages. */
-function authors({ outputFiles }, sdk, folder) {
-  const map = outputFiles.find((file) => file.path.endsWith(".map"));
-  const { sources, sourcesContent } = JSON.parse(map.text);
-  return sourcesContent.filter((_, index) => !join(folder, decodeURIComponent(sources[index])).startsWith(sdk + sep));
+/** The lines of a bundle that come from the author's files and their packages. */
+function authorsCode({ code, known }) {
+  return code.split("\n").filter((_, index) => known.lines[index]).join("\n");
 }
 
 async function bundle({ path, folder, sdk, url }) {
@@ -62,7 +58,11 @@ async function bundle({ path, folder, sdk, url }) {
       plugins: [ownModules(sdk, url)],
       logLevel: "silent",
     });
-    return made;
+    const [map, code] = ["bundle.js.map", "bundle.js"].map((name) =>
+      made.outputFiles.find((file) => basename(file.path) === name),
+    );
+    const known = positions(JSON.parse(map.text), map.path, folder, sdk);
+    return { code: code.text, known, warnings: made.warnings };
   } catch (error) {
     if (error.errors === undefined) throw error;
     throw new ExplainedError(`the code can't be put together\n\n${(await shown(error.errors.map(explained), "error")).join("")}`);
