@@ -36,8 +36,8 @@ pub(super) fn new(arguments: &NewArguments) -> Result<u8, CommandError> {
     make(folder, *language)?;
     let place = one_line(&folder.display().to_string());
     let mut text = format!("{place}: a transform, ready to be built. README.md in it says more.\n");
-    for (tool, remedy) in language.missing_tools() {
-        text += &format!("To build it, {tool} is missing here: {remedy}\n");
+    for what in language.missing_tools() {
+        text += &format!("To build it, {}\n", one_line(&what));
     }
     text += &format!("Next:\n  kinesieve test {place}\n");
     print(&text)?;

@@ -83,6 +83,12 @@ macro_rules! javascript_sdk {
     };
 }
 
+macro_rules! python_sdk {
+    ($path:literal) => {
+        (concat!("vendor/kinesieve-sdk/", $path), include_str!(concat!("../../sdk/python/", $path)))
+    };
+}
+
 const COMMON: &[TemplateFile] = &[
     (".github/workflows/transform.yml", template!("common/workflow.yml")),
     ("README.md", template!("common/README.md")),
@@ -180,9 +186,33 @@ const JAVASCRIPT_SDK: &[TemplateFile] = &[
 const PYTHON: &[TemplateFile] = &[
     (".gitignore", "/.venv\n__pycache__/\n*.wasm\n*.cwasm\n*.cwasm.json\n"),
     ("kinesieve.json", template!("python/kinesieve.json")),
+    ("pyproject.toml", template!("python/pyproject.toml.in")),
     ("requirements.txt", template!("python/requirements.txt")),
     ("src/transform.py", template!("python/transform.py")),
-    ("wit/transform.wit", CONTRACT),
+    ("vendor/kinesieve-sdk/src/kinesieve_sdk/transform.wit", CONTRACT),
+    python_sdk!("build.py"),
+    python_sdk!("src/kinesieve_guest/__init__.py"),
+    python_sdk!("src/kinesieve_guest/answers.py"),
+    python_sdk!("src/kinesieve_guest/app.py"),
+    python_sdk!("src/kinesieve_guest/archive.py"),
+    python_sdk!("src/kinesieve_guest/component.py"),
+    python_sdk!("src/kinesieve_guest/failures.py"),
+    python_sdk!("src/kinesieve_guest/files.py"),
+    python_sdk!("src/kinesieve_guest/importer.py"),
+    python_sdk!("src/kinesieve_guest/logs.py"),
+    python_sdk!("src/kinesieve_guest/plan.py"),
+    python_sdk!("src/kinesieve_guest/randomness.py"),
+    python_sdk!("src/kinesieve_guest/resources.py"),
+    python_sdk!("src/kinesieve_guest/setup.py"),
+    python_sdk!("src/kinesieve_sdk/__init__.py"),
+    python_sdk!("src/kinesieve_sdk/build/__init__.py"),
+    python_sdk!("src/kinesieve_sdk/build/component.py"),
+    python_sdk!("src/kinesieve_sdk/build/environment.py"),
+    python_sdk!("src/kinesieve_sdk/build/moments.py"),
+    python_sdk!("src/kinesieve_sdk/build/problem.py"),
+    python_sdk!("src/kinesieve_sdk/contract.py"),
+    python_sdk!("src/kinesieve_sdk/host.py"),
+    python_sdk!("src/kinesieve_sdk/py.typed"),
 ];
 
 const C: &[TemplateFile] = &[
@@ -296,9 +326,11 @@ impl Language {
                 files: PYTHON,
                 sdk: &[],
                 source: "src/transform.py",
-                about_files: "| `wit/transform.wit` | the contract |",
+                about_files: "| `requirements.txt` | the packages that it imports; the build takes them into the component |\n\
+                              | `pyproject.toml` | what type checkers and editors are told |\n\
+                              | `vendor/kinesieve-sdk` | the SDK, as the `kinesieve` has it that made this folder |",
                 needs: "Python 3.10 or later. The first build makes a virtual environment in `.venv` and installs the \
-                        rest there.",
+                        rest there. Choose it as the interpreter of your editor.",
                 tools: &["python3"],
                 reserved: "",
                 setup: "",
@@ -336,13 +368,9 @@ impl Language {
         }
     }
 
-    /// The programs that are missing here to build it, each with how to get it.
-    pub(crate) fn missing_tools(self) -> Vec<(&'static str, &'static str)> {
-        let is_missing = |tool: &&&str| {
-            let path = std::env::var_os("PATH").unwrap_or_default();
-            !std::env::split_paths(&path).any(|folder| folder.join(tool).is_file())
-        };
-        self.kit().tools.iter().filter(is_missing).map(|tool| (*tool, super::tools::remedy(tool))).collect()
+    /// What is missing on this machine to build it, or too old, each with how to get it.
+    pub(crate) fn missing_tools(self) -> Vec<String> {
+        self.kit().tools.iter().filter_map(|tool| super::tools::what_is_wrong_with(tool)).collect()
     }
 }
 
@@ -481,6 +509,26 @@ mod tests {
         assert_eq!(copied, there, "the list JAVASCRIPT_SDK in this file has to name every file of the package");
         let contract = fs::read_to_string(sdk.join("wit/deps/transform.wit")).expect("there");
         assert_eq!(contract, CONTRACT, "the package has a copy of wit/transform.wit");
+    }
+
+    #[test]
+    fn the_copy_of_the_python_sdk_is_all_of_it() {
+        let sdk = Path::new(env!("CARGO_MANIFEST_DIR")).join("sdk/python");
+        let mut there = BTreeSet::new();
+        let mut folders = vec![sdk.join("src")];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).expect("a folder") {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension() != Some("pyc".as_ref()) {
+                    there.insert(format!("vendor/kinesieve-sdk/{}", path.strip_prefix(&sdk).expect("below").display()));
+                }
+            }
+        }
+        let copied: BTreeSet<String> =
+            PYTHON.iter().map(|(path, _)| (*path).to_owned()).filter(|path| path.contains("-sdk/src/")).collect();
+        assert_eq!(copied, there, "the list PYTHON in this file has to name every file of the SDK");
     }
 
     #[test]
