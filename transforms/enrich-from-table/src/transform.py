@@ -1,11 +1,8 @@
 """Adds what a table in the settings knows about a field to JSON records."""
 
-import codecs
 import json
 
-from componentize_py_types import Err
-from wit_world import exports
-from wit_world.imports.types import Event, Outcome, Outcome_Drop, Outcome_Emit, Outcome_Keep, Outcome_Reject, Output
+from kinesieve_sdk import Drop, Emit, Err, Event, Keep, Outcome, Output, Reject, Settings
 
 MISSING = ("keep", "drop", "reject")
 
@@ -39,47 +36,40 @@ def written(row: dict[str, object]) -> dict[str, bytes]:
     return {name: f"{as_json(name)}:{as_json(value)}".encode() for name, value in row.items()}
 
 
-config: Config
-
-
-class Transform(exports.Transform):
-    def configure(self, settings: list[tuple[str, str]]) -> None:
-        global config
+class Transform:
+    def configure(self, settings: Settings) -> None:
         try:
-            config = Config(dict(settings))
+            self.config = Config(dict(settings))
         except ValueError as error:
-            raise Err(str(error))
+            raise Err(str(error)) from error
 
     def process(self, event: Event) -> Outcome:
-        # Decoded here, since `json` would ask for a codec that knows byte order marks, and the component has none.
-        text = event.data.removeprefix(codecs.BOM_UTF8)
         try:
             # No number of the record is looked at or written, so any float will do: it takes all of them.
-            record = json.loads(text.decode(), parse_int=float)
+            record = json.loads(event.data.decode("utf-8-sig"), parse_int=float)
         except (ValueError, RecursionError):
-            return Outcome_Reject("not JSON")
+            return Reject("not JSON")
         if not isinstance(record, dict):
-            return Outcome_Reject("not a JSON object")
-        value = record.get(config.field)
-        row = config.table.get(value) if isinstance(value, str) else None
+            return Reject("not a JSON object")
+        value = record.get(self.config.field)
+        row = self.config.table.get(value) if isinstance(value, str) else None
         if row is None:
-            return without_row()
+            return self.without_row()
         # What the record says itself is newer than the table.
         added = [field for name, field in row.items() if name not in record]
         if not added:
-            return Outcome_Keep()
+            return Keep()
         # The record's own bytes stay as they are: written anew, its numbers would be rounded. It has a field, the one that
         # was looked up, so a comma comes behind what is added.
         start = event.data.index(b"{") + 1
         enriched = event.data[:start] + b",".join(added) + b"," + event.data[start:]
-        return Outcome_Emit([Output(enriched, None, None)])
+        return Emit([Output(enriched)])
 
-
-def without_row() -> Outcome:
-    match config.missing:
-        case "drop":
-            return Outcome_Drop()
-        case "reject":
-            return Outcome_Reject(f"the table has no row for this {config.field}")
-        case _:
-            return Outcome_Keep()
+    def without_row(self) -> Outcome:
+        match self.config.missing:
+            case "drop":
+                return Drop()
+            case "reject":
+                return Reject(f"the table has no row for this {self.config.field}")
+            case _:
+                return Keep()

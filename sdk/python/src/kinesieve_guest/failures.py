@@ -7,7 +7,11 @@ import sys
 import traceback
 from types import TracebackType
 
-OURS = ("/kinesieve-sdk/", "<frozen importlib", "componentize_py_")
+from kinesieve_guest import answers
+
+# The files of the project have paths that begin with no slash.
+NOT_AUTHORS = ("/", "<")
+OURS = ("/kinesieve-sdk/", "/0/kinesieve_", "<frozen importlib", "componentize_py_")
 
 
 class Failures:
@@ -20,17 +24,24 @@ class Failures:
     def report(self, error: BaseException) -> str:
         """An exception with its traceback, its causes and a hint where there is one."""
         exception = traceback.TracebackException.from_exception(error)
-        if not self.shows_all:
-            for part in parts(exception):
-                kept = [frame for frame in part.stack if not frame.filename.startswith(OURS)]
-                part.stack = traceback.StackSummary.from_list(kept)
-        text = "".join(exception.format())
-        if not exception.stack:
-            # Nothing of it is the author's: it is about what they answered, and the place says nothing.
-            text = text.replace("Traceback (most recent call last):\n", "")
-        text = text.replace("kinesieve_guest.answers.", "")
+        for part in parts(exception):
+            part.stack = self.kept(part.stack)
+        # In a dead letter the text is cut off somewhere, so that what matters comes first.
+        lines = [summary(exception)]
         hint = self.hint(error)
-        return text if hint is None else f"{text}{hint}\n"
+        if hint is not None:
+            lines.append(hint)
+        if exception.stack or len(parts(exception)) > 1:
+            lines.append("".join(exception.format()).rstrip("\n"))
+        return "\n".join(lines).replace(f"{answers.__name__}.", "") + "\n"
+
+    def kept(self, stack: traceback.StackSummary) -> traceback.StackSummary:
+        """The frames that are the author's or a library's, without marks below their lines."""
+        return traceback.StackSummary.from_list(
+            traceback.FrameSummary(frame.filename, frame.lineno, frame.name, line=frame.line)
+            for frame in stack
+            if self.shows_all or not frame.filename.startswith(OURS)
+        )
 
     def hint(self, error: BaseException) -> str | None:
         """What to do about some exceptions that are ordinary elsewhere."""
@@ -70,6 +81,17 @@ def _is_raised_in(error: BaseException, file: str) -> bool:
     return any(frame.filename == file for frame in traceback.extract_tb(error.__traceback__))
 
 
+def summary(exception: traceback.TracebackException) -> str:
+    """The exception in a line, with the place in the author's code if it is known."""
+    lines = list(exception.format_exception_only())
+    # The place of a syntax error stands in front of it, set off.
+    text = next((line for line in lines if not line.startswith(" ")), lines[0]).splitlines()[0]
+    for frame in reversed(exception.stack):
+        if not frame.filename.startswith(NOT_AUTHORS):
+            return f"{text} ({frame.filename}:{frame.lineno}, in {frame.name})"
+    return text
+
+
 def parts(exception: traceback.TracebackException) -> list[traceback.TracebackException]:
     """The exception, its causes, and the members of groups."""
     found = []
@@ -78,5 +100,6 @@ def parts(exception: traceback.TracebackException) -> list[traceback.TracebackEx
         part = left.pop()
         found.append(part)
         left += [cause for cause in (part.__cause__, part.__context__) if cause is not None]
-        left += part.exceptions or []
+        # There are no groups before Python 3.11, which the tests run on as well.
+        left += getattr(part, "exceptions", None) or []
     return found

@@ -27,8 +27,6 @@ LEFT_OUT = {
     "turtle": "there is no screen",
     "turtledemo": "there is no screen",
     "venv": "packages are installed by the build",
-    "webbrowser": "there is no browser",
-    "_pyrepl": "there is no terminal",
 }
 NOT_BUILT = "it is compiled code that this Python was built without"
 ABSENT = LEFT_OUT | {
@@ -84,8 +82,8 @@ def prepare(plan: Plan) -> ArchiveImporter:
 def _make_missing(plan: Plan) -> None:
     """Packs what does not change from build to build: the build removes an archive when it does.
 
-    Memory that compiling took and gave back would be a part of the component, and of each instance. So the run that does
-    it makes no component.
+    Memory that compiling took and gave back would be a part of the component, and of each instance. So the run that
+    does it makes no component.
     """
     is_missing = False
     for name, folder, path, skipped in (

@@ -42,6 +42,7 @@ def build(environment: Environment, source: Path, module: str, output: Path) -> 
     report = environment.exchange / "report.txt"
     report.unlink(missing_ok=True)
     _write_plan(environment, source, module)
+    _forget_archives_of_another_sdk(environment)
     if not _is_packed(environment):
         print("componentize-py packs the standard library and the packages, once", file=sys.stderr)
         # It makes no component then, which looks as if it failed.
@@ -55,6 +56,17 @@ def build(environment: Environment, source: Path, module: str, output: Path) -> 
         said = f"{made.stdout}{made.stderr}".strip()
         raise BuildProblem(f"componentize-py failed:\n{said[:MOST_SHOWN]}")
     state.write_text(f"{state_now} {_digest(output.read_bytes())}")
+
+
+def _forget_archives_of_another_sdk(environment: Environment) -> None:
+    packers = [(SDK / "kinesieve_guest" / name).read_bytes() for name in ("archive.py", "setup.py")]
+    digest = _digest(b"".join(packers))
+    stamp = environment.exchange / "packers.txt"
+    if stamp.is_file() and stamp.read_text() == digest:
+        return
+    for name in ARCHIVES:
+        (environment.exchange / f"{name}.archive").unlink(missing_ok=True)
+    stamp.write_text(digest)
 
 
 def _is_packed(environment: Environment) -> bool:
