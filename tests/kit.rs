@@ -5,6 +5,7 @@ mod folder;
 mod folders;
 mod javascript;
 mod names;
+mod python;
 mod upgrade;
 mod watch;
 

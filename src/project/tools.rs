@@ -34,11 +34,10 @@ pub(super) fn what_is_wrong_with(program: &str) -> Option<String> {
     let (major, minor) = version(&path)?;
     ((major, minor) < (3, OLDEST_PYTHON)).then(|| {
         format!(
-            "{program} is too old here: {} is Python {major}.{minor}. {remedy}, or name another program in \"build\" of \
-             kinesieve.json, such as python3.13",
+            "{program} is too old here, since {} is Python {major}.{minor}: {remedy}, or name another program in \"build\" \
+             of kinesieve.json, such as python3.13",
             path.display()
         )
-        .replacen("install", "Install", 1)
     })
 }
 

@@ -27,25 +27,33 @@ class WrongModule(Exception):
 class Component:
     """What the processor calls."""
 
-    def __init__(self, transform: type[Any], begin: Callable[[], None]) -> None:
+    def __init__(self, transform: type[Any], begin: Callable[[], None], explained: failures.Failures) -> None:
         self._transform = transform
         self._begin = begin
+        self._explained = explained
         self.process: Callable[[Event], Outcome] = _not_configured
 
     def configure(self, settings: Settings) -> None:
         """Begins with an instance: makes the author's object, and gives it the settings."""
         self._begin()
-        transform = self._transform()
-        self.process = answers.checking(transform.process)
-        if not hasattr(transform, "configure"):
-            for name, _ in settings:
-                raise Err(f"unknown setting `{name}`: there are none")
-            return
         try:
-            transform.configure(settings)
+            self._configure(settings)
         except Err as error:
             # The runtime knows this very class, and a text in it.
             raise Err(answers.reason(str(error.value), "Err")) from None
+        except Exception as error:
+            told = self._explained.report(error)
+            sys.stderr.write(told)
+            raise Err(told.splitlines()[0]) from None
+
+    def _configure(self, settings: Settings) -> None:
+        transform = self._transform()
+        self.process = answers.checking(transform.process)
+        if hasattr(transform, "configure"):
+            transform.configure(settings)
+            return
+        for name, _ in settings:
+            raise Err(f"unknown setting `{name}`: there are none")
 
 
 def _not_configured(_event: Event) -> Outcome:
@@ -74,7 +82,7 @@ def assemble(plan: Plan, importer: ArchiveImporter) -> Component:
         bind_host()
         seed_anew()
 
-    component = Component(transform, begin)
+    component = Component(transform, begin, explained)
     # The collector need not look at what stays for good, which would make each instance copy it.
     gc.collect()
     gc.freeze()

@@ -27,11 +27,11 @@ class Failures:
         for part in parts(exception):
             part.stack = self.kept(part.stack)
         # In a dead letter the text is cut off somewhere, so that what matters comes first.
-        lines = [summary(exception)]
+        lines = [summary(exception, error)]
         hint = self.hint(error)
         if hint is not None:
             lines.append(hint)
-        if exception.stack or len(parts(exception)) > 1:
+        if exception.stack or len(parts(exception)) > 1 or isinstance(error, SyntaxError):
             lines.append("".join(exception.format()).rstrip("\n"))
         return "\n".join(lines).replace(f"{answers.__name__}.", "") + "\n"
 
@@ -81,11 +81,13 @@ def _is_raised_in(error: BaseException, file: str) -> bool:
     return any(frame.filename == file for frame in traceback.extract_tb(error.__traceback__))
 
 
-def summary(exception: traceback.TracebackException) -> str:
+def summary(exception: traceback.TracebackException, error: BaseException) -> str:
     """The exception in a line, with the place in the author's code if it is known."""
     lines = list(exception.format_exception_only())
     # The place of a syntax error stands in front of it, set off.
     text = next((line for line in lines if not line.startswith(" ")), lines[0]).splitlines()[0]
+    if isinstance(error, SyntaxError):
+        return f"{text} ({error.filename}:{error.lineno})"
     for frame in reversed(exception.stack):
         if not frame.filename.startswith(NOT_AUTHORS):
             return f"{text} ({frame.filename}:{frame.lineno}, in {frame.name})"
