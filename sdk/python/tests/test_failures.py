@@ -36,6 +36,9 @@ class Reports(unittest.TestCase):
         def inside():
             raise KeyError("x")
 
+        for place in ("/python/importlib/__init__.py", "/0/kinesieve_guest/app.py"):
+            inside.__code__ = inside.__code__.replace(co_filename=place)
+            self.assertNotIn(place, self.told(raised("f()", f=inside)))
         inside.__code__ = inside.__code__.replace(co_filename="/kinesieve-sdk/kinesieve_guest/answers.py")
         error = raised("f()", f=inside)
         self.assertNotIn("kinesieve-sdk", self.told(error))
