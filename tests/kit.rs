@@ -1,6 +1,7 @@
 //! From an idea to a tested transform: new, test, build and run, in each language whose tools are here. What installs
 //! tools is ignored unless it is asked for: `make test-kit` does.
 
+mod c;
 mod folder;
 mod folders;
 mod javascript;

@@ -23,6 +23,7 @@ use super::manifest::{Manifest, sha256_hex_of_file};
 use super::precompiled;
 use super::target::CompileTarget;
 use super::ticker::Ticker;
+use super::trace::{SourceFolder, TraceDetail};
 use crate::error_code::ErrorCode;
 #[cfg(feature = "compiler")]
 use crate::files::read_bounded;
@@ -171,6 +172,7 @@ pub struct Transform {
     linked: InstancePre<HostState>,
     world: World,
     digest: String,
+    sources: SourceFolder,
 }
 
 impl Transform {
@@ -179,8 +181,16 @@ impl Transform {
     /// # Errors
     /// When it can't be read, compiled or run by this build, or is no transform.
     pub fn load(path: &Path) -> Result<Self, LoadError> {
+        Self::load_with(path, TraceDetail::Functions)
+    }
+
+    /// As [`load`](Self::load), and says how much there is to be in the trace of a fault.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn load_with(path: &Path, detail: TraceDetail) -> Result<Self, LoadError> {
         match FileKind::of(path)? {
-            FileKind::Component => Self::compile(path),
+            FileKind::Component => Self::compile(path, detail),
             FileKind::Precompiled => Self::open_precompiled(path),
         }
     }
@@ -204,16 +214,24 @@ impl Transform {
         self.linked.clone()
     }
 
+    pub(super) fn sources(&self) -> SourceFolder {
+        self.sources.clone()
+    }
+
     #[cfg(feature = "compiler")]
-    fn compile(path: &Path) -> Result<Self, LoadError> {
+    fn compile(path: &Path, detail: TraceDetail) -> Result<Self, LoadError> {
         let (source, extent) = read_checked(path)?;
-        let engine = engine(EnginePurpose::CompileAndRun(threads(&extent))).map_err(no_engine)?;
+        let engine = engine(EnginePurpose::CompileAndRun(threads(&extent), detail)).map_err(no_engine)?;
         let component = Component::from_binary(&engine, &source).map_err(|error| invalid(path, &error))?;
-        Self::checked(path, engine, component, &sha256_hex(&source))
+        let sources = match detail {
+            TraceDetail::Lines => SourceFolder::of(path),
+            TraceDetail::Functions => SourceFolder::default(),
+        };
+        Ok(Self { sources, ..Self::checked(path, engine, component, &sha256_hex(&source))? })
     }
 
     #[cfg(not(feature = "compiler"))]
-    fn compile(path: &Path) -> Result<Self, LoadError> {
+    fn compile(path: &Path, _detail: TraceDetail) -> Result<Self, LoadError> {
         Err(LoadError::NoCompiler { path: path.to_owned(), machine: CompileTarget::of_this_machine() })
     }
 
@@ -240,7 +258,8 @@ impl Transform {
             .and_then(|linker| linker.instantiate_pre(&component))
             .map_err(|error| LoadError::Invalid { path: path.to_owned(), reason: format!("{error:#}") })?;
         let ticker = Ticker::start(&engine).map_err(|error| LoadError::Engine(error.to_string()))?;
-        Ok(Self { ticker: Arc::new(ticker), linked, world, digest: format!("sha256:{sha256}") })
+        let digest = format!("sha256:{sha256}");
+        Ok(Self { ticker: Arc::new(ticker), linked, world, digest, sources: SourceFolder::default() })
     }
 }
 

@@ -1,17 +1,19 @@
 //! How the WebAssembly engine is set up: one function, for the compiler and the runtime alike, since
 //! code compiled with other settings is refused when it is loaded.
 
-use wasmtime::{Config, Engine, Inlining};
+use wasmtime::{Config, Engine, Inlining, WasmBacktraceDetails};
 
 #[cfg(feature = "compiler")]
 use super::target::CompileTarget;
+#[cfg(feature = "compiler")]
+use super::trace::TraceDetail;
 
 /// What an engine is for.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum EnginePurpose {
     /// Compile a component and run it here at once: the start waits for the compiler.
     #[cfg(feature = "compiler")]
-    CompileAndRun(Threads),
+    CompileAndRun(Threads, TraceDetail),
     /// Compile a component for a machine, once, to a file.
     #[cfg(feature = "compiler")]
     Precompile(CompileTarget, InliningMode, Threads),
@@ -47,11 +49,17 @@ pub(super) fn engine(purpose: EnginePurpose) -> wasmtime::Result<Engine> {
     let mut config = Config::new();
     // Time limits. Costs about a tenth of guest time; counting fuel costs three times as much.
     config.epoch_interruption(true);
+    // Said in any case: left open, a variable of the environment decides, and precompiled code fits only an engine that
+    // decides alike. Lines are not for what is deployed: the debug information would be part of it.
+    config.wasm_backtrace_details(WasmBacktraceDetails::Disable);
     let calls = match purpose {
         // Inlining is worth its time where compiling happens once.
         #[cfg(feature = "compiler")]
-        EnginePurpose::CompileAndRun(threads) => {
+        EnginePurpose::CompileAndRun(threads, detail) => {
             config.parallel_compilation(threads == Threads::All);
+            if detail == TraceDetail::Lines {
+                config.wasm_backtrace_details(WasmBacktraceDetails::Enable);
+            }
             InliningMode::Kept
         }
         #[cfg(feature = "compiler")]

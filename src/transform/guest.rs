@@ -110,7 +110,7 @@ impl<E: Exports> Guest<'_, E> {
         let now = self.clock.now();
         let Some(mut instance) = self.slot.instance.take() else { return Err(CallError::NoInstance) };
         let time = CallTime { now, left: time_until(until, now) };
-        let (answer, written) = instance.call(&self.batch, self.slot.blueprint.limits, time, call);
+        let (answer, written) = instance.call(&self.batch, &self.slot.blueprint, time, call);
         if !written.is_empty() {
             self.log.write(&written, about.map(|event| (&*self.batch, event)));
         }

@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 use wasmtime::component::InstancePre;
 use wasmtime::{Engine, Store, WasmBacktrace};
 
+use super::artifact::Transform;
 use super::fault::{bounded, fault_of, is_interrupt};
 use super::host::HostState;
 use super::limits::{HANDED_OVER, Limits, START_TIME};
 use super::log::GuestOutput;
 use super::ticker::ticks;
+use super::trace::{self, SourceFolder};
 use super::verdict::Fault;
 use crate::error_code::ErrorCode;
 use crate::event::Batch;
@@ -80,16 +82,15 @@ pub(super) struct InstanceTemplate<E: Exports> {
     component: E::Component,
     pub(super) limits: Limits,
     settings: Vec<(String, String)>,
+    sources: SourceFolder,
 }
 
 impl<E: Exports> InstanceTemplate<E> {
-    pub(super) fn new(
-        linked: InstancePre<HostState>,
-        limits: Limits,
-        settings: &[(String, String)],
-    ) -> wasmtime::Result<Self> {
+    pub(super) fn new(transform: &Transform, limits: Limits, settings: &[(String, String)]) -> wasmtime::Result<Self> {
+        let linked = transform.linked();
         let engine = linked.engine().clone();
-        Ok(Self { engine, component: E::look_up(linked)?, limits, settings: settings.to_vec() })
+        let sources = transform.sources();
+        Ok(Self { engine, component: E::look_up(linked)?, limits, settings: settings.to_vec(), sources })
     }
 }
 
@@ -132,8 +133,10 @@ impl<E: Exports> Instance<E> {
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(HANDED_OVER);
         allow(&mut store, Instant::now(), START_TIME.min(time_left));
-        let started = start_in(&mut store, blueprint);
-        let written = store.data().log.take();
+        let mut trace = Vec::new();
+        let started = start_in(&mut store, blueprint, &mut trace);
+        let mut written = store.data().log.take();
+        written.add_trace(trace);
         (started.map(|(exports, state_form)| Self { store, exports, state_form }), written)
     }
 
@@ -141,10 +144,11 @@ impl<E: Exports> Instance<E> {
     pub(super) fn call<T>(
         &mut self,
         batch: &Arc<Batch>,
-        limits: Limits,
+        blueprint: &InstanceTemplate<E>,
         time: CallTime,
         call: impl FnOnce(&E, &mut Store<HostState>) -> wasmtime::Result<T>,
     ) -> (Result<T, CallError>, GuestOutput) {
+        let limits = blueprint.limits;
         allow(&mut self.store, time.now, limits.event_time.min(time.left));
         let state = self.store.data_mut();
         state.limiter.forget_refusal();
@@ -160,7 +164,7 @@ impl<E: Exports> Instance<E> {
             let limit = format!("{:?} (KINESIEVE_EVENT_TIMEOUT)", limits.event_time);
             let fault = fault_of(&error, self.store.data(), limits, &limit, &written);
             if let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() {
-                written.add_backtrace(backtrace);
+                written.add_trace(trace::of(backtrace, &blueprint.sources));
             }
             CallError::Fault(fault)
         });
@@ -176,8 +180,12 @@ impl<E: Exports> Instance<E> {
 fn start_in<E: Exports>(
     store: &mut Store<HostState>,
     blueprint: &InstanceTemplate<E>,
+    trace: &mut Vec<String>,
 ) -> Result<(E, Option<String>), StartError> {
-    let broken = |error: &wasmtime::Error, store: &Store<HostState>| {
+    let mut broken = |error: &wasmtime::Error, store: &Store<HostState>| {
+        if let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() {
+            *trace = trace::of(backtrace, &blueprint.sources);
+        }
         let limit = format!("{START_TIME:?}");
         StartError::Broken(fault_of(error, store.data(), blueprint.limits, &limit, &GuestOutput::default()).reason)
     };

@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing::Level;
-use wasmtime::WasmBacktrace;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
@@ -54,17 +53,11 @@ pub(super) struct GuestOutput {
 }
 
 impl GuestOutput {
-    /// Where the guest broke: a line a function, the innermost first. They are in the log for whoever looks closely.
-    pub(super) fn add_backtrace(&mut self, backtrace: &WasmBacktrace) {
-        let text = backtrace.to_string();
-        // The first line is a heading.
-        let frames = text.lines().skip(1).map(str::trim_end);
-        let has_names = backtrace.frames().iter().any(|frame| frame.func_name().is_some());
-        let hint = "   its functions have no names: build it without stripping them";
-        let lines = frames.chain((!has_names).then_some(hint));
+    /// Where the guest broke. It is in the log for whoever looks closely.
+    pub(super) fn add_trace(&mut self, trace: Vec<String>) {
         // The names are the component's own, and as long as it likes.
-        let line = |text: &str| LogLine { level: Level::DEBUG, source: "backtrace", text: cut(text.as_bytes()) };
-        self.lines.extend(lines.map(line));
+        let line = |text: String| LogLine { level: Level::DEBUG, source: "backtrace", text: cut(text.as_bytes()) };
+        self.lines.extend(trace.into_iter().map(line));
     }
 
     /// Whether the guest wrote nothing.

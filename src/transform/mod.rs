@@ -10,7 +10,7 @@
 //! | `guests` | the pool of whatever world the component is made for |
 //! | `records`, `window` | the worlds: what is exported, and what a guest does with a batch; a small program each |
 //! | `pool`, `worker` | threads, which of them take a batch, and the way of a batch through one of them |
-//! | `guest`, `instance`, `host`, `limits`, `fault` | an instance: started, called, bounded, and what broke in it |
+//! | `guest`, `instance`, `host`, `limits`, `fault`, `trace` | an instance: started, called, bounded, what broke in it and where |
 //! | `run`, `group`, `emissions`, `memory`, `shares`, `verdict` | what became of events: put in order, handed over, bounded |
 //! | `guest_time`, `ticker` | time: of an invocation, and the clock |
 //! | `log`, `log_budget` | what guests say |
@@ -48,6 +48,7 @@ mod run;
 mod shares;
 mod target;
 mod ticker;
+mod trace;
 mod verdict;
 mod window;
 mod worker;
@@ -73,5 +74,6 @@ pub use pool::{Job, Pool, WorkerLease};
 pub use records::Records;
 pub use run::{GuestRun, VerdictChunk};
 pub use target::CompileTarget;
+pub use trace::TraceDetail;
 pub use verdict::{Fault, FaultKind, Verdict};
 pub use window::{ClosedFold, FoldClose, Folding, StateRefused, Window, WindowEnding, WindowFold, WindowOpening};

@@ -105,7 +105,7 @@ impl<P> Pool<P> {
     where
         P: Program,
     {
-        let blueprint = InstanceTemplate::new(transform.linked(), limits, settings);
+        let blueprint = InstanceTemplate::new(transform, limits, settings);
         let blueprint = Arc::new(blueprint.map_err(|error| StartError::Broken(format!("{error:#}")))?);
         let log = LogBudget::of_start();
         let begin = |_| Starting::begin(&blueprint, transform.ticker(), &log);
