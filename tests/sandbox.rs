@@ -226,6 +226,16 @@ fn a_guest_can_not_hand_over_more_than_its_memory() {
 }
 
 #[test]
+fn who_hands_over_too_much_is_told_the_limit_and_what_to_do() {
+    let (code, outputs, log) = run_lines("scripted", "emit 2 size=17000000\nkeep\n", &["--dead-letter", "stdout"]);
+    assert_eq!(code, Some(0), "{log}");
+    let dead: Value = serde_json::from_str(outputs.lines().next().expect("a dead letter")).expect("JSON");
+    let reason = dead["reason"].as_str().expect("a reason");
+    assert!(reason.starts_with("handed over more than 32.0 MiB at once, the hand-over limit of an answer"), "{reason}");
+    assert!(reason.contains("answer with fewer or smaller outputs") && !reason.contains("fuel"), "{reason}");
+}
+
+#[test]
 fn the_deadline_interrupts_a_guest_and_keeps_what_was_done() {
     let output = Arc::<Recorder>::default();
     // A limit for one event that alone would let it run for a minute.

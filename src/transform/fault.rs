@@ -5,12 +5,15 @@ use wasmtime::Trap;
 use wasmtime_wasi::I32Exit;
 
 use super::host::HostState;
-use super::limits::Limits;
+use super::limits::{HANDED_OVER, Limits};
 use super::log::GuestOutput;
 use super::verdict::{Fault, FaultKind};
 
 /// The longest reason that is kept of what a guest says.
 const REASON_BYTES: usize = 4096;
+
+/// What the engine says where a guest hands over more than is taken: its error has no type of its own.
+const OVER_HANDED: &str = "fuel allocated for hostcalls has been exhausted";
 
 /// Whether a call ended because its time was over.
 pub(super) fn is_interrupt(error: &wasmtime::Error) -> bool {
@@ -38,7 +41,8 @@ pub(super) fn fault_of(
     } else if let Some(trap) = error.downcast_ref::<Trap>() {
         format!("trapped: {trap}")
     } else {
-        format!("failed: {}", error.root_cause())
+        let cause = error.root_cause().to_string();
+        if cause.contains(OVER_HANDED) { over_handed() } else { format!("failed: {cause}") }
     };
     // Languages print why they panic before they trap, and the trap itself says next to nothing.
     let last_words: Vec<&str> =
@@ -49,6 +53,15 @@ pub(super) fn fault_of(
         bounded(format!("{what}; on standard error: {}", last_words.join(" ")))
     };
     Fault { kind: FaultKind::Trap, reason }
+}
+
+/// That a guest handed over too much, with the remedy.
+fn over_handed() -> String {
+    let limit = ByteSize::b(HANDED_OVER as u64).display().iec();
+    format!(
+        "handed over more than {limit} at once, the hand-over limit of an answer (all outputs of a record, with their keys \
+         and routes) and of a log line: answer with fewer or smaller outputs; the limit is fixed"
+    )
 }
 
 /// Returns a reason as long as a log line or a dead letter can bear; guests may write what they like.
