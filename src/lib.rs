@@ -34,6 +34,7 @@
 //! | [`error_code`] | the codes of errors, each with a page of its own |
 //! | `redaction` | credentials taken out of what is logged or shown |
 //! | `foreign` | foreign text, made safe for a terminal and a log |
+//! | `json_error` | what is wrong with JSON that a person wrote, in the words of JSON |
 //! | `stdout` | standard output, and when nothing more can be written to it |
 //! | `files` | files: read whole up to a limit, and told from each other |
 //!
@@ -57,6 +58,7 @@ pub mod error_code;
 pub mod event;
 mod files;
 mod foreign;
+mod json_error;
 pub mod lambda;
 #[cfg(feature = "compiler")]
 mod package;

@@ -119,6 +119,80 @@ fn what_came_can_be_accepted() {
 }
 
 #[test]
+fn a_fault_is_not_accepted_unless_somebody_says_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = r#"{"cases": [
+  {"name": "it breaks", "input": {"text": "panic"}, "expect": "keep"},
+  {"name": "it never ends", "input": {"text": "spin"}},
+  {"name": "it drops", "input": {"text": "drop"}, "expect": "keep"}
+]}
+"#;
+    let file = suite(folder.path(), text);
+    // Nobody is there to ask.
+    let (code, said, _) = test(&file, "scripted", &["--update"]);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("0 passed, 2 failed, 1 updated"), "{said}");
+    assert_eq!(said.matches("a fault is not taken for what is expected: add --accept-faults").count(), 2, "{said}");
+    let updated = std::fs::read_to_string(&file).expect("read");
+    assert_eq!(updated, text.replace(r#""drop"}, "expect": "keep""#, r#""drop"}, "expect": "drop""#));
+    let (code, said, _) = test(&file, "scripted", &["--update", "--accept-faults"]);
+    assert!(code == Some(0) && said.contains("1 passed, 0 failed, 2 updated"), "{said}");
+    let updated = std::fs::read_to_string(&file).expect("read");
+    assert!(updated.contains(r#""panic"}, "expect": {"fault": "trap"}}"#), "{updated}");
+    assert!(updated.contains(r#""spin"}, "expect": {"fault": "timeout"}}"#), "{updated}");
+    assert_eq!(test(&file, "scripted", &[]).0, Some(0));
+    let output = kinesieve(&["test", "--accept-faults"]).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(2), "it goes with --update: {}", stderr(&output));
+}
+
+#[test]
+fn the_text_of_a_refusal_is_updated_and_no_case_is_lost() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let update = |text: &str| {
+        let file = suite(folder.path(), text);
+        let (code, said, errors) = test(&file, "scripted", &["--update"]);
+        (code, format!("{said}{errors}"), std::fs::read_to_string(&file).expect("read"))
+    };
+    let (code, said, text) = update(r#"{"settings":{"fail":"no \"table\""}, "refused": "no room" }"#);
+    assert!(code == Some(0) && said.contains("0 passed, 0 failed, 1 updated"), "{said}");
+    assert_eq!(text, r#"{"settings":{"fail":"no \"table\""}, "refused": "no \"table\"" }"#);
+    // What would have to become another file stays, with what to do.
+    for (text, code, expected) in [
+        (r#"{"refused":"no"}"#, 3, "write `cases` in the place of `refused`"),
+        (
+            r#"{"settings":{"fail":"no"},"cases":[{"name":"n","input":{"text":"keep"}}]}"#,
+            1,
+            "since its cases would be lost: write `refused` in their place",
+        ),
+    ] {
+        let (came, said, left) = update(text);
+        assert!(came == Some(code) && said.contains(expected), "{said}");
+        assert_eq!(left, text);
+    }
+}
+
+#[test]
+fn a_large_difference_is_a_page() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let outputs: Vec<String> = (0..5000).map(|index| format!(r#"{{"text":"x{index}","key":"k"}}"#)).collect();
+    let text = format!(
+        r#"{{"cases":[{{"name":"n","input":{{"text":"emit 5000 key=k"}},"expect":{{"emit":[{}]}}}},
+        {{"name":"m","input":{{"text":"emit 5000"}}}}]}}"#,
+        outputs.join(",")
+    );
+    let file = suite(folder.path(), &text);
+    let (code, said, _) = test(&file, "scripted", &[]);
+    assert_eq!(code, Some(3));
+    assert!(said.lines().count() < 300 && said.len() < 30_000, "{} lines, {} bytes", said.lines().count(), said.len());
+    assert_eq!(said.matches(" more lines").count(), 2, "{said}");
+    let (_, json, _) = test(&file, "scripted", &["--json"]);
+    assert!(json.len() < 4 * (64 << 10), "{}", json.len());
+    let report: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let came = report["suites"][0]["cases"][0]["came"].as_str().expect("a text");
+    assert!(came.ends_with(" bytes)"), "{}", &came[came.len() - 40..]);
+}
+
+#[test]
 fn programs_read_the_results_as_json() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = suite(folder.path(), r#"{"cases":[{"name":"n","input":{"text":"keep"},"expect":"drop"}]}"#);
@@ -162,7 +236,9 @@ fn what_can_not_be_tested_is_said_in_one_line() {
     std::fs::create_dir(folder.path().join("tests")).expect("made");
     no_cases(folder.path(), "no file in it ends in .json");
     suite(folder.path(), "{\n\"cases\": [{}]}");
-    no_cases(folder.path(), "tests/t.json:2: missing field `name`");
+    no_cases(folder.path(), "tests/t.json:2: a case needs the field `name`: {\"name\"");
+    suite(folder.path(), "");
+    no_cases(folder.path(), "tests/t.json:1: there is nothing in it, and it is to be a file of cases: {");
 
     suite(folder.path(), r#"{"cases":[{"name":"n","input":{"text":""}}]}"#);
     let project = |text: &str, expected: &str| {
@@ -171,8 +247,15 @@ fn what_can_not_be_tested_is_said_in_one_line() {
         assert_eq!(output.status.code(), Some(1));
         assert!(stderr(&output).contains(expected), "{expected:?} is not in {}", stderr(&output));
     };
-    project("{", "kinesieve.json:1: EOF");
-    project(r#"{"build": [], "component": "t.wasm", "x": 1}"#, "unknown field `x`");
+    project("", "kinesieve.json:1: there is nothing in it, and it is to be a project's file: {\"build\": [[");
+    project("{", "kinesieve.json:1: it ends within an object: a `}` is missing");
+    project("[]", "a list stands where an object with `build` and `component` is expected: {\"build\": [[");
+    project(r#"{"build": "make", "component": "t.wasm"}"#, "the text \"make\" stands where a list is expected: {");
+    project(r#"{"build": []}"#, "a project's file needs the field `component`: {");
+    project(
+        r#"{"build": [], "component": "t.wasm", "x": 1}"#,
+        "a project's file has no field `x`: it has `build`, `module`, `component`",
+    );
     project(r#"{"build": [[]], "component": "t.wasm"}"#, "is empty");
     project(r#"{"build": [["no-such-tool"]], "component": "t.wasm"}"#, "no-such-tool is missing: install it");
     project(r#"{"build": [["false"]], "component": "t.wasm"}"#, "`false` in");
@@ -222,7 +305,7 @@ fn a_watch_tests_again_after_each_change_and_outlives_what_is_wrong() {
     read_up_to(&mut said, "waiting for a change");
     std::fs::write(&file, "{").expect("written");
     let wrong = read_up_to(&mut said, "waiting for a change");
-    assert!(wrong.contains("tests/t.json:1: EOF"), "{wrong}");
+    assert!(wrong.contains("tests/t.json:1: it ends within an object"), "{wrong}");
     std::fs::write(&file, r#"{"cases":[{"name":"n","input":{"text":"drop"},"expect":"drop"}]}"#).expect("written");
     read_up_to(&mut out, "1 passed, 0 failed");
 }

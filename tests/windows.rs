@@ -1,6 +1,7 @@
 //! Tumbling windows: an event is in the state exactly once, and what a window comes to is delivered.
 
 mod bad_input;
+mod cases;
 mod function;
 mod model;
 mod run;

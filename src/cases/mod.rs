@@ -4,15 +4,17 @@
 //! writes back what came where that is to be accepted. Nothing is delivered anywhere.
 
 mod data;
+mod expectation;
 mod json;
 mod outcome;
 mod run;
 mod suite;
 mod update;
+mod windows;
 
 pub use data::CaseData;
 pub(crate) use json::pretty;
 pub use outcome::{CaseOutcome, CaseOutput};
 pub use run::{CaseCheck, RunError, run};
 pub(crate) use suite::MOST_FILE_BYTES;
-pub use suite::{Case, CaseEvent, InvalidSuite, Suite};
+pub use suite::{Case, CaseEvent, CaseStep, ExpectedRefusal, InvalidSuite, Suite};

@@ -2,16 +2,20 @@
 
 use std::fmt::Write;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use super::data::{CaseData, DataFields, given, json_string};
+use super::data::{CaseData, json_string};
 use super::json;
 use crate::transform::{Emission, FaultKind, Verdict};
 
-/// Data that is longer is shown by its beginning.
+/// Data that is longer is shown by its beginning, ...
 const SHOWN_BYTES: usize = 2000;
+
+/// ... but for JSON up to this length: it is laid out in lines, of which those are seen that differ.
+const SHOWN_JSON_BYTES: usize = 1 << 20;
+
+/// A state that can't be carried from one invocation to the next: it is too large, or can't be read again.
+pub(super) const STATE_FAULT: &str = "state";
 
 /// What becomes of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +24,10 @@ pub enum CaseOutcome {
     Keep,
     /// It is filtered out.
     Drop,
+    /// It is in the state of its window.
+    Folded,
+    /// This is the state of the window; none: there is none yet.
+    State(Option<CaseData>),
     /// These are delivered instead.
     Emit(Vec<CaseOutput>),
     /// It comes again. In an expectation none stands for any text.
@@ -28,7 +36,7 @@ pub enum CaseOutcome {
     Reject(Option<String>),
     /// The transform breaks.
     Fault {
-        /// `trap`, `timeout` or `memory`.
+        /// `trap`, `timeout`, `memory` or `state`.
         kind: &'static str,
         /// What happened, where that is known.
         reason: Option<String>,
@@ -47,42 +55,12 @@ pub struct CaseOutput {
 }
 
 impl CaseOutcome {
-    /// Reads an expectation.
-    pub(super) fn expected(raw: &RawValue) -> Result<Self, (serde_json::Error, Option<String>)> {
-        let plain = |error| (error, None);
-        Ok(match serde_json::from_str(raw.get()).map_err(plain)? {
-            Expected::Keep => CaseOutcome::Keep,
-            Expected::Drop => CaseOutcome::Drop,
-            Expected::Retry(why) => CaseOutcome::Retry(why),
-            Expected::Reject(why) => CaseOutcome::Reject(why),
-            Expected::Fault(kind) => {
-                let kind = match kind {
-                    ExpectedFault::Trap => FaultKind::Trap,
-                    ExpectedFault::Timeout => FaultKind::Timeout,
-                    ExpectedFault::Memory => FaultKind::Memory,
-                };
-                CaseOutcome::Fault { kind: name(kind), reason: None }
-            }
-            Expected::Emit(outputs) => {
-                let mut emitted = Vec::with_capacity(outputs.len());
-                for (index, output) in outputs.into_iter().enumerate() {
-                    let ExpectedOutput { json, text, base64, repeat, key, route } = output;
-                    let data = DataFields { json, text, base64, repeat }.data().map_err(|message| {
-                        let message = format!("output {} of `emit`: {message}", index + 1);
-                        (serde::de::Error::custom(&message), Some(message))
-                    })?;
-                    emitted.push(CaseOutput { data, key, route });
-                }
-                CaseOutcome::Emit(emitted)
-            }
-        })
-    }
-
     /// What the transform answered, each output in the form that the expectation has for it. None: it did not get to
     /// answer.
     pub(super) fn of(verdict: Verdict, expected: Option<&CaseOutcome>) -> Option<Self> {
         Some(match verdict {
             Verdict::Keep => CaseOutcome::Keep,
+            Verdict::Folded => CaseOutcome::Folded,
             Verdict::Drop => CaseOutcome::Drop,
             Verdict::Retry(why) => CaseOutcome::Retry(Some(why)),
             Verdict::Reject(why) => CaseOutcome::Reject(Some(why)),
@@ -102,8 +80,21 @@ impl CaseOutcome {
                 };
                 CaseOutcome::Emit(outputs.iter().enumerate().map(output).collect())
             }
-            Verdict::Folded | Verdict::Undecodable | Verdict::Interrupted | Verdict::Unavailable(_) => return None,
+            Verdict::Undecodable | Verdict::Interrupted | Verdict::Unavailable(_) => return None,
         })
+    }
+
+    /// The state that the transform saved, in the form that the expectation has for it.
+    pub(super) fn of_state(state: Option<&[u8]>, expected: Option<&CaseOutcome>) -> Self {
+        CaseOutcome::State(state.map(|bytes| match expected {
+            Some(CaseOutcome::State(Some(form))) => CaseData::in_form_of(bytes.to_vec(), form),
+            _ => CaseData::best_form_of(bytes.to_vec()),
+        }))
+    }
+
+    /// Whether it is what nobody wants: the transform broke.
+    pub fn is_fault(&self) -> bool {
+        matches!(self, CaseOutcome::Fault { .. })
     }
 
     /// Whether what came is what this expects, of an event with this key.
@@ -117,13 +108,14 @@ impl CaseOutcome {
                 expected.len() == came.len()
                     && expected.iter().zip(came).all(|(expected, came)| expected.allows(came, event_key))
             }
+            (CaseOutcome::State(Some(expected)), CaseOutcome::State(Some(came))) => expected.is(came.bytes()),
             (expected, came) => expected == came,
         }
     }
 
     /// As a case writes it, laid out for a person.
     pub fn written(&self) -> String {
-        self.laid_out(CaseOutput::written)
+        self.laid_out(CaseData::field, CaseOutput::written)
     }
 
     /// Returns the outcome as text for a person, with long data cut and the reason of a fault.
@@ -132,16 +124,22 @@ impl CaseOutcome {
             CaseOutcome::Fault { kind, reason: Some(reason) } => {
                 json::pretty(&format!("{{\"fault\":{},\"because\":{}}}", json_string(kind), json_string(reason)))
             }
-            _ => self.laid_out(CaseOutput::shown),
+            _ => self.laid_out(shown_data, CaseOutput::shown),
         }
     }
 
-    fn laid_out(&self, output: fn(&CaseOutput) -> String) -> String {
+    fn laid_out(&self, data: fn(&CaseData) -> (&'static str, String), output: fn(&CaseOutput) -> String) -> String {
         let tagged = |tag: &str, value: &str| format!("{{\"{tag}\": {value}}}");
         let text = |text: &Option<String>| text.as_deref().map_or_else(|| "null".to_owned(), json_string);
         match self {
             CaseOutcome::Keep => "\"keep\"".to_owned(),
             CaseOutcome::Drop => "\"drop\"".to_owned(),
+            CaseOutcome::Folded => "\"folded\"".to_owned(),
+            CaseOutcome::State(None) => tagged("state", "null"),
+            CaseOutcome::State(Some(state)) => {
+                let (name, value) = data(state);
+                json::pretty(&format!("{{\"state\":{{\"{name}\":{value}}}}}"))
+            }
             CaseOutcome::Retry(why) => tagged("retry", &text(why)),
             CaseOutcome::Reject(why) => tagged("reject", &text(why)),
             CaseOutcome::Fault { kind, .. } => tagged("fault", &json_string(kind)),
@@ -165,15 +163,8 @@ impl CaseOutput {
     }
 
     fn shown(&self) -> String {
-        let (name, value) = self.data.field();
-        if value.len() <= SHOWN_BYTES {
-            return self.object(name, &value);
-        }
-        let bytes = self.data.bytes();
-        let digest: String = Sha256::digest(bytes).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-        let start = &value[..value.floor_char_boundary(SHOWN_BYTES / 10)];
-        let shown = format!("{start}… ({} bytes, SHA-256 {digest}…)", bytes.len());
-        self.object(name, &json_string(&shown))
+        let (name, value) = shown_data(&self.data);
+        self.object(name, &value)
     }
 
     fn object(&self, data_name: &str, data: &str) -> String {
@@ -189,42 +180,23 @@ impl CaseOutput {
     }
 }
 
-fn name(kind: FaultKind) -> &'static str {
+/// The field that data is for a person: its beginning, where it is long.
+fn shown_data(data: &CaseData) -> (&'static str, String) {
+    let (name, value) = data.field();
+    let most = if matches!(data, CaseData::Json(_)) { SHOWN_JSON_BYTES } else { SHOWN_BYTES };
+    if value.len() <= most {
+        return (name, value);
+    }
+    let bytes = data.bytes();
+    let digest: String = Sha256::digest(bytes).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    let start = &value[..value.floor_char_boundary(SHOWN_BYTES / 10)];
+    (name, json_string(&format!("{start}… ({} bytes, SHA-256 {digest}…)", bytes.len())))
+}
+
+pub(super) fn name(kind: FaultKind) -> &'static str {
     match kind {
         FaultKind::Trap => "trap",
         FaultKind::Timeout => "timeout",
         FaultKind::Memory => "memory",
     }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase", deny_unknown_fields)]
-enum Expected<'a> {
-    Keep,
-    Drop,
-    #[serde(borrow)]
-    Emit(Vec<ExpectedOutput<'a>>),
-    Retry(Option<String>),
-    Reject(Option<String>),
-    Fault(ExpectedFault),
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum ExpectedFault {
-    Trap,
-    Timeout,
-    Memory,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ExpectedOutput<'a> {
-    #[serde(borrow, default, deserialize_with = "given")]
-    json: Option<&'a RawValue>,
-    text: Option<String>,
-    base64: Option<String>,
-    repeat: Option<usize>,
-    key: Option<String>,
-    route: Option<String>,
 }

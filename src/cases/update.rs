@@ -1,17 +1,20 @@
 //! What came, written into the file of the cases as what is expected. All else in the file stays as it is.
 
+use super::data::json_string;
 use super::run::CaseCheck;
 use super::suite::{ExpectationSpan, Suite};
 
 impl Suite {
-    /// The text of the file with what came in the place of each expectation that it did not meet; none: there is
-    /// nothing to change.
-    pub fn updated(&self, came: &[CaseCheck]) -> Option<String> {
+    /// The text of the file with what came in the place of each expectation that it did not meet, where that is accepted;
+    /// none: there is nothing to change.
+    pub fn updated(&self, came: &[CaseCheck], is_accepted: impl Fn(usize) -> bool) -> Option<String> {
         let mut text = self.text.clone();
         let mut is_changed = false;
         // From the end on, so that places before stay where they are.
-        for (case, came) in self.cases.iter().zip(came).rev() {
-            let Some(outcome) = came.outcome.as_ref().filter(|_| !came.is_expected) else { continue };
+        for (index, (case, came)) in self.cases.iter().zip(came).enumerate().rev() {
+            let Some(outcome) = came.outcome.as_ref().ok().filter(|_| !came.is_expected && is_accepted(index)) else {
+                continue;
+            };
             let written = outcome.written();
             is_changed = true;
             match &case.place {
@@ -22,6 +25,20 @@ impl Suite {
             }
         }
         is_changed.then_some(text)
+    }
+
+    /// The text of the file with this text of a refusal in the place of the one that was expected; none: it expects no
+    /// refusal.
+    pub fn with_refusal(&self, came: &str) -> Option<String> {
+        let place = self.refused.as_ref()?.place.clone();
+        let mut text = self.text.clone();
+        text.replace_range(place, &json_string(came));
+        Some(text)
+    }
+
+    /// Whether a text is what was read of the file.
+    pub fn was_read_as(&self, text: &str) -> bool {
+        self.text == text
     }
 }
 
@@ -60,12 +77,12 @@ mod tests {
     fn updated(text: &str, outcomes: Vec<CaseOutcome>) -> Option<String> {
         let suite = Suite::parse(Path::new("t.json"), text.to_owned()).expect("a suite");
         let came: Vec<CaseCheck> =
-            outcomes.into_iter().map(|outcome| CaseCheck { outcome: Some(outcome), is_expected: false }).collect();
-        let updated = suite.updated(&came);
+            outcomes.into_iter().map(|outcome| CaseCheck { outcome: Ok(outcome), is_expected: false }).collect();
+        let updated = suite.updated(&came, |_| true);
         if let Some(text) = &updated {
             let again = Suite::parse(Path::new("t.json"), text.clone()).expect("still a suite");
             for (case, came) in again.cases.iter().zip(&came) {
-                assert_eq!(case.expected, came.outcome, "{text}");
+                assert_eq!(case.expected.as_ref(), came.outcome.as_ref().ok(), "{text}");
             }
         }
         updated
@@ -114,6 +131,32 @@ mod tests {
     fn what_is_met_stays() {
         let text = r#"{"cases":[{"name":"a","input":{"text":""},"expect":"keep"}]}"#;
         let suite = Suite::parse(Path::new("t.json"), text.to_owned()).expect("a suite");
-        assert_eq!(suite.updated(&[CaseCheck { outcome: Some(CaseOutcome::Keep), is_expected: true }]), None);
+        assert_eq!(suite.updated(&[CaseCheck { outcome: Ok(CaseOutcome::Keep), is_expected: true }], |_| true), None);
+    }
+    #[test]
+    fn only_what_is_accepted_is_written() {
+        let text = r#"{"cases":[{"name":"a","input":{"text":""},"expect":"keep"},{"name":"b","input":{"text":""}}]}"#;
+        let suite = Suite::parse(Path::new("t.json"), text.to_owned()).expect("a suite");
+        let check = || CaseCheck { outcome: Ok(CaseOutcome::Drop), is_expected: false };
+        let updated = suite.updated(&[check(), check()], |index| index == 1);
+        assert_eq!(updated, Some(text.replace(r#""text":""}}]"#, r#""text":""}, "expect": "drop"}]"#)));
+        assert_eq!(suite.updated(&[check(), check()], |_| false), None);
+    }
+
+    #[test]
+    fn a_state_is_written_and_read_back() {
+        let text =
+            r#"{"cases":[{"name":"a","window":"save"},{"name":"b","window":"save"},{"name":"c","window":"close"}]}"#;
+        let state = CaseOutcome::State(Some(CaseData::Json(r#"{"a":1}"#.to_owned())));
+        let updated = updated(text, vec![state, CaseOutcome::State(None), emitted("[]")]).expect("changed");
+        assert!(updated.contains(r#""window":"save", "expect": {"state": null}}"#), "{updated}");
+    }
+
+    #[test]
+    fn the_text_of_a_refusal_changes_and_nothing_else() {
+        let text = "{ \"settings\": {\"a\": \"b\"},\n  \"refused\" :  \"no \\\"a\\\"\" }\n";
+        let suite = Suite::parse(Path::new("t.json"), text.to_owned()).expect("a suite");
+        let updated = suite.with_refusal("no such \"thing\"").expect("a refusal");
+        assert_eq!(updated, text.replace("no \\\"a\\\"", "no such \\\"thing\\\""));
     }
 }

@@ -1,5 +1,7 @@
 //! `kinesieve test`: the cases of a transform, in the engine that production runs.
 
+mod acceptance;
+mod difference;
 mod report;
 
 use std::fmt;
@@ -8,18 +10,19 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use self::report::TestReport;
+use self::acceptance::{Acceptance, Updates};
+use self::report::{Said, TestReport};
 use super::error::CommandError;
 use super::foreign::one_line;
 use super::guest_lines::GuestLines;
 use super::progress::ProgressDisplay;
 use super::{ALL_ACKNOWLEDGED, FAILED, print, print_json, say, say_error};
-use crate::cases::{self, MOST_FILE_BYTES, Suite};
+use crate::cases::{self, CaseCheck, MOST_FILE_BYTES, RunError, Suite};
 use crate::error_code::ErrorCode;
 use crate::files::read_text_bounded;
 use crate::project::{Change, Project, ProjectError, Watch};
 use crate::stdout;
-use crate::transform::{Limits, Transform};
+use crate::transform::{Limits, TraceDetail, Transform};
 
 /// A case failed.
 const CASE_FAILED: u8 = 3;
@@ -49,6 +52,25 @@ A file of cases:
   OUTPUT    json (compared as a value), text or base64, with key and route if it has them
   refused   TEXT in the place of cases: the transform refuses these settings
 
+Cases of a transform of tumbling windows:
+  {
+    \"settings\": {\"key\": \"device\"},
+    \"tumblingWindow\": \"60s\",
+    \"cases\": [
+      {\"name\": \"it counts\", \"input\": {\"json\": {\"device\": \"a\"}}, \"expect\": \"folded\"},
+      {\"name\": \"a batch ends\", \"window\": \"save\", \"expect\": {\"state\": {\"json\": {\"a\": 1}}}},
+      {\"name\": \"the minute ends\", \"window\": \"close\", \"expect\": {\"emit\": [{\"json\": {\"a\": 1}}]}}
+    ]
+  }
+
+  expect    of an input: \"folded\", {\"retry\": TEXT}, {\"reject\": TEXT} or {\"fault\": KIND}
+  window    in the place of input: \"save\" ends a batch, so that another instance goes on from the state; \"close\"
+            and \"close-early\" close the window, and expect {\"emit\": [...]}, {\"retry\": TEXT} or {\"reject\": TEXT}
+  state     json, text or base64; null: there is none. {\"fault\": \"state\"} is one that Lambda would not carry
+
+Of a difference, the changed lines are shown with three lines around them, 120 at most, and long lines where they differ.
+With --json, an outcome has up to 64 KiB.
+
 Exit codes:
   0  all cases pass
   1  the transform can't be built or loaded, or the cases can't be read
@@ -68,9 +90,14 @@ pub(super) struct TestArguments {
     #[arg(long, value_name = "FILE")]
     transform: Option<PathBuf>,
 
-    /// Write the actual outcomes to the files, as the expected ones
+    /// Write the actual outcomes to the files, as the expected ones. A fault (a trap, a timeout, too much memory) is
+    /// asked about on a terminal, and refused without one
     #[arg(long)]
     update: bool,
+
+    /// Write faults as well, without a question
+    #[arg(long, requires = "update")]
+    accept_faults: bool,
 
     /// Keep running, and test again when a file changes. Only what the transform is built of builds it again: what the
     /// build writes, files that .gitignore names and cases do not
@@ -129,6 +156,14 @@ impl fmt::Display for Changed<'_> {
 }
 
 impl TestArguments {
+    fn updates(&self) -> Updates {
+        match (self.update, self.accept_faults) {
+            (false, _) => Updates::None,
+            (true, false) => Updates::ButFaults,
+            (true, true) => Updates::All,
+        }
+    }
+
     fn project(&self) -> Result<Project, ProjectError> {
         match self.place.is_file() {
             // A file of cases is in the folder of its project.
@@ -211,30 +246,33 @@ impl Session<'_> {
             Some(transform) => transform,
             None => self.load()?,
         };
-        let transform = self.loaded.insert(transform);
+        let Self { lines, loaded, .. } = self;
+        let transform = loaded.insert(transform);
 
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let mut report = TestReport::default();
+        let updates = arguments.updates();
         for suite in &suites {
-            let came = runtime.block_on(cases::run(suite, transform, Limits::default()));
-            if let (true, Ok(came)) = (arguments.update, &came)
-                && let Some(text) = suite.updated(came)
-            {
-                std::fs::write(&suite.path, text).map_err(|error| {
-                    let message = format!("can't write {}: {error}", suite.path.display());
-                    CommandError::new(ErrorCode::FileNotWritten, message)
-                })?;
-            }
-            report.add(suite, came, self.lines.take(), arguments.update);
+            let mut said = Said::default();
+            let after = |done| match done {
+                None => said.at_start = lines.take(),
+                Some(step) => said.at_steps.push((step, lines.take())),
+            };
+            let came = runtime.block_on(cases::run(suite, transform, Limits::default(), after));
+            said.rest = lines.take();
+            let acceptance = came.as_ref().map_or_else(|_| Vec::new(), |came| updates.decide(suite, came));
+            update(suite, &came, &acceptance, updates)?;
+            report.add(suite, came, &acceptance, updates, &said);
         }
+        let (failed, could_not_run) = (report.failed(), report.could_not_run());
         if arguments.json {
             print_json(&report.json()?)?;
         } else {
             print(&report.text(colours_on_stdout()))?;
         }
-        Ok(match report.failed() {
+        Ok(match failed {
             0 => ALL_ACKNOWLEDGED,
-            _ if report.could_not_run() => FAILED,
+            _ if could_not_run => FAILED,
             _ => CASE_FAILED,
         })
     }
@@ -245,10 +283,35 @@ impl Session<'_> {
             None => self.arguments.project()?.build()?,
         };
         let waiting = ProgressDisplay::waiting_for(format!("compiling {}", component.display()));
-        let transform = Transform::load(&component);
+        let transform = Transform::load_with(&component, TraceDetail::Lines);
         waiting.finish();
         Ok(transform?)
     }
+}
+
+/// Writes into a file what is accepted of what came.
+fn update(
+    suite: &Suite,
+    came: &Result<Vec<CaseCheck>, RunError>,
+    acceptance: &[Acceptance],
+    updates: Updates,
+) -> Result<(), CommandError> {
+    let text = match came {
+        Ok(came) => suite.updated(came, |index| acceptance.get(index) == Some(&Acceptance::Accepted)),
+        Err(RunError::RefusedOtherwise { came }) if updates != Updates::None => suite.with_refusal(came),
+        Err(_) => None,
+    };
+    let Some(text) = text else { return Ok(()) };
+    let unwritable = |reason: &str| {
+        let message = format!("can't write {}: {reason}", suite.path.display());
+        CommandError::new(ErrorCode::FileNotWritten, message)
+    };
+    // Somebody may be writing cases while these are run, or while a question waits.
+    let now = read_text_bounded(&suite.path, MOST_FILE_BYTES).map_err(|error| unwritable(&error.to_string()))?;
+    if !suite.was_read_as(&now) {
+        return Err(unwritable("it was changed while its cases were run: run it again"));
+    }
+    std::fs::write(&suite.path, text).map_err(|error| unwritable(&error.to_string()))
 }
 
 fn colours_on_stdout() -> bool {

@@ -18,9 +18,17 @@ pub(crate) use self::upgrade::{UpgradeError, UpgradeOptions, upgrade};
 pub(crate) use self::watch::{Change, Watch};
 use crate::error_code::ErrorCode;
 use crate::files::{read_bounded, read_text_bounded};
+use crate::json_error::{JsonForm, explained};
 
 /// The file that makes a folder a project.
 pub(crate) const PROJECT_FILE: &str = "kinesieve.json";
+
+/// What is in that file.
+const FORM: JsonForm = JsonForm {
+    what: "a project's file",
+    example: "{\"build\": [[\"cargo\", \"build\", \"--release\", \"--target\", \"wasm32-wasip2\"]], \"component\": \
+              \"target/wasm32-wasip2/release/NAME.wasm\"}",
+};
 
 /// What transforms implement.
 const CONTRACT: &str = include_str!("../../wit/transform.wit");
@@ -94,7 +102,7 @@ pub(crate) struct Project {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with `build` and `component`")]
 struct ProjectDescription {
     /// Programs with their arguments, run in the folder one after the other.
     build: Vec<Vec<String>>,
@@ -135,9 +143,8 @@ impl Project {
             Err(source) => return Err(ProjectError::Unreadable { path, source }),
         };
         let description: ProjectDescription = serde_json::from_str(&text).map_err(|error| {
-            let message = error.to_string();
-            let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message).to_owned();
-            ProjectError::Invalid { path: path.clone(), line: error.line(), message }
+            let message = explained(&error, &text, FORM);
+            ProjectError::Invalid { path: path.clone(), line: error.line().max(1), message }
         })?;
         if description.build.iter().any(|words| words.iter().all(|word| variable(word).is_some())) {
             let message = "a command of \"build\" is empty: give a program and its arguments".to_owned();

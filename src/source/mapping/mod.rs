@@ -14,7 +14,7 @@ use std::time::Duration;
 
 pub use description::{IncludeRecords, describe};
 pub use fill::{BatchFill, BatchLimits};
-pub use windows::{WindowStep, Windows};
+pub use windows::{WindowStep, Windows, window_of};
 
 /// When a mapping splits a batch, and when it gives one up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

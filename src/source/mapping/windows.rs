@@ -76,7 +76,7 @@ impl Windows {
 }
 
 /// The window of this length that an arrival is in: they are counted from the Unix epoch on.
-fn window_of(arrival: u64, length: u64) -> Window {
+pub fn window_of(arrival: u64, length: u64) -> Window {
     let start = arrival - arrival % length;
     Window { start, end: start.saturating_add(length) }
 }
