@@ -35,6 +35,7 @@
 //! | `redaction` | credentials taken out of what is logged or shown |
 //! | `foreign` | foreign text, made safe for a terminal and a log |
 //! | `json_error` | what is wrong with JSON that a person wrote, in the words of JSON |
+//! | `json_pointer` | a place in the JSON of a record |
 //! | `stdout` | standard output, and when nothing more can be written to it |
 //! | `files` | files: read whole up to a limit, and told from each other |
 //!
@@ -59,6 +60,7 @@ pub mod event;
 mod files;
 mod foreign;
 mod json_error;
+mod json_pointer;
 pub mod lambda;
 #[cfg(feature = "compiler")]
 mod package;

@@ -56,6 +56,19 @@ fn point_in_time_at(text: &str, now: u64) -> Result<u64, String> {
     now.checked_sub(millis(ago)).ok_or_else(too_early)
 }
 
+/// Seconds or milliseconds have no more digits than this in a record: those of microseconds have more.
+const MOST_DIGITS: usize = 14;
+
+/// Reads a time that a record holds, in milliseconds since the Unix epoch: RFC 3339, seconds of 9 to 11 digits with a
+/// fraction or without, or milliseconds of 12 to 14 digits. None: it is no such time.
+pub(crate) fn recorded_time(text: &str) -> Option<u64> {
+    if let Ok(time) = OffsetDateTime::parse(text, &Rfc3339) {
+        return u64::try_from(time.unix_timestamp_nanos() / 1_000_000).ok();
+    }
+    let whole = text.split('.').next().unwrap_or_default();
+    if whole.len() > MOST_DIGITS { None } else { epoch(text) }
+}
+
 /// A date as RFC 3339 writes it.
 fn date(text: &str) -> Option<Date> {
     let mut parts = text.splitn(3, '-');

@@ -247,3 +247,58 @@ fn files_of_one_name_do_not_replace_each_others_objects_and_a_replay_does() {
         assert!(keys.iter().all(|key| key.contains("prefix/readings/shardId-")), "{keys:?}");
     }
 }
+
+#[test]
+fn records_arrive_when_a_field_of_theirs_says() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = |input: &str, text: &str, arguments: &[&str]| {
+        std::fs::write(folder.path().join(input), text).expect("written");
+        let mut command = kinesieve(&["run", "--input", input, "--arrived-at", "/at", "--transform"]);
+        command.arg(guest_file("scripted")).args(arguments).current_dir(folder.path()).output().expect("it runs")
+    };
+    let show = |text: &str| {
+        let output = run("lines.ndjson", text, &["--show"]);
+        stdout(&output) + &stderr(&output)
+    };
+    // The scripted guest rejects them, and dead letters say when a record arrived.
+    let dead = |input: &str, text: &str| {
+        let output = run(input, text, &["--dead-letter", "stdout"]);
+        let arrived = |line: &str| {
+            let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            line["arrivedAt"].as_str().expect("a time").to_owned()
+        };
+        (output.status.code(), stdout(&output).lines().map(arrived).collect::<Vec<_>>(), stderr(&output))
+    };
+    let lines = "{\"at\":\"2026-11-20T17:00:01.250Z\"}\n\n{\"at\":1795194002}\n{\"at\":1795194003500}\n";
+    let times = ["2026-11-20T17:00:01.25Z", "2026-11-20T17:00:02Z", "2026-11-20T17:00:03.5Z"];
+    let (code, arrived, said) = dead("lines.ndjson", lines);
+    assert_eq!((code, arrived.as_slice()), (Some(0), times.map(str::to_owned).as_slice()), "{said}");
+    let (code, arrived, said) =
+        dead("array.json", &format!("[{}]", lines.trim().replace("\n\n", ",").replace('\n', ",")));
+    assert_eq!((code, arrived.as_slice()), (Some(0), times.map(str::to_owned).as_slice()), "{said}");
+    // An event has times of its own, which the field wins over.
+    let (code, arrived, said) = dead("pipes.json", &PIPES.replace("eyJuIjoxfQ==", "eyJhdCI6MTc5NTE5NDAwMn0="));
+    assert_eq!((code, arrived.as_slice()), (Some(0), [times[1].to_owned()].as_slice()), "{said}");
+
+    // What is before a record without a time is done first.
+    let (code, arrived, said) = dead("bad.ndjson", &format!("{lines}{{\"at\":\"noon\"}}\n"));
+    assert_eq!((code, arrived.len()), (Some(1), 3), "{said}");
+    assert!(error_line(&said).contains("input bad.ndjson: line 5: /at is a text that is no time since 1970"), "{said}");
+    let (code, _, said) = dead("bad.json", "[{\"at\":1795194002},\n{}]");
+    assert!(
+        code == Some(1) && said.contains("input bad.json: element 2: it has no /at, which is to be its time"),
+        "{said}"
+    );
+    assert!(show(lines).contains("record 1: "), "{}", show(lines));
+
+    for (arguments, expected) in [
+        (&["run", "--input", "stream:s", "--arrived-at", "/at"][..], "--arrived-at is for the records of a file"),
+        (&["run", "--input", "bad.json", "--from-stream", "--arrived-at", "/at"], "leave one of the two out"),
+        (&["run", "--input", "bad.json", "--arrived-at", "at"], "\"at\" is no JSON pointer"),
+    ] {
+        let mut command = kinesieve(arguments);
+        let output = command.arg("--transform").arg(guest_file("keep")).current_dir(folder.path()).output();
+        let said = stderr(&output.expect("it runs"));
+        assert!(said.contains(expected), "{expected:?} is not in {said}");
+    }
+}

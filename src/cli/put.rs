@@ -3,7 +3,6 @@
 mod hash_key;
 mod input;
 mod key;
-mod pointer;
 mod putter;
 mod record;
 mod remedy;

@@ -40,7 +40,7 @@ use crate::processor::{Counts, Observer, Processor, Stop};
 use crate::settings::{Route, Settings, SettingsError, Target, check_variables};
 use crate::source::live::StreamPlace;
 use crate::source::on_failure::DescribedStream;
-use crate::source::{FileSource, Format, SourceError, did_you_mean, similar_files};
+use crate::source::{ArrivalField, FileSource, Format, SourceError, did_you_mean, similar_files};
 use crate::telemetry::{LogFormat, LogOptions};
 use crate::{assembly, stdout, telemetry};
 
@@ -98,6 +98,7 @@ Examples, over files:
   tail -f app.log | kinesieve run --transform t.wasm --input - --dead-letter file:dead.ndjson
   kinesieve run --transform t.wasm --input data.ndjson --output file:out.ndjson --transform-settings 'remove=email'
   kinesieve run --transform sums.wasm --input event.json --tumbling-window 60s
+  kinesieve run --transform sums.wasm --input history.ndjson --tumbling-window 60s --arrived-at /time
 
 Examples, over streams:
   kinesieve run --transform t.wasm --input readings --output none --show 3
@@ -139,6 +140,12 @@ pub(super) struct RunArguments {
     #[arg(long, value_name = "DURATION", value_parser = flags::tumbling_window)]
     tumbling_window: Option<Duration>,
 
+    /// Take the time of arrival of each record of a file from this field of it, a JSON pointer as /time: RFC 3339, or
+    /// seconds (9 to 11 digits) or milliseconds (12 to 14 digits) since 1970. So history is replayed in tumbling windows
+    /// by its own time
+    #[arg(long, value_name = "POINTER")]
+    arrived_at: Option<ArrivalField>,
+
     /// Format of log lines on standard error [default: text, and json with --json]
     #[arg(long, value_name = "FORMAT", value_enum)]
     log_format: Option<LogFormatFlag>,
@@ -176,6 +183,12 @@ fn run_input(arguments: &RunArguments) -> Result<u8, CommandError> {
     match StreamPlace::in_input(&arguments.input)? {
         Some(_) if arguments.from_stream => Err(SettingsError::Contradiction(format!(
             "--from-stream is for a file that describes given-up records, and --input {} is a stream: leave it out",
+            arguments.input
+        ))
+        .into()),
+        Some(_) if arguments.arrived_at.is_some() => Err(SettingsError::Contradiction(format!(
+            "--arrived-at is for the records of a file, and --input {} is a stream, whose records arrived when it says: leave \
+             it out",
             arguments.input
         ))
         .into()),
@@ -262,10 +275,21 @@ fn run_file(arguments: &RunArguments, routes: &[Route]) -> Result<u8, CommandErr
         return Err(SettingsError::Contradiction(message).into());
     }
     settings.check_input(input, routes)?;
+    if arguments.from_stream && arguments.arrived_at.is_some() {
+        return Err(SettingsError::Contradiction(
+            "--arrived-at is for the records of a file, and --from-stream fetches them from a stream, which says when they \
+             arrived: leave one of the two out"
+                .to_owned(),
+        )
+        .into());
+    }
     // The input is looked at first: reading it is the cheaper of two ways to fail.
     let open = || match arguments.from_stream {
         true => DescribedStream::open(input).map(RecordInput::Described),
-        false => FileSource::open(input, arguments.input_format).map(RecordInput::File),
+        false => {
+            let source = FileSource::open(input, arguments.input_format);
+            source.map(|source| RecordInput::File(source.with_arrivals(arguments.arrived_at.clone())))
+        }
     };
     let source = open().map_err(|error| not_a_stream(&arguments.input, error))?;
     let log = log::of_run(arguments.log_format.unwrap_or(LogFormatFlag::Text), RunInput::File);

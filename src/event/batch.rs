@@ -248,6 +248,16 @@ impl Batch {
         self.with_only(self.slots.range(range).cloned())
     }
 
+    /// The same records, with other times of arrival, in milliseconds since the Unix epoch: one for each record, or none
+    /// for one that keeps its own.
+    #[must_use]
+    pub fn with_arrivals(mut self, arrivals: &[Option<u64>]) -> Self {
+        for (slot, arrived_at) in self.slots.iter_mut().zip(arrivals) {
+            slot.arrival = arrived_at.map_or(slot.arrival, Arrival::said);
+        }
+        self
+    }
+
     /// The events in shard order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Event<'_>> {
         self.slots.iter().map(|slot| self.view(slot))

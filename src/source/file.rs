@@ -1,6 +1,7 @@
 //! A file, or standard input, in one of several forms that are told apart by content.
 
 mod array;
+mod arrivals;
 mod elements;
 mod form;
 mod identity;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use self::array::{ArraySource, Element};
+use self::arrivals::NoArrival;
 use self::elements::ArrayError;
 use self::form::{Form, TellError, Told, read_document, tell};
 use self::identity::local_shard;
@@ -26,6 +28,7 @@ use super::{SourceError, get_records, similar_files};
 use crate::event::{Batch, Shard, parse_firehose_event, parse_lambda_event};
 use crate::timestamp::now_millis;
 
+pub use self::arrivals::ArrivalField;
 pub use self::form::Format;
 pub(super) use self::input::FileInput;
 pub(super) use self::unpacked::UnpackedReader;
@@ -36,6 +39,10 @@ pub struct FileSource {
     bytes: Option<u64>,
     bytes_read: Arc<AtomicU64>,
     batches: Batches,
+    /// Where records say when they arrived; none: as their form says it.
+    arrivals: Option<ArrivalField>,
+    /// What is said once the records before it are processed.
+    broken: Option<SourceError>,
 }
 
 enum Batches {
@@ -77,7 +84,7 @@ impl FileSource {
         let supply = if bytes.is_some() { LineSupply::Complete } else { LineSupply::Growing };
         let opener = FileOpener { name: &name, shard: local_shard(path), supply };
         let batches = opener.open(buffered(unpack(reader)), format)?;
-        Ok(Self { name, bytes, bytes_read, batches })
+        Ok(Self { name, bytes, bytes_read, batches, arrivals: None, broken: None })
     }
 
     /// Batches of lines, or of elements, hold no more than this.
@@ -91,11 +98,44 @@ impl FileSource {
         self
     }
 
-    /// The next batch; none at the end.
+    /// Records arrive when this field of theirs says.
+    #[must_use]
+    pub fn with_arrivals(self, arrivals: Option<ArrivalField>) -> Self {
+        Self { arrivals, ..self }
+    }
+
+    /// The next batch; none at the end. One in which a record does not say when it arrived gives what is before first.
     ///
     /// # Errors
     /// When the input can't be read on.
     pub fn next_batch(&mut self) -> Result<Option<Batch>, SourceError> {
+        if let Some(broken) = self.broken.take() {
+            return Err(broken);
+        }
+        let Some(batch) = self.read_batch()? else { return Ok(None) };
+        let Some(arrivals) = &self.arrivals else { return Ok(Some(batch)) };
+        let (batch, missing) = arrivals.applied_to(batch);
+        let Some(missing) = missing else { return Ok(Some(batch)) };
+        let is_first = missing.index == 0;
+        let broken = self.without_arrival(missing);
+        if is_first {
+            return Err(broken);
+        }
+        self.broken = Some(broken);
+        Ok(Some(batch))
+    }
+
+    fn without_arrival(&self, missing: NoArrival) -> SourceError {
+        let NoArrival { sequence_number, reason, .. } = missing;
+        let place = match &self.batches {
+            Batches::Lines(_) => "line",
+            Batches::Array(array) if array.holds_payloads() => "element",
+            Batches::Array(_) | Batches::Document(_) | Batches::Described(_) => "record",
+        };
+        SourceError::Broken { name: self.name.clone(), reason: format!("{place} {sequence_number}: {reason}") }
+    }
+
+    fn read_batch(&mut self) -> Result<Option<Batch>, SourceError> {
         let unreadable = |source| SourceError::Unreadable { name: self.name.clone(), source };
         match &mut self.batches {
             Batches::Document(batches) => Ok(batches.pop_front()),

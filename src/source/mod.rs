@@ -22,7 +22,7 @@ use std::io;
 
 use crate::error_code::ErrorCode;
 
-pub use file::{FileSource, Format};
+pub use file::{ArrivalField, FileSource, Format};
 pub use lag::{Lag, LagMeter};
 pub use similar::{did_you_mean, similar_files};
 pub use stream_shards::{StreamShard, shards_of};

@@ -173,3 +173,24 @@ fn a_live_stream_is_played_in_windows() {
     assert_eq!(std::fs::read_to_string(dead).expect("written").lines().count(), 10);
     assert!(stderr(&output).contains("folded            90"), "{}", stderr(&output));
 }
+
+#[test]
+fn history_is_replayed_by_its_own_time() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("readings.ndjson");
+    // Three minutes of January, one of them a minute late.
+    let times = ["00:00:01Z", "00:00:59.999Z", "00:01:00Z", "00:00:30Z", "00:03:00Z"];
+    let lines = times.map(|time| format!("{{\"device\":\"pump\",\"watts\":1,\"at\":\"2026-01-01T{time}\"}}\n"));
+    std::fs::write(&path, lines.concat()).expect("written");
+    let path = path.display().to_string();
+    let arguments = ["--input", &path, "--tumbling-window", "1m", "--arrived-at", "/at", "--dead-letter", "none"];
+    let settings = ["--transform-settings", r#"{"key":"device","sum":["watts"]}"#];
+    let output = run("counts_and_sums", &[&arguments[..], &settings].concat()).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let counted: Vec<(u64, u64)> = windows(&output)
+        .iter()
+        .map(|window| (window["start"].as_u64().expect("a time"), window["count"].as_u64().expect("a count")))
+        .collect();
+    let minute = |minute: u64| 1_767_225_600_000 + 60_000 * minute;
+    assert_eq!(counted, [(minute(0), 2), (minute(1), 2), (minute(3), 1)]);
+}

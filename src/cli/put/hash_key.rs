@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::pointer::{Pointer, Sought};
+use crate::json_pointer::{Pointer, Sought};
 
 /// What an explicit hash key can be (Kinesis Data Streams, `ExplicitHashKey`).
 const RANGE: &str = "a whole number from 0 to 340282366920938463463374607431768211455 (2^128 - 1)";

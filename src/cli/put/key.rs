@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::str::FromStr;
 
-use super::pointer::{Pointer, Sought};
+use crate::json_pointer::{Pointer, Sought};
 
 /// Characters of a partition key.
 const KEY_CHARACTERS: usize = 256;

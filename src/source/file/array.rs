@@ -51,6 +51,11 @@ impl ArraySource {
         }
     }
 
+    /// Whether its elements are payloads, which are numbered.
+    pub(super) fn holds_payloads(&self) -> bool {
+        self.element == Element::Payload
+    }
+
     /// What a batch holds at most, from now on.
     pub(super) fn set_limits(&mut self, records: usize, payload_bytes: usize) {
         (self.most_records, self.most_bytes) = (records, payload_bytes);

@@ -6,31 +6,31 @@ use serde_json::value::RawValue;
 
 /// A JSON pointer (RFC 6901), as `/device/id`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Pointer {
+pub(crate) struct Pointer {
     text: String,
     steps: Vec<String>,
 }
 
 /// What a pointer is to find, for a message.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Sought {
+pub(crate) struct Sought {
     /// The option that gives the pointer.
-    pub(super) option: &'static str,
+    pub(crate) option: &'static str,
     /// What the value is to be for the record.
-    pub(super) role: &'static str,
+    pub(crate) role: &'static str,
     /// The kinds of value that can be that.
-    pub(super) kinds: &'static str,
+    pub(crate) kinds: &'static str,
 }
 
 impl Pointer {
     /// Reads a pointer to something inside of a value; none: it is no pointer, or one to the whole.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let steps: Option<Vec<String>> = text.strip_prefix('/')?.split('/').map(unescaped).collect();
         Some(Self { text: text.to_owned(), steps: steps? })
     }
 
     /// As it was given.
-    pub(super) fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.text
     }
 
@@ -38,7 +38,7 @@ impl Pointer {
     ///
     /// # Errors
     /// Why there is none. The message holds nothing of the payload.
-    pub(super) fn find<'a>(&self, payload: &'a [u8], sought: Sought) -> Result<&'a RawValue, String> {
+    pub(crate) fn find<'a>(&self, payload: &'a [u8], sought: Sought) -> Result<&'a RawValue, String> {
         let Sought { option, role, kinds } = sought;
         let mut value: &RawValue = serde_json::from_slice(payload).map_err(|error| {
             let fault = if error.is_eof() { "it ends too soon" } else { "it is wrong" };
@@ -59,7 +59,7 @@ impl Pointer {
     ///
     /// # Errors
     /// That it has none: half of a surrogate pair is no character.
-    pub(super) fn text_of(&self, string: &RawValue) -> Result<String, String> {
+    pub(crate) fn text_of(&self, string: &RawValue) -> Result<String, String> {
         serde_json::from_str(string.get()).map_err(|_| format!("{} is a string that is no text", self.text))
     }
 }
