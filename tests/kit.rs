@@ -9,6 +9,7 @@ mod names;
 mod python;
 mod upgrade;
 mod watch;
+mod windows;
 
 use std::path::Path;
 use std::process::Command;

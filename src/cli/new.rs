@@ -7,7 +7,7 @@ use clap::Args;
 use super::error::CommandError;
 use super::foreign::one_line;
 use super::{ALL_ACKNOWLEDGED, print};
-use crate::project::{Language, make};
+use crate::project::{Kind, Language, make};
 
 /// Create a project for a transform, with an example, test cases and the contract
 ///
@@ -19,8 +19,9 @@ Exit codes:
   1  it can't be created, or a file of it exists
   2  wrong usage
 
-Example:
-  kinesieve new masker --lang python && kinesieve test masker")]
+Examples:
+  kinesieve new masker --lang python && kinesieve test masker
+  kinesieve new sums --lang rust --kind window")]
 pub(super) struct NewArguments {
     /// Folder of the project; its last component is the name of the transform
     #[arg(value_name = "NAME")]
@@ -29,11 +30,15 @@ pub(super) struct NewArguments {
     /// Language of the project
     #[arg(long = "lang", value_name = "LANGUAGE", value_enum)]
     language: Language,
+
+    /// What the transform works on
+    #[arg(long, value_name = "KIND", value_enum, default_value_t)]
+    kind: Kind,
 }
 
 pub(super) fn new(arguments: &NewArguments) -> Result<u8, CommandError> {
-    let NewArguments { folder, language } = arguments;
-    make(folder, *language)?;
+    let NewArguments { folder, language, kind } = arguments;
+    make(folder, *language, *kind)?;
     let place = one_line(&folder.display().to_string());
     let mut text = format!("{place}: a transform, ready to be built. README.md in it says more.\n");
     for what in language.missing_tools() {

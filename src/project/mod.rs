@@ -13,7 +13,7 @@ use std::process::{Command, ExitStatus};
 
 use serde::Deserialize;
 
-pub(crate) use self::new::{Language, NewError, make};
+pub(crate) use self::new::{Kind, Language, NewError, make};
 pub(crate) use self::upgrade::{UpgradeError, UpgradeOptions, upgrade};
 pub(crate) use self::watch::{Change, Watch};
 use crate::error_code::ErrorCode;

@@ -27,6 +27,16 @@ pub(crate) enum Language {
     Go,
 }
 
+/// What a transform works on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// Records, one by one
+    #[default]
+    Record,
+    /// Tumbling windows: records are folded into a state, and outputs are made of it when the window closes
+    Window,
+}
+
 /// Why there is no new project.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NewError {
@@ -45,6 +55,13 @@ pub(crate) enum NewError {
     /// The folder can't be looked at.
     #[error("{path}: {source}")]
     Unreadable { path: PathBuf, source: io::Error },
+    /// Only some languages have one.
+    #[error(
+        "there is no project of this kind in this language: --kind window goes with --lang {}. In another language, \
+         implement the interface `window` of wit/window.wit in a project of kind record",
+        .languages.join(" or ")
+    )]
+    NoExample { languages: Vec<String> },
     /// The disk says no.
     #[error("can't write {path}: {source}")]
     Unwritable { path: PathBuf, source: io::Error },
@@ -57,6 +74,7 @@ impl NewError {
             NewError::Name { .. } | NewError::Reserved { .. } => ErrorCode::InvalidProjectName,
             NewError::Taken { .. } => ErrorCode::ProjectTaken,
             NewError::Unreadable { .. } => ErrorCode::ProjectUnreadable,
+            NewError::NoExample { .. } => ErrorCode::Contradiction,
             NewError::Unwritable { .. } => ErrorCode::FileNotWritten,
         }
     }
@@ -96,6 +114,17 @@ const COMMON: &[TemplateFile] = &[
     ("tests/readings.json", template!("common/readings.json")),
     ("tests/settings.json", template!("common/settings.json")),
 ];
+
+/// What is in the place of these where the transform is of windows.
+const COMMON_WINDOW: &[TemplateFile] = &[
+    ("README.md", template!("common/window/README.md")),
+    ("input.ndjson", template!("common/window/input.ndjson")),
+    ("tests/readings.json", template!("common/window/readings.json")),
+    ("tests/settings.json", template!("common/settings.json")),
+];
+
+/// What is in the place of a file of this name in [`RUST`].
+const RUST_WINDOW: &[TemplateFile] = &[("src/lib.rs", template!("rust/window/lib.rs"))];
 
 const RUST: &[TemplateFile] = &[
     (".gitignore", "/target\n"),
@@ -216,7 +245,7 @@ const PYTHON: &[TemplateFile] = &[
 ];
 
 const C: &[TemplateFile] = &[
-    (".gitignore", "/.venv\n*.wasm\n*.cwasm\n*.cwasm.json\n"),
+    (".gitignore", "/.venv\n/native\n*.wasm\n*.cwasm\n*.cwasm.json\n"),
     ("kinesieve.json", template!("c/kinesieve.json")),
     ("requirements.txt", template!("c/requirements.txt")),
     ("src/json.c", template!("c/src/json.c")),
@@ -224,6 +253,7 @@ const C: &[TemplateFile] = &[
     ("src/transform.c", template!("c/src/transform.c")),
     ("vendor/kinesieve.c", template!("c/vendor/kinesieve.c")),
     ("vendor/kinesieve.h", template!("c/vendor/kinesieve.h")),
+    ("vendor/native.c", template!("c/vendor/native.c")),
     ("wit/transform.wit", CONTRACT),
 ];
 
@@ -342,6 +372,7 @@ impl Language {
                 source: "src/transform.c",
                 about_files: "| `src/json.c` | the fields of a JSON object, as they are written |\n\
                               | `vendor/kinesieve.h` | the contract, as C sees it; `kinesieve.c` is what lies between |\n\
+                              | `vendor/native.c` | what makes a program for a debugger of it, in the place of the processor |\n\
                               | `wit/transform.wit` | the contract |",
                 needs: "Python 3.10 or later, which gets the compiler: the first build makes a virtual environment in \
                         `.venv` and installs Zig there, which has a C compiler and a C library for WebAssembly. Any \
@@ -368,6 +399,34 @@ impl Language {
         }
     }
 
+    /// What its projects have in the place of other files where the transform is of windows; none: there is no example of
+    /// that yet.
+    fn window_files(self) -> Option<&'static [TemplateFile]> {
+        match self {
+            Language::Rust => Some(RUST_WINDOW),
+            Language::Javascript | Language::Typescript | Language::Python | Language::C | Language::Go => None,
+        }
+    }
+
+    /// The files of a project; none: there is no example of this kind.
+    fn files(self, kind: Kind) -> Option<Vec<&'static TemplateFile>> {
+        let (common, own): (&[TemplateFile], &[TemplateFile]) = match kind {
+            Kind::Record => (COMMON, &[]),
+            Kind::Window => (COMMON_WINDOW, self.window_files()?),
+        };
+        let instead = |file: &'static TemplateFile| own.iter().find(|(path, _)| *path == file.0).unwrap_or(file);
+        let added = own.iter().filter(|(path, _)| !self.kit().files.iter().any(|(known, _)| known == path));
+        let kit = self.kit();
+        Some(common.iter().chain(kit.files.iter().map(instead)).chain(added).chain(kit.sdk).collect())
+    }
+
+    /// The languages that have an example of a kind, as they are named on the command line.
+    pub(crate) fn with(kind: Kind) -> Vec<String> {
+        let has = |language: &&Language| language.files(kind).is_some();
+        let name = |language: &Language| language.to_possible_value().map(|value| value.get_name().to_owned());
+        Language::value_variants().iter().filter(has).filter_map(name).collect()
+    }
+
     /// What is missing on this machine to build it, or too old, each with how to get it.
     pub(crate) fn missing_tools(self) -> Vec<String> {
         self.kit().tools.iter().filter_map(|tool| super::tools::what_is_wrong_with(tool)).collect()
@@ -392,7 +451,7 @@ fn name_of(folder: &Path) -> Result<String, NewError> {
 
 /// The first thing in a folder that keeps a project from being made there, if there is one. What is hidden, such as the
 /// folder of a version control, is in nobody's way.
-fn taken(folder: &Path, kit: &LanguageKit) -> Result<Option<PathBuf>, NewError> {
+fn taken(folder: &Path, files: &[&TemplateFile]) -> Result<Option<PathBuf>, NewError> {
     let unreadable = |source| NewError::Unreadable { path: folder.to_owned(), source };
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -406,18 +465,19 @@ fn taken(folder: &Path, kit: &LanguageKit) -> Result<Option<PathBuf>, NewError> 
             return Ok(Some(folder.to_owned()));
         }
     }
-    let mut files = COMMON.iter().chain(kit.files).chain(kit.sdk).map(|(path, _)| folder.join(path));
-    Ok(files.find(|path| path.symlink_metadata().is_ok()))
+    let mut paths = files.iter().map(|(path, _)| folder.join(path));
+    Ok(paths.find(|path| path.symlink_metadata().is_ok()))
 }
 
 /// Makes a project in a folder that is not there yet, or holds nothing but what is hidden. Its name is that of the folder.
-pub(crate) fn make(folder: &Path, language: Language) -> Result<(), NewError> {
+pub(crate) fn make(folder: &Path, language: Language, kind: Kind) -> Result<(), NewError> {
+    let files = language.files(kind).ok_or_else(|| NewError::NoExample { languages: Language::with(kind) })?;
     let name = name_of(folder)?;
     let kit = language.kit();
     if kit.reserved.split_whitespace().any(|word| word == name) {
         return Err(NewError::Reserved { name, language: kit.name });
     }
-    if let Some(path) = taken(folder, &kit)? {
+    if let Some(path) = taken(folder, &files)? {
         return Err(NewError::Taken { path });
     }
     let snake = name.replace('-', "_");
@@ -439,7 +499,7 @@ pub(crate) fn make(folder: &Path, language: Language) -> Result<(), NewError> {
         ("{{setup}}", kit.setup),
     ];
     let record = record_of(language, &sdk_files(language));
-    let files = COMMON.iter().chain(kit.files).chain(kit.sdk).map(|(path, text)| {
+    let files = files.into_iter().map(|(path, text)| {
         (*path, values.iter().fold((*text).to_owned(), |text, (place, value)| text.replace(place, value)))
     });
     for (path, text) in files.chain([(SDK_RECORD, record)]) {
@@ -534,10 +594,12 @@ mod tests {
     #[test]
     fn nothing_is_left_to_fill_in() {
         let folder = tempfile::tempdir().expect("a folder");
-        for language in Language::value_variants() {
-            let project = folder.path().join(format!("p-{}", language.kit().name.to_lowercase()));
-            make(&project, *language).expect("made");
-            for (path, _) in COMMON.iter().chain(language.kit().files).chain(language.kit().sdk) {
+        let all =
+            Language::value_variants().iter().flat_map(|language| [(language, Kind::Record), (language, Kind::Window)]);
+        for (language, kind) in all.filter(|(language, kind)| language.files(*kind).is_some()) {
+            let project = folder.path().join(format!("p-{}-{kind:?}", language.kit().name).to_lowercase());
+            make(&project, *language, kind).expect("made");
+            for (path, _) in language.files(kind).expect("it has one") {
                 let text = fs::read_to_string(project.join(path)).expect("written");
                 assert!(path.starts_with("vendor/") || !text.contains("{{"), "{path} of {language:?}:\n{text}");
             }
@@ -550,13 +612,26 @@ mod tests {
     }
 
     #[test]
+    fn a_project_of_windows_has_another_example_and_is_else_the_same() {
+        let texts = |kind| Language::Rust.files(kind).expect("files");
+        let paths = |kind| texts(kind).into_iter().map(|(path, _)| *path).collect::<BTreeSet<_>>();
+        assert_eq!(paths(Kind::Record), paths(Kind::Window));
+        let source = |kind| texts(kind).into_iter().find(|(path, _)| *path == "src/lib.rs").expect("a source").1;
+        assert!(source(Kind::Window).contains("window!(") && source(Kind::Record).contains("#[transform"));
+        let folder = tempfile::tempdir().expect("a folder");
+        let error = make(&folder.path().join("sums"), Language::Go, Kind::Window).expect_err("no example").to_string();
+        assert!(error.contains("--kind window goes with --lang rust"), "{error}");
+        assert!(!folder.path().join("sums").exists());
+    }
+
+    #[test]
     fn what_is_there_stays_and_odd_names_are_refused() {
         let folder = tempfile::tempdir().expect("a folder");
-        make(folder.path().join("empty-first").as_path(), Language::Python).expect("made");
-        let again = make(folder.path().join("empty-first").as_path(), Language::Rust).expect_err("taken");
+        make(folder.path().join("empty-first").as_path(), Language::Python, Kind::Record).expect("made");
+        let again = make(folder.path().join("empty-first").as_path(), Language::Rust, Kind::Record).expect_err("taken");
         assert!(again.to_string().contains("is there already"), "{again}");
         for name in ["1st", "Upper", "a b", "a_b", "a-", "ä", ".."] {
-            let error = make(&folder.path().join(name), Language::Rust).expect_err(name).to_string();
+            let error = make(&folder.path().join(name), Language::Rust, Kind::Record).expect_err(name).to_string();
             assert!(error.contains("is no name for a project"), "{error}");
         }
     }

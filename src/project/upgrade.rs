@@ -244,7 +244,7 @@ fn write(path: &Path, text: &str) -> Result<(), UpgradeError> {
 mod tests {
     use clap::ValueEnum;
 
-    use super::super::new::make;
+    use super::super::new::{Kind, make};
     use super::*;
 
     const PLAIN: UpgradeOptions = UpgradeOptions { language: None, force: false, dry_run: false };
@@ -252,7 +252,7 @@ mod tests {
     fn project(language: Language) -> (tempfile::TempDir, PathBuf) {
         let folder = tempfile::tempdir().expect("a folder");
         let project = folder.path().join("masker");
-        make(&project, language).expect("made");
+        make(&project, language, Kind::Record).expect("made");
         (folder, project)
     }
 

@@ -8,17 +8,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef __wasm__
 #define EXPORT(name) __attribute__((export_name(name)))
 #define IMPORT(name) __attribute__((import_module("kinesieve:transform/host@0.1.0"), import_name(name)))
+#else
+// As a program of this machine, for a debugger: native.c is in the place of the processor.
+#define EXPORT(name)
+#define IMPORT(name)
+#endif
 #define OF_TRANSFORM "kinesieve:transform/transform@0.1.0#"
 #define AFTER "cabi_post_"
 
+#ifdef __wasm__
 _Static_assert(sizeof(ks_bytes) == 8, "a list is an address and a length of 32 bits each");
 _Static_assert(sizeof(ks_optional) == 12 && offsetof(ks_optional, some) == 4, "an option is a byte and its value");
 _Static_assert(sizeof(ks_output) == 32 && offsetof(ks_output, route) == 20, "an output is its three fields");
 _Static_assert(sizeof(ks_outcome) == 12 && offsetof(ks_outcome, reason) == 4, "an outcome is a byte and its value");
 _Static_assert(sizeof(ks_configured) == 12 && offsetof(ks_configured, why) == 4, "a result is a byte and its value");
 _Static_assert(sizeof(ks_shard) == 16 && sizeof(ks_setting) == 16, "a record is its fields");
+#endif
 
 // --- Memory of one call: taken from the front of a block, and given back all at once ---
 
