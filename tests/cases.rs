@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::support::pty::Pty;
 use crate::support::{error_line, guest_file, kinesieve, stderr, stdout};
 
 /// The exit code, and what is said on standard output and error.
@@ -143,6 +144,31 @@ fn a_fault_is_not_accepted_unless_somebody_says_so() {
     assert_eq!(test(&file, "scripted", &[]).0, Some(0));
     let output = kinesieve(&["test", "--accept-faults"]).output().expect("it runs");
     assert_eq!(output.status.code(), Some(2), "it goes with --update: {}", stderr(&output));
+}
+
+/// On a terminal there is somebody to ask: one fault is accepted, the other one is not.
+#[test]
+fn on_a_terminal_each_fault_is_asked_about() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = r#"{"cases": [
+  {"name": "it breaks", "input": {"text": "panic"}, "expect": "keep"},
+  {"name": "it breaks again", "input": {"text": "abort"}, "expect": "drop"}
+]}
+"#;
+    let file = suite(folder.path(), text);
+    let mut command = kinesieve(&["test", "--update", "--transform"]);
+    command.arg(guest_file("scripted")).arg(&file);
+    let mut terminal = Pty::start(&command, 200, 50);
+    terminal.wait_for("t.json:2: it breaks: the transform broke: {");
+    terminal.wait_for("Is it to be so? [y/N]");
+    terminal.press("y\n");
+    terminal.wait_for("t.json:3: it breaks again: the transform broke: {");
+    terminal.press("\n");
+    let (code, screen) = terminal.end();
+    assert_eq!(code, Some(3));
+    assert!(screen.visible().iter().any(|line| line.contains("0 passed, 1 failed, 1 updated")), "{:?}", screen.visible());
+    let updated = std::fs::read_to_string(&file).expect("read");
+    assert_eq!(updated, text.replace("\"keep\"", "{\"fault\": \"trap\"}"));
 }
 
 #[test]
