@@ -166,7 +166,11 @@ fn on_a_terminal_each_fault_is_asked_about() {
     terminal.press("\n");
     let (code, screen) = terminal.end();
     assert_eq!(code, Some(3));
-    assert!(screen.visible().iter().any(|line| line.contains("0 passed, 1 failed, 1 updated")), "{:?}", screen.visible());
+    assert!(
+        screen.visible().iter().any(|line| line.contains("0 passed, 1 failed, 1 updated")),
+        "{:?}",
+        screen.visible()
+    );
     let updated = std::fs::read_to_string(&file).expect("read");
     assert_eq!(updated, text.replace("\"keep\"", "{\"fault\": \"trap\"}"));
 }

@@ -158,7 +158,7 @@ mod tests {
                 "serde-1.0.228/src/de.rs:3",
             ),
             ("/rustc/0123456789abcdef/library/core/src/panicking.rs:75:14", "library/core/src/panicking.rs:75:14"),
-            ("/rustc/", "/rustc/"),
+            ("/rustc/", "/rustc"),
             ("", ""),
         ] {
             assert_eq!(sources().shortened(path), shown);
