@@ -20,7 +20,7 @@ use crate::settings::{
 use crate::sink::{self, LineContent, OutputSamples, Packing, S3Sink, SamplingSink, Sink, SinkOptions};
 use crate::source::live::OnFailure;
 use crate::source::mapping::IncludeRecords;
-use crate::transform::{Guests, Limits, LoadError, StartError, TraceDetail, Transform};
+use crate::transform::{Guests, Insight, Limits, LoadError, StartError, Transform};
 
 /// Why a processor could not be put together. Each message says what to change.
 #[derive(Debug, thiserror::Error)]
@@ -198,8 +198,8 @@ async fn assemble(
     };
     // Whoever looks on wants to know where it broke; for all others that would take too long.
     let is_looked_on = processor_options.assembly_options.observer.is_some();
-    let detail = if is_looked_on { TraceDetail::Lines } else { TraceDetail::Functions };
-    let transform = Transform::load_with(&settings.transform, detail)?;
+    let insight = if is_looked_on { Insight::Lines } else { Insight::None };
+    let transform = Transform::load_with(&settings.transform, insight)?;
     let batches = processor_options.assembly_options.batches.unwrap_or(NonZeroUsize::MIN);
     let workers = settings.workers.unwrap_or(processor_options.assembly_options.workers).max(batches);
     let workers_for_a_batch = NonZeroUsize::new(workers.get() / batches).unwrap_or(NonZeroUsize::MIN);

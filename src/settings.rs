@@ -5,6 +5,8 @@
 //! start with one line that names it.
 
 mod checkpoint;
+#[cfg(feature = "compiler")]
+mod guest;
 mod values;
 mod variables;
 
@@ -24,7 +26,11 @@ pub use crate::event::{Decode, DecodeOther};
 pub(crate) use crate::sink::s3_prefix;
 pub use crate::sink::{Compression, Encode, InvalidTarget, Order, Pack, Target};
 pub use checkpoint::{CheckpointSettings, StreamIdForm, TableCapacity, TableName};
-pub use values::{MetricsFormat, Route, name_of, normal_route, transform_settings as parse_transform_settings};
+#[cfg(feature = "compiler")]
+pub use guest::GuestSettings;
+pub use values::{
+    MetricsFormat, Route, name_of, normal_route, transform_settings as parse_transform_settings, written_settings,
+};
 pub use variables::{PREFIX, check_variables, ignore_empty_variables};
 
 use crate::sink::EventLabels;
@@ -245,11 +251,7 @@ impl Settings {
     /// # Errors
     /// When the text has neither form, or names a key twice. The message holds no value, which may be a secret.
     pub fn transform_settings(&self) -> Result<Vec<(String, String)>, SettingsError> {
-        match &self.transform_settings {
-            None => Ok(Vec::new()),
-            Some(text) => values::transform_settings(text)
-                .map_err(|reason| SettingsError::Invalid { name: "KINESIEVE_TRANSFORM_SETTINGS".to_owned(), reason }),
-        }
+        values::written_settings("KINESIEVE_TRANSFORM_SETTINGS", self.transform_settings.as_deref())
     }
 
     /// Returns what events are called that are put on an event bus.

@@ -22,7 +22,7 @@ use crate::error_code::ErrorCode;
 use crate::files::read_text_bounded;
 use crate::project::{Change, Project, ProjectError, Watch};
 use crate::stdout;
-use crate::transform::{Limits, TraceDetail, Transform};
+use crate::transform::{Insight, Limits, Transform};
 
 /// A case failed.
 const CASE_FAILED: u8 = 3;
@@ -283,7 +283,7 @@ impl Session<'_> {
             None => self.arguments.project()?.build()?,
         };
         let waiting = ProgressDisplay::waiting_for(format!("compiling {}", component.display()));
-        let transform = Transform::load_with(&component, TraceDetail::Lines);
+        let transform = Transform::load_with(&component, Insight::Lines);
         waiting.finish();
         Ok(transform?)
     }

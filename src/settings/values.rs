@@ -9,6 +9,7 @@ use bytesize::ByteSize;
 use clap::ValueEnum;
 use tracing::level_filters::LevelFilter;
 
+use super::SettingsError;
 use crate::sink::{InvalidTarget, Target};
 
 /// More instances of a transform than any vCPUs that Lambda gives.
@@ -170,6 +171,15 @@ pub(super) fn workers(text: &str) -> Result<NonZeroUsize, String> {
 
 pub(super) fn log_level(text: &str) -> Result<LevelFilter, String> {
     text.parse().map_err(|_| format!("invalid log level {text:?}: use off, error, warn, info, debug or trace"))
+}
+
+/// Returns the settings for a transform that this flag or variable gives; none: there are none.
+///
+/// # Errors
+/// When the text has neither form, or names a key twice. The message holds no value, which may be a secret.
+pub fn written_settings(name: &str, text: Option<&str>) -> Result<Vec<(String, String)>, SettingsError> {
+    let refused = |reason| SettingsError::Invalid { name: name.to_owned(), reason };
+    text.map_or_else(|| Ok(Vec::new()), |text| transform_settings(text).map_err(refused))
 }
 
 /// `key=value` separated by commas, or a JSON object. No message quotes a value.

@@ -13,7 +13,7 @@ use wasmtime::{Engine, Precompiled};
 use super::contract::{self, ContractError, World};
 #[cfg(feature = "compiler")]
 use super::engine::Threads;
-use super::engine::{EnginePurpose, InliningMode, engine};
+use super::engine::{EnginePurpose, InliningMode, Insight, engine};
 #[cfg(feature = "compiler")]
 use super::extent::{Extent, NotCompilable};
 use super::host::{self, HostState};
@@ -22,8 +22,8 @@ use super::manifest::sha256_hex;
 use super::manifest::{Manifest, sha256_hex_of_file};
 use super::precompiled;
 use super::target::CompileTarget;
-use super::ticker::Ticker;
-use super::trace::{SourceFolder, TraceDetail};
+use super::ticker::{Ticker, tick_for};
+use super::trace::SourceFolder;
 use crate::error_code::ErrorCode;
 #[cfg(feature = "compiler")]
 use crate::files::read_bounded;
@@ -173,6 +173,7 @@ pub struct Transform {
     world: World,
     digest: String,
     sources: SourceFolder,
+    insight: Insight,
 }
 
 impl Transform {
@@ -181,18 +182,28 @@ impl Transform {
     /// # Errors
     /// When it can't be read, compiled or run by this build, or is no transform.
     pub fn load(path: &Path) -> Result<Self, LoadError> {
-        Self::load_with(path, TraceDetail::Functions)
+        Self::load_with(path, Insight::None)
     }
 
-    /// As [`load`](Self::load), and says how much there is to be in the trace of a fault.
+    /// Loads one to learn so much about it. The instructions of a precompiled one can't be counted: code of the engine for that
+    /// is refused.
     ///
     /// # Errors
-    /// As there.
-    pub fn load_with(path: &Path, detail: TraceDetail) -> Result<Self, LoadError> {
+    /// When it can't be read, compiled or run by this build, or is no transform.
+    pub fn load_with(path: &Path, insight: Insight) -> Result<Self, LoadError> {
         match FileKind::of(path)? {
-            FileKind::Component => Self::compile(path, detail),
-            FileKind::Precompiled => Self::open_precompiled(path),
+            FileKind::Component => Self::compile(path, insight),
+            FileKind::Precompiled => Self::open_precompiled(path, insight),
         }
+    }
+
+    /// Compiles a component that is in no file.
+    ///
+    /// # Errors
+    /// When it can't be compiled by this build, or is no transform.
+    #[cfg(feature = "compiler")]
+    pub fn of_component(source: &[u8], insight: Insight) -> Result<Self, LoadError> {
+        Self::compile_checked(Path::new("(built in)"), source, Threads::All, insight)
     }
 
     /// What a dead letter names as its transform: `sha256:` and the digest of the component,
@@ -204,6 +215,11 @@ impl Transform {
     /// What it works on.
     pub fn world(&self) -> World {
         self.world
+    }
+
+    /// What is learned about its guests.
+    pub fn insight(&self) -> Insight {
+        self.insight
     }
 
     pub(super) fn ticker(&self) -> Arc<Ticker> {
@@ -219,27 +235,28 @@ impl Transform {
     }
 
     #[cfg(feature = "compiler")]
-    fn compile(path: &Path, detail: TraceDetail) -> Result<Self, LoadError> {
+    fn compile(path: &Path, insight: Insight) -> Result<Self, LoadError> {
         let (source, extent) = read_checked(path)?;
-        let engine = engine(EnginePurpose::CompileAndRun(threads(&extent), detail)).map_err(no_engine)?;
-        let component = Component::from_binary(&engine, &source).map_err(|error| invalid(path, &error))?;
-        let sources = match detail {
-            TraceDetail::Lines => SourceFolder::of(path),
-            TraceDetail::Functions => SourceFolder::default(),
-        };
-        Ok(Self { sources, ..Self::checked(path, engine, component, &sha256_hex(&source))? })
+        Self::compile_checked(path, &source, threads(&extent), insight)
+    }
+
+    #[cfg(feature = "compiler")]
+    fn compile_checked(path: &Path, source: &[u8], threads: Threads, insight: Insight) -> Result<Self, LoadError> {
+        let engine = engine(EnginePurpose::CompileAndRun(threads), insight).map_err(no_engine)?;
+        let component = Component::from_binary(&engine, source).map_err(|error| invalid(path, &error))?;
+        Self::checked(path, engine, component, &sha256_hex(source), insight)
     }
 
     #[cfg(not(feature = "compiler"))]
-    fn compile(path: &Path, _detail: TraceDetail) -> Result<Self, LoadError> {
+    fn compile(path: &Path, _insight: Insight) -> Result<Self, LoadError> {
         Err(LoadError::NoCompiler { path: path.to_owned(), machine: CompileTarget::of_this_machine() })
     }
 
-    fn open_precompiled(path: &Path) -> Result<Self, LoadError> {
+    fn open_precompiled(path: &Path, insight: Insight) -> Result<Self, LoadError> {
         let manifest = checked_manifest(path)?;
         let machine = CompileTarget::of_this_machine();
         let calls = if manifest.inlined { InliningMode::Inlined } else { InliningMode::Kept };
-        let engine = engine(EnginePurpose::RunPrecompiled(calls)).map_err(no_engine)?;
+        let engine = engine(EnginePurpose::RunPrecompiled(calls), insight).map_err(no_engine)?;
         let component = precompiled::load(&engine, path).map_err(|error| LoadError::OtherSettings {
             path: path.to_owned(),
             made_for: format!("{} and {}", manifest.target, manifest.engine),
@@ -247,19 +264,26 @@ impl Transform {
             reason: error.root_cause().to_string(),
             machine,
         })?;
-        Self::checked(path, engine, component, &manifest.source_sha256)
+        Self::checked(path, engine, component, &manifest.source_sha256, insight)
     }
 
-    fn checked(path: &Path, engine: Engine, component: Component, sha256: &str) -> Result<Self, LoadError> {
+    fn checked(
+        path: &Path,
+        engine: Engine,
+        component: Component,
+        sha256: &str,
+        insight: Insight,
+    ) -> Result<Self, LoadError> {
         let world = contract::check(&engine, &component)
             .map_err(|source| LoadError::Contract { path: path.to_owned(), source })?;
         // Names fit by now; what this still finds is a function of another type.
         let linked = host::linker(&engine)
             .and_then(|linker| linker.instantiate_pre(&component))
             .map_err(|error| LoadError::Invalid { path: path.to_owned(), reason: format!("{error:#}") })?;
-        let ticker = Ticker::start(&engine).map_err(|error| LoadError::Engine(error.to_string()))?;
+        let ticker = Ticker::start(&engine, tick_for(insight)).map_err(|error| LoadError::Engine(error.to_string()))?;
         let digest = format!("sha256:{sha256}");
-        Ok(Self { ticker: Arc::new(ticker), linked, world, digest, sources: SourceFolder::default() })
+        let sources = if insight == Insight::Lines { SourceFolder::of(path) } else { SourceFolder::default() };
+        Ok(Self { ticker: Arc::new(ticker), linked, world, digest, sources, insight })
     }
 }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::artifact::{FileKind, LoadError, invalid, no_engine, read_checked, threads};
-use super::engine::{EnginePurpose, InliningMode, engine};
+use super::engine::{EnginePurpose, InliningMode, Insight, engine};
 use super::manifest::{ENGINE, Manifest, sha256_hex};
 use super::target::CompileTarget;
 use crate::error_code::ErrorCode;
@@ -75,7 +75,8 @@ pub fn precompile(component: &Path, target: CompileTarget, output: &Path) -> Res
     // Checked before the long work: compiling takes ten seconds for a JavaScript or Python guest.
     let (source, extent) = read_checked(component)?;
     let calls = if extent.is_inlined() { InliningMode::Inlined } else { InliningMode::Kept };
-    let engine = engine(EnginePurpose::Precompile(target, calls, threads(&extent))).map_err(no_engine)?;
+    let purpose = EnginePurpose::Precompile(target, calls, threads(&extent));
+    let engine = engine(purpose, Insight::None).map_err(no_engine)?;
     let code = engine.precompile_component(&source).map_err(|error| invalid(component, &error))?;
     let made_for = match target {
         CompileTarget::Host => CompileTarget::of_this_machine(),

@@ -40,19 +40,32 @@ impl HostState {
         let log = GuestLog::default();
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES);
-        // The builder's context has no directory, no environment, no arguments and a standard input
-        // that is at its end; clocks and randomness are the host's. The network is denied twice: no
-        // address is allowed by default, and here no socket is made at all.
-        let wasi = WasiCtxBuilder::new()
-            .stdout(log.pipe(GuestStream::Out))
-            .stderr(log.pipe(GuestStream::Error))
-            .allow_tcp(false)
-            .allow_udp(false)
-            .allow_ip_name_lookup(false)
-            .max_random_size(RANDOM_BYTES)
-            .build();
+        let wasi = sandbox(&log).build();
         Self { wasi, table, limiter: MemoryLimiter::new(memory_limit), log, batch: None, call_ends: Instant::now() }
     }
+
+    /// Takes other clocks and another source of randomness for the host's, before the guest has seen any.
+    #[cfg(feature = "compiler")]
+    pub(super) fn replace(&mut self, replacement: impl FnOnce(&mut WasiCtxBuilder)) {
+        let mut builder = sandbox(&self.log);
+        replacement(&mut builder);
+        self.wasi = builder.build();
+    }
+}
+
+/// The builder of what a guest gets of WASI. It has no directory, no environment, no arguments and a standard input that is at
+/// its end; clocks and randomness are the host's. The network is denied twice: no address is allowed by default, and here no
+/// socket is made at all.
+fn sandbox(log: &GuestLog) -> WasiCtxBuilder {
+    let mut builder = WasiCtxBuilder::new();
+    builder
+        .stdout(log.pipe(GuestStream::Out))
+        .stderr(log.pipe(GuestStream::Error))
+        .allow_tcp(false)
+        .allow_udp(false)
+        .allow_ip_name_lookup(false)
+        .max_random_size(RANDOM_BYTES);
+    builder
 }
 
 /// Everything that a guest may import.

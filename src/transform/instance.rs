@@ -76,6 +76,9 @@ pub(super) trait Exports: Sized + Send + 'static {
     }
 }
 
+/// What is done to the store of a new instance before that is started.
+pub(super) type Preparation = Box<dyn Fn(&mut Store<HostState>) + Send + Sync>;
+
 /// What every new instance is made of.
 pub(super) struct InstanceTemplate<E: Exports> {
     engine: Engine,
@@ -83,6 +86,7 @@ pub(super) struct InstanceTemplate<E: Exports> {
     pub(super) limits: Limits,
     settings: Vec<(String, String)>,
     sources: SourceFolder,
+    preparation: Option<Preparation>,
 }
 
 impl<E: Exports> InstanceTemplate<E> {
@@ -90,7 +94,14 @@ impl<E: Exports> InstanceTemplate<E> {
         let linked = transform.linked();
         let engine = linked.engine().clone();
         let sources = transform.sources();
-        Ok(Self { engine, component: E::look_up(linked)?, limits, settings: settings.to_vec(), sources })
+        let component = E::look_up(linked)?;
+        Ok(Self { engine, component, limits, settings: settings.to_vec(), sources, preparation: None })
+    }
+
+    /// Returns the template of instances whose stores are prepared like this.
+    #[cfg(feature = "compiler")]
+    pub(super) fn prepared_by(self, preparation: Preparation) -> Self {
+        Self { preparation: Some(preparation), ..self }
     }
 }
 
@@ -132,6 +143,9 @@ impl<E: Exports> Instance<E> {
         let mut store = Store::new(&blueprint.engine, HostState::new(limits.memory));
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(HANDED_OVER);
+        if let Some(prepare) = &blueprint.preparation {
+            prepare(&mut store);
+        }
         allow(&mut store, Instant::now(), START_TIME.min(time_left));
         let mut trace = Vec::new();
         let started = start_in(&mut store, blueprint, &mut trace);

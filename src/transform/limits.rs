@@ -55,6 +55,12 @@ impl MemoryLimiter {
         Self { limit, used: 0, table_elements: 0, refused: false }
     }
 
+    /// The linear memory that the instance has, in bytes. It never shrinks.
+    #[cfg(feature = "compiler")]
+    pub(super) fn used(&self) -> usize {
+        self.used
+    }
+
     /// Whether growth was refused since the last call of `forget_refusal`.
     pub(super) fn refused(&self) -> bool {
         self.refused

@@ -14,6 +14,7 @@
 //! | `run`, `group`, `emissions`, `memory`, `shares`, `verdict` | what became of events: put in order, handed over, bounded |
 //! | `guest_time`, `ticker` | time: of an invocation, and the clock |
 //! | `log`, `log_budget` | what guests say |
+//! | `trial` | a guest on the thread of whoever watches it: measured, looked into, compared |
 
 mod artifact;
 mod bindings;
@@ -49,6 +50,8 @@ mod shares;
 mod target;
 mod ticker;
 mod trace;
+#[cfg(feature = "compiler")]
+mod trial;
 mod verdict;
 mod window;
 mod worker;
@@ -58,6 +61,7 @@ pub use artifact::{LoadError, Transform, check_precompiled};
 pub use compile::{BuildError, Built, precompile};
 pub use contract::{Age, ContractError, World};
 pub use emissions::{Emission, Emissions};
+pub use engine::Insight;
 pub use flow_control::{FlowControl, UpToRetry};
 pub use group::Grouping;
 pub use guest_time::GuestTime;
@@ -74,6 +78,10 @@ pub use pool::{Job, Pool, WorkerLease};
 pub use records::Records;
 pub use run::{GuestRun, VerdictChunk};
 pub use target::CompileTarget;
-pub use trace::TraceDetail;
+#[cfg(feature = "compiler")]
+pub use trial::{
+    GuestPresence, PresenceShare, PresenceWatch, StackSamples, Trial, TrialAnswer, TrialBatch, TrialHost, TrialOptions,
+    TrialUsage,
+};
 pub use verdict::{Fault, FaultKind, Verdict};
 pub use window::{ClosedFold, FoldClose, Folding, StateRefused, Window, WindowEnding, WindowFold, WindowOpening};

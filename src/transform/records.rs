@@ -76,32 +76,42 @@ impl Program for Records {
         event: Event<'_>,
         turn: Instant,
     ) -> CallOutcome {
-        if let Err(verdict) = guest.be_alive(guest.interrupt_at()) {
-            return verdict.into();
-        }
-        let param = EventParam {
-            data: event.payload.bytes(),
-            partition_key: event.partition_key,
-            sequence_number: event.sequence_number.as_str(),
-            sub_sequence_number: event.sub_sequence_number,
-            arrived_at: event.arrived_at,
-        };
-        let outcome = guest.call_about(event, turn, |exports, store| {
+        process_with(guest, event, turn, |exports, store, param| {
             exports.kinesieve_transform_transform().call_process(store, param)
-        });
-        match outcome {
-            Ok(Outcome::Keep) => Verdict::Keep.into(),
-            Ok(Outcome::Drop) => Verdict::Drop.into(),
-            Ok(Outcome::Emit(outputs)) => CallOutcome::Outputs(outputs),
-            Ok(Outcome::Retry(reason)) => Verdict::Retry(bounded(reason)).into(),
-            Ok(Outcome::Reject(reason)) => Verdict::Reject(bounded(reason)).into(),
-            Err(verdict) => verdict.into(),
-        }
+        })
     }
 
     fn end(self, guest: Guest<'_, RecordTransform>, hand_over: impl FnOnce()) {
         drop(guest);
         hand_over();
+    }
+}
+
+/// Has a guest process an event whose turn came at this time, by a call of its function.
+pub(super) fn process_with(
+    guest: &mut Guest<'_, RecordTransform>,
+    event: Event<'_>,
+    turn: Instant,
+    call: impl FnOnce(&RecordTransform, &mut Store<HostState>, EventParam<'_>) -> wasmtime::Result<Outcome>,
+) -> CallOutcome {
+    if let Err(verdict) = guest.be_alive(guest.interrupt_at()) {
+        return verdict.into();
+    }
+    let param = EventParam {
+        data: event.payload.bytes(),
+        partition_key: event.partition_key,
+        sequence_number: event.sequence_number.as_str(),
+        sub_sequence_number: event.sub_sequence_number,
+        arrived_at: event.arrived_at,
+    };
+    let outcome = guest.call_about(event, turn, |exports, store| call(exports, store, param));
+    match outcome {
+        Ok(Outcome::Keep) => Verdict::Keep.into(),
+        Ok(Outcome::Drop) => Verdict::Drop.into(),
+        Ok(Outcome::Emit(outputs)) => CallOutcome::Outputs(outputs),
+        Ok(Outcome::Retry(reason)) => Verdict::Retry(bounded(reason)).into(),
+        Ok(Outcome::Reject(reason)) => Verdict::Reject(bounded(reason)).into(),
+        Err(verdict) => verdict.into(),
     }
 }
 

@@ -6,10 +6,23 @@ use std::time::{Duration, Instant};
 
 use wasmtime::Engine;
 
+use super::engine::Insight;
+
 /// How often a running guest's time is looked at: a time limit is kept to this much.
 pub(super) const TICK: Duration = Duration::from_millis(10);
 
-/// Ends guests that take too long: a thread that moves the engine's epoch on every [`TICK`] while
+/// How often it is where the functions are looked at that it runs.
+const SAMPLING_TICK: Duration = Duration::from_millis(1);
+
+/// How often the time of a guest is looked at that so much is learned about.
+pub(super) fn tick_for(insight: Insight) -> Duration {
+    match insight {
+        Insight::None | Insight::Lines | Insight::Instructions => TICK,
+        Insight::Stacks => SAMPLING_TICK,
+    }
+}
+
+/// Ends guests that take too long: a thread that moves the engine's epoch on every tick while
 /// somebody is at work, and sleeps in between.
 #[derive(Debug)]
 pub(super) struct Ticker {
@@ -38,7 +51,7 @@ impl TickerState {
 }
 
 impl Ticker {
-    pub(super) fn start(engine: &Engine) -> std::io::Result<Self> {
+    pub(super) fn start(engine: &Engine, tick: Duration) -> std::io::Result<Self> {
         let shared = Arc::new(TickerState::default());
         let engine = engine.clone();
         let state = Arc::clone(&shared);
@@ -52,7 +65,7 @@ impl Ticker {
                     return;
                 }
                 drop(at_work);
-                std::thread::sleep(TICK);
+                std::thread::sleep(tick);
                 engine.increment_epoch();
                 state.ticks.fetch_add(1, Ordering::Relaxed);
             }
@@ -120,7 +133,7 @@ mod tests {
 
     #[test]
     fn the_clock_stands_still_within_a_tick_and_no_longer() {
-        let ticker = Ticker::start(&Engine::default()).expect("a thread");
+        let ticker = Ticker::start(&Engine::default(), TICK).expect("a thread");
         let started = Instant::now();
         let mut time = ticker.keep_time();
         let mut seen = vec![time.now()];

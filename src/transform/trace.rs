@@ -15,23 +15,12 @@ const LINES: usize = 60;
 /// The most characters of a function's name: those of generic functions have pages.
 const NAME_CHARACTERS: usize = 90;
 
-/// How much there is to be in the trace of a fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TraceDetail {
-    /// The functions, by their names.
-    Functions,
-    /// And the lines of their sources, where the component has debug information. That is looked at anew for each frame of
-    /// each fault, which takes milliseconds: it is for whoever looks at records one by one.
-    Lines,
-}
-
 /// The folder that a component's sources are in, if it is known.
 #[derive(Debug, Clone, Default)]
 pub(super) struct SourceFolder(Option<Arc<Path>>);
 
 impl SourceFolder {
     /// The project that a component was built in: the nearest folder above it.
-    #[cfg(feature = "compiler")]
     pub(super) fn of(component: &Path) -> Self {
         // Not resolved any further: compilers write the path that they were started in.
         let component = std::path::absolute(component).unwrap_or_else(|_| component.to_owned());
