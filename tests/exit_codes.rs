@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use crate::support::events::STREAM_ARN;
 use crate::support::moto::Moto;
 use crate::support::positions::{Positions, note, stuck_at};
-use crate::support::process::wait_until;
+use crate::support::process::{catches_interrupts, wait_until};
 use crate::support::services::{Faults, Service, Stub};
 use crate::support::{guest_file, kinesieve, stderr};
 
@@ -79,6 +79,7 @@ fn each_line_of_the_reference_holds() {
     of_put(&mut provoked, folder.path());
     of_positions_and_deployments(&mut provoked);
     of_authors(&mut provoked, folder.path());
+    of_measuring(&mut provoked, folder.path());
     assert_eq!(provoked.seen, lines_of_the_reference());
 }
 
@@ -204,6 +205,35 @@ fn of_authors(provoked: &mut Provoked, folder: &Path) {
     provoked.ends(1, &mut kinesieve(&["inspect", text(&cases)]), "");
     provoked.ends(0, &mut kinesieve(&["explain", "K101"]), "");
     provoked.ends(1, &mut kinesieve(&["explain", "K000"]), "");
+}
+
+/// `bench` and `compare`.
+fn of_measuring(provoked: &mut Provoked, folder: &Path) {
+    let (keep, scripted) = (guest_file("keep"), guest_file("scripted"));
+    let input = folder.join("measured.txt");
+    std::fs::write(&input, "drop\n").expect("written");
+    let bench =
+        |input: &Path, seconds: &str| kinesieve(&["bench", text(&keep), "--seconds", seconds, "--input", text(input)]);
+    provoked.ends(0, &mut bench(&input, "0.01"), "");
+    provoked.ends(1, &mut bench(&folder.join("nobodys.txt"), "1"), "");
+    let compare = |new: &Path| kinesieve(&["compare", text(&keep), text(new), "--input"]);
+    provoked.ends(0, compare(&keep).arg("-"), "keep\n");
+    provoked.ends(1, compare(&keep).arg("nobodys.txt"), "");
+    provoked.ends(3, compare(&scripted).arg("-"), "keep\ndrop\n");
+    // Its standard input stays open meanwhile.
+    let mut waits = compare(&keep);
+    waits.arg("-");
+    for mut command in [bench(&input, "3600"), waits] {
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().expect("it runs");
+        let mut lines = child.stdin.take().expect("an input");
+        let _ = lines.write_all(b"keep\n");
+        wait_until("it listens", || catches_interrupts(child.id()));
+        interrupt(child.id());
+        assert_eq!(child.wait().expect("it ends").code(), Some(130), "{command:?}");
+        drop(lines);
+        provoked.note(130, &command);
+    }
 }
 
 /// Each command says in its help what the reference says.

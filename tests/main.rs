@@ -3,9 +3,11 @@
 
 mod access;
 mod bad_input;
+mod bench;
 mod cases;
 mod checkpoint;
 mod command_line;
+mod compare;
 mod doctor;
 mod emulators;
 mod exit_codes;

@@ -22,7 +22,7 @@ pub enum CaseData {
 impl CaseData {
     /// Bytes in the form that is best to read: JSON only where it is an object or an array, since a number or a word
     /// is a text to most people.
-    pub(super) fn best_form_of(bytes: Vec<u8>) -> Self {
+    pub(crate) fn best_form_of(bytes: Vec<u8>) -> Self {
         match String::from_utf8(bytes) {
             Err(error) => CaseData::Bytes(error.into_bytes()),
             Ok(text) => match text.trim_start().bytes().next() {
@@ -59,7 +59,7 @@ impl CaseData {
     }
 
     /// The field that it is in a case: its name, and its value as JSON.
-    pub(super) fn field(&self) -> (&'static str, String) {
+    pub(crate) fn field(&self) -> (&'static str, String) {
         match self {
             CaseData::Json(text) => ("json", text.clone()),
             CaseData::Text(text) => ("text", json_string(text)),

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 const DEEPEST: usize = 100;
 
 /// The text of a valid JSON value without the layout between its parts.
-pub(super) fn compact(text: &str) -> String {
+pub(crate) fn compact(text: &str) -> String {
     let mut compact = String::with_capacity(text.len());
     for_each_piece(text, |piece| compact.push_str(piece));
     compact
@@ -80,7 +80,7 @@ fn string_length(text: &str) -> usize {
 
 /// Whether two texts are valid JSON of the same value: layout, the order of fields and escapes aside. Numbers are the
 /// same if they are written the same, or are the same number and short enough for that to be told.
-pub(super) fn is_same(one: &str, other: &str) -> bool {
+pub(crate) fn is_same(one: &str, other: &str) -> bool {
     let parse = |text| serde_json::from_str::<&RawValue>(text).ok();
     match (parse(one), parse(other)) {
         (Some(one), Some(other)) => is_same_value(one, other, 0),

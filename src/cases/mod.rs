@@ -14,6 +14,8 @@ mod windows;
 
 pub use data::CaseData;
 pub(crate) use json::pretty;
+#[cfg(feature = "compiler")]
+pub(crate) use json::{compact, is_same};
 pub use outcome::{CaseOutcome, CaseOutput};
 pub use run::{CaseCheck, RunError, run};
 pub(crate) use suite::MOST_FILE_BYTES;

@@ -57,7 +57,7 @@ pub struct CaseOutput {
 impl CaseOutcome {
     /// What the transform answered, each output in the form that the expectation has for it. None: it did not get to
     /// answer.
-    pub(super) fn of(verdict: Verdict, expected: Option<&CaseOutcome>) -> Option<Self> {
+    pub(crate) fn of(verdict: Verdict, expected: Option<&CaseOutcome>) -> Option<Self> {
         Some(match verdict {
             Verdict::Keep => CaseOutcome::Keep,
             Verdict::Folded => CaseOutcome::Folded,

@@ -40,9 +40,15 @@ impl GuestLines {
     /// All lines, in the place of the log.
     #[cfg(feature = "compiler")]
     pub(super) fn install() -> Self {
+        Self::install_from(LevelFilter::TRACE)
+    }
+
+    /// Lines from this level on, and backtraces, in the place of the log.
+    #[cfg(feature = "compiler")]
+    pub(super) fn install_from(level: LevelFilter) -> Self {
         use tracing_subscriber::prelude::*;
 
-        let lines = Self::from_level(LevelFilter::TRACE);
+        let lines = Self::from_level(level);
         // A second call would keep the first one's: there is one log a process.
         let _ = tracing_subscriber::registry().with(lines.clone()).try_init();
         lines

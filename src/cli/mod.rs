@@ -3,7 +3,11 @@
 mod access;
 mod backlog;
 #[cfg(feature = "compiler")]
+mod bench;
+#[cfg(feature = "compiler")]
 mod build;
+#[cfg(feature = "compiler")]
+mod compare;
 #[cfg(feature = "compiler")]
 mod deploy;
 mod doctor;
@@ -78,6 +82,10 @@ enum Command {
     #[cfg(feature = "compiler")]
     Test(test::TestArguments),
     #[cfg(feature = "compiler")]
+    Bench(Box<bench::BenchArguments>),
+    #[cfg(feature = "compiler")]
+    Compare(Box<compare::CompareArguments>),
+    #[cfg(feature = "compiler")]
     Inspect(inspect::InspectArguments),
     #[cfg(feature = "compiler")]
     Package(package::PackageArguments),
@@ -114,6 +122,10 @@ pub fn main() -> ExitCode {
         Command::Upgrade(arguments) => upgrade::upgrade(&arguments),
         #[cfg(feature = "compiler")]
         Command::Test(arguments) => test::test(&arguments),
+        #[cfg(feature = "compiler")]
+        Command::Bench(arguments) => bench::bench(&arguments),
+        #[cfg(feature = "compiler")]
+        Command::Compare(arguments) => compare::compare_transforms(&arguments),
         #[cfg(feature = "compiler")]
         Command::Inspect(arguments) => inspect::inspect(&arguments),
         #[cfg(feature = "compiler")]

@@ -14,9 +14,9 @@ use crate::error_code::ErrorCode;
 use crate::files::read_text_bounded;
 #[cfg(feature = "compiler")]
 use crate::project::Project;
-use crate::settings::Settings;
-#[cfg(not(feature = "compiler"))]
-use crate::settings::SettingsError;
+use crate::settings::{Settings, SettingsError};
+#[cfg(feature = "compiler")]
+use crate::source::live::StreamPlace;
 
 /// Returns the file of the transform that a person means: a file as it is, and of a folder what its project builds, which
 /// is built first. The commands of the build write to standard error.
@@ -42,6 +42,24 @@ pub(super) fn with_component(settings: &Settings) -> Result<Settings, CommandErr
     Ok(Settings { transform, ..settings.clone() })
 }
 
+/// Refuses a stream where a command reads files alone.
+#[cfg(feature = "compiler")]
+pub(super) fn files_alone(input: &Path, command: &str) -> Result<(), CommandError> {
+    let Some(text) = input.to_str() else { return Ok(()) };
+    // A name that may be a stream's is more often that of a file that is missing, which is said then.
+    if !StreamPlace::is_said(text) || StreamPlace::in_input(text)?.is_none() {
+        return Ok(());
+    }
+    let message = format!(
+        "--input {text} is a stream, and `kinesieve {command}` reads files: `aws kinesis get-records` writes one that it reads"
+    );
+    Err(SettingsError::Contradiction(message).into())
+}
+
+/// Settings of a transform, in their order.
+#[cfg(feature = "compiler")]
+type Pairs = Vec<(String, String)>;
+
 /// Settings of the transform that are written in a file of cases.
 #[cfg(feature = "compiler")]
 #[derive(Debug, Args)]
@@ -53,12 +71,21 @@ pub(super) struct CaseSettings {
 
 #[cfg(feature = "compiler")]
 impl CaseSettings {
-    /// Returns the settings, with those of the file of cases beneath those that are given.
+    /// Returns the settings of a command, with those of the file of cases beneath those that are given.
+    pub(super) fn beneath(&self, settings: Settings, place: &Path) -> Result<Settings, CommandError> {
+        if self.file.is_none() {
+            return Ok(settings);
+        }
+        let all = self.beneath_pairs(settings.transform_settings()?, place)?;
+        Ok(Settings { transform_settings: Some(as_json(&all)), ..settings })
+    }
+
+    /// Returns the settings of the transform, with those of the file of cases beneath those that are given.
     ///
     /// `place` is what the person named as the transform: of a file that is not there, its project's folder of cases is
     /// asked.
-    pub(super) fn beneath(&self, settings: Settings, place: &Path) -> Result<Settings, CommandError> {
-        let Some(file) = &self.file else { return Ok(settings) };
+    pub(super) fn beneath_pairs(&self, given: Pairs, place: &Path) -> Result<Pairs, CommandError> {
+        let Some(file) = &self.file else { return Ok(given) };
         let in_project = || {
             let folder = if place.is_dir() { place } else { place.parent()? };
             let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
@@ -69,11 +96,9 @@ impl CaseSettings {
         let text = read_text_bounded(&path, MOST_FILE_BYTES)
             .map_err(|error| CommandError::new(ErrorCode::InvalidCases, format!("{}: {error}", path.display())))?;
         let suite = Suite::parse(&path, text)?;
-        let given = settings.transform_settings()?;
         let is_given = |name: &str| given.iter().any(|(other, _)| other == name);
         let beneath = suite.settings.into_iter().filter(|(name, _)| !is_given(name));
-        let all: Vec<(String, String)> = beneath.chain(given.iter().cloned()).collect();
-        Ok(Settings { transform_settings: Some(as_json(&all)), ..settings })
+        Ok(beneath.chain(given.iter().cloned()).collect())
     }
 }
 

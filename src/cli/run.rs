@@ -8,7 +8,7 @@ pub(crate) mod metrics;
 mod rate;
 mod reporter;
 mod shards;
-mod show;
+pub(super) mod show;
 mod stream;
 mod totals;
 mod view;

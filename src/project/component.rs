@@ -17,7 +17,7 @@ const MODULE: &[u8] = b"\0asm\x01\0\0\0";
 
 /// Makes a component of a core module that has the functions of the contract, under the names of the canonical ABI.
 /// The answer to what is no such module says what is wrong.
-pub(super) fn of_module(mut module: Vec<u8>) -> Result<Vec<u8>, String> {
+pub(crate) fn of_module(mut module: Vec<u8>) -> Result<Vec<u8>, String> {
     if !module.starts_with(MODULE) {
         let what = if module.starts_with(b"\0asm") {
             "a component already: name it as \"component\""

@@ -13,6 +13,7 @@ use std::process::{Command, ExitStatus};
 
 use serde::Deserialize;
 
+pub(crate) use self::component::of_module as component_of_module;
 pub(crate) use self::new::{Kind, Language, NewError, make};
 pub(crate) use self::upgrade::{UpgradeError, UpgradeOptions, upgrade};
 pub(crate) use self::watch::{Change, Watch};

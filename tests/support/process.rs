@@ -19,6 +19,14 @@ pub fn installed(variable: &str, below_tools: &str, make_target: &str) -> PathBu
     file
 }
 
+/// Whether a program has its own way with Ctrl-C by now, and is not just ended by it.
+pub fn catches_interrupts(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    // SIGINT is the second of them.
+    caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 2 != 0)
+}
+
 /// A program that runs; ends with the value.
 pub struct Process {
     child: Child,

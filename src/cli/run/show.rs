@@ -1,8 +1,8 @@
 //! Each record before and after the transform, for whoever writes one.
 
-mod columns;
-mod palette;
-mod payload;
+pub(in crate::cli) mod columns;
+pub(in crate::cli) mod palette;
+pub(in crate::cli) mod payload;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -30,7 +30,7 @@ const WIDTH: usize = 100;
 
 /// Where it is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ShowStream {
+pub(in crate::cli) enum ShowStream {
     Stdout,
     Stderr,
 }
@@ -86,13 +86,7 @@ impl Show {
     }
 
     fn new<'a>(place: ShowStream, most: u64, routes: impl Iterator<Item = &'a str>, lines: GuestLines) -> Self {
-        let is_terminal = match place {
-            ShowStream::Stdout => io::stdout().is_terminal(),
-            ShowStream::Stderr => io::stderr().is_terminal(),
-        };
-        let in_colour = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        let palette = if in_colour { Palette::coloured() } else { Palette::default() };
-        let columns = Columns { width: width(place), palette };
+        let columns = columns_on(place);
         let routes = routes.map(normal_route).collect();
         Self { place, columns, most, seen: AtomicU64::new(0), routes, lines }
     }
@@ -172,8 +166,19 @@ impl Observer for Show {
     }
 }
 
+/// How lines are written to a stream: as wide as that is, and in colours if it shows them.
+pub(in crate::cli) fn columns_on(place: ShowStream) -> Columns {
+    let is_terminal = match place {
+        ShowStream::Stdout => io::stdout().is_terminal(),
+        ShowStream::Stderr => io::stderr().is_terminal(),
+    };
+    let in_colour = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let palette = if in_colour { Palette::coloured() } else { Palette::default() };
+    Columns { width: width(place), palette }
+}
+
 /// What became of an event, in a few words.
-fn became(event: Event<'_>, verdict: &Verdict) -> String {
+pub(in crate::cli) fn became(event: Event<'_>, verdict: &Verdict) -> String {
     match verdict {
         Verdict::Keep => "kept".to_owned(),
         Verdict::Drop => "dropped".to_owned(),

@@ -27,21 +27,21 @@ type Row<'a> = (Option<ColumnLine<'a>>, Option<ColumnLine<'a>>);
 
 /// How lines are written.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Columns {
+pub(in crate::cli) struct Columns {
     /// Of all that is written, in characters.
-    pub(super) width: usize,
-    pub(super) palette: Palette,
+    pub(in crate::cli) width: usize,
+    pub(in crate::cli) palette: Palette,
 }
 
 impl Columns {
     /// Writes one text.
-    pub(super) fn one(self, text: &mut String, lines: &[String]) {
+    pub(in crate::cli) fn one(self, text: &mut String, lines: &[String]) {
         let rows = lines.iter().map(|line| ColumnLine { mark: Mark::Same, text: line });
         self.below(text, rows);
     }
 
     /// Writes two, the one before and the one after, each below its heading.
-    pub(super) fn two(self, text: &mut String, before: &[String], after: &[String], heading: &str) {
+    pub(in crate::cli) fn two(self, text: &mut String, before: &[String], after: &[String], heading: &str) {
         let rows = compared(before, after);
         if self.width < LEAST_FOR_TWO {
             self.below(text, rows.iter().filter_map(|(before, _)| *before));
@@ -61,7 +61,7 @@ impl Columns {
     }
 
     /// Writes a further text, where those after stand.
-    pub(super) fn further(self, text: &mut String, after: &[String], heading: &str) {
+    pub(in crate::cli) fn further(self, text: &mut String, after: &[String], heading: &str) {
         if self.width < LEAST_FOR_TWO {
             self.heading(text, heading, 0);
             return self.one(text, after);

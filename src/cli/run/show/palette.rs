@@ -6,18 +6,18 @@ use anstyle::{AnsiColor, Style};
 
 /// A style for each kind of text; all plain where there are to be no colours.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Palette {
-    pub(super) title: Style,
-    pub(super) dim: Style,
-    pub(super) before: Style,
-    pub(super) after: Style,
+pub(in crate::cli) struct Palette {
+    pub(in crate::cli) title: Style,
+    pub(in crate::cli) dim: Style,
+    pub(in crate::cli) before: Style,
+    pub(in crate::cli) after: Style,
     name: Style,
     text: Style,
     literal: Style,
 }
 
 impl Palette {
-    pub(super) fn coloured() -> Self {
+    pub(in crate::cli) fn coloured() -> Self {
         let colour = |colour: AnsiColor| colour.on_default();
         Self {
             title: Style::new().bold(),
@@ -31,7 +31,7 @@ impl Palette {
     }
 
     /// A line of JSON as it is laid out, or a piece of one: what looks like neither a name nor a value stays as it is.
-    pub(super) fn json(&self, line: &str) -> String {
+    pub(in crate::cli) fn json(&self, line: &str) -> String {
         let inner = line.trim_start();
         let mut painted = line[..line.len() - inner.len()].to_owned();
         let (name, value) = match inner.strip_prefix('"').and_then(|rest| rest.find("\": ")) {

@@ -14,7 +14,7 @@ const MOST_LINES: usize = 200;
 const DUMPED_A_LINE: usize = 8;
 
 /// A payload's lines. None of them holds what a terminal would obey.
-pub(super) fn lines(bytes: &[u8]) -> Vec<String> {
+pub(in crate::cli) fn lines(bytes: &[u8]) -> Vec<String> {
     if bytes.is_empty() {
         return vec!["(no bytes)".to_owned()];
     }
@@ -54,7 +54,7 @@ fn dumped(bytes: &[u8]) -> String {
 }
 
 /// A line with what a terminal would obey escaped; tabs are two spaces.
-pub(super) fn printable(line: &str) -> String {
+pub(in crate::cli) fn printable(line: &str) -> String {
     let mut printable = String::with_capacity(line.len());
     for character in line.chars() {
         match character {

@@ -1,0 +1,309 @@
+//! `kinesieve compare`: two transforms over the same records, and what differs.
+
+mod change;
+mod json_line;
+mod shown;
+mod sides;
+mod summary;
+
+use std::io;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::time::Duration;
+
+use clap::Args;
+use tracing::level_filters::LevelFilter;
+
+use self::change::{Change, Comparison, VerdictKind, compare};
+use self::shown::Difference;
+use self::sides::{Answer, LoadedSide, Sides};
+use self::summary::CompareSummary;
+use super::error::CommandError;
+use super::guest_lines::GuestLines;
+use super::interrupt::{INTERRUPTED, Interrupt};
+use super::place::{component, files_alone};
+use super::progress::ProgressDisplay;
+use super::run::show::{ShowStream, columns_on};
+use super::{ALL_ACKNOWLEDGED, print, print_json};
+use crate::event::{Batch, Event};
+use crate::settings::{GuestSettings, check_variables, written_settings};
+use crate::source::{FileSource, Format, SourceError};
+use crate::stdout;
+
+/// The transforms differ on a record.
+const DIFFERENT: u8 = 3;
+
+/// What a batch holds at most, so that two of them are at work on the same few records.
+const BATCH: (usize, usize) = (1_000, 1 << 20);
+
+/// How often it is looked whether somebody wants it to end, while no record comes.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Compare two transforms over the same records: what differs, record by record
+///
+/// Each record goes through both, one after the other, with the same clock and the same randomness: the time is when the
+/// record arrived, and random bytes depend on its place in the input alone. Each transform has one instance, which sees all
+/// records in order, whatever becomes of them: after retry, the next record follows. Nothing is delivered.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+What counts as a difference: another verdict, other outputs or another order of them, another key or route, another text of
+retry or reject. A fault is compared by its kind (trap, timeout, memory), since its text names lines of the source. JSON of
+the same value that is written otherwise (layout, order of fields, escapes) is the same and counted apart; so is a record that
+one transform keeps and the other one replaces by itself.
+
+With --json, a difference is an object on a line, with the answers in the form of test cases. The last line is
+{\"summary\": {...}}.
+
+Exit codes:
+  0    the transforms do the same on all records
+  1    a transform can't be built, loaded or started, or the input can't be read
+  2    wrong usage
+  3    they differ on a record
+  130  Ctrl-C: what was compared until then is said
+
+Examples:
+  kinesieve compare old.wasm masker --input data.ndjson
+  kinesieve compare t.wasm t.wasm --input data.ndjson --old-settings below=10 --new-settings below=12
+  kinesieve compare old.wasm new.wasm --input data.ndjson --show all --json")]
+pub(super) struct CompareArguments {
+    /// The transform as it was: a component (.wasm), one that `kinesieve build` precompiled (.cwasm), or the folder of a
+    /// project (with kinesieve.json), which is built first
+    #[arg(value_name = "OLD")]
+    old: PathBuf,
+
+    /// The transform as it is now
+    #[arg(value_name = "NEW")]
+    new: PathBuf,
+
+    /// The records: a file in any form that `kinesieve run` reads, or - for standard input
+    #[arg(long, value_name = "FILE")]
+    input: PathBuf,
+
+    /// Format of the file
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Auto)]
+    input_format: Format,
+
+    /// End after so many records
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
+    limit: Option<u64>,
+
+    /// How many differences to show: a number, or all
+    #[arg(long, value_name = "COUNT", default_value = "10")]
+    show: ShownCount,
+
+    /// Settings for the old transform, in the place of --transform-settings
+    #[arg(long, value_name = "SETTINGS")]
+    old_settings: Option<String>,
+
+    /// Settings for the new transform, in the place of --transform-settings
+    #[arg(long, value_name = "SETTINGS")]
+    new_settings: Option<String>,
+
+    /// Count it as a difference too if what is logged about a record differs. It is shown in any case
+    #[arg(long)]
+    compare_logs: bool,
+
+    /// Print objects, one a line, for programs
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    settings: GuestSettings,
+}
+
+/// How many differences are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct ShownCount(u64);
+
+impl FromStr for ShownCount {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "all" => Ok(Self(u64::MAX)),
+            count => count.parse().map(Self).map_err(|_| format!("invalid number {text:?}: use a number, or all")),
+        }
+    }
+}
+
+pub(super) fn compare_transforms(arguments: &CompareArguments) -> Result<u8, CommandError> {
+    check_variables(std::env::vars_os())?;
+    let common = arguments.settings.transform_settings()?;
+    let settings = |name: &str, own: &Option<String>| match own {
+        Some(text) => written_settings(name, Some(text)),
+        None => Ok(common.clone()),
+    };
+    let settings =
+        [settings("--old-settings", &arguments.old_settings)?, settings("--new-settings", &arguments.new_settings)?];
+    files_alone(&arguments.input, "compare")?;
+    // Opened first: it is the cheapest of the ways to fail.
+    let source = FileSource::open(&arguments.input, arguments.input_format)?.in_batches_of(BATCH.0, BATCH.1);
+    let files = [component(&arguments.old)?, component(&arguments.new)?];
+    let waiting = ProgressDisplay::waiting_for("compiling both transforms".to_owned());
+    let [old_settings, new_settings] = settings;
+    let loaded = LoadedSide::load(&files[0], old_settings).and_then(|old| {
+        let new = LoadedSide::load(&files[1], new_settings)?;
+        Ok([old, new])
+    });
+    waiting.finish();
+    let loaded = loaded?;
+
+    let lines = GuestLines::install_from(LevelFilter::INFO);
+    let progress = ProgressDisplay::new(source.bytes(), true);
+    let _end = progress.until_the_end();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let interrupt = {
+        let _inside = runtime.enter();
+        Interrupt::listen(&progress, || "ends with what is compared until now".to_owned())
+    };
+    let mut comparing = Comparing { arguments, progress: &progress, interrupt, summary: CompareSummary::default() };
+    let ending = comparing.all(source, [&loaded[0], &loaded[1]], lines)?;
+    progress.finish();
+    let summary = comparing.summary;
+    if arguments.json {
+        print_json(&summary.json()?)?;
+    } else {
+        print(&summary.text())?;
+    }
+    Ok(match ending {
+        Ending::Interrupted => INTERRUPTED,
+        Ending::Complete | Ending::Unread if summary.different() > 0 => DIFFERENT,
+        Ending::Complete | Ending::Unread => ALL_ACKNOWLEDGED,
+    })
+}
+
+/// How a comparison ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// All records are compared.
+    Complete,
+    Interrupted,
+    /// Nobody reads standard output any more.
+    Unread,
+}
+
+/// A batch, with how much of the input was read by then; or why it can't be read.
+type ReadBatch = Result<(Batch, u64), SourceError>;
+
+/// Reads on a thread of its own, no further than a batch ahead: an input that gives nothing for a while keeps nobody from ending it.
+fn read_ahead(mut source: FileSource) -> io::Result<Receiver<ReadBatch>> {
+    let (sender, batches) = sync_channel(1);
+    std::thread::Builder::new().name("input".into()).spawn(move || {
+        loop {
+            let read = match source.next_batch() {
+                Ok(Some(batch)) => Ok((batch, source.bytes_read())),
+                Ok(None) => return,
+                Err(error) => Err(error),
+            };
+            let is_last = read.is_err();
+            if sender.send(read).is_err() || is_last {
+                return;
+            }
+        }
+    })?;
+    Ok(batches)
+}
+
+/// A comparison under way.
+struct Comparing<'a> {
+    arguments: &'a CompareArguments,
+    progress: &'a ProgressDisplay,
+    interrupt: Interrupt,
+    summary: CompareSummary,
+}
+
+impl Comparing<'_> {
+    /// Compares batch after batch; of all records, those of a few are in memory.
+    fn all(&mut self, source: FileSource, loaded: [&LoadedSide; 2], lines: GuestLines) -> Result<Ending, CommandError> {
+        let unpacking = self.arguments.settings.unpacking();
+        let batches = read_ahead(source)?;
+        let mut sides: Option<Sides> = None;
+        loop {
+            let (batch, bytes_read) = match batches.recv_timeout(LOOK) {
+                Ok(read) => read?,
+                Err(RecvTimeoutError::Timeout) if self.interrupt.is_asked() => return Ok(Ending::Interrupted),
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            let mut rest = Some(Arc::new(batch));
+            while let Some(packed) = rest {
+                let unpacked = unpacking.unpack(packed);
+                rest = unpacked.rest;
+                let batch = unpacked.batch;
+                let Some(first) = batch.iter().next() else { continue };
+                let sides = match &mut sides {
+                    Some(sides) => sides,
+                    None => {
+                        let limits = self.arguments.settings.limits();
+                        sides.insert(Sides::start(loaded, limits, first.arrived_at, lines.clone())?)
+                    }
+                };
+                if let Some(ending) = self.batch(sides, &batch)? {
+                    return Ok(ending);
+                }
+                self.progress.update(bytes_read, self.summary.records());
+            }
+        }
+        if sides.is_none() {
+            // Whether they start is worth knowing without any record, too.
+            Sides::start(loaded, self.arguments.settings.limits(), 0, lines)?;
+        }
+        self.summary.complete();
+        Ok(Ending::Complete)
+    }
+
+    /// Compares the records of a batch; answers how it ended, if it did.
+    fn batch(&mut self, sides: &mut Sides, batch: &Arc<Batch>) -> Result<Option<Ending>, CommandError> {
+        let mut at_work = sides.begin(batch);
+        for index in 0..batch.len() {
+            if self.arguments.limit.is_some_and(|limit| self.summary.records() >= limit) {
+                self.summary.complete();
+                return Ok(Some(Ending::Complete));
+            }
+            if self.interrupt.is_asked() {
+                return Ok(Some(Ending::Interrupted));
+            }
+            let event = batch.event(index);
+            let (old, new) = at_work.answers(index, event);
+            let comparison = self.compared(event, &old, &new);
+            self.summary.add(comparison);
+            if let Comparison::Different(change) = comparison {
+                self.show(event, change, &old, &new)?;
+            }
+            match stdout::failure() {
+                None => {}
+                Some(failure) if failure.is_closed() => return Ok(Some(Ending::Unread)),
+                Some(failure) => return Err(failure.clone().into()),
+            }
+        }
+        Ok(None)
+    }
+
+    fn compared(&self, event: Event<'_>, old: &Answer, new: &Answer) -> Comparison {
+        let comparison = compare(event, &old.verdict, &new.verdict);
+        let is_same = !matches!(comparison, Comparison::Different(_));
+        // The log of a fault has its backtrace, and that is of the build.
+        let is_fault =
+            matches!(VerdictKind::of(&old.verdict), VerdictKind::Trap | VerdictKind::Timeout | VerdictKind::Memory);
+        if self.arguments.compare_logs && is_same && !is_fault && old.log != new.log {
+            return Comparison::Different(Change::Log);
+        }
+        comparison
+    }
+
+    fn show(&mut self, event: Event<'_>, change: Change, old: &Answer, new: &Answer) -> Result<(), CommandError> {
+        if self.summary.different() > self.arguments.show.0 {
+            self.summary.leave_out();
+            return Ok(());
+        }
+        let difference = Difference { number: self.summary.records(), event, change: change.name(), old, new };
+        if self.arguments.json {
+            print_json(&difference.json()?)?;
+        } else {
+            print(&difference.text(columns_on(ShowStream::Stdout)))?;
+        }
+        Ok(())
+    }
+}

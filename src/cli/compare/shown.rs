@@ -1,0 +1,108 @@
+//! A difference as a person sees it: the record, and both answers side by side.
+
+use std::fmt::Write;
+
+use super::change::{DeliveredOutput, delivered};
+use super::sides::Answer;
+use crate::cli::foreign::plain;
+use crate::cli::run::show::columns::Columns;
+use crate::cli::run::show::palette::Palette;
+use crate::cli::run::show::{became, payload};
+use crate::event::Event;
+
+/// The most outputs of a record that are shown.
+const MOST_OUTPUTS: usize = 20;
+
+/// A record on which two transforms differ.
+pub(super) struct Difference<'a> {
+    /// Its place among all records, from 1 on.
+    pub(super) number: u64,
+    pub(super) event: Event<'a>,
+    pub(super) change: String,
+    pub(super) old: &'a Answer,
+    pub(super) new: &'a Answer,
+}
+
+impl Difference<'_> {
+    /// Returns it in lines.
+    pub(super) fn text(&self, columns: Columns) -> String {
+        let Self { number, event, change, old, new } = self;
+        let Palette { title, dim, .. } = columns.palette;
+        let position = match event.sub_sequence_number {
+            0 => event.sequence_number.as_str().to_owned(),
+            index => format!("{}/{index}", event.sequence_number.as_str()),
+        };
+        // A String takes everything; here and below.
+        let mut text = String::new();
+        let _ = writeln!(
+            text,
+            "{title}record {number}: {change}{title:#} {dim}(sequence number {position}, key {}){dim:#}",
+            plain(event.partition_key)
+        );
+        let _ = writeln!(text, "  {dim}old:{dim:#} {}", became(*event, &old.verdict));
+        let _ = writeln!(text, "  {dim}new:{dim:#} {}", became(*event, &new.verdict));
+        let _ = writeln!(text, "{dim}record{dim:#}");
+        columns.one(&mut text, &payload::lines(event.payload.bytes()));
+        outputs(&mut text, columns, delivered(*event, &old.verdict), delivered(*event, &new.verdict));
+        for (side, answer) in [("old", old), ("new", new)] {
+            for line in &answer.log {
+                let _ = writeln!(text, "  {dim}{side}: {}{dim:#}", payload::printable(line));
+            }
+        }
+        text.push('\n');
+        text
+    }
+}
+
+/// Writes the outputs that differ. Where a side delivers nothing by its kind, only its answer says something.
+fn outputs(
+    text: &mut String,
+    columns: Columns,
+    old: Option<Vec<DeliveredOutput<'_>>>,
+    new: Option<Vec<DeliveredOutput<'_>>>,
+) {
+    let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
+    let count = old.len().max(new.len());
+    let mut shown = 0;
+    let mut differing = 0;
+    for index in 0..count {
+        let pair = (old.get(index), new.get(index));
+        if let (Some(old), Some(new)) = pair
+            && old.data == new.data
+            && old.goes_where(new)
+        {
+            continue;
+        }
+        differing += 1;
+        if shown == MOST_OUTPUTS {
+            continue;
+        }
+        shown += 1;
+        let lines = |output: Option<&DeliveredOutput<'_>>| match output {
+            Some(output) => payload::lines(output.data),
+            None => Vec::new(),
+        };
+        columns.two(text, &lines(pair.0), &lines(pair.1), &heading(index, count, pair));
+    }
+    if differing > shown {
+        let _ = writeln!(text, "  … and {} more outputs that differ", differing - shown);
+    }
+}
+
+fn heading(index: usize, count: usize, pair: (Option<&DeliveredOutput<'_>>, Option<&DeliveredOutput<'_>>)) -> String {
+    let mut heading = if count == 1 { "output".to_owned() } else { format!("output {} of {count}", index + 1) };
+    match pair {
+        (Some(_), None) => heading.push_str(", of the old alone"),
+        (None, _) => heading.push_str(", of the new alone"),
+        (Some(old), Some(new)) => {
+            if old.key != new.key {
+                let _ = write!(heading, ", key {}, was {}", plain(new.key), plain(old.key));
+            }
+            if old.route != new.route {
+                let route = |output: &DeliveredOutput<'_>| output.route.map_or_else(|| "none".to_owned(), plain);
+                let _ = write!(heading, ", route {}, was {}", route(new), route(old));
+            }
+        }
+    }
+    heading
+}
