@@ -1,7 +1,9 @@
 //! A folder that an author works in: what `kinesieve.json` says, and what its commands build.
 
 mod component;
+mod language;
 mod new;
+mod templates;
 mod tools;
 mod upgrade;
 mod watch;
@@ -14,7 +16,8 @@ use std::process::{Command, ExitStatus};
 use serde::Deserialize;
 
 pub(crate) use self::component::of_module as component_of_module;
-pub(crate) use self::new::{Kind, Language, NewError, make};
+pub(crate) use self::language::{Kind, Language};
+pub(crate) use self::new::{NewError, make};
 pub(crate) use self::upgrade::{UpgradeError, UpgradeOptions, upgrade};
 pub(crate) use self::watch::{Change, Watch};
 use crate::error_code::ErrorCode;

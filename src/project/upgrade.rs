@@ -10,7 +10,7 @@ use std::{fs, io};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::new::{Language, sdk_files};
+use super::language::{Language, sdk_files};
 use crate::error_code::ErrorCode;
 use crate::files::read_bounded;
 
@@ -244,7 +244,8 @@ fn write(path: &Path, text: &str) -> Result<(), UpgradeError> {
 mod tests {
     use clap::ValueEnum;
 
-    use super::super::new::{Kind, make};
+    use super::super::language::Kind;
+    use super::super::new::make;
     use super::*;
 
     const PLAIN: UpgradeOptions = UpgradeOptions { language: None, force: false, dry_run: false };

@@ -137,7 +137,7 @@ impl Trial {
                 }
             }
         };
-        let template = InstanceTemplate::new(transform.linked(), limits, settings)
+        let template = InstanceTemplate::new(transform, limits, settings)
             .map_err(|error| StartError::Broken(format!("{error:#}")))?
             .prepared_by(Box::new(preparation));
         let mut slot = InstanceSlot::new(Arc::new(template), transform.ticker());
