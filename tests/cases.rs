@@ -298,7 +298,11 @@ fn what_can_not_be_tested_is_said_in_one_line() {
     project(module, "m.wasm is no module that a transform can be made of: it is no WebAssembly");
     std::fs::remove_file(folder.path().join("kinesieve.json")).expect("removed");
     let output = kinesieve(&["test"]).arg(folder.path()).output().expect("it runs");
-    assert!(stderr(&output).contains("kinesieve.json is missing: `kinesieve new` makes"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("kinesieve.json is missing, and no folder above has one: `kinesieve new` makes"),
+        "{}",
+        stderr(&output)
+    );
 }
 
 /// Reads what a watch says, up to and including a line that holds this.

@@ -187,6 +187,9 @@ fn of_authors(provoked: &mut Provoked, folder: &Path) {
     provoked.ends(0, &mut new(), "");
     provoked.ends(1, &mut new(), "");
 
+    provoked.ends(0, &mut kinesieve(&["upgrade", text(&project)]), "");
+    provoked.ends(1, &mut kinesieve(&["upgrade", text(folder)]), "");
+
     let guest = guest_file("keep");
     let cases = folder.join("cases.json");
     let test = |cases: &Path| kinesieve(&["test", text(cases), "--transform", text(&guest)]);
@@ -202,6 +205,14 @@ fn of_authors(provoked: &mut Provoked, folder: &Path) {
     provoked.ends(0, &mut build(&guest), "");
     provoked.ends(1, &mut build(&folder.join("nobodys.wasm")), "");
     provoked.ends(0, &mut kinesieve(&["inspect", text(&guest)]), "");
+    let component = folder.join("keep.wasm");
+    std::fs::copy(&guest, &component).expect("copied");
+    let machine = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+    for command in ["package", "deploy"] {
+        let of = |place: &Path| kinesieve(&[command, text(place), "--target", machine]);
+        provoked.ends(0, &mut of(&component), "");
+        provoked.ends(1, &mut of(&cases), "");
+    }
     provoked.ends(1, &mut kinesieve(&["inspect", text(&cases)]), "");
     provoked.ends(0, &mut kinesieve(&["explain", "K101"]), "");
     provoked.ends(1, &mut kinesieve(&["explain", "K000"]), "");

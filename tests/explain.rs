@@ -359,3 +359,25 @@ fn a_function_that_does_not_start_names_the_code_in_its_log_and_to_lambda() {
     assert!(body["errorMessage"].as_str().is_some_and(|said| said.ends_with(" (K103)")), "{body}");
     assert!(body.get("code").is_none(), "{body}");
 }
+
+#[test]
+fn upgrades_packages_and_deployments_fail_as_their_pages_say() {
+    let folder = folder();
+    let path = folder.path();
+    let made = command(path, "new masker --lang c").output().expect("it runs");
+    assert!(made.status.success(), "{}", stderr(&made));
+    std::fs::write(path.join("masker/vendor/kinesieve.h"), "mine").expect("written");
+    fails_as_the_page_says("K804", command(path, "upgrade masker"));
+    std::fs::remove_file(path.join("masker/.kinesieve-sdk.json")).expect("removed");
+    fails_as_the_page_says("K805", command(path, "upgrade masker"));
+    std::fs::copy(guest_file("keep"), path.join("masker/keep.wasm")).expect("copied");
+    std::fs::create_dir_all(path.join("target/lambda")).expect("made");
+    // The head of a program for x86-64.
+    let mut program = b"\x7fELF".to_vec();
+    program.resize(18, 0);
+    program.extend([62, 0]);
+    std::fs::write(path.join("target/lambda/bootstrap"), program).expect("written");
+    fails_as_the_page_says("K843", command(path, "package masker/keep.wasm --bootstrap target/lambda/bootstrap"));
+    std::fs::write(path.join("masker/template.yaml"), "mine").expect("written");
+    fails_as_the_page_says("K845", command(path, "deploy masker/keep.wasm"));
+}

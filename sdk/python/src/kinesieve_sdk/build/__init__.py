@@ -22,10 +22,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--module", default="transform", help="the module with the class Transform")
     parser.add_argument("--source", type=Path, default=Path("src"), help="the folder with the module")
     parser.add_argument("--requirements", type=Path, default=Path("requirements.txt"), help="the packages it needs")
+    parser.add_argument("--full-tracebacks", action="store_true", help="leave the frames of the SDK in tracebacks")
     options = parser.parse_args(arguments)
     try:
         environment = Environment.prepare(Path(".venv"), options.requirements)
-        build(environment, options.source, options.module, options.output)
+        build(environment, options.source, options.module, options.output, options.full_tracebacks)
     except BuildProblem as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 1

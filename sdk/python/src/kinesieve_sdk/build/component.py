@@ -17,8 +17,6 @@ WORLD = "record-transform"
 ENTRY = "kinesieve_guest.app"
 # What the other side packs once, and reads in each build.
 ARCHIVES = ("library", "packages")
-# Any value: tracebacks of the component have all of their frames.
-SHOWS_ALL = "KINESIEVE_TRACEBACK_ALL"
 WHY_NOT = (
     "{} is compiled for the machine of the build, and left out, since a component runs pure Python alone: take another "
     "package, or another release of this one"
@@ -27,13 +25,16 @@ WHY_NOT = (
 MOST_SHOWN = 4000
 
 
-def build(environment: Environment, source: Path, module: str, output: Path) -> None:
-    """Makes the component, unless it is there and nothing changed since."""
+def build(environment: Environment, source: Path, module: str, output: Path, full_tracebacks: bool) -> None:
+    """Makes the component, unless it is there and nothing changed since.
+
+    `full_tracebacks`: tracebacks of the component have all of their frames, those of the SDK too.
+    """
     file = source.joinpath(*module.split(".")).with_suffix(".py")
     if not file.is_file():
         raise BuildProblem(f"{file} is missing: it is to hold the class `Transform`")
     state = environment.exchange / "state.txt"
-    state_now = _state(environment, source, module)
+    state_now = _state(environment, source, module, full_tracebacks)
     if output.is_file() and state.is_file() and state.read_text() == f"{state_now} {_digest(output.read_bytes())}":
         return
     for python_file in sorted(source.rglob("*.py")):
@@ -41,7 +42,7 @@ def build(environment: Environment, source: Path, module: str, output: Path) -> 
             note(f"{python_file}:{line}: `{what}` stands outside of functions, so all instances have that of the build")
     report = environment.exchange / "report.txt"
     report.unlink(missing_ok=True)
-    _write_plan(environment, source, module)
+    _write_plan(environment, source, module, full_tracebacks)
     _forget_archives_of_another_sdk(environment)
     if not _is_packed(environment):
         print("componentize-py packs the standard library and the packages, once", file=sys.stderr)
@@ -88,7 +89,7 @@ def _componentize(environment: Environment, source: Path, output: Path) -> subpr
     return subprocess.run(command, capture_output=True, text=True, errors="replace", env=variables)
 
 
-def _write_plan(environment: Environment, source: Path, module: str) -> None:
+def _write_plan(environment: Environment, source: Path, module: str, full_tracebacks: bool) -> None:
     plan = {
         "MODULE": module,
         "SDK": "/0",
@@ -97,18 +98,18 @@ def _write_plan(environment: Environment, source: Path, module: str) -> None:
         "PACKAGES": "/2",
         "EXCHANGE": "/3",
         "NATIVE": {name: WHY_NOT.format(file) for name, file in native_modules(environment.packages).items()},
-        "SHOWS_ALL": SHOWS_ALL in os.environ,
+        "SHOWS_ALL": full_tracebacks,
     }
     text = "".join(f"{name} = {value!r}\n" for name, value in plan.items())
     (environment.exchange / "kinesieve_plan.py").write_text(text, encoding="utf-8")
 
 
-def _state(environment: Environment, source: Path, module: str) -> str:
+def _state(environment: Environment, source: Path, module: str, full_tracebacks: bool) -> str:
     """A digest of all that the component is made of."""
     digest = hashlib.sha256()
     for stamp in (environment.tools, environment.packages):
         digest.update((stamp / ".stamp").read_bytes())
-    digest.update(repr((module, source.name, SHOWS_ALL in os.environ)).encode())
+    digest.update(repr((module, source.name, full_tracebacks)).encode())
     for folder in (SDK, source):
         for file in sorted(folder.rglob("*")):
             if file.is_file() and "__pycache__" not in file.parts:
