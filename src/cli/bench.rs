@@ -152,6 +152,16 @@ struct AllRounds {
     verdicts: VerdictCounts,
 }
 
+/// What came of counting instructions.
+enum Counted {
+    /// Those of the transform and of `keep`.
+    Both(InstructionCount, InstructionCount),
+    /// They can't be counted, for this reason.
+    Unavailable(&'static str),
+    /// Somebody ended it.
+    Interrupted,
+}
+
 impl Bench<'_> {
     fn run(&self) -> Result<u8, CommandError> {
         self.show(format!("compiling {}", self.file.display()));
@@ -161,7 +171,12 @@ impl Bench<'_> {
         let keep_subject = Subject { settings: &[], ..self.subject(&keep_transform) };
         let Some(rounds) = self.measure(&subject, &keep_subject)? else { return Ok(self.ended_early()) };
 
-        let (counts, why_not) = if self.interrupt.is_asked() { (None, None) } else { self.instructions()? };
+        let counted = if self.interrupt.is_asked() { Counted::Interrupted } else { self.instructions()? };
+        let (counts, why_not) = match counted {
+            Counted::Both(transform, keep) => (Some((transform, keep)), None),
+            Counted::Unavailable(why) => (None, Some(why.to_owned())),
+            Counted::Interrupted => (None, None),
+        };
         let start = match self.interrupt.is_asked() {
             true => None,
             false => {
@@ -237,10 +252,10 @@ impl Bench<'_> {
     }
 
     /// The instructions of the transform and of `keep`, or why they are not counted.
-    fn instructions(&self) -> Result<(Option<(InstructionCount, InstructionCount)>, Option<String>), CommandError> {
+    fn instructions(&self) -> Result<Counted, CommandError> {
         if check_precompiled(&self.file)?.is_some() {
             let why = "its code was compiled without counting them: measure the component (.wasm) that it was made of";
-            return Ok((None, Some(why.to_owned())));
+            return Ok(Counted::Unavailable(why));
         }
         self.show("counting instructions".to_owned());
         let counting = Transform::load_with(&self.file, Insight::Instructions)?;
@@ -249,8 +264,8 @@ impl Bench<'_> {
         let transform = count(self.subject(&counting)).map_err(|error| self.start_failed(error))?;
         let keep = count(Subject { settings: &[], ..self.subject(&keep) }).map_err(|error| self.start_failed(error))?;
         Ok(match (transform, keep) {
-            (Ok(transform), Ok(keep)) => (Some((transform, keep)), None),
-            (Err(Interrupted), _) | (_, Err(Interrupted)) => (None, None),
+            (Ok(transform), Ok(keep)) => Counted::Both(transform, keep),
+            (Err(Interrupted), _) | (_, Err(Interrupted)) => Counted::Interrupted,
         })
     }
 

@@ -31,7 +31,7 @@ pub(super) fn number(value: f64) -> String {
         size if size >= 99.95 => grouped(value.round()),
         size if size >= 9.995 => format!("{value:.1}"),
         size if size >= 0.0995 => format!("{value:.2}"),
-        size if size == 0.0 => "0".to_owned(),
+        0.0 => "0".to_owned(),
         _ => format!("{value:.3}"),
     }
 }
@@ -40,7 +40,7 @@ pub(super) fn number(value: f64) -> String {
 pub(super) fn grouped(value: f64) -> String {
     let digits = format!("{value:.0}");
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
+    for (index, digit) in digits.char_indices() {
         let is_start = index == 0 || digits[..index].ends_with('-');
         if !is_start && (digits.len() - index).is_multiple_of(3) {
             grouped.push(',');
