@@ -18,5 +18,6 @@ pub(crate) use json::pretty;
 pub(crate) use json::{compact, is_same};
 pub use outcome::{CaseOutcome, CaseOutput};
 pub use run::{CaseCheck, RunError, run};
+#[cfg(feature = "compiler")]
 pub(crate) use suite::MOST_FILE_BYTES;
 pub use suite::{Case, CaseEvent, CaseStep, ExpectedRefusal, InvalidSuite, Suite};

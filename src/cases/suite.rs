@@ -19,6 +19,7 @@ use crate::settings::parse_transform_settings;
 use crate::transform::WindowEnding;
 
 /// The most bytes of a file of cases: the largest record that a stream takes, in base64, in two of its cases.
+#[cfg(feature = "compiler")]
 pub(crate) const MOST_FILE_BYTES: u64 = 64 << 20;
 
 /// When an event arrived that says nothing of it: 2026-01-01T00:00:00Z.

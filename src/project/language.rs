@@ -159,7 +159,8 @@ impl Language {
                         the module that it compiles.\n\nGo is **experimental**: its garbage collector must not run \
                         while the processor hands a record over, so `kinesieve/memory.go` runs it between records.",
                 tools: &["go"],
-                reserved: "",
+                // A path with it is read as that of a copied package.
+                reserved: "vendor",
                 setup: SETUP_GO,
             },
         }

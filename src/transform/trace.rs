@@ -54,7 +54,30 @@ fn without_dots(path: &Path) -> PathBuf {
 /// The lines of a trace: one for each function.
 pub(super) fn of(backtrace: &WasmBacktrace, sources: &SourceFolder) -> Vec<String> {
     let has_names = backtrace.frames().iter().any(|frame| frame.func_name().is_some());
-    laid_out(&backtrace.to_string(), has_names, sources)
+    let lines = laid_out(&backtrace.to_string(), has_names, sources);
+    // As Rust's own traces have it.
+    let is_full = std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value == "full");
+    if is_full { lines } else { without_panic(lines) }
+}
+
+/// A trace without the functions by which Rust panics: they come before the one that did, and are always the same.
+fn without_panic(mut lines: Vec<String>) -> Vec<String> {
+    let of_panic = lines.iter().take_while(|line| is_of_panic(line)).count();
+    // A trace of nothing else says how it came to that.
+    if of_panic < 2 || of_panic == lines.len() {
+        return lines;
+    }
+    let what = format!("   ... {of_panic} of Rust's own, which RUST_BACKTRACE=full shows");
+    lines.splice(..of_panic, [what]);
+    lines
+}
+
+/// Whether a line is of a function that is at work between a panic and the end.
+fn is_of_panic(line: &str) -> bool {
+    const CRATES: [&str; 4] = ["std::", "core::panicking::", "__rustc::", "panic_abort::"];
+    let Some((_, name)) = line.split_once(" - ") else { return false };
+    let name = name.split_once('!').map_or(name, |(_, name)| name);
+    name == "abort" || name.starts_with("abort ") || CRATES.iter().any(|of_crate| name.starts_with(of_crate))
 }
 
 /// Lays out the text that the engine makes of a trace: a heading, a line a function, and in a line of its own where that
@@ -153,6 +176,21 @@ mod tests {
             assert_eq!(sources().shortened(path), shown);
         }
         assert_eq!(SourceFolder::default().shortened("/home/a/masker/src/lib.rs:1"), "/home/a/masker/src/lib.rs:1");
+    }
+
+    #[test]
+    fn a_panic_begins_where_the_author_panics() {
+        let lines = |text: &str| -> Vec<String> { text.lines().map(str::to_owned).collect() };
+        let panic = "    0:  0x1 - abort\n    1:  0x2 - m.wasm!std::process::abort\n         - __rustc::rust_panic at \
+                     library/std/src/panicking.rs:886:25\n    2:  0x4 - core::panicking::panic_fmt\n";
+        let author = "    3:  0x5 - process at src/lib.rs:28:9\n    4:  0x6 - core::ops::call";
+        let shown = without_panic(lines(&format!("{panic}{author}")));
+        assert_eq!(shown[0], "   ... 4 of Rust's own, which RUST_BACKTRACE=full shows");
+        assert_eq!(shown[1..], lines(author)[..]);
+        // What is nothing else stays, and so does what is of no panic.
+        for whole in [panic, author, "", "no trace"] {
+            assert_eq!(without_panic(lines(whole)), lines(whole));
+        }
     }
 
     #[test]

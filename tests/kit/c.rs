@@ -75,7 +75,7 @@ fn a_panic_in_rust_is_told_with_its_functions_and_lines() {
     let place = place(folder.path(), "src/lib.rs", "too cold");
     let component = "target/wasm32-wasip2/release/broken.wasm";
     for trace in traces(folder.path(), component) {
-        let line = trace.lines().find(|line| line.contains(&place) && line.contains(" at "));
+        let line = trace.lines().find(|line| line.contains(&place) && line.contains(" - "));
         let line = line.unwrap_or_else(|| panic!("{place}: {trace}"));
         assert!(line.contains(" - process at src/lib.rs:"), "{line}");
     }
