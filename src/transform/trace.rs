@@ -75,7 +75,8 @@ fn without_panic(mut lines: Vec<String>) -> Vec<String> {
 /// Whether a line is of a function that is at work between a panic and the end.
 fn is_of_panic(line: &str) -> bool {
     const CRATES: [&str; 4] = ["std::", "core::panicking::", "__rustc::", "panic_abort::"];
-    let Some((_, name)) = line.split_once(" - ") else { return false };
+    // A frame has a number, and an offset where that is known.
+    let Some((_, name)) = line.split_once(" - ").or_else(|| line.split_once(": ")) else { return false };
     let name = name.split_once('!').map_or(name, |(_, name)| name);
     name == "abort" || name.starts_with("abort ") || CRATES.iter().any(|of_crate| name.starts_with(of_crate))
 }
@@ -181,11 +182,11 @@ mod tests {
     #[test]
     fn a_panic_begins_where_the_author_panics() {
         let lines = |text: &str| -> Vec<String> { text.lines().map(str::to_owned).collect() };
-        let panic = "    0:  0x1 - abort\n    1:  0x2 - m.wasm!std::process::abort\n         - __rustc::rust_panic at \
+        let panic = "    0: m.wasm!std::panicking::panic_with_hook\n    0:  0x1 - abort\n    1:  0x2 - m.wasm!std::process::abort\n         - __rustc::rust_panic at \
                      library/std/src/panicking.rs:886:25\n    2:  0x4 - core::panicking::panic_fmt\n";
         let author = "    3:  0x5 - process at src/lib.rs:28:9\n    4:  0x6 - core::ops::call";
         let shown = without_panic(lines(&format!("{panic}{author}")));
-        assert_eq!(shown[0], "   ... 4 of Rust's own, which RUST_BACKTRACE=full shows");
+        assert_eq!(shown[0], "   ... 5 of Rust's own, which RUST_BACKTRACE=full shows");
         assert_eq!(shown[1..], lines(author)[..]);
         // What is nothing else stays, and so does what is of no panic.
         for whole in [panic, author, "", "no trace"] {
