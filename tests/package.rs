@@ -134,6 +134,12 @@ fn a_deployment_is_written_beside_its_package_and_nothing_of_it_is_overwritten()
     let replaced = deploy(&["--invoker", "pipes", "--force", "--stack", "s"]);
     assert!(replaced.status.success(), "{}", stderr(&replaced));
     assert!(read("template.yaml").contains("AWS::Pipes::Pipe") && read("samconfig.toml").contains("\"s\""));
+    // A package that can't be made leaves no template behind.
+    fs::create_dir(there.join("broken")).expect("made");
+    fs::write(there.join("broken/no.wasm"), "no").expect("written");
+    let broken = run(there, &["deploy", "broken/no.wasm", "--target", HERE]);
+    assert_eq!(broken.status.code(), Some(1));
+    assert_eq!(fs::read_dir(there.join("broken")).expect("a folder").count(), 1);
     let odd = deploy(&["--stack", "a_b"]);
     assert_eq!(odd.status.code(), Some(2));
     assert!(stderr(&odd).contains("letters, digits and hyphens"), "{}", stderr(&odd));

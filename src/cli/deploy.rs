@@ -62,12 +62,13 @@ pub(super) fn deploy(arguments: &DeployArguments) -> Result<u8, CommandError> {
         stack_name(&folder.file_name()?.to_string_lossy()).ok()
     };
     let stack = stack.clone().or_else(name).unwrap_or_else(|| "kinesieve".to_owned());
-    // A package without its template would be half of it: what stands in the way is found before the long work.
-    let written = deployment_files(&folder, *invoker, PACKAGE, what.target.as_str(), &stack, *force)?;
+    // What stands in the way is found before the long work, and nothing is written before that has succeeded.
+    let files = deployment_files(&folder, *invoker, PACKAGE, what.target.as_str(), &stack, *force)?;
     let mut text = package::write(&what.files()?, &folder.join(PACKAGE))?;
+    files.write()?;
     let shown = |name: &str| one_line(&folder.join(name).display().to_string());
     for name in ["template.yaml", "samconfig.toml"] {
-        let what = if written.contains(&name) { "written" } else { "there already, and left as it is" };
+        let what = if files.has(name) { "written" } else { "there already, and left as it is" };
         text += &format!("{}: {what}\n", shown(name));
     }
     let folder = one_line(&folder.display().to_string());

@@ -1,6 +1,6 @@
 //! The template of a deployment, for a folder that holds the package.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
@@ -58,8 +58,24 @@ fn configuration(name: &str) -> String {
     )
 }
 
-/// Writes the files of a deployment into a folder. Answers the names of those that were written. One that is there
-/// stays if it is the same, and is replaced only where that is asked for.
+/// The files of a deployment that are to be written, with their texts.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct DeploymentFiles(Vec<(&'static str, PathBuf, String)>);
+
+impl DeploymentFiles {
+    /// Whether this file is among them.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(file, ..)| *file == name)
+    }
+
+    /// Writes them.
+    pub(crate) fn write(&self) -> Result<(), PackageError> {
+        self.0.iter().try_for_each(|(_, path, text)| write_whole(path, text.as_bytes()))
+    }
+}
+
+/// Looks at what is to be written into a folder for a deployment. What is there stays if it is the same, and is to be
+/// replaced only where that is asked for.
 pub(crate) fn deployment_files(
     folder: &Path,
     invoker: Invoker,
@@ -67,24 +83,21 @@ pub(crate) fn deployment_files(
     architecture: &str,
     stack: &str,
     replaces: bool,
-) -> Result<Vec<&'static str>, PackageError> {
+) -> Result<DeploymentFiles, PackageError> {
     let files = [("template.yaml", template(invoker, package, architecture)), ("samconfig.toml", configuration(stack))];
     let mut written = Vec::new();
-    for (name, text) in &files {
+    for (name, text) in files {
         let path = folder.join(name);
         match std::fs::read(&path) {
             Ok(there) if there == text.as_bytes() => continue,
             // `sam deploy --guided` writes its answers into that one.
-            Ok(_) if *name == "samconfig.toml" && !replaces => continue,
+            Ok(_) if name == "samconfig.toml" && !replaces => continue,
             Ok(_) if !replaces => return Err(PackageError::Taken { path }),
             _ => {}
         }
-        written.push((*name, path, text));
+        written.push((name, path, text));
     }
-    for (_, path, text) in &written {
-        write_whole(path, text.as_bytes())?;
-    }
-    Ok(written.into_iter().map(|(name, ..)| name).collect())
+    Ok(DeploymentFiles(written))
 }
 
 #[cfg(test)]
@@ -107,7 +120,11 @@ mod tests {
     #[test]
     fn what_somebody_changed_stays() {
         let folder = tempfile::tempdir().expect("a folder");
-        let write = |replaces| deployment_files(folder.path(), Invoker::Stream, "f.zip", "arm64", "masker", replaces);
+        let write = |replaces| {
+            let files = deployment_files(folder.path(), Invoker::Stream, "f.zip", "arm64", "masker", replaces)?;
+            files.write()?;
+            Ok::<Vec<&str>, PackageError>(files.0.into_iter().map(|(name, ..)| name).collect())
+        };
         assert_eq!(write(false).expect("written"), ["template.yaml", "samconfig.toml"]);
         assert_eq!(write(false).expect("the same"), <[&str; 0]>::default());
         let (template, configuration) = (folder.path().join("template.yaml"), folder.path().join("samconfig.toml"));
