@@ -44,6 +44,9 @@ pub(crate) enum UpgradeError {
     /// It says something else.
     #[error("{path}: {message}. Say the language of the project with --lang, and it is written anew")]
     Invalid { path: PathBuf, message: String },
+    /// The SDK of a language would take the place of another one's.
+    #[error("{path} says that the project is in {found}, not in {asked}: leave --lang out")]
+    OtherLanguage { path: PathBuf, found: String, asked: String },
     /// What was changed would be lost.
     #[error(
         "{} changed since `kinesieve` wrote {}: {}. --force writes all anew, and what was changed is lost",
@@ -77,6 +80,7 @@ impl UpgradeError {
         match self {
             UpgradeError::NoRecord { .. } | UpgradeError::Invalid { .. } => ErrorCode::NoSdkRecord,
             UpgradeError::Unreadable { .. } => ErrorCode::ProjectUnreadable,
+            UpgradeError::OtherLanguage { .. } => ErrorCode::Contradiction,
             UpgradeError::Changed { .. } => ErrorCode::SdkChanged,
             UpgradeError::Newer { .. } => ErrorCode::SdkNewer,
             UpgradeError::Unwritable { .. } => ErrorCode::FileNotWritten,
@@ -114,6 +118,11 @@ pub(crate) fn upgrade(folder: &Path, options: UpgradeOptions) -> Result<Upgrade,
         None => read_record(&path)?,
     };
     let recorded = record.as_ref().and_then(|record| Language::named(&record.language));
+    if let (Some(found), Some(asked)) = (recorded, options.language)
+        && found != asked
+    {
+        return Err(UpgradeError::OtherLanguage { path, found: found.word(), asked: asked.word() });
+    }
     let Some(language) = options.language.or(recorded) else { return Err(UpgradeError::NoRecord { path }) };
     let own = env!("CARGO_PKG_VERSION");
     if let Some(record) = &record
@@ -326,6 +335,15 @@ mod tests {
             fs::write(project.join(SDK_RECORD), text).expect("written");
             assert!(upgrade(&project, PLAIN).expect_err(text).to_string().contains("--lang"));
         }
+    }
+
+    #[test]
+    fn the_sdk_of_a_language_does_not_take_the_place_of_another_ones() {
+        let (_folder, project) = project(Language::Rust);
+        let with = UpgradeOptions { language: Some(Language::C), force: true, ..PLAIN };
+        let refused = upgrade(&project, with).expect_err("another").to_string();
+        assert!(refused.ends_with("the project is in rust, not in c: leave --lang out"), "{refused}");
+        assert!(project.join("vendor/kinesieve-sdk/src/lib.rs").exists());
     }
 
     #[test]
