@@ -16,6 +16,9 @@ use super::{PROJECT_FILE, Project};
 /// How often a watch looks for changes.
 const LOOK: std::time::Duration = std::time::Duration::from_millis(300);
 
+/// How often it is looked whether an editor is done. A program that writes all the time must not hold up the tests.
+const MOST_STEPS: u32 = 10;
+
 /// Folders that hold what was built or installed, in one language or another, also where no `.gitignore` says so.
 const NOT_SOURCES: [&str; 4] = ["target", "node_modules", "build", "__pycache__"];
 
@@ -143,7 +146,7 @@ impl Watch {
             // A person pauses between builds.
             self.with_builds.clear();
             // Editors write in steps: what is half written would fail.
-            loop {
+            for _ in 0..MOST_STEPS {
                 thread::sleep(LOOK / 3);
                 let later = self.place.look(&now);
                 let is_quiet = different(&now, &later).is_empty();
