@@ -1,5 +1,6 @@
 //! `kinesieve package`: what Lambda runs, from a project or a transform, without Rust.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use bytesize::ByteSize;
@@ -9,8 +10,9 @@ use super::error::CommandError;
 use super::foreign::one_line;
 use super::progress::ProgressDisplay;
 use super::{ALL_ACKNOWLEDGED, place, print, say};
+use crate::error_code::ErrorCode;
 use crate::files::read_bounded;
-use crate::package::{Bootstrap, PackageError, PackageFile, PackageFiles};
+use crate::package::{Bootstrap, PackageFile, PackageFiles};
 use crate::project::Project;
 use crate::settings::SettingsError;
 use crate::transform::{CompileTarget, Manifest, check_precompiled, precompile};
@@ -112,8 +114,13 @@ impl Packaged {
         }
         let transform = self.precompiled()?;
         let read = |path: &Path| {
-            read_bounded(path, MOST_TRANSFORM_BYTES)
-                .map_err(|source| PackageError::Unreadable { path: path.to_owned(), source })
+            read_bounded(path, MOST_TRANSFORM_BYTES).map_err(|error| {
+                let code = match error.kind() {
+                    io::ErrorKind::FileTooLarge => ErrorCode::PackageTooLarge,
+                    _ => ErrorCode::TransformUnreadable,
+                };
+                CommandError::new(code, format!("{}: {error}", path.display()))
+            })
         };
         let file = |name, bytes, is_program| PackageFile { name, bytes, is_program };
         let files = vec![

@@ -43,9 +43,9 @@ pub(crate) struct Bootstrap {
 }
 
 impl Bootstrap {
-    /// Reads the function for a machine: the one that is named, or that of this release, or of this development build.
+    /// Reads the function for a machine of Lambda: the one that is named, or that of this release, or of this development build.
     pub(crate) fn of(target: CompileTarget, named: Option<&Path>) -> Result<Self, PackageError> {
-        let architecture = name_of(target);
+        let architecture = target.as_str();
         if let Some(path) = named {
             let bytes = read(path)?;
             check_machine(&bytes, path, architecture)?;
@@ -107,14 +107,6 @@ fn place_in_release(program: &Path, architecture: &str) -> PathBuf {
 
 fn read(path: &Path) -> Result<Vec<u8>, PackageError> {
     read_bounded(path, MOST_BYTES).map_err(|source| PackageError::Unreadable { path: path.to_owned(), source })
-}
-
-/// The name of a machine in Lambda.
-pub(super) fn name_of(target: CompileTarget) -> &'static str {
-    match target {
-        CompileTarget::Host => CompileTarget::of_this_machine(),
-        CompileTarget::Arm64 | CompileTarget::X86_64 => target.as_str(),
-    }
 }
 
 fn check_machine(bytes: &[u8], path: &Path, architecture: &'static str) -> Result<(), PackageError> {
