@@ -6,8 +6,7 @@ use super::change::{DeliveredOutput, delivered};
 use super::sides::Answer;
 use crate::cli::foreign::plain;
 use crate::cli::run::show::columns::Columns;
-use crate::cli::run::show::palette::Palette;
-use crate::cli::run::show::{became, payload};
+use crate::cli::run::show::{became, payload, record_line};
 use crate::event::Event;
 
 /// The most outputs of a record that are shown.
@@ -27,18 +26,9 @@ impl Difference<'_> {
     /// Returns it in lines.
     pub(super) fn text(&self, columns: Columns) -> String {
         let Self { number, event, change, old, new } = self;
-        let Palette { title, dim, .. } = columns.palette;
-        let position = match event.sub_sequence_number {
-            0 => event.sequence_number.as_str().to_owned(),
-            index => format!("{}/{index}", event.sequence_number.as_str()),
-        };
+        let dim = columns.palette.dim;
+        let mut text = record_line(columns.palette, *number, *event, change);
         // A String takes everything; here and below.
-        let mut text = String::new();
-        let _ = writeln!(
-            text,
-            "{title}record {number}: {change}{title:#} {dim}(sequence number {position}, key {}){dim:#}",
-            plain(event.partition_key)
-        );
         let _ = writeln!(text, "  {dim}old:{dim:#} {}", became(*event, &old.verdict));
         let _ = writeln!(text, "  {dim}new:{dim:#} {}", became(*event, &new.verdict));
         let _ = writeln!(text, "{dim}record{dim:#}");

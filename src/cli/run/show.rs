@@ -92,19 +92,8 @@ impl Show {
     }
 
     fn shown(&self, number: u64, event: Event<'_>, verdict: &Verdict) -> String {
-        let Palette { title, dim, .. } = self.columns.palette;
-        let position = match event.sub_sequence_number {
-            0 => event.sequence_number.as_str().to_owned(),
-            index => format!("{}/{index}", event.sequence_number.as_str()),
-        };
-        // A String takes everything; here and below.
-        let mut text = String::new();
-        let _ = writeln!(
-            text,
-            "{title}record {number}: {}{title:#} {dim}(sequence number {position}, key {}){dim:#}",
-            became(event, verdict),
-            plain(event.partition_key),
-        );
+        let dim = self.columns.palette.dim;
+        let mut text = record_line(self.columns.palette, number, event, &became(event, verdict));
         let before = payload::lines(event.payload.bytes());
         match verdict {
             Verdict::Emit(emissions) if !emissions.is_empty() => self.outputs(&mut text, &before, emissions),
@@ -118,6 +107,7 @@ impl Show {
         text
     }
 
+    // A String takes everything; here and below.
     fn outputs(&self, text: &mut String, before: &[String], emissions: &Emissions) {
         let count = emissions.len();
         for (index, emission) in emissions.iter().enumerate().take(MOST_OUTPUTS) {
@@ -175,6 +165,17 @@ pub(in crate::cli) fn columns_on(place: ShowStream) -> Columns {
     let in_colour = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let palette = if in_colour { Palette::coloured() } else { Palette::default() };
     Columns { width: width(place), palette }
+}
+
+/// The line that a record begins with: which it is, and what there is to be said of it.
+pub(in crate::cli) fn record_line(palette: Palette, number: u64, event: Event<'_>, what: &str) -> String {
+    let Palette { title, dim, .. } = palette;
+    let position = match event.sub_sequence_number {
+        0 => event.sequence_number.as_str().to_owned(),
+        index => format!("{}/{index}", event.sequence_number.as_str()),
+    };
+    let key = plain(event.partition_key);
+    format!("{title}record {number}: {what}{title:#} {dim}(sequence number {position}, key {key}){dim:#}\n")
 }
 
 /// What became of an event, in a few words.
