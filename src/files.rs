@@ -7,6 +7,8 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use bytesize::ByteSize;
+#[cfg(feature = "compiler")]
+use sha2::{Digest, Sha256};
 
 pub(crate) use identity::is_same_file;
 
@@ -39,6 +41,29 @@ pub(crate) fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 pub(crate) fn read_text_bounded(path: &Path, limit: u64) -> io::Result<String> {
     String::from_utf8(read_bounded(path, limit)?)
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, format!("it is not UTF-8: {}", error.utf8_error())))
+}
+
+/// Writes a file beside its place and moves it there, so that no half-written file ever has the name.
+///
+/// # Errors
+/// When it can't be written. What lay there before stays then.
+#[cfg(feature = "compiler")]
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = std::path::PathBuf::from(partial);
+    std::fs::write(&partial, bytes).and_then(|()| std::fs::rename(&partial, path))
+}
+
+/// Returns the SHA-256 of what a file holds, in hexadecimal.
+#[cfg(feature = "compiler")]
+pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+/// Returns a digest in hexadecimal.
+pub(crate) fn hex(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Returns the error of a file that is larger than what is read of such a file.

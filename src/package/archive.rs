@@ -4,12 +4,11 @@ use std::io::{self, Cursor, Write};
 use std::path::Path;
 
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
-use super::bootstrap::hex;
-use super::{MOST_UNPACKED_BYTES, PackageError, write_whole};
+use super::{MOST_UNPACKED_BYTES, PackageError, write_file};
+use crate::files::sha256_hex;
 
 /// What describes the others.
 const DESCRIPTION: &str = "package.json";
@@ -37,7 +36,7 @@ impl PackageFiles {
         let described: serde_json::Map<String, serde_json::Value> = files
             .iter()
             .map(|file| {
-                let sha256 = hex(&Sha256::digest(&file.bytes));
+                let sha256 = sha256_hex(&file.bytes);
                 (file.name.to_owned(), json!({"bytes": file.bytes.len(), "sha256": sha256}))
             })
             .collect();
@@ -64,7 +63,7 @@ impl PackageFiles {
         std::fs::create_dir_all(folder).map_err(|source| unwritable(folder, source))?;
         for file in &self.files {
             let path = folder.join(file.name);
-            write_whole(&path, &file.bytes)?;
+            write_file(&path, &file.bytes)?;
             #[cfg(unix)]
             {
                 use std::os::unix::fs::PermissionsExt;
@@ -78,7 +77,7 @@ impl PackageFiles {
     /// Writes them as an archive; answers its size in bytes.
     pub(crate) fn write_archive(&self, path: &Path) -> Result<usize, PackageError> {
         let archive = self.archive().map_err(|source| PackageError::Unwritable { path: path.to_owned(), source })?;
-        write_whole(path, &archive)?;
+        write_file(path, &archive)?;
         Ok(archive.len())
     }
 

@@ -3,10 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
 use super::PackageError;
-use crate::files::read_bounded;
+use crate::files::{read_bounded, sha256_hex};
 use crate::transform::CompileTarget;
 
 /// The most bytes of a function. It has some 15 MB, and 200 before its symbols are taken out.
@@ -64,7 +62,7 @@ impl Bootstrap {
             return Err(PackageError::NoFunction { architecture, place, hint: "" });
         }
         let bytes = read(&place)?;
-        let found = hex(&Sha256::digest(&bytes));
+        let found = sha256_hex(&bytes);
         if found != expected {
             return Err(PackageError::Damaged { path: place, found, expected });
         }
@@ -121,10 +119,6 @@ fn check_machine(bytes: &[u8], path: &Path, architecture: &'static str) -> Resul
         (62, _) => Err(other("for x86_64")),
         (machine, _) => Err(other(&format!("for another machine (number {machine} of ELF)"))),
     }
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl BootstrapOrigin {

@@ -17,6 +17,7 @@ pub(crate) use bootstrap::Bootstrap;
 pub(crate) use template::{Invoker, deployment_files};
 
 use crate::error_code::ErrorCode;
+use crate::files::write_whole;
 
 /// What Lambda unpacks at most, in bytes: 250 MB, by its quotas.
 const MOST_UNPACKED_BYTES: u64 = 250 << 20;
@@ -71,12 +72,7 @@ impl PackageError {
     }
 }
 
-/// Writes a file beside its place and moves it there, so that no half-written file ever has the name.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), PackageError> {
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
-    std::fs::write(&partial, bytes)
-        .and_then(|()| std::fs::rename(&partial, path))
-        .map_err(|source| PackageError::Unwritable { path: path.to_owned(), source })
+/// Writes a file of a package or of a deployment.
+fn write_file(path: &Path, bytes: &[u8]) -> Result<(), PackageError> {
+    write_whole(path, bytes).map_err(|source| PackageError::Unwritable { path: path.to_owned(), source })
 }

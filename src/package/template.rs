@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use super::{PackageError, write_whole};
+use super::{PackageError, write_file};
 
 /// What invokes the function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -70,7 +70,7 @@ impl DeploymentFiles {
 
     /// Writes them.
     pub(crate) fn write(&self) -> Result<(), PackageError> {
-        self.0.iter().try_for_each(|(_, path, text)| write_whole(path, text.as_bytes()))
+        self.0.iter().try_for_each(|(_, path, text)| write_file(path, text.as_bytes()))
     }
 }
 

@@ -8,11 +8,10 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::language::{Language, sdk_files};
 use crate::error_code::ErrorCode;
-use crate::files::read_bounded;
+use crate::files::{read_bounded, sha256_hex};
 
 /// The record, in the folder of the project.
 pub(crate) const SDK_RECORD: &str = ".kinesieve-sdk.json";
@@ -157,7 +156,7 @@ pub(super) fn record_of(language: Language, files: &[(String, String)]) -> Strin
     let record = SdkRecord {
         kinesieve: env!("CARGO_PKG_VERSION").to_owned(),
         language: language.word(),
-        files: files.iter().map(|(name, text)| (name.clone(), digest(text.as_bytes()))).collect(),
+        files: files.iter().map(|(name, text)| (name.clone(), sha256_hex(text.as_bytes()))).collect(),
     };
     // A map of texts is always JSON.
     serde_json::to_string_pretty(&record).unwrap_or_default() + "\n"
@@ -176,7 +175,7 @@ impl Plan {
         let mut plan = Plan { written: Vec::new(), removed: Vec::new(), changed: Vec::new() };
         for (name, text) in files {
             let there = digest_of(&folder.join(name))?;
-            if there.as_ref() != Some(&digest(text.as_bytes())) {
+            if there.as_ref() != Some(&sha256_hex(text.as_bytes())) {
                 plan.written.push(name.clone());
                 if there.is_some() && there.as_ref() != known.get(name) {
                     plan.changed.push(name.clone());
@@ -233,14 +232,10 @@ fn is_newer(one: &str, other: &str) -> bool {
 
 fn digest_of(path: &Path) -> Result<Option<String>, UpgradeError> {
     match read_bounded(path, MOST_BYTES) {
-        Ok(bytes) => Ok(Some(digest(&bytes))),
+        Ok(bytes) => Ok(Some(sha256_hex(&bytes))),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
         Err(source) => Err(UpgradeError::Unreadable { path: path.to_owned(), source }),
     }
-}
-
-fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn write(path: &Path, text: &str) -> Result<(), UpgradeError> {
@@ -272,7 +267,7 @@ mod tests {
         let path = project.join(SDK_RECORD);
         let mut record = read_record(&path).expect("read").expect("there");
         record.kinesieve = "0.0.9".to_owned();
-        record.files.insert(name.to_owned(), digest(text.as_bytes()));
+        record.files.insert(name.to_owned(), sha256_hex(text.as_bytes()));
         fs::write(&path, serde_json::to_string(&record).expect("JSON")).expect("written");
     }
 

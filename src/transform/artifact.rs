@@ -17,8 +17,6 @@ use super::engine::{EnginePurpose, InliningMode, Insight, engine};
 #[cfg(feature = "compiler")]
 use super::extent::{Extent, NotCompilable};
 use super::host::{self, HostState};
-#[cfg(feature = "compiler")]
-use super::manifest::sha256_hex;
 use super::manifest::{Manifest, sha256_hex_of_file};
 use super::precompiled;
 use super::target::CompileTarget;
@@ -26,7 +24,7 @@ use super::ticker::{Ticker, tick_for};
 use super::trace::SourceFolder;
 use crate::error_code::ErrorCode;
 #[cfg(feature = "compiler")]
-use crate::files::read_bounded;
+use crate::files::{read_bounded, sha256_hex};
 
 /// Why a transform could not be loaded. Each message names the file and what to do.
 #[derive(Debug, thiserror::Error)]

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use super::artifact::{FileKind, LoadError, invalid, no_engine, read_checked, threads};
 use super::engine::{EnginePurpose, InliningMode, Insight, engine};
-use super::manifest::{ENGINE, Manifest, sha256_hex};
+use super::manifest::{ENGINE, Manifest};
 use super::target::CompileTarget;
 use crate::error_code::ErrorCode;
-use crate::files::is_same_file;
+use crate::files::{is_same_file, sha256_hex, write_whole};
 
 /// Why a component was not precompiled.
 #[derive(Debug, thiserror::Error)]
@@ -99,12 +99,6 @@ pub fn precompile(component: &Path, target: CompileTarget, output: &Path) -> Res
     Ok(Built { manifest, source_bytes: source.len(), precompiled_bytes: code.len() })
 }
 
-/// Written beside and moved into place, so that no half-written file ever has the name.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), BuildError> {
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
-    std::fs::write(&partial, bytes)
-        .and_then(|()| std::fs::rename(&partial, path))
-        .map_err(|source| BuildError::Unwritable { path: path.to_owned(), source })
+    write_whole(path, bytes).map_err(|source| BuildError::Unwritable { path: path.to_owned(), source })
 }

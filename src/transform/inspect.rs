@@ -9,8 +9,9 @@ use super::artifact::{FileKind, LoadError, check_precompiled, invalid_bytes, rea
 use super::contract::{Surface, World, is_granted, remedy};
 use super::elf::Headers;
 use super::extent::{Extent, NotCompilable};
-use super::manifest::{ENGINE, Manifest, sha256_hex};
+use super::manifest::{ENGINE, Manifest};
 use super::target::CompileTarget;
+use crate::files::sha256_hex;
 
 /// The longest text of a component's metadata that is shown: whoever built it may have written anything.
 const METADATA_BYTES: usize = 4096;

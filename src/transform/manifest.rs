@@ -8,7 +8,7 @@ use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::files::{read_bounded, too_large};
+use crate::files::{hex, read_bounded, too_large};
 
 /// What this build's engine is called in a manifest: it takes no other release's code.
 #[cfg(feature = "compiler")]
@@ -63,12 +63,6 @@ impl Manifest {
     }
 }
 
-/// SHA-256 in hexadecimal.
-#[cfg(feature = "compiler")]
-pub(super) fn sha256_hex(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
 /// SHA-256 of a file in hexadecimal, without holding the file in memory: precompiled JavaScript is
 /// tens of megabytes.
 pub(super) fn sha256_hex_of_file(path: &Path) -> io::Result<String> {
@@ -83,8 +77,4 @@ pub(super) fn sha256_hex_of_file(path: &Path) -> io::Result<String> {
         return Err(too_large("it goes on", MOST_PRECOMPILED_BYTES));
     }
     Ok(hex(&hasher.finalize()))
-}
-
-fn hex(digest: &[u8]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
