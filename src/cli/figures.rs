@@ -1,6 +1,7 @@
 //! Figures for a person: sizes, rates and positions in as many digits as anybody reads.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 /// The units of bytes, each a thousand of the one before.
 const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
@@ -40,6 +41,30 @@ pub(super) fn short_position(position: &str) -> Cow<'_, str> {
     }
     let tail: String = position.chars().skip(characters - POSITION_TAIL).collect();
     Cow::Owned(format!("…{tail}"))
+}
+
+/// How far behind something is; none: nobody knows.
+pub(super) fn how_far_behind(behind: Option<Duration>) -> String {
+    match behind {
+        None => "lag unknown".to_owned(),
+        Some(behind) if behind.is_zero() => "up to date".to_owned(),
+        Some(behind) => format!("{} behind", rough(behind)),
+    }
+}
+
+/// A time as far as a person cares.
+fn rough(time: Duration) -> String {
+    if time < Duration::from_secs(1) {
+        return format!("{} ms", time.as_millis());
+    }
+    let seconds = time.as_secs();
+    let rounded = match seconds {
+        0..=599 => seconds,
+        600..=86_399 => seconds / 60 * 60,
+        86_400..=172_799 => seconds / 3600 * 3600,
+        _ => return format!("{} days", seconds / 86_400),
+    };
+    humantime::format_duration(Duration::from_secs(rounded)).to_string()
 }
 
 /// How often, in a time that makes it one at least.

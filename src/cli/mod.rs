@@ -17,6 +17,7 @@ mod figures;
 mod fitting;
 mod foreign;
 mod guest_lines;
+mod input_name;
 #[cfg(feature = "compiler")]
 mod inspect;
 mod interrupt;
@@ -31,6 +32,7 @@ mod portion;
 mod progress;
 mod put;
 mod rate_limit;
+mod read_flags;
 mod redrive;
 mod rescue;
 pub(crate) mod run;

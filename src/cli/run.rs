@@ -27,6 +27,7 @@ use self::input::RecordInput;
 use self::show::{Show, ShowDelivery, ShowStream};
 use self::stream::StreamRun;
 use super::error::CommandError;
+use super::input_name::{not_a_file_either, not_a_stream, refuse_stream_flags};
 use super::log::{LogFormatFlag, RunInput};
 use super::output_fate::OutputFate;
 #[cfg(feature = "compiler")]
@@ -35,12 +36,11 @@ use super::progress::ProgressDisplay;
 use super::summary::RunSummary;
 use super::{ALL_ACKNOWLEDGED, FAILED, NOT_ACKNOWLEDGED, access, log, place};
 use crate::assembly::{AssemblyError, AssemblyOptions};
-use crate::error_code::ErrorCode;
 use crate::processor::{Counts, Observer, Processor, Stop};
 use crate::settings::{Route, Settings, SettingsError, Target, check_variables};
 use crate::source::live::StreamPlace;
 use crate::source::on_failure::DescribedStream;
-use crate::source::{ArrivalField, FileSource, Format, SourceError, did_you_mean, similar_files};
+use crate::source::{ArrivalField, FileSource, Format};
 use crate::telemetry::{LogFormat, LogOptions};
 use crate::{assembly, stdout, telemetry};
 
@@ -234,46 +234,10 @@ impl RunArguments {
     }
 }
 
-/// Adds to the error of a stream that its name is no file's, where nothing said that it is a stream.
-fn not_a_file_either(input: &str, error: CommandError) -> CommandError {
-    let is_about_the_name = matches!(
-        error.code,
-        Some(
-            ErrorCode::NoStream
-                | ErrorCode::NoRegion
-                | ErrorCode::NoCredentials
-                | ErrorCode::StreamDenied
-                | ErrorCode::StreamRefused
-        )
-    );
-    if !is_about_the_name || StreamPlace::is_said(input) || input.contains(':') {
-        return error;
-    }
-    let mean = did_you_mean(&similar_files(Path::new(input)));
-    let message = format!("{}; there is no file of this name either{mean}", error.message);
-    CommandError { message, ..error }
-}
-
-/// Adds to the error of a file that is not there how a stream of its name is said.
-fn not_a_stream(input: &str, error: SourceError) -> CommandError {
-    let is_missing = matches!(error, SourceError::Missing { .. });
-    let mut error = CommandError::from(error);
-    if is_missing && input.parse::<StreamPlace>().is_ok() {
-        error.message.push_str(&format!("; for a stream of that name, say stream:{input}"));
-    }
-    error
-}
-
 fn run_file(arguments: &RunArguments, routes: &[Route]) -> Result<u8, CommandError> {
     let settings = &arguments.settings()?;
     let input = Path::new(&arguments.input);
-    if let Some(flag) = arguments.stream.first() {
-        let message = format!(
-            "{flag} is for streams, and --input {} is a file: for a stream of that name, say stream:NAME",
-            arguments.input
-        );
-        return Err(SettingsError::Contradiction(message).into());
-    }
+    refuse_stream_flags(&arguments.input, arguments.stream.given())?;
     settings.check_input(input, routes)?;
     if arguments.from_stream && arguments.arrived_at.is_some() {
         return Err(SettingsError::Contradiction(

@@ -6,10 +6,9 @@ use clap::{Args, ValueEnum};
 
 use super::shards::ShardChoice;
 use crate::checkpoint;
+use crate::cli::read_flags::{ReadFlags, duration_within};
 use crate::settings::{CheckpointSettings, Settings, SettingsError, Target};
-use crate::source::live::{
-    Checkpoints, EndCondition, Force, ReadMode, ReadOptions, ReadPlan, StartPosition, StreamPlace,
-};
+use crate::source::live::{Checkpoints, EndCondition, Force, ReadMode, ReadPlan, StartPosition, StreamPlace};
 use crate::source::mapping::{BatchLimits, MappingRules, OnError};
 
 /// How long to wait for the checkpoint table before the first record is processed.
@@ -19,17 +18,8 @@ const TIME_LIMIT: Duration = Duration::from_secs(20);
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Of a stream")]
 pub(super) struct StreamFlags {
-    /// Where to start: trim-horizon (the oldest record), latest, a TIME (2026-11-20T18:30:00Z, 2026-11-20, seconds or
-    /// milliseconds since 1970, or 1h for an hour ago; also as at-timestamp=TIME),
-    /// at-sequence-number=NUMBER, after-sequence-number=NUMBER (both for one shard), or checkpoint (after the
-    /// position in --checkpoint-table; a shard without a row starts at its oldest record) [default: latest]
-    #[arg(long, value_name = "START")]
-    from: Option<StartPosition>,
-
-    /// Where to end: now (at the last record that is in the stream at the start), at-timestamp=TIME, or count=NUMBER
-    /// of records. Without it, the run ends at Ctrl-C
-    #[arg(long, value_name = "END")]
-    until: Option<EndCondition>,
+    #[command(flatten)]
+    pub(super) read: ReadFlags,
 
     /// Maximum number of records in a batch, 1 to 10000 [default: 100]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=10_000))]
@@ -57,11 +47,6 @@ pub(super) struct StreamFlags {
     #[arg(long, value_name = "TARGET")]
     on_failure: Option<Target>,
 
-    /// Number of reads per shard and second, 1 to 5. A shard answers 5 reads per second to all of its consumers
-    /// together [default: 5]
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=5))]
-    reads_per_second: Option<u32>,
-
     /// How to read: shared (GetRecords, which all consumers of a stream share) or enhanced (SubscribeToShard, with a
     /// --consumer of its own)
     #[arg(long, value_name = "MODE", value_enum, default_value_t = ReadSharing::Shared)]
@@ -75,12 +60,6 @@ pub(super) struct StreamFlags {
     /// Write the position of each shard to --checkpoint-table, after each batch or each --commit-period
     #[arg(long)]
     to_checkpoint: bool,
-
-    /// End the run when a shard has stood still for this long: blocked, or waiting for a destination, the stream or the
-    /// table. What cannot pass by itself, a destination that does not exist for example, ends it within a minute anyway
-    /// [default: wait forever]
-    #[arg(long, value_name = "DURATION", value_parser = patience)]
-    pub(super) patience: Option<Duration>,
 
     /// Continue although records may be missing, or although another consumer holds a shard, or
     /// although a destination is the stream that is read
@@ -112,28 +91,24 @@ enum ReadSharing {
 }
 
 impl StreamFlags {
-    /// Returns the first given flag that has no effect on a file.
-    pub(super) fn first(&self) -> Option<&'static str> {
-        let given = [
-            ("--from", self.from.is_some()),
-            ("--until", self.until.is_some()),
+    /// The flags, and whether each is given.
+    pub(super) fn given(&self) -> impl Iterator<Item = (&'static str, bool)> {
+        let own = [
             ("--batch-size", self.batch_size.is_some()),
             ("--batch-window", self.batch_window.is_some()),
             ("--bisect", self.bisect),
             ("--max-retry-attempts", self.max_retry_attempts.is_some()),
             ("--max-record-age", self.max_record_age.is_some()),
             ("--on-failure", self.on_failure.is_some()),
-            ("--reads-per-second", self.reads_per_second.is_some()),
             ("--mode", self.mode == ReadSharing::Enhanced),
             ("--consumer", self.consumer.is_some()),
             ("--to-checkpoint", self.to_checkpoint),
-            ("--patience", self.patience.is_some()),
             ("--force", self.force),
             ("--json", self.json),
             ("--shards", self.shards.is_some()),
             ("--metrics", self.metrics.is_some()),
         ];
-        given.into_iter().find_map(|(flag, is_given)| is_given.then_some(flag))
+        self.read.given().into_iter().chain(own)
     }
 
     /// Checks the flags against each other.
@@ -148,17 +123,7 @@ impl StreamFlags {
         if self.checkpoint.skip_acknowledged {
             return contradiction("--skip-acknowledged is for the function: here, --from checkpoint does it");
         }
-        if start == StartPosition::Latest && self.until == Some(EndCondition::Now) {
-            return contradiction(
-                "--until now ends with what is there at the start, and --from latest starts behind it: name another \
-                 start, trim-horizon for example",
-            );
-        }
-        if let (StartPosition::AtTimestamp(from), Some(EndCondition::AtTimestamp(until))) = (&start, self.until)
-            && until < *from
-        {
-            return contradiction("--until is before --from: there is nothing between them");
-        }
+        ReadFlags::check(&start, self.read.until)?;
         match (self.mode, &self.consumer) {
             (ReadSharing::Enhanced, None) => {
                 return contradiction("--mode enhanced reads by a consumer: name it with --consumer");
@@ -227,12 +192,12 @@ impl StreamFlags {
         ReadPlan {
             places,
             start,
-            until: self.until,
+            until: self.read.until,
             mode: match &self.consumer {
                 Some(name) if self.mode == ReadSharing::Enhanced => ReadMode::Enhanced(name.clone()),
                 _ => ReadMode::Shared,
             },
-            read_options: self.reads_per_second.map_or_else(ReadOptions::default, ReadOptions::of_reads_per_second),
+            read_options: self.read.read_options(),
             rules: MappingRules {
                 on_error: if self.bisect { OnError::Halve } else { OnError::Repeat },
                 retries: self.max_retry_attempts,
@@ -251,7 +216,7 @@ impl StreamFlags {
 
     /// Whether the run ends by itself.
     pub(super) fn has_end(&self) -> bool {
-        self.until.is_some()
+        !matches!(self.read.until, None | Some(EndCondition::Never))
     }
 
     pub(super) fn lanes(&self) -> u8 {
@@ -275,18 +240,18 @@ impl StreamFlags {
     }
 
     fn start(&self) -> StartPosition {
-        self.from.clone().unwrap_or(StartPosition::Latest)
+        self.read.from.clone().unwrap_or(StartPosition::Latest)
     }
 }
 
 /// As the event source mapping has it.
 fn batch_window(text: &str) -> Result<Duration, String> {
-    within(text, Duration::ZERO, Duration::from_secs(300))
+    duration_within(text, Duration::ZERO, Duration::from_secs(300))
 }
 
 /// As the event source mapping has it, whole seconds.
 pub(super) fn tumbling_window(text: &str) -> Result<Duration, String> {
-    let window = within(text, Duration::from_secs(1), Duration::from_secs(900))?;
+    let window = duration_within(text, Duration::from_secs(1), Duration::from_secs(900))?;
     match window.subsec_nanos() {
         0 => Ok(window),
         _ => Err(format!("{text:?} is no whole number of seconds: use for example 60s")),
@@ -294,19 +259,5 @@ pub(super) fn tumbling_window(text: &str) -> Result<Duration, String> {
 }
 
 fn record_age(text: &str) -> Result<Duration, String> {
-    within(text, Duration::from_secs(60), Duration::from_secs(604_800))
-}
-
-fn patience(text: &str) -> Result<Duration, String> {
-    within(text, Duration::from_secs(5), Duration::from_secs(365 * 24 * 3600))
-}
-
-fn within(text: &str, least: Duration, most: Duration) -> Result<Duration, String> {
-    let parsed = humantime::parse_duration(text)
-        .map_err(|error| format!("invalid duration {text:?} ({error}): use for example 5s or 2m"))?;
-    if parsed < least || parsed > most {
-        let (least, most) = (humantime::format_duration(least), humantime::format_duration(most));
-        return Err(format!("{text:?} is out of range: use {least} to {most}"));
-    }
-    Ok(parsed)
+    duration_within(text, Duration::from_secs(60), Duration::from_secs(604_800))
 }

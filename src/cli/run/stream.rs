@@ -127,7 +127,7 @@ impl StreamRun<'_> {
         let options = if flags.json { ReportFormat::Json } else { ReportFormat::Text };
         let mut reporter = RunReporter::new(options, progress.clone(), choice, watch.clone(), samples, fate);
         let commits = flags.commits().is_some();
-        let mut watchman = Watchman::new(watch, flags.patience, flags.force);
+        let mut watchman = Watchman::new(watch, flags.read.patience, flags.force);
         let parts = RunParts {
             processor: &processor,
             checkpoint_writer: checkpoint_writer.as_ref(),

@@ -2,13 +2,11 @@
 
 mod table;
 
-use std::time::Duration;
-
 use super::condition::{most_urgent_first, remark, what_is_wrong};
 use super::rate::RunRate;
 use super::shards::ShardChoice;
 use super::totals::Totals;
-use crate::cli::figures::{byte_rate, record_rate};
+use crate::cli::figures::{byte_rate, how_far_behind, record_rate};
 use crate::cli::fitting::{cut, width, with_figures_whole, wrapped};
 use crate::cli::foreign::plain;
 use crate::cli::progress::TerminalSize;
@@ -170,30 +168,6 @@ fn said(wait: &Wait) -> String {
 /// A remark as it goes on behind the name of its shard.
 fn punctuated(remark: String) -> String {
     if remark.starts_with("blocked at ") { format!(" {remark}") } else { format!(": {remark}") }
-}
-
-/// How far behind something is; none: nobody knows.
-fn how_far_behind(behind: Option<Duration>) -> String {
-    match behind {
-        None => "lag unknown".to_owned(),
-        Some(behind) if behind.is_zero() => "up to date".to_owned(),
-        Some(behind) => format!("{} behind", rough(behind)),
-    }
-}
-
-/// A time as far as a person cares.
-fn rough(time: Duration) -> String {
-    if time < Duration::from_secs(1) {
-        return format!("{} ms", time.as_millis());
-    }
-    let seconds = time.as_secs();
-    let rounded = match seconds {
-        0..=599 => seconds,
-        600..=86_399 => seconds / 60 * 60,
-        86_400..=172_799 => seconds / 3600 * 3600,
-        _ => return format!("{} days", seconds / 86_400),
-    };
-    humantime::format_duration(Duration::from_secs(rounded)).to_string()
 }
 
 #[cfg(test)]

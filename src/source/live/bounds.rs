@@ -32,6 +32,8 @@ pub enum EndCondition {
     AtTimestamp(u64),
     /// After so many records, of all shards together.
     Count(NonZeroU64),
+    /// Nowhere, as without any.
+    Never,
 }
 
 impl FromStr for StartPosition {
@@ -58,12 +60,13 @@ impl FromStr for EndCondition {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once('=') {
             None if text == "now" => Ok(EndCondition::Now),
+            None if text == "never" => Ok(EndCondition::Never),
             Some(("at-timestamp", time)) => point_in_time(time).map(EndCondition::AtTimestamp),
             Some(("count", count)) => count
                 .parse()
                 .map(EndCondition::Count)
                 .map_err(|_| format!("invalid number of records {count:?}: use a whole number from 1 on")),
-            _ => Err(format!("{text:?} is no end: use now, at-timestamp=TIME or count=NUMBER")),
+            _ => Err(format!("{text:?} is no end: use now, at-timestamp=TIME, count=NUMBER or never")),
         }
     }
 }
@@ -97,6 +100,7 @@ mod tests {
         let Ok(StartPosition::AtTimestamp(ago)) = "1h".parse() else { panic!("no start") };
         assert!((3_600_000..3_660_000).contains(&(crate::timestamp::now_millis() - ago)));
         assert_eq!("now".parse(), Ok(EndCondition::Now));
+        assert_eq!("never".parse(), Ok(EndCondition::Never));
         assert_eq!("at-timestamp=1970-01-01T00:00:01Z".parse(), Ok(EndCondition::AtTimestamp(1000)));
         assert_eq!("count=5".parse::<EndCondition>(), Ok(EndCondition::Count(NonZeroU64::new(5).expect("not zero"))));
         assert_eq!(rfc3339(1_545_084_650_987), "2018-12-17T22:10:50.987Z");

@@ -1,14 +1,14 @@
 //! What the parts of a run share: all of its shards, and the lanes of one.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::time::Duration;
 
 use super::activity::BatchStage;
-use super::cancellation::{Cancellation, CancellationLevel};
+use super::cancellation::CancellationLevel;
 use super::commits::CheckpointCommits;
-use super::end::ReadEnd;
 use super::on_failure::OnFailure;
 use super::read_ledger::ReadLedger;
+use super::reading::Reading;
 use super::statuses::ShardBoard;
 use crate::backoff::Backoff;
 use crate::processor::Processor;
@@ -26,10 +26,7 @@ pub(super) struct RunContext<'a> {
     pub(super) commits: CheckpointCommits<'a>,
     /// Whether it is of no matter who else is at work on a shard.
     pub(super) is_forced: bool,
-    pub(super) cancellation: &'a Cancellation,
-    pub(super) end: ReadEnd,
-    /// How many records may still be read, if that is bounded.
-    pub(super) budget: Option<Cell<u64>>,
+    pub(super) reading: Reading<'a>,
 }
 
 /// A lane's place in a run: which lane, and of which shard.
@@ -60,7 +57,7 @@ impl LaneContext<'_> {
         let wait = backoff.after_failure(0.5 + fastrand::f64() / 2.0);
         tokio::select! {
             biased;
-            () = self.run.cancellation.reaches(CancellationLevel::Stop) => Err(RunStopped),
+            () = self.run.reading.cancellation.reaches(CancellationLevel::Stop) => Err(RunStopped),
             () = tokio::time::sleep(wait) => Ok(()),
         }
     }

@@ -11,7 +11,7 @@ use super::activity::BatchStage;
 use super::cancellation::{CancellationLevel, GRACE};
 use super::commits::progress;
 use super::context::{LaneContext, RunStopped};
-use super::page::arrived_at;
+use super::page::{arrived_at, batch_of};
 use super::read_ledger::numbers;
 use super::windowed::{Windowed, stop_at_first};
 use crate::backoff::Backoff;
@@ -111,7 +111,7 @@ impl<'a> ShardLane<'a> {
     async fn receive(&mut self) -> Result<Option<Vec<ReadRecord>>, RunStopped> {
         tokio::select! {
             biased;
-            () = self.at.run.cancellation.reaches(CancellationLevel::Stop) => Err(RunStopped),
+            () = self.at.run.reading.cancellation.reaches(CancellationLevel::Stop) => Err(RunStopped),
             records = self.inbox.recv() => Ok(records),
         }
     }
@@ -139,7 +139,7 @@ impl<'a> ShardLane<'a> {
         let started = Instant::now();
         let mut backoff = Backoff::default();
         loop {
-            if self.at.run.cancellation.is_stopped() {
+            if self.at.run.reading.cancellation.is_stopped() {
                 return Err(RunStopped);
             }
             match retries.next(now_millis()) {
@@ -159,7 +159,7 @@ impl<'a> ShardLane<'a> {
                     let processed = tokio::select! {
                         biased;
                         processed = self.windows.process(Arc::clone(&batch)) => processed,
-                        () = self.at.run.cancellation.cuts_off() => {
+                        () = self.at.run.reading.cancellation.cuts_off() => {
                             return Err(self.leave_behind(&batch, delivery.attempt).await);
                         }
                     };
@@ -246,7 +246,7 @@ impl<'a> ShardLane<'a> {
                 let answer = tokio::select! {
                     biased;
                     answer = on_failure.sink.deliver(&outputs, None) => answer,
-                    () = self.at.run.cancellation.cuts_off() => return Err(RunStopped),
+                    () = self.at.run.reading.cancellation.cuts_off() => return Err(RunStopped),
                 };
                 match answer.deliveries.into_iter().next() {
                     Some(Delivery::Delivered) => break,
@@ -268,22 +268,7 @@ impl<'a> ShardLane<'a> {
     }
 
     fn batch(&self, records: &[ReadRecord]) -> Batch {
-        let shard = self.at.statuses.shard();
-        let mut batch = Batch::builder(&shard.stream_arn, &shard.id);
-        batch.reserve(records.len(), records.iter().map(|taken| taken.record.data.as_ref().len()).sum());
-        for ReadRecord { record, .. } in records {
-            let position = event::Record {
-                partition_key: record.partition_key().unwrap_or_default(),
-                sequence_number: &record.sequence_number,
-                sub_sequence_number: 0,
-                arrived_at: arrived_at(record),
-            };
-            if let Err(error) = batch.push_bytes(position, record.data.as_ref()) {
-                // No service sends this: without a position there is nothing to acknowledge.
-                tracing::error!(shard_id = shard.id, "a record is left out: {error}");
-            }
-        }
-        batch.build()
+        batch_of(self.at.statuses.shard(), records.iter().map(|taken| &taken.record))
     }
 }
 

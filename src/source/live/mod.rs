@@ -2,7 +2,8 @@
 //! [`mapping`](super::mapping) over shards that are read, split and merged meanwhile.
 //!
 //! [`LiveSource::open`] checks everything that can be wrong before a record moves, and [`LiveSource::run`] reads until the streams
-//! end, the plan says so, or [`Cancellation`] does. [`ShardStatuses`] is what is seen of it.
+//! end, the plan says so, or [`Cancellation`] does. [`ShardStatuses`] is what is seen of it. [`LiveSource::read`] reads as far, and
+//! delivers nothing.
 
 mod activity;
 mod address;
@@ -13,6 +14,7 @@ mod context;
 mod durations;
 mod end;
 mod enhanced;
+mod followed;
 mod lane;
 mod lineage;
 mod on_failure;
@@ -20,6 +22,7 @@ mod page;
 mod plan;
 mod read_ledger;
 mod reader;
+mod reading;
 mod refusal;
 mod run_name;
 mod runs;
@@ -30,12 +33,8 @@ mod streams;
 mod waits;
 mod windowed;
 
-use std::cell::Cell;
-use std::sync::Arc;
-
-use futures_util::StreamExt;
-use futures_util::future::LocalBoxFuture;
-use futures_util::stream::FuturesUnordered;
+use aws_sdk_kinesis::types::Record;
+use tokio::sync::mpsc;
 use tokio::time::{Instant, interval_at};
 
 pub use activity::{BatchStage, BatchUnderWay};
@@ -50,33 +49,24 @@ pub use refusal::LiveError;
 pub use run_name::run_name;
 pub use shared::ReadOptions;
 pub use statuses::{CommitOutcome, ShardStage, ShardStatuses, ShardView};
-pub use waits::{AwaitedPart, RunWatch, Wait};
+pub use waits::{AwaitedPart, RunWatch, Wait, stream_wait};
 
 pub(super) use page::arrived_at;
 pub(super) use refusal::{ITERATOR, READ};
 pub(super) use streams::{LiveStream, ShardStart, patiently_within};
 
-use cancellation::CancellationLevel;
 use commits::CheckpointCommits;
-use context::RunContext;
-use end::ReadEnd;
-use enhanced::Subscription;
-use lineage::{ListedShard, NotBegun};
+use context::{RunContext, RunStopped};
+use followed::{FollowedShards, ReadyShard, ShardEnd};
+use page::batch_of;
 use plan::OpenStream;
-use reader::ShardReader;
+use reading::Reading;
 use shard::follow;
-use shared::Polling;
 
 use crate::checkpoint::CheckpointWriter;
-use crate::event::Shard;
+use crate::event::Batch;
 use crate::processor::Processor;
 use crate::sink::Target;
-
-/// How often a stream is asked for the children of a shard that ended.
-const LISTINGS: u32 = 5;
-
-/// Between two such questions.
-const BETWEEN_LISTINGS: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Streams that are open, at places from which they can be read.
 #[derive(Debug)]
@@ -99,9 +89,6 @@ pub struct RunParts<'a> {
     /// Shows it.
     pub statuses: &'a ShardStatuses,
 }
-
-/// What became of one shard: of which stream it is, its id, how it was left, and what the stream lists after its end.
-type ShardLeft = (usize, String, Result<(ShardStage, Vec<ListedShard>), LiveError>);
 
 impl LiveSource {
     /// How many shards are begun at once.
@@ -126,8 +113,8 @@ impl LiveSource {
     ///
     /// # Errors
     /// When a stream can't be read any further. What was read before is done with by then, as far as it goes.
-    pub async fn run(mut self, parts: RunParts<'_>) -> Result<(), LiveError> {
-        let context = RunContext {
+    pub async fn run(self, parts: RunParts<'_>) -> Result<(), LiveError> {
+        let context = &RunContext {
             processor: parts.processor,
             rules: self.plan.rules,
             limits: self.plan.limits,
@@ -136,152 +123,69 @@ impl LiveSource {
             on_failure: parts.on_failure,
             commits: CheckpointCommits::new(parts.checkpoint_writer),
             is_forced: self.plan.force == Force::Yes,
-            cancellation: parts.cancellation,
-            end: match self.plan.until {
-                Some(EndCondition::Now) => ReadEnd::AtTheStart(self.opened_at),
-                Some(EndCondition::AtTimestamp(time)) => ReadEnd::AtTimestamp(time),
-                Some(EndCondition::Count(_)) | None => ReadEnd::Never,
-            },
-            budget: match self.plan.until {
-                Some(EndCondition::Count(count)) => Some(Cell::new(count.get())),
-                _ => None,
-            },
+            reading: Reading::until(self.plan.until, self.opened_at, parts.cancellation),
         };
-        let mut running: FuturesUnordered<LocalBoxFuture<'_, ShardLeft>> = FuturesUnordered::new();
-        for index in 0..self.streams.len() {
-            self.begin(index, &context, parts.statuses, &running);
-        }
+        let follow = |ready| -> ShardEnd<'_> { Box::pin(follow(context, ready)) };
+        let mut followed = FollowedShards::begin(self, parts.statuses, parts.cancellation, follow);
         let period = parts.checkpoint_writer.map(CheckpointWriter::period).filter(|period| !period.is_zero());
         let pause = period.unwrap_or(std::time::Duration::from_secs(3600));
         let mut flushes = interval_at(Instant::now() + pause, pause);
         let beating = runs::beat(&context.commits, parts.statuses);
         tokio::pin!(beating);
-        let mut failure = None;
         loop {
-            let left = tokio::select! {
-                left = running.next() => left,
-                () = &mut beating => continue,
+            tokio::select! {
+                left = followed.one_is_left() => if left.is_none() { break },
+                () = &mut beating => {}
                 // A shard that fell quiet has no batch to be written with.
                 _ = flushes.tick() => {
                     if let (Some(checkpoint_writer), Some(_)) = (parts.checkpoint_writer, period) {
                         checkpoint_writer.flush(checkpoint_writer.timeout()).await;
                     }
-                    continue;
-                }
-            };
-            let Some((index, shard_id, left)) = left else { break };
-            match left {
-                Ok((ShardStage::Ended, listed)) => {
-                    let lineage = &mut self.streams[index].lineage;
-                    lineage.ended(&shard_id);
-                    if self.streams[index].follows_children() {
-                        self.streams[index].lineage.learn(listed);
-                    }
-                    self.begin(index, &context, parts.statuses, &running);
-                }
-                Ok((ShardStage::Reached, _)) => self.streams[index].lineage.reached(&shard_id),
-                Ok(_) => {}
-                Err(error) => {
-                    failure.get_or_insert(error);
-                    parts.cancellation.stop();
                 }
             }
         }
-        self.say_what_was_not_begun(parts.statuses);
-        failure.map_or(Ok(()), Err)
+        followed.end()
     }
 
-    /// Adds the shards that were never begun to what is seen of the run.
-    fn say_what_was_not_begun(&self, statuses: &ShardStatuses) {
-        for open in &self.streams {
-            for (id, reason) in open.lineage.not_begun() {
-                let stage = match reason {
-                    NotBegun::LeftOut => ShardStage::LeftOut,
-                    NotBegun::AfterEnd => ShardStage::AfterEnd,
-                    NotBegun::Waits => ShardStage::NotBegun,
-                };
-                statuses.add(Shard { stream_arn: open.stream.arn.clone(), id }).is_at(stage);
-            }
-        }
-    }
-
-    /// Begins the shards of a stream that are ready for it.
-    fn begin<'f>(
-        &mut self,
-        index: usize,
-        context: &'f RunContext<'f>,
+    /// Reads until there is an end to it, and gives the records away: batches of one shard each, in its order. Nothing is
+    /// delivered, and no position is written. Of each shard, the next page is read when the one before is taken.
+    ///
+    /// Without anybody to take them, it ends.
+    ///
+    /// # Errors
+    /// When a stream can't be read any further.
+    pub async fn read(
+        self,
+        batches: &mpsc::Sender<Batch>,
         statuses: &ShardStatuses,
-        running: &FuturesUnordered<LocalBoxFuture<'f, ShardLeft>>,
-    ) {
-        let open = &mut self.streams[index];
-        for shard_id in open.lineage.take_ready() {
-            let start = open.start_of(&shard_id);
-            let statuses = statuses.add(Shard { stream_arn: open.stream.arn.clone(), id: shard_id.clone() });
-            let stream = open.stream.clone();
-            let gone = open.gone.get(&shard_id).cloned();
-            let reader = match &open.consumer_arn {
-                None => {
-                    let read_options = self.plan.read_options;
-                    ShardReader::Shared(Polling::new(
-                        stream.clone(),
-                        &shard_id,
-                        start,
-                        read_options,
-                        Arc::clone(&statuses),
-                    ))
-                }
-                Some(arn) => {
-                    let statuses = Arc::clone(&statuses);
-                    ShardReader::Enhanced(Box::new(Subscription::new(stream.clone(), arn, &shard_id, start, statuses)))
-                }
-            };
-            // Of a shard that was closed when it was listed, they are known already.
-            let asks_for_children = open.follows_children() && !open.lineage.has_children(&shard_id);
-            running.push(Box::pin(async move {
-                let left = match follow(context, &statuses, reader, gone.as_ref()).await {
-                    Ok(ShardStage::Ended) if asks_for_children => children(&stream, &shard_id, context.cancellation)
-                        .await
-                        .map(|listed| (ShardStage::Ended, listed)),
-                    Ok(stage) => Ok((stage, Vec::new())),
-                    Err(error) => Err(error),
-                };
-                (index, shard_id, left)
-            }));
+        cancellation: &Cancellation,
+    ) -> Result<(), LiveError> {
+        let reading = &Reading::until(self.plan.until, self.opened_at, cancellation);
+        let follow = |ready| -> ShardEnd<'_> { Box::pin(give_away(reading, batches, ready)) };
+        let mut followed = FollowedShards::begin(self, statuses, cancellation, follow);
+        loop {
+            tokio::select! {
+                left = followed.one_is_left() => if left.is_none() { break },
+                // A shard that has nothing new would not learn of it.
+                () = batches.closed(), if !cancellation.is_stopped() => cancellation.stop(),
+            }
         }
+        followed.end()
     }
 }
 
-/// What a stream lists once one of its shards has ended: with the children of that one, which are there before it ends.
-async fn children(
-    stream: &LiveStream,
-    shard_id: &str,
-    cancellation: &Cancellation,
-) -> Result<Vec<ListedShard>, LiveError> {
-    let mut listings = 0;
-    loop {
-        listings += 1;
-        let listing = tokio::select! {
-            biased;
-            () = cancellation.reaches(CancellationLevel::Stop) => return Ok(Vec::new()),
-            listing = stream.shards() => listing,
-        };
-        match listing {
-            Ok(listed) => {
-                let has_children = listed.iter().any(|shard| shard.parents.iter().any(|parent| parent == shard_id));
-                if has_children {
-                    return Ok(listed);
-                }
-                if listings >= LISTINGS {
-                    tracing::warn!(shard_id, "the shard is closed, but the stream lists no shard that came of it");
-                    return Ok(listed);
-                }
-            }
-            Err(error @ LiveError::Refused { .. }) => tracing::warn!("{error}; it is tried again"),
-            Err(error) => return Err(error),
-        }
-        tokio::select! {
-            () = cancellation.reaches(CancellationLevel::Stop) => return Ok(Vec::new()),
-            () = tokio::time::sleep(BETWEEN_LISTINGS) => {}
-        }
-    }
+/// Gives the records of a shard away until it ends, or reading does.
+async fn give_away(
+    reading: &Reading<'_>,
+    batches: &mpsc::Sender<Batch>,
+    ready: ReadyShard,
+) -> Result<ShardStage, LiveError> {
+    let ReadyShard { statuses, mut reader, .. } = ready;
+    let give = async |records: Vec<Record>| match records.is_empty() {
+        true => Ok(()),
+        false => batches.send(batch_of(statuses.shard(), records.iter())).await.map_err(|_| RunStopped),
+    };
+    let stage = reading.read(&statuses, &mut reader, give).await;
+    statuses.is_at(stage.as_ref().map_or(ShardStage::Stopped, |stage| *stage));
+    stage
 }

@@ -1,6 +1,7 @@
 //! What is to be read, and the checks that come before the first record.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -8,10 +9,12 @@ use aws_config::SdkConfig;
 use super::LiveSource;
 use super::address::StreamPlace;
 use super::bounds::{EndCondition, StartPosition};
-use super::enhanced::consumer;
+use super::enhanced::{Subscription, consumer};
 use super::lineage::{Lineage, ListedShard, done_before};
+use super::reader::ShardReader;
 use super::refusal::LiveError;
-use super::shared::ReadOptions;
+use super::shared::{Polling, ReadOptions};
+use super::statuses::ShardBoard;
 use super::streams::{LiveStream, ShardStart};
 use crate::aws::{AccessError, checked_reading_config};
 use crate::checkpoint::{CheckpointError, CheckpointRow, GoneRun, Table, create_if_missing};
@@ -85,7 +88,7 @@ pub enum Force {
 pub(super) struct OpenStream {
     pub(super) stream: LiveStream,
     pub(super) lineage: Lineage,
-    pub(super) consumer_arn: Option<String>,
+    consumer_arn: Option<String>,
     /// Where the shards start that were there at first; those that come later start at their beginning.
     starts: BTreeMap<String, ShardStart>,
     /// The runs that were at work on shards before, by shard.
@@ -103,8 +106,17 @@ enum ReadScope {
 }
 
 impl OpenStream {
-    pub(super) fn start_of(&self, shard_id: &str) -> ShardStart {
+    fn start_of(&self, shard_id: &str) -> ShardStart {
         self.starts.get(shard_id).cloned().unwrap_or(ShardStart::TrimHorizon)
+    }
+
+    /// What reads a shard of it.
+    pub(super) fn reader(&self, shard_id: &str, options: ReadOptions, statuses: &Arc<ShardBoard>) -> ShardReader {
+        let (stream, start, statuses) = (self.stream.clone(), self.start_of(shard_id), Arc::clone(statuses));
+        match &self.consumer_arn {
+            None => ShardReader::Shared(Polling::new(stream, shard_id, start, options, statuses)),
+            Some(arn) => ShardReader::Enhanced(Box::new(Subscription::new(stream, arn, shard_id, start, statuses))),
+        }
     }
 
     pub(super) fn follows_children(&self) -> bool {
@@ -194,6 +206,28 @@ impl LiveSource {
 }
 
 impl ReadPlan {
+    /// Reads as far as this, shared with all consumers, and writes nothing down.
+    pub fn of_reading(
+        places: Vec<StreamPlace>,
+        start: StartPosition,
+        until: Option<EndCondition>,
+        read_options: ReadOptions,
+    ) -> Self {
+        Self {
+            places,
+            start,
+            until,
+            mode: ReadMode::Shared,
+            read_options,
+            rules: MappingRules::default(),
+            limits: BatchLimits::default(),
+            lanes: 1,
+            tumbling_window: None,
+            checkpoints: None,
+            force: Force::No,
+        }
+    }
+
     /// Checks that the start is not in the future.
     fn check_start(&self, now: u64) -> Result<(), LiveError> {
         match self.start {

@@ -158,17 +158,21 @@ fn waits(shards: &[ShardView], targets: Vec<TargetWait>, least: Duration) -> Vec
         let shards = ids(&committing);
         waits.push(Wait { on: AwaitedPart::CheckpointTable, since, shards, reason, ..Wait::nothing_said() });
     }
-    let late = |shard: &&&ShardView| {
-        let least = if shard.trouble.is_some() { least } else { least.max(LATE_READ) };
-        shard.asking.is_some_and(|asking| asking >= least)
-    };
-    let unread: Vec<&ShardView> = reading.iter().filter(late).copied().collect();
-    if let Some(since) = unread.iter().filter_map(|shard| shard.asking).max() {
-        let reason = unread.iter().find_map(|shard| shard.trouble.clone());
-        waits.push(Wait { on: AwaitedPart::Stream, since, shards: ids(&unread), reason, ..Wait::nothing_said() });
-    }
+    waits.extend(stream_wait(shards, least));
     waits.sort_by_key(|wait| std::cmp::Reverse(wait.since));
     waits
+}
+
+/// How long the stream has owed the answers to reads, if that is at least so long.
+pub fn stream_wait(shards: &[ShardView], least: Duration) -> Option<Wait> {
+    let late = |shard: &&ShardView| {
+        let least = if shard.trouble.is_some() { least } else { least.max(LATE_READ) };
+        shard.stage == ShardStage::Reading && shard.asking.is_some_and(|asking| asking >= least)
+    };
+    let unread: Vec<&ShardView> = shards.iter().filter(late).collect();
+    let since = unread.iter().filter_map(|shard| shard.asking).max()?;
+    let reason = unread.iter().find_map(|shard| shard.trouble.clone());
+    Some(Wait { on: AwaitedPart::Stream, since, shards: ids(&unread), reason, ..Wait::nothing_said() })
 }
 
 /// How long a shard has had a batch in one of these stages.

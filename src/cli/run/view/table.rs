@@ -1,12 +1,10 @@
 //! The lines of shards in a view: one row each, in columns of which a narrow terminal has fewer.
 
-use crate::cli::figures::short_position;
+use crate::cli::figures::{how_far_behind, short_position};
 use crate::cli::fitting::{cut, width};
 use crate::cli::foreign::plain;
 use crate::cli::summary::counted;
 use crate::source::live::ShardView;
-
-use super::how_far_behind;
 
 /// What stands before each row.
 const INDENTATION: &str = "  ";

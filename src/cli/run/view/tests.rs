@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 use crate::checkpoint::BlockedProgress;
 use crate::cli::output_fate::OutputFate;
