@@ -1,5 +1,7 @@
 //! `kinesieve compare`: what differs between two transforms, and what does not.
 
+mod streams;
+
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -208,8 +210,7 @@ fn what_can_not_be_compared_is_refused() {
         "scripted.wasm: the transform rejected its settings: no",
     );
     refused(["keep", "keep"], &["--old-settings", "a"], "--old-settings: ");
-    let output = kinesieve(&["compare", "a.wasm", "b.wasm", "--input", "stream:readings"]).output().expect("it runs");
-    assert!(error_line(&stderr(&output)).contains("is a stream, and `kinesieve compare` reads files"));
+    refused(["keep", "keep"], &["--from", "latest"], "--from is for streams, and --input ");
     let output = compare(["keep", "keep"], "x\n", &["--show", "some"]);
     assert_eq!(output.status.code(), Some(2));
 }

@@ -3,7 +3,7 @@
 mod aggregates;
 mod bad_input;
 mod checkpoints;
-mod closed_shards;
+pub mod closed_shards;
 mod enhanced;
 pub mod faults;
 mod look;

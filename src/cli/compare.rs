@@ -1,57 +1,68 @@
 //! `kinesieve compare`: two transforms over the same records, and what differs.
 
 mod change;
+mod flags;
+mod input;
 mod json_line;
 mod shown;
 mod sides;
 mod summary;
+mod watch;
 
-use std::io;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::time::Duration;
 
 use clap::Args;
+use tokio::runtime::Runtime;
 use tracing::level_filters::LevelFilter;
 
 use self::change::{Change, Comparison, VerdictKind, compare};
-use self::shown::Difference;
+use self::flags::CompareStreamFlags;
+use self::input::{CompareInput, ReadAhead};
+use self::shown::{Difference, ShardNaming};
 use self::sides::{Answer, LoadedSide, Sides};
 use self::summary::CompareSummary;
 use super::error::CommandError;
-use super::guest_lines::GuestLines;
+use super::guest_lines::{self, GuestLines};
 use super::interrupt::{INTERRUPTED, Interrupt};
-use super::place::{component, files_alone};
+use super::log::{self, LogFormatFlag, RunInput};
+use super::place::component;
 use super::progress::ProgressDisplay;
 use super::run::show::{ShowStream, columns_on};
 use super::{ALL_ACKNOWLEDGED, print, print_json};
-use crate::event::{Batch, Event};
+use crate::event::{Batch, Event, Shard};
 use crate::settings::{GuestSettings, check_variables, written_settings};
-use crate::source::{FileSource, Format, SourceError};
-use crate::stdout;
+use crate::source::Format;
+use crate::telemetry::LogOptions;
+use crate::timestamp::now_millis;
+use crate::{stdout, telemetry};
 
 /// The transforms differ on a record.
 const DIFFERENT: u8 = 3;
 
-/// What a batch holds at most, so that two of them are at work on the same few records.
-const BATCH: (usize, usize) = (1_000, 1 << 20);
-
-/// How often it is looked whether somebody wants it to end, while no record comes.
-const LOOK: Duration = Duration::from_millis(100);
-
 /// Compare two transforms over the same records: what differs, record by record
 ///
 /// Each record goes through both, one after the other, with the same clock and the same randomness: the time is when the
-/// record arrived, and random bytes depend on its place in the input alone. Each transform has one instance, which sees all
+/// record arrived, and random bytes depend on its sequence number alone. Each transform has one instance, which sees all
 /// records in order, whatever becomes of them: after retry, the next record follows. Nothing is delivered.
+///
+/// The records of a stream are read by GetRecords, through splits and merges. Those of a shard come in their order. Those
+/// of several shards come in turns, as they are read: both transforms see the same order, which may be another one the
+/// next time. Nothing is written: no position, and no consumer is registered.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 What counts as a difference: another verdict, other outputs or another order of them, another key or route, another text of
 retry or reject. A fault is compared by its kind (trap, timeout, memory), since its text names lines of the source. JSON of
 the same value that is written otherwise (layout, order of fields, escapes) is the same and counted apart; so is a record that
 one transform keeps and the other one replaces by itself.
+
+How --input is read: as by `kinesieve run`. - and any path that exists are files. stream:NAME and ARNs are streams. Any other
+name is a stream if it has neither a slash nor a file extension.
+
+Permissions on a stream: kinesis:DescribeStreamSummary (unless the ARN is given), kinesis:ListShards,
+kinesis:GetShardIterator and kinesis:GetRecords. Its reads count among the five that a shard answers in a second to all of
+its consumers together: --reads-per-second 1 leaves four of them to others.
 
 With --json, a difference is an object on a line, with the answers in the form of test cases. The last line is
 {\"summary\": {...}}.
@@ -66,7 +77,10 @@ Exit codes:
 Examples:
   kinesieve compare old.wasm masker --input data.ndjson
   kinesieve compare t.wasm t.wasm --input data.ndjson --old-settings below=10 --new-settings below=12
-  kinesieve compare old.wasm new.wasm --input data.ndjson --show all --json")]
+  kinesieve compare old.wasm new.wasm --input data.ndjson --show all --json
+  kinesieve compare old.wasm new.wasm --input readings --from 1h
+  kinesieve compare old.wasm new.wasm --input readings:shardId-000000000001 --limit 10000
+  kinesieve compare old.wasm new.wasm --input readings --from latest --reads-per-second 1")]
 pub(super) struct CompareArguments {
     /// The transform as it was: a component (.wasm), one that `kinesieve build` precompiled (.cwasm), or the folder of a
     /// project (with kinesieve.json), which is built first
@@ -77,15 +91,16 @@ pub(super) struct CompareArguments {
     #[arg(value_name = "NEW")]
     new: PathBuf,
 
-    /// The records: a file in any form that `kinesieve run` reads, or - for standard input
-    #[arg(long, value_name = "FILE")]
+    /// The records: a file in any form that `kinesieve run` reads, - for standard input, or streams separated by commas:
+    /// NAME, stream:NAME or an ARN, followed by :shardId-... for a single shard
+    #[arg(long, value_name = "INPUT")]
     input: PathBuf,
 
-    /// Format of the file
+    /// Format of a file
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Auto)]
     input_format: Format,
 
-    /// End after so many records
+    /// End after so many records, as the transforms see them
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
 
@@ -111,6 +126,9 @@ pub(super) struct CompareArguments {
 
     #[command(flatten)]
     settings: GuestSettings,
+
+    #[command(flatten)]
+    stream: CompareStreamFlags,
 }
 
 /// How many differences are shown.
@@ -137,9 +155,8 @@ pub(super) fn compare_transforms(arguments: &CompareArguments) -> Result<u8, Com
     };
     let settings =
         [settings("--old-settings", &arguments.old_settings)?, settings("--new-settings", &arguments.new_settings)?];
-    files_alone(&arguments.input, "compare")?;
     // Opened first: it is the cheapest of the ways to fail.
-    let source = FileSource::open(&arguments.input, arguments.input_format)?.in_batches_of(BATCH.0, BATCH.1);
+    let input = CompareInput::open(&arguments.input, arguments.input_format, &arguments.stream)?;
     let files = [component(&arguments.old)?, component(&arguments.new)?];
     let waiting = ProgressDisplay::waiting_for("compiling both transforms".to_owned());
     let [old_settings, new_settings] = settings;
@@ -150,24 +167,38 @@ pub(super) fn compare_transforms(arguments: &CompareArguments) -> Result<u8, Com
     waiting.finish();
     let loaded = loaded?;
 
-    let lines = GuestLines::install_from(LevelFilter::INFO);
-    let progress = ProgressDisplay::new(source.bytes(), true);
+    let loaded = [&loaded[0], &loaded[1]];
+    let is_live = input.is_live();
+    let progress = ProgressDisplay::new(input.bytes(), true);
     let _end = progress.until_the_end();
+    let lines = match is_live {
+        true => lines_beside_the_log(&progress),
+        false => GuestLines::install_from(LevelFilter::INFO),
+    };
+    if is_live {
+        // It may take long until a record comes to start with.
+        Sides::start(loaded, arguments.settings.limits(), now_millis(), lines.clone())?;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let interrupt = {
         let _inside = runtime.enter();
         Interrupt::listen(&progress, || "ends with what is compared until now".to_owned())
     };
-    let mut comparing = Comparing { arguments, progress: &progress, interrupt, summary: CompareSummary::default() };
-    let ending = comparing.all(source, [&loaded[0], &loaded[1]], lines)?;
+    let input = input.read_ahead(&progress)?;
+    let naming = if is_live { ShardNaming::Named } else { ShardNaming::LeftOut };
+    let mut comparing = Comparing { arguments, runtime, interrupt, naming, summary: CompareSummary::default() };
+    let ending = comparing.all(input, loaded, lines);
     progress.finish();
     let summary = comparing.summary;
-    if arguments.json {
-        print_json(&summary.json()?)?;
-    } else {
-        print(&summary.text())?;
+    // Also where the input broke off: what came before is compared.
+    if ending.is_ok() || summary.records() > 0 {
+        if arguments.json {
+            print_json(&summary.json()?)?;
+        } else {
+            print(&summary.text())?;
+        }
     }
-    Ok(match ending {
+    Ok(match ending? {
         Ending::Interrupted => INTERRUPTED,
         Ending::Complete | Ending::Unread if summary.different() > 0 => DIFFERENT,
         Ending::Complete | Ending::Unread => ALL_ACKNOWLEDGED,
@@ -184,48 +215,39 @@ enum Ending {
     Unread,
 }
 
-/// A batch, with how much of the input was read by then; or why it can't be read.
-type ReadBatch = Result<(Batch, u64), SourceError>;
-
-/// Reads on a thread of its own, no further than a batch ahead: an input that gives nothing for a while keeps nobody from ending it.
-fn read_ahead(mut source: FileSource) -> io::Result<Receiver<ReadBatch>> {
-    let (sender, batches) = sync_channel(1);
-    std::thread::Builder::new().name("input".into()).spawn(move || {
-        loop {
-            let read = match source.next_batch() {
-                Ok(Some(batch)) => Ok((batch, source.bytes_read())),
-                Ok(None) => return,
-                Err(error) => Err(error),
-            };
-            let is_last = read.is_err();
-            if sender.send(read).is_err() || is_last {
-                return;
-            }
-        }
-    })?;
-    Ok(batches)
+/// What the transforms say, kept for the records that they say it about. What is said of the stream goes to standard error.
+fn lines_beside_the_log(progress: &ProgressDisplay) -> GuestLines {
+    let lines = GuestLines::from_level(LevelFilter::INFO);
+    let format = log::of_run(LogFormatFlag::Text, RunInput::Stream);
+    let options = LogOptions { level: LevelFilter::INFO, format, without: &[guest_lines::TARGET] };
+    telemetry::log_for_command_beside(lines.clone(), options, progress.clone());
+    lines
 }
 
 /// A comparison under way.
 struct Comparing<'a> {
     arguments: &'a CompareArguments,
-    progress: &'a ProgressDisplay,
+    runtime: Runtime,
     interrupt: Interrupt,
+    naming: ShardNaming,
     summary: CompareSummary,
 }
 
 impl Comparing<'_> {
     /// Compares batch after batch; of all records, those of a few are in memory.
-    fn all(&mut self, source: FileSource, loaded: [&LoadedSide; 2], lines: GuestLines) -> Result<Ending, CommandError> {
+    fn all(
+        &mut self,
+        mut input: ReadAhead,
+        loaded: [&LoadedSide; 2],
+        lines: GuestLines,
+    ) -> Result<Ending, CommandError> {
         let unpacking = self.arguments.settings.unpacking();
-        let batches = read_ahead(source)?;
         let mut sides: Option<Sides> = None;
         loop {
-            let (batch, bytes_read) = match batches.recv_timeout(LOOK) {
-                Ok(read) => read?,
-                Err(RecvTimeoutError::Timeout) if self.interrupt.is_asked() => return Ok(Ending::Interrupted),
-                Err(RecvTimeoutError::Timeout) => continue,
-                Err(RecvTimeoutError::Disconnected) => break,
+            let batch = match self.runtime.block_on(self.interrupt.or(input.next())) {
+                None => return Ok(Ending::Interrupted),
+                Some(None) => break,
+                Some(Some(batch)) => batch,
             };
             let mut rest = Some(Arc::new(batch));
             while let Some(packed) = rest {
@@ -240,12 +262,13 @@ impl Comparing<'_> {
                         sides.insert(Sides::start(loaded, limits, first.arrived_at, lines.clone())?)
                     }
                 };
-                if let Some(ending) = self.batch(sides, &batch)? {
+                if let Some(ending) = self.batch(sides, &batch, &input)? {
                     return Ok(ending);
                 }
-                self.progress.update(bytes_read, self.summary.records());
+                input.show_progress();
             }
         }
+        input.end()?;
         if sides.is_none() {
             // Whether they start is worth knowing without any record, too.
             Sides::start(loaded, self.arguments.settings.limits(), 0, lines)?;
@@ -255,13 +278,14 @@ impl Comparing<'_> {
     }
 
     /// Compares the records of a batch; answers how it ended, if it did.
-    fn batch(&mut self, sides: &mut Sides, batch: &Arc<Batch>) -> Result<Option<Ending>, CommandError> {
+    fn batch(
+        &mut self,
+        sides: &mut Sides,
+        batch: &Arc<Batch>,
+        input: &ReadAhead,
+    ) -> Result<Option<Ending>, CommandError> {
         let mut at_work = sides.begin(batch);
         for index in 0..batch.len() {
-            if self.arguments.limit.is_some_and(|limit| self.summary.records() >= limit) {
-                self.summary.complete();
-                return Ok(Some(Ending::Complete));
-            }
             if self.interrupt.is_asked() {
                 return Ok(Some(Ending::Interrupted));
             }
@@ -270,12 +294,18 @@ impl Comparing<'_> {
             let comparison = self.compared(event, &old, &new);
             self.summary.add(comparison);
             if let Comparison::Different(change) = comparison {
-                self.show(event, change, &old, &new)?;
+                self.show(batch.shard(), event, change, &old, &new)?;
             }
+            input.compared(self.summary.records(), self.summary.different());
             match stdout::failure() {
                 None => {}
                 Some(failure) if failure.is_closed() => return Ok(Some(Ending::Unread)),
                 Some(failure) => return Err(failure.clone().into()),
+            }
+            // At once: the next record of a stream may never come.
+            if self.arguments.limit.is_some_and(|limit| self.summary.records() >= limit) {
+                self.summary.complete();
+                return Ok(Some(Ending::Complete));
             }
         }
         Ok(None)
@@ -293,16 +323,24 @@ impl Comparing<'_> {
         comparison
     }
 
-    fn show(&mut self, event: Event<'_>, change: Change, old: &Answer, new: &Answer) -> Result<(), CommandError> {
+    fn show(
+        &mut self,
+        shard: &Shard,
+        event: Event<'_>,
+        change: Change,
+        old: &Answer,
+        new: &Answer,
+    ) -> Result<(), CommandError> {
         if self.summary.different() > self.arguments.show.0 {
             self.summary.leave_out();
             return Ok(());
         }
-        let difference = Difference { number: self.summary.records(), event, change: change.name(), old, new };
+        let number = self.summary.records();
+        let difference = Difference { number, shard, event, change: change.name(), old, new };
         if self.arguments.json {
             print_json(&difference.json()?)?;
         } else {
-            print(&difference.text(columns_on(ShowStream::Stdout)))?;
+            print(&difference.text(columns_on(ShowStream::Stdout), self.naming))?;
         }
         Ok(())
     }

@@ -108,9 +108,14 @@ impl ProgressDisplay {
     }
 
     pub(super) fn update(&self, bytes_read: u64, records: u64) {
+        self.update_saying(bytes_read, &format!("{records} records"));
+    }
+
+    /// Says something else than how many records there were.
+    pub(super) fn update_saying(&self, bytes_read: u64, what: &str) {
         if let Drawn::Bar(bar) = &self.drawn {
             bar.set_position(bytes_read);
-            bar.set_message(format!("{records} records"));
+            bar.set_message(foreign::one_line(what));
         }
     }
 

@@ -19,17 +19,17 @@ use crate::support::stub::Stub;
 
 /// A shard with the records of a range, and the shards that it came from by their places in the list.
 #[derive(Clone)]
-struct Part {
+pub struct Part {
     parents: &'static [usize],
     records: std::ops::Range<usize>,
     is_closed: bool,
 }
 
-fn closed(parents: &'static [usize], records: std::ops::Range<usize>) -> Part {
+pub fn closed(parents: &'static [usize], records: std::ops::Range<usize>) -> Part {
     Part { parents, records, is_closed: true }
 }
 
-fn open(parents: &'static [usize], records: std::ops::Range<usize>) -> Part {
+pub fn open(parents: &'static [usize], records: std::ops::Range<usize>) -> Part {
     Part { parents, records, is_closed: false }
 }
 
@@ -39,7 +39,7 @@ fn shard_id(index: usize) -> String {
 
 /// A stream that answers as AWS does: each page but the last has an iterator, also the one with the last record of a closed
 /// shard. The page behind that is empty, up to date, and has none.
-fn stream(parts: Vec<Part>) -> Stub {
+pub fn stream(parts: Vec<Part>) -> Stub {
     counting_stream(parts, Arc::default())
 }
 

@@ -46,7 +46,7 @@ fn throttling_errors_and_lost_connections_lose_nothing_and_repeat_nothing() {
 }
 
 /// A stream of one shard with ten records that answers reads as a test says.
-fn stream(read: impl Fn(&Value, usize) -> Result<Value, &'static str> + Send + Sync + 'static) -> Stub {
+pub fn stream(read: impl Fn(&Value, usize) -> Result<Value, &'static str> + Send + Sync + 'static) -> Stub {
     let reads = Mutex::new(0);
     Stub::start(move |operation, body| {
         let body: Value = serde_json::from_str(body).unwrap_or_default();

@@ -14,6 +14,8 @@ use crate::transform::Verdict;
 struct DifferenceLine<'a> {
     record: u64,
     change: &'a str,
+    stream_arn: &'a str,
+    shard_id: &'a str,
     sequence_number: &'a str,
     sub_sequence_number: u64,
     partition_key: &'a str,
@@ -43,6 +45,8 @@ impl Difference<'_> {
         let line = DifferenceLine {
             record: self.number,
             change: &self.change,
+            stream_arn: &self.shard.stream_arn,
+            shard_id: &self.shard.id,
             sequence_number: self.event.sequence_number.as_str(),
             sub_sequence_number: self.event.sub_sequence_number,
             partition_key: self.event.partition_key,

@@ -7,7 +7,7 @@ use super::sides::Answer;
 use crate::cli::foreign::plain;
 use crate::cli::run::show::columns::Columns;
 use crate::cli::run::show::{became, payload, record_line};
-use crate::event::Event;
+use crate::event::{Event, Shard};
 
 /// The most outputs of a record that are shown.
 const MOST_OUTPUTS: usize = 20;
@@ -16,18 +16,27 @@ const MOST_OUTPUTS: usize = 20;
 pub(super) struct Difference<'a> {
     /// Its place among all records, from 1 on.
     pub(super) number: u64,
+    pub(super) shard: &'a Shard,
     pub(super) event: Event<'a>,
     pub(super) change: String,
     pub(super) old: &'a Answer,
     pub(super) new: &'a Answer,
 }
 
+/// Whether a person wants to know of which shard a record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ShardNaming {
+    Named,
+    LeftOut,
+}
+
 impl Difference<'_> {
     /// Returns it in lines.
-    pub(super) fn text(&self, columns: Columns) -> String {
-        let Self { number, event, change, old, new } = self;
+    pub(super) fn text(&self, columns: Columns, naming: ShardNaming) -> String {
+        let Self { number, shard, event, change, old, new } = self;
         let dim = columns.palette.dim;
-        let mut text = record_line(columns.palette, *number, *event, change);
+        let named = (naming == ShardNaming::Named).then_some(shard.id.as_str());
+        let mut text = record_line(columns.palette, *number, *event, named, change);
         // A String takes everything; here and below.
         let _ = writeln!(text, "  {dim}old:{dim:#} {}", became(*event, &old.verdict));
         let _ = writeln!(text, "  {dim}new:{dim:#} {}", became(*event, &new.verdict));

@@ -93,7 +93,7 @@ impl Show {
 
     fn shown(&self, number: u64, event: Event<'_>, verdict: &Verdict) -> String {
         let dim = self.columns.palette.dim;
-        let mut text = record_line(self.columns.palette, number, event, &became(event, verdict));
+        let mut text = record_line(self.columns.palette, number, event, None, &became(event, verdict));
         let before = payload::lines(event.payload.bytes());
         match verdict {
             Verdict::Emit(emissions) if !emissions.is_empty() => self.outputs(&mut text, &before, emissions),
@@ -168,14 +168,21 @@ pub(in crate::cli) fn columns_on(place: ShowStream) -> Columns {
 }
 
 /// The line that a record begins with: which it is, and what there is to be said of it.
-pub(in crate::cli) fn record_line(palette: Palette, number: u64, event: Event<'_>, what: &str) -> String {
+pub(in crate::cli) fn record_line(
+    palette: Palette,
+    number: u64,
+    event: Event<'_>,
+    shard_id: Option<&str>,
+    what: &str,
+) -> String {
     let Palette { title, dim, .. } = palette;
     let position = match event.sub_sequence_number {
         0 => event.sequence_number.as_str().to_owned(),
         index => format!("{}/{index}", event.sequence_number.as_str()),
     };
     let key = plain(event.partition_key);
-    format!("{title}record {number}: {what}{title:#} {dim}(sequence number {position}, key {key}){dim:#}\n")
+    let shard = shard_id.map_or_else(String::new, |id| format!(", {}", plain(id)));
+    format!("{title}record {number}: {what}{title:#} {dim}(sequence number {position}, key {key}{shard}){dim:#}\n")
 }
 
 /// What became of an event, in a few words.

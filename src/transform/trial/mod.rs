@@ -39,7 +39,7 @@ pub use stacks::StackSamples;
 pub enum TrialHost {
     /// Those of this machine, as in production.
     Real,
-    /// The same each time: the time of day is when the record arrived, and randomness comes from its place among the records.
+    /// The same each time: the time of day is when the record arrived, and randomness comes from its sequence number.
     Repeatable {
         /// The time of day while the guest starts, in milliseconds since the Unix epoch.
         started_at: u64,
@@ -172,7 +172,7 @@ impl TrialBatch<'_> {
     pub fn call(&mut self, index: usize) -> TrialAnswer {
         let event = self.batch.event(index);
         if let Some(repeatable) = self.repeatable {
-            repeatable.next_record(event.arrived_at);
+            repeatable.next_record(event);
         }
         if let Payload::Undecodable { .. } = event.payload {
             return TrialAnswer(Verdict::Undecodable.into());

@@ -2,9 +2,11 @@
 //!
 //! For each record, the time of day is when it arrived, and stands still. The monotonic clock begins with a whole second, and
 //! goes on by a microsecond each time it is read; a guest that waits sees it move in steps of ten milliseconds. Random bytes
-//! come from the record's place among all records, so that it does not matter how many were taken for those before it.
+//! come from the record's sequence number, so that it matters neither how many were taken for those before it, nor in which order
+//! the records of several shards come.
 
 use std::convert::Infallible;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -12,6 +14,8 @@ use std::time::{Duration, Instant};
 use rand_core::TryRng;
 use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi::clocks::{HostMonotonicClock, HostWallClock};
+
+use crate::event::Event;
 
 /// How far the monotonic clock goes from one record to the next, in nanoseconds.
 const RECORD: u64 = 1_000_000_000;
@@ -30,6 +34,8 @@ const SEED: u128 = 0x6b69_6e65_7369_6576_655f_636f_6d70_6172;
 pub(super) struct RepeatableHost {
     /// How many records it saw, the one in hand included; 0 while it starts.
     record: AtomicU64,
+    /// What the randomness of the record comes from; 0 while it starts.
+    seed: AtomicU64,
     /// The time of day, in milliseconds since the Unix epoch.
     millis: AtomicU64,
     /// How often the monotonic clock was read for this record.
@@ -43,6 +49,7 @@ impl RepeatableHost {
     pub(super) fn new(millis: u64) -> Self {
         Self {
             record: AtomicU64::new(0),
+            seed: AtomicU64::new(0),
             millis: AtomicU64::new(millis),
             readings: AtomicU64::new(0),
             turn: AtomicU64::new(0),
@@ -50,10 +57,11 @@ impl RepeatableHost {
         }
     }
 
-    /// The turn of the next record, which arrived then.
-    pub(super) fn next_record(&self, arrived_at: u64) {
+    /// The turn of the next record.
+    pub(super) fn next_record(&self, event: Event<'_>) {
         self.record.fetch_add(1, Ordering::Relaxed);
-        self.millis.store(arrived_at, Ordering::Relaxed);
+        self.seed.store(seed_of(event), Ordering::Relaxed);
+        self.millis.store(event.arrived_at, Ordering::Relaxed);
         self.readings.store(0, Ordering::Relaxed);
         self.turn.store(self.elapsed(), Ordering::Relaxed);
     }
@@ -77,6 +85,13 @@ impl RepeatableHost {
         let passed = self.elapsed().saturating_sub(self.turn.load(Ordering::Relaxed)) / STEP * STEP;
         record.saturating_add(readings).saturating_add(passed)
     }
+}
+
+/// A number of a record's own. The shard is left out: that of a file is of its path.
+fn seed_of(event: Event<'_>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (event.sequence_number.as_str(), event.sub_sequence_number).hash(&mut hasher);
+    hasher.finish()
 }
 
 struct DayClock(Arc<RepeatableHost>);
@@ -114,20 +129,20 @@ struct RecordRandom {
 
 impl RecordRandom {
     fn new(host: &Arc<RepeatableHost>, source: u64) -> Self {
-        let record = host.record.load(Ordering::Relaxed);
-        Self { host: Arc::clone(host), source, record, generator: Self::seeded(source, record) }
+        let (record, seed) = (host.record.load(Ordering::Relaxed), host.seed.load(Ordering::Relaxed));
+        Self { host: Arc::clone(host), source, record, generator: Self::seeded(source, seed) }
     }
 
     /// Seeds that are close to each other give sequences that are not.
-    fn seeded(source: u64, record: u64) -> fastrand::Rng {
-        fastrand::Rng::with_seed((SEED as u64).wrapping_add(source.rotate_right(8)).wrapping_add(record))
+    fn seeded(source: u64, seed: u64) -> fastrand::Rng {
+        fastrand::Rng::with_seed((SEED as u64).wrapping_add(source.rotate_right(8)).wrapping_add(seed))
     }
 
     fn generator(&mut self) -> &mut fastrand::Rng {
         let record = self.host.record.load(Ordering::Relaxed);
         if record != self.record {
             self.record = record;
-            self.generator = Self::seeded(self.source, record);
+            self.generator = Self::seeded(self.source, self.host.seed.load(Ordering::Relaxed));
         }
         &mut self.generator
     }
@@ -153,11 +168,21 @@ impl TryRng for RecordRandom {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::{Batch, Record};
 
     fn bytes(random: &mut RecordRandom) -> [u8; 16] {
         let mut bytes = [0; 16];
         let Ok(()) = random.try_fill_bytes(&mut bytes);
         bytes
+    }
+
+    /// A record of this number, which arrived then.
+    fn record(number: u64, arrived_at: u64) -> Batch {
+        let mut batch = Batch::builder("arn", "shardId-000000000000");
+        let sequence_number = &number.to_string();
+        let record = Record { partition_key: "key", sequence_number, sub_sequence_number: 0, arrived_at };
+        batch.push_bytes(record, b"").expect("a position");
+        batch.build()
     }
 
     #[test]
@@ -167,7 +192,10 @@ mod tests {
         assert_eq!(bytes(&mut randoms[0]), bytes(&mut randoms[1]));
         // One takes more of it.
         let first = bytes(&mut randoms[0]);
-        hosts.iter().for_each(|host| host.next_record(8));
+        // Another one comes between them.
+        hosts[0].next_record(record(8, 8).event(0));
+        assert_ne!(bytes(&mut randoms[0]), first);
+        hosts.iter().for_each(|host| host.next_record(record(9, 8).event(0)));
         let second = bytes(&mut randoms[0]);
         assert_eq!(second, bytes(&mut randoms[1]));
         assert_ne!(first, second);
@@ -182,11 +210,11 @@ mod tests {
         let (day, step) = (DayClock(Arc::clone(&host)), StepClock(Arc::clone(&host)));
         assert_eq!(day.now(), Duration::from_millis(7));
         let mut last = step.now();
-        for record in 1..4 {
-            host.next_record(1_000 + record);
-            assert_eq!(day.now(), Duration::from_millis(1_000 + record));
+        for number in 1..4 {
+            host.next_record(record(number, 1_000 + number).event(0));
+            assert_eq!(day.now(), Duration::from_millis(1_000 + number));
             let now = step.now();
-            assert!(now > last && now >= record * RECORD, "{now} after {last}");
+            assert!(now > last && now >= number * RECORD, "{now} after {last}");
             last = step.now();
             assert!(last > now);
         }
