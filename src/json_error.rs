@@ -30,6 +30,28 @@ pub(crate) fn explained(error: &Error, text: &str, form: JsonForm) -> String {
     }
 }
 
+/// As much of what the parser quotes as a message can bear.
+const EXCERPT_CHARACTERS: usize = 200;
+
+/// Says what is wrong with a text of foreign origin, and where, but not with what: the parser quotes values, and those can be
+/// payload or a secret. `what` is what it is to be, with its article.
+pub(crate) fn explained_without_values(error: &Error, what: &str) -> String {
+    /// What the parser says of names alone.
+    const OF_NAMES: [&str; 3] = ["missing field ", "duplicate field ", "unknown variant "];
+
+    let said: String = without_place(&error.to_string()).chars().take(EXCERPT_CHARACTERS).collect();
+    let wrong = match error.classify() {
+        Category::Data if OF_NAMES.iter().any(|start| said.starts_with(start)) => of_content(&said, what),
+        Category::Data => format!("a part is of another type than in {what}"),
+        Category::Syntax | Category::Eof | Category::Io => of_syntax(&said),
+    };
+    match (error.line(), error.column()) {
+        // It is about a value, and not about a text.
+        (0, _) => wrong,
+        (line, column) => format!("at line {line} column {column}, {wrong}"),
+    }
+}
+
 /// The text from the line on in which the parser found an error.
 pub(crate) fn from_line_of<'a>(error: &Error, text: &'a str) -> &'a str {
     let mut rest = text;
@@ -159,6 +181,44 @@ mod tests {
 
     fn said(text: &str) -> Option<String> {
         serde_json::from_str::<Thing>(text).err().map(|error| explained(&error, text, FORM))
+    }
+
+    /// What is wrong with a text of others, whose values are secret.
+    #[test]
+    fn of_foreign_text_the_place_is_said_and_no_value() {
+        #[derive(Debug, Deserialize)]
+        #[expect(dead_code, reason = "only what can't be read is looked at")]
+        struct Foreign {
+            name: String,
+            kind: Option<Kind>,
+        }
+        #[derive(Debug, Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        enum Kind {
+            Large,
+        }
+
+        for (text, expected) in [
+            ("", "at line 1 column 0, it ends where a value is expected"),
+            ("hunter2", "at line 1 column 1, a value is expected: a text in double quotes, a number"),
+            ("{\n  \"name\": \"a\",\n}", "at line 3 column 1, nothing comes behind this `,`"),
+            ("{\"name\": 42}", "at line 1 column 11, a part is of another type than in a letter"),
+            ("\"hunter2\"", "at line 1 column 9, a part is of another type than in a letter"),
+            ("{}", "at line 1 column 2, a letter needs the field `name`"),
+            ("{\"name\": \"\", \"name\": \"\"}", "at line 1 column 19, a letter has the field `name` twice"),
+            (
+                "{\"name\": \"\", \"kind\": \"small\"}",
+                "at line 1 column 28, `small` is not known here: there is `large`",
+            ),
+        ] {
+            let error = serde_json::from_str::<Foreign>(text).expect_err(text);
+            let said = explained_without_values(&error, "a letter");
+            assert!(said.starts_with(expected), "{text}: {said}");
+            assert!(!said.contains("hunter2") && !said.contains("42"), "{said}");
+        }
+        let long = format!("{{\"name\": \"\", \"kind\": \"{}\"}}", "x".repeat(10_000));
+        let error = serde_json::from_str::<Foreign>(&long).expect_err("a long name");
+        assert!(explained_without_values(&error, "a letter").len() < 300);
     }
 
     #[test]

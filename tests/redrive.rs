@@ -274,7 +274,7 @@ fn what_is_malformed_is_named_and_harms_nothing_else() {
     let said = stderr(&output);
     let place = |line: usize| format!("{}:{line}  malformed  ", dead.display());
     for expected in [
-        place(2) + "it is no dead letter: expected value at column 1",
+        place(2) + "it is no dead letter: at line 1 column 1, a value is expected: ",
         place(3) + "it is a dead letter whose sequenceNumber is wrong: \"12a\"",
         place(4) + "it is no dead letter: ",
         "  malformed            3".to_owned(),

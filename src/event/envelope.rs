@@ -10,7 +10,6 @@ mod pipes;
 use std::borrow::Cow;
 
 use serde::Deserialize;
-use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use super::alike::parse_alike;
@@ -20,6 +19,7 @@ use super::layout::stream_of;
 use super::sequence_number::InvalidSequenceNumber;
 use super::window::{Invocation, RawWindow};
 use crate::error_code::ErrorCode;
+use crate::json_error::explained_without_values;
 use crate::timestamp::now_millis;
 pub use pipes::parse_pipes_event;
 
@@ -320,18 +320,8 @@ fn push(batch: &mut BatchBuilder, index: usize, readable: &Readable<'_>) -> Resu
     pushed.map_err(|source| EnvelopeError::NoPosition { index, source })
 }
 
-/// What is wrong and where, but not with what: the parser quotes values, and those can be payload.
 fn without_content(error: &serde_json::Error) -> String {
-    match error.classify() {
-        Category::Data => {
-            format!(
-                "a part is of another type than in a Kinesis event, at line {} column {}",
-                error.line(),
-                error.column()
-            )
-        }
-        Category::Io | Category::Syntax | Category::Eof => error.to_string(),
-    }
+    explained_without_values(error, "a Kinesis event")
 }
 
 /// As much of a text as a message can bear.

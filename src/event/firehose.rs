@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use super::batch::{Batch, BatchBuilder, MOST_USER_RECORDS, PartNumbering, Record};
 use super::position::Position;
 use super::sequence_number::{InvalidSequenceNumber, SequenceNumber};
+use crate::json_error::explained_without_values;
 use identity::{FirehoseShard, Identities, Identity};
 use wire::{FirehoseEvent, FirehoseWireRecord, Identifiable};
 
@@ -74,7 +75,7 @@ pub fn parse_firehose_event(body: &[u8], now: u64) -> Result<FirehoseRecords, St
         // One odd record must not fail the others, so each is read by itself.
         Err(_) => {
             let event: FirehoseEvent<'_, &RawValue> = serde_json::from_slice(body).map_err(|error| {
-                format!("the event is not one of Firehose: at line {} column {}", error.line(), error.column())
+                format!("the event is not one of Firehose: {}", explained_without_values(&error, "one"))
             })?;
             collect(event, body.len(), now, read_alone)
         }

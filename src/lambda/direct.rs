@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::failed::FailedInvocation;
 use crate::error_code::ErrorCode;
 use crate::event::{SequenceNumber, Shard};
+use crate::json_error::{JsonForm, explained};
 use crate::processor::{Deadline, Processor};
 use crate::sink::{Delivery, Output};
 
@@ -17,8 +18,14 @@ const DIRECT_FAILED: &str = "Kinesieve.DirectFailed";
 /// The partition key of a record that names none.
 const KEY: &str = "direct";
 
+/// What an invocation asks for, in messages.
+const REQUEST: JsonForm = JsonForm {
+    what: "a request",
+    example: "{\"operation\":\"create\",\"data\":...,\"metadata\":{\"partitionKey\":...}}",
+};
+
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "a request")]
 struct Request {
     operation: String,
     data: Option<Value>,
@@ -27,7 +34,7 @@ struct Request {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "an object with a partitionKey")]
 struct Metadata {
     partition_key: Option<String>,
 }
@@ -43,10 +50,8 @@ pub(super) async fn answer(
     deadline: Option<Deadline>,
 ) -> Result<Value, FailedInvocation> {
     let request: Request = serde_json::from_slice(body).map_err(|error| {
-        // The parser quotes names and values, and those are the caller's own.
-        invalid(&format!(
-            "{error}; use {{\"operation\":\"create\",\"data\":...,\"metadata\":{{\"partitionKey\":...}}}}"
-        ))
+        // It quotes names and values, and those are the caller's own.
+        invalid(&explained(&error, &String::from_utf8_lossy(body), REQUEST))
     })?;
     match (request.operation.as_str(), request.data) {
         ("health", _) => Ok(about.clone()),

@@ -1,7 +1,5 @@
 //! Parts of what others wrote: checked before they are used, and said of without what they may hold.
 
-use serde_json::error::Category;
-
 /// As much of a foreign text as a message can bear.
 const EXCERPT_CHARACTERS: usize = 200;
 
@@ -20,22 +18,6 @@ pub(super) fn check_shard_id(text: &str) -> Result<(), String> {
         "{:?} is no shard's id: 1 to 128 letters, digits, `_`, `-` and `.`, as shardId-000000000000",
         excerpt(text)
     ))
-}
-
-/// What is wrong with JSON that is to be something, but not with what: the parser quotes values, and those can be
-/// payload.
-pub(super) fn json_reason(error: &serde_json::Error, wanted: &str) -> String {
-    /// What the parser says of names alone.
-    const OF_NAMES: [&str; 3] = ["missing field", "duplicate field", "unknown variant"];
-
-    let said = error.to_string();
-    match error.classify() {
-        Category::Data if !OF_NAMES.iter().any(|start| said.starts_with(start)) => {
-            format!("a part is of another type than in {wanted}, at column {}", error.column())
-        }
-        Category::Data => excerpt(&said).replace(" at line 1 column", " at column"),
-        Category::Io | Category::Syntax | Category::Eof => said.replace(" at line 1 column", " at column"),
-    }
 }
 
 /// The beginning of a foreign text.

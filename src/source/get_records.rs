@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::event::{Batch, Record, Shard};
+use crate::json_error::explained_without_values;
 use crate::timestamp::now_millis;
 
 #[derive(Deserialize)]
@@ -57,8 +58,8 @@ impl Timestamp<'_> {
 /// A message that names the record and the field. Data with broken base64 is no error: that record is
 /// undecodable by itself.
 pub(super) fn parse(text: &[u8], shard: &Shard) -> Result<Batch, String> {
-    let answer: GetRecordsResponse<'_> =
-        serde_json::from_slice(text).map_err(|error| format!("it is no output of get-records: {error}"))?;
+    let answer: GetRecordsResponse<'_> = serde_json::from_slice(text)
+        .map_err(|error| format!("it is no output of get-records: {}", explained_without_values(&error, "one")))?;
     let mut batch = Batch::builder(&shard.stream_arn, &shard.id);
     for (index, wire) in answer.records.iter().enumerate() {
         let in_record = |reason: String| format!("record {index}: {reason}");
@@ -116,7 +117,13 @@ mod tests {
 
     #[test]
     fn what_is_missing_or_wrong_is_named() {
-        assert!(parse(r#"{"Records":[{"Data":""}]}"#).expect_err("missing").contains("SequenceNumber"));
+        let missing = parse(r#"{"Records":[{"Data":"hunter2"}]}"#).expect_err("missing");
+        assert_eq!(
+            missing,
+            "it is no output of get-records: at line 1 column 30, one needs the field `SequenceNumber`"
+        );
+        let other = parse(r#"{"Records":"hunter2"}"#).expect_err("no list");
+        assert_eq!(other, "it is no output of get-records: at line 1 column 20, a part is of another type than in one");
         assert!(parse(&answer("", "\"noon\"")).expect_err("no time").contains("record 0"));
         let batch = parse(&answer("%%", "0")).expect("a batch");
         assert_eq!(batch.event(0).payload.bytes(), b"%%");

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::files::{hex, read_bounded, too_large};
+use crate::json_error::explained_without_values;
 
 /// What this build's engine is called in a manifest: it takes no other release's code.
 #[cfg(feature = "compiler")]
@@ -59,7 +60,7 @@ impl Manifest {
     /// What is wrong with it.
     pub(super) fn of(precompiled: &Path) -> Result<Self, String> {
         let bytes = read_bounded(&Self::path_of(precompiled), MOST_BYTES).map_err(|error| error.to_string())?;
-        serde_json::from_slice(&bytes).map_err(|error| error.to_string())
+        serde_json::from_slice(&bytes).map_err(|error| explained_without_values(&error, "a manifest"))
     }
 }
 
@@ -77,4 +78,24 @@ pub(super) fn sha256_hex_of_file(path: &Path) -> io::Result<String> {
         return Err(too_large("it goes on", MOST_PRECOMPILED_BYTES));
     }
     Ok(hex(&hasher.finalize()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_manifest_is_said_in_the_words_of_json() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let precompiled = folder.path().join("x.cwasm");
+        for (text, expected) in [
+            ("{}", "at line 1 column 2, a manifest needs the field `sha256`"),
+            ("{\"sha256\": 7}", "at line 1 column 12, a part is of another type than in a manifest"),
+            ("{\"sha256\": \"\",", "at line 1 column 14, it ends"),
+        ] {
+            std::fs::write(Manifest::path_of(&precompiled), text).expect("written");
+            let said = Manifest::of(&precompiled).expect_err(text);
+            assert!(said.starts_with(expected), "{said}");
+        }
+    }
 }

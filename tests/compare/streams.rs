@@ -143,7 +143,7 @@ fn it_goes_on_through_closed_shards() {
         closed_shards::open(&[1], 20..25),
     ]);
     // Whose answers differ on every record.
-    let output = compare(&stub.endpoint(), ["scripted", "echo"], STREAM_ARN, &["--json", "--show", "all"]);
+    let output = compare(&stub.endpoint(), ["scripted", "drop_and_redact"], STREAM_ARN, &["--json", "--show", "all"]);
     assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
     let (differences, summary) = lines(&output);
     assert_eq!((&summary["records"], &summary["complete"]), (&25.into(), &true.into()));

@@ -39,6 +39,9 @@ fn what_is_wrong_with_a_request_is_said() {
     assert_eq!(said, "Kinesieve.DirectFailed: \"delete\" is no operation: use create or health");
     let said = refusal(&json!({ "operation": "create" }));
     assert_eq!(said, "Kinesieve.DirectFailed: \"create\" puts \"data\" to the output, and there is none");
-    assert!(refusal(&json!({ "operation": "create", "key": "k" })).contains("unknown field `key`"));
+    let said = refusal(&json!({ "operation": "create", "key": "k" }));
+    assert!(said.starts_with("Kinesieve.DirectFailed: a request has no field `key`: it has `operation`, "), "{said}");
+    let said = refusal(&json!({ "operation": "create", "metadata": 7 }));
+    assert!(said.contains("the number `7` stands where an object with a partitionKey is expected: {\""), "{said}");
     assert!(refusal(&json!({ "opration": "create" })).starts_with("Kinesieve.NotAKinesisEvent: "));
 }

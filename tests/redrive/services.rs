@@ -148,11 +148,7 @@ fn a_message_is_processed_once_however_many_stay() {
     1 output delivered, 4 B
     1 message deleted from the queue, 26 left in it
     ");
-    assert!(
-        stderr(&output).contains("  malformed  it is no dead letter: missing field `reason`"),
-        "{}",
-        stderr(&output)
-    );
+    assert!(stderr(&output).contains("  malformed  it is no dead letter: at line 1 column "), "{}", stderr(&output));
     assert_eq!(outputs(&out), [(sequence_number(30), "keep".to_owned())]);
     assert_eq!(moto.take_messages("redrive-many").len(), 26);
 }

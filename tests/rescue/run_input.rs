@@ -97,7 +97,7 @@ fn what_is_no_description_is_said() {
     for (content, arguments, said) in [
         ("{\"n\":1}\n".to_owned(), &["--from-stream"][..], "--from-stream is for descriptions of given-up records"),
         (lies.to_string(), &[], "payload is wrong: it holds 2 records, where batchSize says 3"),
-        (r#"{"requestContext":{},"KinesisBatchInfo":{"shardId":"s"}}"#.to_owned(), &[], "missing field"),
+        (r#"{"requestContext":{},"KinesisBatchInfo":{"shardId":"s"}}"#.to_owned(), &[], "needs the field"),
     ] {
         let output = run(folder.path(), &content, NOWHERE, arguments);
         assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));

@@ -8,7 +8,8 @@ use time::format_description::well_known::Rfc3339;
 use crate::dead_letter::{DataFingerprint, DeadLetterKind, Envelope, OptionalText, Undecoded};
 use crate::error_code::ErrorCode;
 use crate::event::{Batch, BatchContents, Event, Record};
-use crate::source::foreign_parts::{check_shard_id, excerpt, json_reason};
+use crate::json_error::explained_without_values;
+use crate::source::foreign_parts::{check_shard_id, excerpt};
 
 /// Characters of an ARN (Kinesis Data Streams, `StreamARN`).
 const ARN_CHARACTERS: usize = 2048;
@@ -228,7 +229,9 @@ fn data_of(envelope: &Envelope<'_>) -> Result<(LetterData, Vec<u8>), Malformed> 
 
 /// What the data is that is not in the letter.
 fn fingerprint_of(envelope: &Envelope<'_>) -> Result<DataFingerprint, Malformed> {
-    let bytes = envelope.data_bytes.ok_or_else(|| Malformed::NotALetter("missing field `dataBytes`".to_owned()))?;
+    let bytes = envelope
+        .data_bytes
+        .ok_or_else(|| Malformed::NotALetter("one with dataAt needs the field `dataBytes`".to_owned()))?;
     let sha256 = envelope.data_sha256.as_ref().map(|text| text.0.as_ref()).unwrap_or_default();
     let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     if sha256.len() != 64 || !sha256.bytes().all(is_digit) {
@@ -284,7 +287,7 @@ pub(crate) fn to_millis(text: &str) -> Result<u64, String> {
 }
 
 fn not_a_letter(error: &serde_json::Error) -> Malformed {
-    Malformed::NotALetter(json_reason(error, "a dead letter"))
+    Malformed::NotALetter(explained_without_values(error, "a dead letter"))
 }
 
 #[cfg(test)]
@@ -373,7 +376,7 @@ mod tests {
         let mut without = letter(&[]);
         without.as_object_mut().map(|fields| fields.remove("shardId"));
         let said = Letter::parse(without.to_string().as_bytes()).expect_err("no shard").to_string();
-        assert!(said.contains("missing field `shardId`"), "{said}");
+        assert!(said.contains("a dead letter needs the field `shardId`"), "{said}");
     }
 
     /// They become parts of keys, where outputs go to a bucket.

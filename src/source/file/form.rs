@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use super::elements::ElementReader;
 use super::signature;
 use crate::event::foreign_shape;
+use crate::json_error::explained_without_values;
 use crate::source::on_failure::is_description;
 
 /// How an input holds its records.
@@ -337,6 +338,6 @@ fn check_whole(document: &[u8]) -> Result<(), Refusal> {
 }
 
 fn no_document(error: &serde_json::Error) -> Refusal {
-    // The parser says what it expected, and quotes nothing.
-    Refusal::new(format!("it starts like a JSON document, but is not whole: {error}"), AS_LINES)
+    let wrong = explained_without_values(error, "a JSON document");
+    Refusal::new(format!("it starts like a JSON document, but is not whole: {wrong}"), AS_LINES)
 }

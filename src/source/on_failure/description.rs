@@ -13,10 +13,11 @@ use serde_json::value::RawValue;
 
 use crate::error_code::ErrorCode;
 use crate::event::{Batch, SequenceNumber, parse_lambda_event};
+use crate::json_error::explained_without_values;
 use crate::settings::{Arn, StreamName};
 use crate::source::MAX_RECORDS;
 use crate::source::dead_letters::to_millis;
-use crate::source::foreign_parts::{check_shard_id, excerpt, json_reason};
+use crate::source::foreign_parts::{check_shard_id, excerpt};
 use crate::timestamp::rfc3339;
 
 /// What a document is to be, for messages.
@@ -180,7 +181,7 @@ impl Description {
         let batch_info = match (wire.batch_info, wire.of_dynamodb) {
             (Some(batch_info), _) => batch_info,
             (None, Some(_)) => return Err(not_a_description("it describes records of a DynamoDB stream")),
-            (None, None) => return Err(not_a_description("missing field `KinesisBatchInfo`")),
+            (None, None) => return Err(not_a_description("one needs the field `KinesisBatchInfo`")),
         };
         let range = RecordRange::of_wire(&batch_info)?;
         let records = match wire.payload.map(RawValue::get) {
@@ -267,7 +268,8 @@ impl fmt::Display for RecordRange {
 }
 
 fn wire(text: &[u8]) -> Result<WireDescription<'_>, MalformedDescription> {
-    serde_json::from_slice(text).map_err(|error| MalformedDescription::NotADescription(json_reason(&error, WANTED)))
+    serde_json::from_slice(text)
+        .map_err(|error| MalformedDescription::NotADescription(explained_without_values(&error, WANTED)))
 }
 
 /// The records of a payload: the event's JSON, as a text or as it is. They have to be all of those that are described,
@@ -275,7 +277,8 @@ fn wire(text: &[u8]) -> Result<WireDescription<'_>, MalformedDescription> {
 fn records_of(payload: &str, range: &RecordRange) -> Result<Batch, MalformedDescription> {
     let wrong = |reason: String| MalformedDescription::Field { field: "payload", reason };
     let event = if payload.starts_with('"') {
-        let text: Text<'_> = serde_json::from_str(payload).map_err(|error| wrong(json_reason(&error, WANTED)))?;
+        let text: Text<'_> =
+            serde_json::from_str(payload).map_err(|error| wrong(explained_without_values(&error, WANTED)))?;
         text.0
     } else {
         Cow::Borrowed(payload)

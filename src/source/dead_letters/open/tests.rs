@@ -181,7 +181,10 @@ fn a_form_that_lacks_something_is_malformed() {
         (serde_json::json!({ "dataBase64": null }), "none of the fields"),
         (serde_json::json!({ "dataBase64": "%" }), "dataBase64 is wrong"),
         (serde_json::json!({ "dataGzipBase64": "%" }), "dataGzipBase64 is wrong"),
-        (serde_json::json!({ "dataAt": "s3://a/b", "dataSha256": sha256 }), "missing field `dataBytes`"),
+        (
+            serde_json::json!({ "dataAt": "s3://a/b", "dataSha256": sha256 }),
+            "one with dataAt needs the field `dataBytes`",
+        ),
         (serde_json::json!({ "dataAt": "s3://a/b", "dataBytes": 1 }), "dataSha256 is wrong"),
         (serde_json::json!({ "dataCut": true, "dataBytes": 1, "dataSha256": "00" }), "dataSha256 is wrong"),
         (serde_json::json!({ "dataCut": true, "dataBase64": "%", "dataBytes": 1, "dataSha256": sha256 }), "dataBase64"),

@@ -104,7 +104,7 @@ fn what_lies_or_is_none_is_said() {
     assert!(of_range("approximateArrivalOfLastRecord", "noon".into()).contains("RFC 3339"));
     assert!(said(&["payload"], "{}".into()).contains("payload is wrong"));
     assert!(said(&["payload"], r#"{"Records":[]}"#.into()).contains("it holds no record"));
-    assert!(said(&["KinesisBatchInfo"], Value::Null).contains("missing field `KinesisBatchInfo`"));
+    assert!(said(&["KinesisBatchInfo"], Value::Null).contains("needs the field `KinesisBatchInfo`"));
     let secret = said(&["payload"], "secret".into());
     assert!(!secret.contains("secret"), "{secret}");
     let of_dynamodb = json!({ "requestContext": {}, "DDBStreamBatchInfo": {} });
