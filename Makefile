@@ -284,7 +284,9 @@ test-package: tools-lambda tools-template guests ## Check the package of each of
 		ARCH=$$arch AWS_DEFAULT_REGION=eu-west-1 SAM_CLI_TELEMETRY=0 \
 			$(VENV)/bin/sam build --build-dir .aws-sam/$$arch && \
 		$(PYTHON) scripts/check_package.py .aws-sam/$$arch/KinesieveFunction $$arch \
-			--cargo-lambda "$(CARGO_LAMBDA)" --component "$(SAMPLE)" $(if $(STARTS),--starts $(STARTS)) || exit 1; \
+			--cargo-lambda "$(CARGO_LAMBDA)" --component "$(SAMPLE)" $(if $(STARTS),--starts $(STARTS)) && \
+		$(VENV)/bin/python scripts/check_project.py --kinesieve $(KINESIEVE) --component "$(SAMPLE)" \
+			--bootstrap .aws-sam/$$arch/KinesieveFunction/bootstrap $$arch || exit 1; \
 	done
 
 # The commands of README, the tutorial and the how-to guides, as they stand there.
@@ -307,6 +309,10 @@ dist: tools-lambda tools-dist ## Build the packages of a release: archives, whee
 test-dist: dist ## Install each package of a release into an empty environment, and go the way of an author
 	$(call say,Does each package of a release install, and do what an author needs?)
 	$(VENV)/bin/python scripts/dist/test.py $(DIST) --cargo-install
+
+.PHONY: dist-table
+dist-table: dist ## Write the table of what it takes to begin, with the times of this machine, into the documentation
+	$(VENV)/bin/python scripts/dist/test.py $(DIST) --write
 
 .PHONY: clean
 clean: ## Remove what was built; the tools stay

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Builds the packages of a release into a folder: archives, wheels and npm packages of the command line, each with the
-functions for Lambda in it, and SHA256SUMS.
+functions for Lambda in it, the packages of the SDKs, and SHA256SUMS.
 
 The functions are compiled first, since the command line knows their digests. Nothing is published.
 
@@ -15,6 +15,7 @@ import subprocess
 import sys
 
 import npm_package
+import sdk_packages
 import wheel_package
 from release import ARCHITECTURES, C_LIBRARY, PAGES, ROOT, VERSION, installed_files, place, sha256, write_tar
 
@@ -45,8 +46,11 @@ def main():
         for path in made:
             say(f"{path.stat().st_size / 1e6:8.1f} MB  {path.name}")
     npm_package.build_main(stage, out)
-    wheels = sorted(out.glob("*.whl"))
-    subprocess.run([sys.executable, "-m", "twine", "check", "--strict", *wheels], check=True)
+    say("\n==> The SDKs")
+    for path in sdk_packages.build(stage, out):
+        say(f"{path.stat().st_size / 1e6:8.3f} MB  {path.name}")
+    for_pypi = sorted([*out.glob("*.whl"), *out.glob("kinesieve_sdk-*.tar.gz")])
+    subprocess.run([sys.executable, "-m", "twine", "check", "--strict", *for_pypi], check=True)
     sums = "".join(f"{sha256(path)}  {path.name}\n" for path in sorted(out.iterdir()))
     (out / "SHA256SUMS").write_text(sums, encoding="utf-8")
     say(f"{out}: the packages of kinesieve {VERSION}, with SHA256SUMS. Nothing is published")
