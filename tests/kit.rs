@@ -6,6 +6,7 @@ mod folder;
 mod folders;
 mod javascript;
 mod names;
+mod older;
 mod python;
 mod upgrade;
 mod watch;

@@ -1,0 +1,4 @@
+/** The text that bytes of ASCII are. */
+export function text(bytes) {
+  return String.fromCharCode(...bytes);
+}
