@@ -121,7 +121,7 @@ declare var performance: Performance;
 /** A copy of a value with all that is in it. */
 declare function structuredClone<Value>(value: Value, options?: { transfer?: ArrayBuffer[] }): Value;
 
-/** Has a function called at the end of the call of `configure` or `process` in hand. */
+/** Has a function called at the end of the call in hand, such as of `process`. */
 declare function queueMicrotask(callback: () => void): void;
 
 /** The bytes of a base64 text, each as a character. */
@@ -129,6 +129,13 @@ declare function atob(base64: string): string;
 
 /** The base64 text of bytes, each a character up to U+00FF. */
 declare function btoa(bytes: string): string;
+
+interface String {
+  /** Whether there is no half of a surrogate pair in it, which could not be written as UTF-8. */
+  isWellFormed(): boolean;
+  /** The text with U+FFFD in the place of each such half. */
+  toWellFormed(): string;
+}
 
 /** A value of JSON that JSON.stringify writes as it is. */
 interface RawJSON {

@@ -1,4 +1,4 @@
-// The processor's side of the contract under its own name, as wit/deps/transform.wit has it.
+// The processor's side of the contract under its own name, as wit/deps/transform/transform.wit has it.
 
 declare module "kinesieve:transform/host@0.1.0" {
   /** How much a line of the log matters. */

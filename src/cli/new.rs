@@ -21,7 +21,7 @@ Exit codes:
 
 Examples:
   kinesieve new masker --lang python && kinesieve test masker
-  kinesieve new sums --lang rust --kind window")]
+  kinesieve new sums --lang typescript --kind window")]
 pub(super) struct NewArguments {
     /// Folder of the project; its last component is the name of the transform
     #[arg(value_name = "NAME")]
@@ -31,7 +31,7 @@ pub(super) struct NewArguments {
     #[arg(long = "lang", value_name = "LANGUAGE", value_enum)]
     language: Language,
 
-    /// What the transform works on
+    /// What the transform works on; windows in Rust, JavaScript and TypeScript
     #[arg(long, value_name = "KIND", value_enum, default_value_t)]
     kind: Kind,
 }

@@ -3,7 +3,8 @@
 use clap::ValueEnum;
 
 use super::templates::{
-    C, COMMON, COMMON_WINDOW, GO, JAVASCRIPT, JAVASCRIPT_SDK, PYTHON, RUST, RUST_WINDOW, TYPESCRIPT, TemplateFile,
+    C, COMMON, COMMON_WINDOW, GO, JAVASCRIPT, JAVASCRIPT_SDK, JAVASCRIPT_WINDOW, PYTHON, RUST, RUST_WINDOW, TYPESCRIPT,
+    TYPESCRIPT_WINDOW, TemplateFile,
 };
 use super::upgrade::is_of_sdk;
 
@@ -171,7 +172,9 @@ impl Language {
     fn window_files(self) -> Option<&'static [TemplateFile]> {
         match self {
             Language::Rust => Some(RUST_WINDOW),
-            Language::Javascript | Language::Typescript | Language::Python | Language::C | Language::Go => None,
+            Language::Javascript => Some(JAVASCRIPT_WINDOW),
+            Language::Typescript => Some(TYPESCRIPT_WINDOW),
+            Language::Python | Language::C | Language::Go => None,
         }
     }
 
@@ -215,10 +218,17 @@ mod tests {
 
     #[test]
     fn a_project_of_windows_has_another_example_and_is_else_the_same() {
-        let texts = |kind| Language::Rust.files(kind).expect("files");
-        let paths = |kind| texts(kind).into_iter().map(|(path, _)| *path).collect::<BTreeSet<_>>();
-        assert_eq!(paths(Kind::Record), paths(Kind::Window));
-        let source = |kind| texts(kind).into_iter().find(|(path, _)| *path == "src/lib.rs").expect("a source").1;
-        assert!(source(Kind::Window).contains("window!(") && source(Kind::Record).contains("#[transform"));
+        for (language, of_records, of_windows) in [
+            (Language::Rust, "#[transform", "window!("),
+            (Language::Javascript, "export const transform", "export const fold"),
+            (Language::Typescript, "export const transform", "export const fold"),
+        ] {
+            let texts = |kind| language.files(kind).expect("files");
+            let paths = |kind| texts(kind).into_iter().map(|(path, _)| *path).collect::<BTreeSet<_>>();
+            assert_eq!(paths(Kind::Record), paths(Kind::Window));
+            let name = language.kit().source;
+            let source = |kind| texts(kind).into_iter().find(|(path, _)| *path == name).expect("a source").1;
+            assert!(source(Kind::Window).contains(of_windows) && source(Kind::Record).contains(of_records), "{name}");
+        }
     }
 }

@@ -29,11 +29,11 @@ pub(crate) enum NewError {
     Unreadable { path: PathBuf, source: io::Error },
     /// Only some languages have one.
     #[error(
-        "there is no project of this kind in this language: --kind window goes with --lang {}. In another language, \
+        "there is no project of this kind in {language}: --kind window goes with --lang {}. In another language, \
          implement the interface `window` of wit/window.wit in a project of kind record",
-        .languages.join(" or ")
+        .languages.join(", ")
     )]
-    NoExample { languages: Vec<String> },
+    NoExample { language: &'static str, languages: Vec<String> },
     /// The disk says no.
     #[error("can't write {path}: {source}")]
     Unwritable { path: PathBuf, source: io::Error },
@@ -90,9 +90,10 @@ fn taken(folder: &Path, files: &[&TemplateFile]) -> Result<Option<PathBuf>, NewE
 
 /// Makes a project in a folder that is not there yet, or holds nothing but what is hidden. Its name is that of the folder.
 pub(crate) fn make(folder: &Path, language: Language, kind: Kind) -> Result<(), NewError> {
-    let files = language.files(kind).ok_or_else(|| NewError::NoExample { languages: Language::with(kind) })?;
-    let name = name_of(folder)?;
     let kit = language.kit();
+    let no_example = || NewError::NoExample { language: kit.name, languages: Language::with(kind) };
+    let files = language.files(kind).ok_or_else(no_example)?;
+    let name = name_of(folder)?;
     if kit.reserved.split_whitespace().any(|word| word == name) {
         return Err(NewError::Reserved { name, language: kit.name });
     }
@@ -161,9 +162,12 @@ mod tests {
     #[test]
     fn a_kind_without_an_example_is_refused() {
         let folder = tempfile::tempdir().expect("a folder");
-        let error = make(&folder.path().join("sums"), Language::Go, Kind::Window).expect_err("no example").to_string();
-        assert!(error.contains("--kind window goes with --lang rust"), "{error}");
-        assert!(!folder.path().join("sums").exists());
+        for (language, name) in [(Language::Go, "Go"), (Language::C, "C")] {
+            let error = make(&folder.path().join("sums"), language, Kind::Window).expect_err("no example").to_string();
+            assert!(error.starts_with(&format!("there is no project of this kind in {name}: ")), "{error}");
+            assert!(error.contains("--kind window goes with --lang rust, javascript, typescript."), "{error}");
+            assert!(!folder.path().join("sums").exists());
+        }
     }
 
     #[test]

@@ -2,6 +2,9 @@
 
 use super::CONTRACT;
 
+/// The contract of transforms of windows.
+const WINDOW_CONTRACT: &str = include_str!("../../wit/window.wit");
+
 /// A file of a template: where it goes, and its text, in which `{{...}}` stands for what depends on the project.
 pub(super) type TemplateFile = (&'static str, &'static str);
 
@@ -58,7 +61,7 @@ pub(super) const RUST: &[TemplateFile] = &[
     ("vendor/kinesieve-sdk/Cargo.toml", template!("rust/vendor/sdk.toml.in")),
     ("vendor/kinesieve-sdk/macros/Cargo.toml", template!("rust/vendor/macros.toml.in")),
     ("vendor/kinesieve-sdk/wit/transform.wit", CONTRACT),
-    ("vendor/kinesieve-sdk/wit/window.wit", include_str!("../../wit/window.wit")),
+    ("vendor/kinesieve-sdk/wit/window.wit", WINDOW_CONTRACT),
     sdk!("macros/src/lib.rs"),
     sdk!("src/__private.rs"),
     sdk!("src/arena.rs"),
@@ -80,12 +83,24 @@ pub(super) const RUST: &[TemplateFile] = &[
     sdk!("src/window_bindings.rs"),
 ];
 
+/// What is in the place of files of these names in [`JAVASCRIPT`].
+pub(super) const JAVASCRIPT_WINDOW: &[TemplateFile] = &[
+    ("package.json", template!("javascript/window/package.json")),
+    ("src/transform.js", template!("javascript/window/transform.js")),
+];
+
 pub(super) const JAVASCRIPT: &[TemplateFile] = &[
     (".gitignore", "/node_modules\n*.wasm\n*.cwasm\n*.cwasm.json\n"),
     ("jsconfig.json", template!("javascript/jsconfig.json")),
     ("kinesieve.json", template!("javascript/kinesieve.json")),
     ("package.json", template!("javascript/package.json")),
     ("src/transform.js", template!("javascript/transform.js")),
+];
+
+/// What is in the place of files of these names in [`TYPESCRIPT`].
+pub(super) const TYPESCRIPT_WINDOW: &[TemplateFile] = &[
+    ("package.json", template!("typescript/window/package.json")),
+    ("src/transform.ts", template!("typescript/window/transform.ts")),
 ];
 
 pub(super) const TYPESCRIPT: &[TemplateFile] = &[
@@ -109,9 +124,11 @@ pub(super) const JAVASCRIPT_SDK: &[TemplateFile] = &[
     javascript_sdk!("lib/check.js"),
     javascript_sdk!("lib/explained.js"),
     javascript_sdk!("lib/install.js"),
+    javascript_sdk!("lib/kind.js"),
     javascript_sdk!("lib/source-map.js"),
     javascript_sdk!("package.json"),
     javascript_sdk!("runtime/absent.js"),
+    javascript_sdk!("runtime/author.js"),
     javascript_sdk!("runtime/clone.js"),
     javascript_sdk!("runtime/console.js"),
     javascript_sdk!("runtime/decoders.js"),
@@ -119,20 +136,26 @@ pub(super) const JAVASCRIPT_SDK: &[TemplateFile] = &[
     javascript_sdk!("runtime/encoding.js"),
     javascript_sdk!("runtime/end.js"),
     javascript_sdk!("runtime/errors.js"),
+    javascript_sdk!("runtime/fold.js"),
+    javascript_sdk!("runtime/folding.js"),
     javascript_sdk!("runtime/globals.js"),
     javascript_sdk!("runtime/inspect.js"),
     javascript_sdk!("runtime/microtasks.js"),
+    javascript_sdk!("runtime/named.js"),
     javascript_sdk!("runtime/no-url.js"),
     javascript_sdk!("runtime/outcome.js"),
+    javascript_sdk!("runtime/outputs.js"),
     javascript_sdk!("runtime/random.js"),
     javascript_sdk!("runtime/serve.js"),
     javascript_sdk!("runtime/stack.js"),
+    javascript_sdk!("runtime/state.js"),
     javascript_sdk!("runtime/time.js"),
     javascript_sdk!("runtime/url.js"),
     javascript_sdk!("wit/deps/cli.wit"),
     javascript_sdk!("wit/deps/io.wit"),
     javascript_sdk!("wit/deps/random.wit"),
-    ("vendor/kinesieve-sdk/wit/deps/transform.wit", CONTRACT),
+    ("vendor/kinesieve-sdk/wit/deps/transform/transform.wit", CONTRACT),
+    ("vendor/kinesieve-sdk/wit/deps/transform/window.wit", WINDOW_CONTRACT),
     javascript_sdk!("wit/world.wit"),
 ];
 
@@ -241,8 +264,10 @@ mod tests {
             .map(|(path, _)| path.strip_prefix("vendor/kinesieve-sdk/").expect("its folder").to_owned())
             .collect();
         assert_eq!(copied, there, "the list JAVASCRIPT_SDK in this file has to name every file of the package");
-        let contract = fs::read_to_string(sdk.join("wit/deps/transform.wit")).expect("there");
-        assert_eq!(contract, CONTRACT, "the package has a copy of wit/transform.wit");
+        for (name, text) in [("transform.wit", CONTRACT), ("window.wit", WINDOW_CONTRACT)] {
+            let copy = fs::read_to_string(sdk.join("wit/deps/transform").join(name)).expect("there");
+            assert_eq!(copy, text, "the package has a copy of wit/{name}");
+        }
     }
 
     #[test]

@@ -10,33 +10,35 @@ import { componentize } from "componentize-qjs";
 import { bundled } from "./bundle.js";
 import { checked } from "./check.js";
 import { ExplainedError } from "./explained.js";
+import { kindOf } from "./kind.js";
 
 const SDK = realpathSync(dirname(dirname(fileURLToPath(import.meta.url))));
 
-/** The world that a component is built for: the contract's, and what the SDK itself needs of WASI. */
+/** The worlds that a component is built for: those of the contract, and what the SDK itself needs of WASI. */
 const WIT = join(SDK, "wit");
-const WORLD = "transform";
 
 /** Builds the transform in a file, unless the component that is there was made of just the same. */
-export async function build({ file, output, types, fullStacks }) {
+export async function build({ file: given, output, types, fullStacks }) {
   const folder = realpathSync(process.cwd());
-  const path = resolve(folder, file);
+  const path = resolve(folder, given);
   if (!statSync(path, { throwIfNoEntry: false })?.isFile()) {
-    throw new ExplainedError(`${path} is missing: name the file that exports \`transform\``);
+    throw new ExplainedError(`${path} is missing: name the file that exports \`transform\` or \`fold\``);
   }
+  const source = { path: realpathSync(path), folder, file: relative(folder, realpathSync(path)).split(sep).join("/") };
+  const kind = await kindOf(source);
   // What can't be put together is said first: it is why types are missing, too.
   const checking = types ? checked(folder) : Promise.resolve();
   const [bundling, check] = await Promise.allSettled([
-    bundled({ path: realpathSync(path), folder, sdk: SDK, fullStacks }),
+    bundled({ ...source, kind, sdk: SDK, fullStacks }),
     checking,
   ]);
   for (const { status, reason } of [bundling, check]) if (status === "rejected") throw reason;
   const code = bundling.value;
   const component = resolve(folder, output);
   const stamp = join(folder, "node_modules", ".cache", "kinesieve-sdk", `${basename(component)}.json`);
-  const made = digest(code, ...readdirSync(WIT, { recursive: true, withFileTypes: true }).map(contents), engine());
+  const made = digest(code, kind.world, ...readdirSync(WIT, { recursive: true, withFileTypes: true }).map(contents), engine());
   if (isMade(component, stamp, made)) return;
-  const bytes = await componentOf(code);
+  const bytes = await componentOf(code, kind.world);
   mkdirSync(dirname(component), { recursive: true });
   writeFileSync(component, bytes);
   mkdirSync(dirname(stamp), { recursive: true });
@@ -45,9 +47,9 @@ export async function build({ file, output, types, fullStacks }) {
   process.stderr.write(`${relative(folder, component).split(sep).join("/")}: a component of ${kib} KiB\n`);
 }
 
-async function componentOf(code) {
+async function componentOf(code, world) {
   try {
-    return (await componentize({ witPath: WIT, world: WORLD, jsSource: code, sync: true })).component;
+    return (await componentize({ witPath: WIT, world, jsSource: code, sync: true })).component;
   } catch (error) {
     throw new ExplainedError(`the engine does not take the code: ${error.message}`);
   }

@@ -1,7 +1,7 @@
 // One file of all that a transform imports, with the SDK around it.
 
 import { builtinModules } from "node:module";
-import { basename, join, relative, sep } from "node:path";
+import { basename, join, sep } from "node:path";
 
 import { build, formatMessages } from "esbuild";
 
@@ -17,11 +17,14 @@ const URLS = /\bURL(SearchParams)?\b/;
 /** What the processor offers, as the engine resolves it: with or without the version. */
 const HOST = /^kinesieve:transform\/host(@0\.1\.0)?$/;
 
-/** The bundle of a file, in which the author's modules are run when the SDK asks for it. */
-export async function bundled({ path, folder, sdk, fullStacks }) {
+/** The bundle of a file, in which the author's modules are run when the SDK asks for it. `kind`: what it works on. */
+export async function bundled({ path, folder, file, kind, sdk, fullStacks }) {
+  const entry =
+    `import { ${kind.serve} } from ${JSON.stringify(join(sdk, "runtime", kind.runtime))};\n` +
+    `export const ${kind.world} = ${kind.serve}(${JSON.stringify(file)}, () => require(${JSON.stringify(path)}));\n`;
   // Whether `URL` is needed is seen in the code of it all, where there are no comments any more.
-  const first = await bundle({ path, folder, sdk, url: "no-url.js" });
-  const made = URLS.test(authorsCode(first)) ? await bundle({ path, folder, sdk, url: "url.js" }) : first;
+  const first = await bundle({ entry, folder, sdk, url: "no-url.js" });
+  const made = URLS.test(authorsCode(first)) ? await bundle({ entry, folder, sdk, url: "url.js" }) : first;
   // Those about packages are not the author's to mend.
   const warnings = made.warnings.filter(({ location }) => !location?.file.includes("node_modules"));
   if (warnings.length > 0) process.stderr.write((await shown(warnings, "warning")).join(""));
@@ -34,11 +37,7 @@ function authorsCode({ code, known }) {
   return code.split("\n").filter((_, index) => known.lines[index]).join("\n");
 }
 
-async function bundle({ path, folder, sdk, url }) {
-  const file = relative(folder, path).split(sep).join("/");
-  const entry =
-    `import { serve } from ${JSON.stringify(join(sdk, "runtime", "serve.js"))};\n` +
-    `export const transform = serve(${JSON.stringify(file)}, () => require(${JSON.stringify(path)}));\n`;
+async function bundle({ entry, folder, sdk, url }) {
   try {
     const made = await build({
       stdin: { contents: entry, resolveDir: folder, sourcefile: ENTRY, loader: "js" },
