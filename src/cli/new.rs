@@ -31,7 +31,7 @@ pub(super) struct NewArguments {
     #[arg(long = "lang", value_name = "LANGUAGE", value_enum)]
     language: Language,
 
-    /// What the transform works on; windows in Rust, JavaScript and TypeScript
+    /// What the transform works on; windows in Rust, JavaScript, TypeScript and Python
     #[arg(long, value_name = "KIND", value_enum, default_value_t)]
     kind: Kind,
 }

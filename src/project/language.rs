@@ -3,8 +3,8 @@
 use clap::ValueEnum;
 
 use super::templates::{
-    C, COMMON, COMMON_WINDOW, GO, JAVASCRIPT, JAVASCRIPT_SDK, JAVASCRIPT_WINDOW, PYTHON, RUST, RUST_WINDOW, TYPESCRIPT,
-    TYPESCRIPT_WINDOW, TemplateFile,
+    C, COMMON, COMMON_WINDOW, GO, JAVASCRIPT, JAVASCRIPT_SDK, JAVASCRIPT_WINDOW, PYTHON, PYTHON_WINDOW, RUST,
+    RUST_WINDOW, TYPESCRIPT, TYPESCRIPT_WINDOW, TemplateFile,
 };
 use super::upgrade::is_of_sdk;
 
@@ -174,7 +174,8 @@ impl Language {
             Language::Rust => Some(RUST_WINDOW),
             Language::Javascript => Some(JAVASCRIPT_WINDOW),
             Language::Typescript => Some(TYPESCRIPT_WINDOW),
-            Language::Python | Language::C | Language::Go => None,
+            Language::Python => Some(PYTHON_WINDOW),
+            Language::C | Language::Go => None,
         }
     }
 
@@ -222,6 +223,7 @@ mod tests {
             (Language::Rust, "#[transform", "window!("),
             (Language::Javascript, "export const transform", "export const fold"),
             (Language::Typescript, "export const transform", "export const fold"),
+            (Language::Python, "class Transform", "class Fold"),
         ] {
             let texts = |kind| language.files(kind).expect("files");
             let paths = |kind| texts(kind).into_iter().map(|(path, _)| *path).collect::<BTreeSet<_>>();

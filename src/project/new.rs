@@ -165,7 +165,7 @@ mod tests {
         for (language, name) in [(Language::Go, "Go"), (Language::C, "C")] {
             let error = make(&folder.path().join("sums"), language, Kind::Window).expect_err("no example").to_string();
             assert!(error.starts_with(&format!("there is no project of this kind in {name}: ")), "{error}");
-            assert!(error.contains("--kind window goes with --lang rust, javascript, typescript."), "{error}");
+            assert!(error.contains("--kind window goes with --lang rust, javascript, typescript, python."), "{error}");
             assert!(!folder.path().join("sums").exists());
         }
     }

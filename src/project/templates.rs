@@ -159,36 +159,47 @@ pub(super) const JAVASCRIPT_SDK: &[TemplateFile] = &[
     javascript_sdk!("wit/world.wit"),
 ];
 
+/// What is in the place of a file of this name in [`PYTHON`].
+pub(super) const PYTHON_WINDOW: &[TemplateFile] = &[("src/transform.py", template!("python/window/transform.py"))];
+
 pub(super) const PYTHON: &[TemplateFile] = &[
     (".gitignore", "/.venv\n__pycache__/\n*.wasm\n*.cwasm\n*.cwasm.json\n"),
     ("kinesieve.json", template!("python/kinesieve.json")),
     ("pyproject.toml", template!("python/pyproject.toml.in")),
     ("requirements.txt", template!("python/requirements.txt")),
     ("src/transform.py", template!("python/transform.py")),
-    ("vendor/kinesieve-sdk/src/kinesieve_sdk/transform.wit", CONTRACT),
+    ("vendor/kinesieve-sdk/src/kinesieve_sdk/wit/transform.wit", CONTRACT),
+    ("vendor/kinesieve-sdk/src/kinesieve_sdk/wit/window.wit", WINDOW_CONTRACT),
     python_sdk!("build.py"),
     python_sdk!("src/kinesieve_guest/__init__.py"),
     python_sdk!("src/kinesieve_guest/answers.py"),
     python_sdk!("src/kinesieve_guest/app.py"),
     python_sdk!("src/kinesieve_guest/archive.py"),
+    python_sdk!("src/kinesieve_guest/assembly.py"),
+    python_sdk!("src/kinesieve_guest/author.py"),
     python_sdk!("src/kinesieve_guest/component.py"),
     python_sdk!("src/kinesieve_guest/failures.py"),
     python_sdk!("src/kinesieve_guest/files.py"),
+    python_sdk!("src/kinesieve_guest/fold.py"),
+    python_sdk!("src/kinesieve_guest/folding.py"),
     python_sdk!("src/kinesieve_guest/importer.py"),
     python_sdk!("src/kinesieve_guest/logs.py"),
     python_sdk!("src/kinesieve_guest/plan.py"),
     python_sdk!("src/kinesieve_guest/randomness.py"),
     python_sdk!("src/kinesieve_guest/resources.py"),
     python_sdk!("src/kinesieve_guest/setup.py"),
+    python_sdk!("src/kinesieve_guest/state.py"),
     python_sdk!("src/kinesieve_sdk/__init__.py"),
     python_sdk!("src/kinesieve_sdk/build/__init__.py"),
     python_sdk!("src/kinesieve_sdk/build/component.py"),
     python_sdk!("src/kinesieve_sdk/build/environment.py"),
+    python_sdk!("src/kinesieve_sdk/build/kind.py"),
     python_sdk!("src/kinesieve_sdk/build/moments.py"),
     python_sdk!("src/kinesieve_sdk/build/problem.py"),
     python_sdk!("src/kinesieve_sdk/contract.py"),
     python_sdk!("src/kinesieve_sdk/host.py"),
     python_sdk!("src/kinesieve_sdk/py.typed"),
+    python_sdk!("src/kinesieve_sdk/window.py"),
 ];
 
 pub(super) const C: &[TemplateFile] = &[

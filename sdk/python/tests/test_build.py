@@ -8,7 +8,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from kinesieve_sdk.build.environment import _texts, native_modules
+from kinesieve_sdk.build.kind import is_of_windows
 from kinesieve_sdk.build.moments import moments
+from kinesieve_sdk.build.problem import BuildProblem
 
 
 class Moments(unittest.TestCase):
@@ -26,6 +28,33 @@ class Moments(unittest.TestCase):
         self.assertEqual(self.found("def f():\n    return time.time()\nnow = lambda: time.time()\n"), [])
         self.assertEqual(self.found("NOW = time.time\nother.now()\n"), [])
         self.assertEqual(self.found("def broken(:\n"), [])
+
+
+class Kinds(unittest.TestCase):
+    def kind(self, text):
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "transform.py"
+            file.write_text(text)
+            return is_of_windows(file)
+
+    def test_a_module_says_what_it_works_on(self):
+        for text, expected in (
+            ("class Fold: pass", True),
+            ("from sums import Sums as Fold", True),
+            ("try:\n    import fast\nexcept ImportError:\n    fast = None\nFold = 1", True),
+            ("if True:\n    class Fold: pass", True),
+            ("class Transform: pass", False),
+            ("from sums import Fold as Other\nclass Transform: pass", False),
+            ("def f():\n    class Fold: pass", False),
+            ("class Fold(:", False),
+            ("", False),
+        ):
+            self.assertEqual(self.kind(text), expected, text)
+
+    def test_a_module_with_both_is_refused(self):
+        with self.assertRaises(BuildProblem) as raised:
+            self.kind("class Fold: pass\nTransform = Fold\n")
+        self.assertIn("has a `Transform`, for records, and a `Fold`, for tumbling windows", str(raised.exception))
 
 
 class Requirements(unittest.TestCase):

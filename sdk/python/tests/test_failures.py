@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
-from kinesieve_guest.component import WrongModule, transform_of
+from kinesieve_guest.author import WrongModule, transform_of
 from kinesieve_guest.failures import Failures
 
 PLAN = SimpleNamespace(SOURCES_NAME="src", MODULE="transform")

@@ -9,6 +9,7 @@ from kinesieve_sdk import Drop, Emit, Event, Keep, Outcome, Output, Reject, Retr
 
 CHOICE = "return Keep(), Drop(), Emit([...]), Retry(...) or Reject(...)"
 OUTCOMES = (Keep, Drop, Emit, Retry, Reject)
+COROUTINE = "a coroutine: make it a `def` without `async`, since nothing waits for what it would do"
 MOST_SHOWN = 60
 
 
@@ -68,10 +69,8 @@ def remedy_of(outcome: Any) -> str:
         return f"the class {outcome.__name__}: return {outcome.__name__}{call}, an instance of it"
     if isinstance(outcome, Output):
         return "an Output: return Emit([Output(...)])"
-    if hasattr(outcome, "__await__"):
-        if hasattr(outcome, "close"):
-            outcome.close()
-        return "a coroutine: make it a `def` without `async`, since nothing waits for what it would do"
+    if is_awaited(outcome):
+        return COROUTINE
     if hasattr(outcome, "__next__") and hasattr(outcome, "send"):
         return "a generator, since it has a `yield`: gather the outputs in a list, and return Emit(that list)"
     if isinstance(outcome, str):
@@ -89,18 +88,26 @@ def remedy_of(outcome: Any) -> str:
     return f"{described(outcome)}: {CHOICE}"
 
 
+def is_awaited(answer: Any) -> bool:
+    """Whether an answer is one that somebody would have to wait for. Nobody does, so that it is ended."""
+    if not hasattr(answer, "__await__"):
+        return False
+    if hasattr(answer, "close"):
+        answer.close()
+    return True
+
+
 def outputs(value: Any) -> list[Output]:
     """The outputs of an `Emit`."""
     if isinstance(value, Output):
         raise WrongAnswer("`process` returned Emit of an Output: Emit takes a list, so return Emit([Output(...)])")
     if isinstance(value, (str, bytes, bytearray, memoryview, dict)) or not hasattr(value, "__iter__"):
         raise WrongAnswer(f"`process` returned Emit of {described(value)}: it takes a list, as in Emit([Output(data)])")
-    return [output(item, index) for index, item in enumerate(value)]
+    return [output(item, f"output {index} of Emit") for index, item in enumerate(value)]
 
 
-def output(item: Any, index: int) -> Output:
-    """An output with data and texts of the right types."""
-    place = f"output {index} of Emit"
+def output(item: Any, place: str) -> Output:
+    """An output with data and texts of the right types. `place`: where it was returned."""
     if not isinstance(item, Output):
         call = " (without its call)" if item is Output else ""
         raise WrongAnswer(f"{place} is {described(item)}{call}: give an Output(data)")
@@ -123,11 +130,11 @@ def text(value: Any, place: str, name: str) -> str | None:
     return encodable(value, f"the {name} of {place}")
 
 
-def reason(value: Any, name: str) -> str:
-    """Why a record comes again, or never will."""
+def reason(value: Any, name: str, by: str = "process") -> str:
+    """Why a record comes again, or never will. `by`: the function that says so."""
     if not isinstance(value, str):
         hint = f"{name}(str(error))" if isinstance(value, BaseException) else f'{name}("why")'
-        raise WrongAnswer(f"`process` returned {name} of {described(value)}: give the reason as a text, as in {hint}")
+        raise WrongAnswer(f"`{by}` returned {name} of {described(value)}: give the reason as a text, as in {hint}")
     # Nothing compares it, so that a half of a character may become a question mark.
     return value.encode("utf-8", "replace").decode("utf-8")
 
@@ -149,6 +156,11 @@ def described(value: Any) -> str:
     kind = type(value).__name__
     if isinstance(value, (str, int, float, bool)):
         return f"the {'text' if isinstance(value, str) else kind} {shown(value)}"
+    return of_kind(kind)
+
+
+def of_kind(kind: str) -> str:
+    """The name of a type with its article."""
     return f"{'an' if kind[:1].lower() in 'aeiou' else 'a'} {kind}"
 
 

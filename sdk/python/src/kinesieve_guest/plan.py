@@ -6,6 +6,8 @@ from typing import Protocol
 class Plan(Protocol):
     """The module `kinesieve_plan`, which the build writes."""
 
+    IS_OF_WINDOWS: bool
+    """Whether the author's class is a `Fold`, and no `Transform`."""
     MODULE: str
     """The author's module."""
     SOURCES: str

@@ -55,7 +55,7 @@ OTHERS = frozenset(
     for end in ("", ".py")
     for name in (*LEFT_OUT, "__hello__", "__phello__", *(f"_{system}_support" for system in OTHER_SYSTEMS))
 ) | {"site-packages", "LICENSE.txt", "config-3.14-wasm32-wasi"}
-SDK_OF_THE_BUILD = frozenset(["kinesieve_sdk/build", "kinesieve_sdk/transform.wit"])
+SDK_OF_THE_BUILD = frozenset(["kinesieve_sdk/build", "kinesieve_sdk/wit"])
 
 # The interpreter of componentize-py, and what it generates of the contract.
 LIBRARY = "/python"

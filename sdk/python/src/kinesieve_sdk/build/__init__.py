@@ -19,7 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Builds the project in the working directory; answers the exit code."""
     parser = argparse.ArgumentParser(prog="kinesieve-build", description="Build the component of a transform in Python")
     parser.add_argument("--output", type=Path, required=True, help="the component")
-    parser.add_argument("--module", default="transform", help="the module with the class Transform")
+    parser.add_argument("--module", default="transform", help="the module with the class Transform or Fold")
     parser.add_argument("--source", type=Path, default=Path("src"), help="the folder with the module")
     parser.add_argument("--requirements", type=Path, default=Path("requirements.txt"), help="the packages it needs")
     parser.add_argument("--full-tracebacks", action="store_true", help="leave the frames of the SDK in tracebacks")

@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 
 from .environment import SDK, Environment, native_modules
+from .kind import is_of_windows
 from .moments import moments
 from .problem import BuildProblem, note
 
-CONTRACT = SDK / "kinesieve_sdk" / "transform.wit"
-WORLD = "record-transform"
+CONTRACT = SDK / "kinesieve_sdk" / "wit"
 ENTRY = "kinesieve_guest.app"
 # What the other side packs once, and reads in each build.
 ARCHIVES = ("library", "packages")
@@ -32,7 +32,7 @@ def build(environment: Environment, source: Path, module: str, output: Path, ful
     """
     file = source.joinpath(*module.split(".")).with_suffix(".py")
     if not file.is_file():
-        raise BuildProblem(f"{file} is missing: it is to hold the class `Transform`")
+        raise BuildProblem(f"{file} is missing: it is to hold the class `Transform` or `Fold`")
     state = environment.exchange / "state.txt"
     state_now = _state(environment, source, module, full_tracebacks)
     if output.is_file() and state.is_file() and state.read_text() == f"{state_now} {_digest(output.read_bytes())}":
@@ -40,17 +40,19 @@ def build(environment: Environment, source: Path, module: str, output: Path, ful
     for python_file in sorted(source.rglob("*.py")):
         for line, what in moments(python_file):
             note(f"{python_file}:{line}: `{what}` stands outside of functions, so all instances have that of the build")
+    windows = is_of_windows(file)
+    world = "window-transform" if windows else "record-transform"
     report = environment.exchange / "report.txt"
     report.unlink(missing_ok=True)
-    _write_plan(environment, source, module, full_tracebacks)
+    _write_plan(environment, source, module, windows, full_tracebacks)
     _forget_archives_of_another_sdk(environment)
     if not _is_packed(environment):
         print("componentize-py packs the standard library and the packages, once", file=sys.stderr)
         # It makes no component then, which looks as if it failed.
-        made = _componentize(environment, source, output)
+        made = _componentize(environment, source, world, output)
     if _is_packed(environment) and not report.is_file():
         print(f"componentize-py makes {output}", file=sys.stderr)
-        made = _componentize(environment, source, output)
+        made = _componentize(environment, source, world, output)
     if report.is_file():
         raise BuildProblem(f"{file} can't be imported:\n{report.read_text(encoding='utf-8').rstrip()}")
     if made.returncode != 0:
@@ -74,14 +76,14 @@ def _is_packed(environment: Environment) -> bool:
     return all((environment.exchange / f"{name}.archive").exists() for name in ARCHIVES)
 
 
-def _componentize(environment: Environment, source: Path, output: Path) -> subprocess.CompletedProcess[str]:
+def _componentize(environment: Environment, source: Path, world: str, output: Path) -> subprocess.CompletedProcess[str]:
     # It looks for packages in a virtual environment, and in that of the machine if there is none: it gets an empty one.
     empty = environment.exchange / "empty"
     (empty / "site-packages").mkdir(parents=True, exist_ok=True)
     variables = os.environ | {"PYTHONPATH": str(environment.tools.resolve()), "VIRTUAL_ENV": str(empty)}
     code = "import sys; from componentize_py import script; sys.argv[0] = 'componentize-py'; sys.exit(script())"
     command: list[str | Path] = [environment.python, "-c", code]
-    command += ["--wit-path", CONTRACT, "--world", WORLD, "componentize", ENTRY]
+    command += ["--wit-path", CONTRACT, "--world", world, "componentize", ENTRY]
     # In this order: `_write_plan` says so to the other side.
     for folder in (SDK, source, environment.packages, environment.exchange):
         command += ["--python-path", folder]
@@ -89,8 +91,9 @@ def _componentize(environment: Environment, source: Path, output: Path) -> subpr
     return subprocess.run(command, capture_output=True, text=True, errors="replace", env=variables)
 
 
-def _write_plan(environment: Environment, source: Path, module: str, full_tracebacks: bool) -> None:
+def _write_plan(environment: Environment, source: Path, module: str, windows: bool, full_tracebacks: bool) -> None:
     plan = {
+        "IS_OF_WINDOWS": windows,
         "MODULE": module,
         "SDK": "/0",
         "SOURCES": "/1",
