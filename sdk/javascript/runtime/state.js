@@ -28,7 +28,8 @@ export function writtenState(state) {
 export function readState(bytes) {
   let state;
   try {
-    state = JSON.parse(decoder.decode(bytes), withoutPrototype);
+    state = JSON.parse(decoder.decode(bytes));
+    if (isObject(state)) takePrototypes(state);
   } catch {
     // What the engine says may quote it.
     throw "no JSON";
@@ -37,8 +38,17 @@ export function readState(bytes) {
   return state;
 }
 
-function withoutPrototype(_, value) {
-  return isObject(value) && !Array.isArray(value) ? Object.setPrototypeOf(value, null) : value;
+/** A reviver would do the same in several times the time, and a state is read again after each event that fails. */
+function takePrototypes(value) {
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index += 1) if (isObject(value[index])) takePrototypes(value[index]);
+    return;
+  }
+  Object.setPrototypeOf(value, null);
+  for (const name in value) {
+    const field = value[name];
+    if (typeof field === "object" && field !== null) takePrototypes(field);
+  }
 }
 
 /** What of a state JSON does not hold, where, and what to keep instead; undefined: it holds all of it. */
