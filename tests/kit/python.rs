@@ -235,7 +235,8 @@ fn a_build_does_what_is_needed_and_says_what_is_wrong() {
     has(&stderr(&noted), &["note: src/transform.py:2: `time.time()` stands outside of functions"]);
 }
 
-fn types_are_checked(project: &Path) {
+/// What a new project has passes both checkers, and each finds what is wrong.
+pub(super) fn types_are_checked(project: &Path) {
     let run = |program: &str, arguments: &[&str]| {
         let program = project.join(".venv/bin").join(program);
         Command::new(program).args(arguments).current_dir(project).output().expect("it runs")

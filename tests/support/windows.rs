@@ -39,9 +39,20 @@ pub fn folding(
     static TRANSFORM: LazyLock<Transform> =
         LazyLock::new(|| Transform::load(&guest_file("folding")).expect("the folding guest"));
 
-    let one = std::num::NonZeroUsize::MIN;
-    let guests = WindowPool::start(&TRANSFORM, limits, settings, one).expect("the guest starts");
     let dead_letters = dead_letters.map(|sink| DeadLetters::new(sink, TRANSFORM.digest()));
+    processor_of(&TRANSFORM, limits, output, dead_letters, settings)
+}
+
+/// A processor around any transform of windows, with one instance.
+pub fn processor_of(
+    transform: &Transform,
+    limits: Limits,
+    output: Arc<dyn Sink>,
+    dead_letters: Option<DeadLetters>,
+    settings: &[(String, String)],
+) -> Processor {
+    let one = std::num::NonZeroUsize::MIN;
+    let guests = WindowPool::start(transform, limits, settings, one).expect("the guest starts");
     Processor::new(guests, Outputs::new(output, []), dead_letters)
 }
 
