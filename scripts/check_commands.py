@@ -165,8 +165,8 @@ NEEDED = {
 
 def needed(name, flags, text):
     """What a call of `kinesieve` lacks."""
-    # The folder of a project stands for the transform.
-    if "--help" in flags or re.search(rf"\bkinesieve {name} [\w.]", text):
+    # The folder of a project stands for the transform, and a connector file for everything.
+    if {"--help", "--connector"} & set(flags) or re.search(rf"\bkinesieve {name} [\w.]", text):
         return []
     return [flag for flag, variable in NEEDED.get(name, {}).items() if flag not in flags and not (variable and variable in text)]
 

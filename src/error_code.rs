@@ -14,6 +14,8 @@ macro_rules! with_every_code {
             InvalidValue "K102" "invalid value of a setting";
             MissingSetting "K103" "missing setting";
             Contradiction "K104" "settings contradict each other";
+            ConnectorUnreadable "K105" "connector file can't be read";
+            InvalidConnector "K106" "invalid connector file";
 
             TransformUnreadable "K201" "transform can't be read";
             NotWebAssembly "K202" "transform is not WebAssembly";

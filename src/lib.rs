@@ -24,6 +24,7 @@
 //! | [`checkpoint`] | the mirror of positions in DynamoDB |
 //! | [`dead_letter`] | the envelope of an event that can't be processed |
 //! | [`settings`] | every setting, once; it knows destinations by the table of `sink::destination` |
+//! | [`connector`] | all settings in one file, YAML or JSON |
 //! | [`sink`] | where outputs go: one file a service, with its limits and what it can do; one trait, one table |
 //! | [`transform`] | the guest: engine, artifact, instance, limits, host functions |
 //! | [`event`] | what came in: [`event::Batch`], [`event::SequenceNumber`], the envelope parsers; KPL aggregates, and payloads to decode |
@@ -32,6 +33,7 @@
 //! | [`telemetry`] | the structured log |
 //! | `timestamp` | times in milliseconds since the Unix epoch, and as RFC 3339 |
 //! | [`error_code`] | the codes of errors, each with a page of its own |
+//! | `clap_error` | what is wrong with a value, without the flag that it came by |
 //! | `redaction` | credentials taken out of what is logged or shown |
 //! | `foreign` | foreign text, made safe for a terminal and a log |
 //! | `json_error` | what is wrong with JSON that a person wrote, in the words of JSON |
@@ -53,7 +55,9 @@ pub mod aws;
 mod backoff;
 pub mod cases;
 pub mod checkpoint;
+mod clap_error;
 pub mod cli;
+pub mod connector;
 pub mod dead_letter;
 pub mod error_code;
 pub mod event;

@@ -19,6 +19,7 @@ use bytesize::ByteSize;
 use clap::{Args, Parser};
 use tracing::level_filters::LevelFilter;
 
+use crate::connector::{ConnectorError, ConnectorFile};
 use crate::error_code::ErrorCode;
 
 pub use crate::aws::{Arn, InvalidArn, InvalidStreamName, StreamName};
@@ -66,6 +67,9 @@ pub enum SettingsError {
     /// Settings that contradict each other.
     #[error("{0}")]
     Contradiction(String),
+    /// The connector file can't be used.
+    #[error(transparent)]
+    Connector(#[from] ConnectorError),
 }
 
 impl SettingsError {
@@ -76,6 +80,7 @@ impl SettingsError {
             SettingsError::Invalid { .. } => ErrorCode::InvalidValue,
             SettingsError::Missing { .. } => ErrorCode::MissingSetting,
             SettingsError::Contradiction(_) => ErrorCode::Contradiction,
+            SettingsError::Connector(error) => error.code(),
         }
     }
 }
@@ -83,6 +88,10 @@ impl SettingsError {
 /// The settings that the function and the command line share.
 #[derive(Debug, Clone, Args)]
 pub struct Settings {
+    /// File with settings, YAML or JSON: a connector. It says what neither a flag nor a variable says
+    #[arg(long, env = "KINESIEVE_CONNECTOR", value_name = "FILE")]
+    pub connector: Option<PathBuf>,
+
     /// Path of the transform: a WebAssembly component (.wasm), or a component that `kinesieve build` precompiled
     /// (.cwasm). To the command line also the folder of a project, which is built first
     #[arg(long, env = "KINESIEVE_TRANSFORM", value_name = "FILE")]
@@ -122,6 +131,10 @@ pub struct Settings {
     /// Destination of the outputs of a route. Can be given several times. As a variable: `KINESIEVE_ROUTE_<NAME>`
     #[arg(long = "route", value_name = "NAME=TARGET")]
     pub routes: Vec<Route>,
+
+    /// Those of the connector file, which all others win over.
+    #[arg(skip)]
+    pub connector_routes: Vec<Route>,
 
     /// Destination of records that can't be processed, with payload and reason. Without it, such a record blocks its
     /// shard until it is processed or expires
@@ -265,13 +278,25 @@ impl Settings {
         self.dead_letter.as_ref().filter(|target| target.capabilities().dead_letters)
     }
 
-    /// The targets of the routes by name; routes from flags win over those from variables.
+    /// Takes over the routes of a connector file.
+    ///
+    /// # Errors
+    /// When one is malformed.
+    pub(crate) fn take_routes_of(&mut self, file: &ConnectorFile) -> Result<(), SettingsError> {
+        let invalid = |reason| SettingsError::Invalid { name: "routes".to_owned(), reason };
+        let routes = file.routes().map(|route| route.parse().map_err(invalid));
+        self.connector_routes = routes.collect::<Result<_, _>>()?;
+        Ok(())
+    }
+
+    /// The targets of the routes by name; routes from flags win over those from variables, and these over those of the
+    /// connector file.
     ///
     /// # Errors
     /// When a route is given twice in the same way.
     pub fn routes<'a>(&'a self, from_variables: &'a [Route]) -> Result<BTreeMap<&'a str, &'a Target>, SettingsError> {
         let mut routes = BTreeMap::new();
-        for given in [from_variables, self.routes.as_slice()] {
+        for given in [self.connector_routes.as_slice(), from_variables, self.routes.as_slice()] {
             let mut seen = Vec::new();
             for route in given {
                 if seen.contains(&route.name.as_str()) {

@@ -43,7 +43,12 @@ impl Provoked {
     }
 
     fn note(&mut self, code: i32, command: &Command) {
-        let name = command.get_args().next().expect("a command").to_string_lossy().into_owned();
+        let mut words = command.get_args().map(|word| word.to_string_lossy().into_owned());
+        let name = match words.next().expect("a command") {
+            // One that has commands below it.
+            above if above == "connector" => format!("{above} {}", words.next().expect("a command below")),
+            name => name,
+        };
         self.seen.insert((name, code));
     }
 }
@@ -72,12 +77,14 @@ fn each_line_of_the_reference_holds() {
     let mut provoked = Provoked::default();
     let folder = tempfile::tempdir().expect("a folder");
     for command in lines_of_the_reference().into_iter().filter_map(|(command, code)| (code == 2).then_some(command)) {
-        provoked.ends(2, &mut kinesieve(&[&command, "--no-such-flag"]), "");
+        let words: Vec<&str> = command.split(' ').chain(["--no-such-flag"]).collect();
+        provoked.ends(2, &mut kinesieve(&words), "");
     }
     of_run(&mut provoked, folder.path());
     of_records_that_come_again(&mut provoked, folder.path());
     of_put(&mut provoked, folder.path());
     of_positions_and_deployments(&mut provoked);
+    of_connectors(&mut provoked, folder.path());
     of_authors(&mut provoked, folder.path());
     of_measuring(&mut provoked, folder.path());
     assert_eq!(provoked.seen, lines_of_the_reference());
@@ -180,6 +187,22 @@ fn of_positions_and_deployments(provoked: &mut Provoked) {
     provoked.ends(3, &mut doctor(moto, "arn:aws:kinesis:eu-west-1:123456789012:stream/nobodys"), "");
 }
 
+/// `connector`.
+fn of_connectors(provoked: &mut Provoked, folder: &Path) {
+    let (right, wrong) = (folder.join("right.yaml"), folder.join("wrong.yaml"));
+    std::fs::write(&right, "output: none\n").expect("written");
+    std::fs::write(&wrong, "outputs: none\n").expect("written");
+    for command in ["check", "parameters"] {
+        provoked.ends(0, &mut kinesieve(&["connector", command, text(&right)]), "");
+        provoked.ends(1, &mut kinesieve(&["connector", command, text(&wrong)]), "");
+    }
+    let input = folder.join("input.yaml");
+    std::fs::write(&input, "input: {aws_kinesis: {streams: [readings]}}\n").expect("written");
+    provoked.ends(0, &mut kinesieve(&["connector", "import", text(&input)]), "");
+    provoked.ends(1, &mut kinesieve(&["connector", "import", text(&wrong)]), "");
+    provoked.ends(0, &mut kinesieve(&["connector", "schema"]), "");
+}
+
 /// `new`, `test`, `build`, `inspect` and `explain`.
 fn of_authors(provoked: &mut Provoked, folder: &Path) {
     let project = folder.join("masker");
@@ -250,7 +273,10 @@ fn of_measuring(provoked: &mut Provoked, folder: &Path) {
 /// Each command says in its help what the reference says.
 #[test]
 fn every_command_has_its_exit_codes_in_its_help() {
-    let listed: BTreeSet<String> = lines_of_the_reference().into_iter().map(|(command, _)| command).collect();
+    let listed: BTreeSet<String> = lines_of_the_reference()
+        .into_iter()
+        .filter_map(|(command, _)| command.split(' ').next().map(str::to_owned))
+        .collect();
     let output = kinesieve(&["--help"]).output().expect("it runs");
     let help = String::from_utf8_lossy(&output.stdout).into_owned();
     let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());

@@ -8,6 +8,7 @@ mod cases;
 mod checkpoint;
 mod command_line;
 mod compare;
+mod connector;
 mod doctor;
 mod emulators;
 mod exit_codes;

@@ -81,6 +81,13 @@ pub(super) struct DoctorArguments {
     only: FunctionOnly,
 }
 
+impl DoctorArguments {
+    /// The settings, for a connector file to add to.
+    pub(super) fn settings_mut(&mut self) -> &mut Settings {
+        &mut self.settings
+    }
+}
+
 pub(super) fn doctor(arguments: &DoctorArguments) -> Result<u8, CommandError> {
     let routes_from_variables = check_variables(std::env::vars_os())?;
     let settings = &arguments.settings;

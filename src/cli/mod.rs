@@ -8,6 +8,7 @@ mod bench;
 mod build;
 #[cfg(feature = "compiler")]
 mod compare;
+mod connector;
 #[cfg(feature = "compiler")]
 mod deploy;
 mod doctor;
@@ -45,11 +46,15 @@ mod upgrade;
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
+pub(crate) use self::connector::parameter;
 use self::error::CommandError;
+use crate::connector::{ConnectorError, ConnectorFile, Keys};
+use crate::settings::{FunctionSettings, Settings, SettingsError};
 use crate::stdout::{self, StdoutError};
 
 /// Everything that was read is acknowledged.
@@ -75,6 +80,7 @@ enum Command {
     Put(Box<put::PutArguments>),
     Status(status::StatusArguments),
     Doctor(Box<doctor::DoctorArguments>),
+    Connector(connector::ConnectorArguments),
     #[cfg(feature = "compiler")]
     Build(build::BuildArguments),
     #[cfg(feature = "compiler")]
@@ -96,10 +102,21 @@ enum Command {
     Explain(explain::ExplainArguments),
 }
 
+impl Command {
+    /// The settings of a command that takes a connector file.
+    fn settings_mut(&mut self) -> Option<&mut Settings> {
+        match self {
+            Command::Run(arguments) => Some(arguments.settings_mut()),
+            Command::Redrive(arguments) => Some(arguments.settings_mut()),
+            Command::Rescue(arguments) => Some(arguments.settings_mut()),
+            Command::Doctor(arguments) => Some(arguments.settings_mut()),
+            _ => None,
+        }
+    }
+}
+
 /// Returns the command line as clap has it: each command with its arguments, values and help.
 pub(crate) fn command() -> clap::Command {
-    use clap::CommandFactory;
-
     Arguments::command()
 }
 
@@ -107,7 +124,11 @@ pub(crate) fn command() -> clap::Command {
 pub fn main() -> ExitCode {
     let arguments = match parse() {
         Ok(arguments) => arguments,
-        Err(error) => error.exit(),
+        Err(ParseError::Usage(error)) => error.exit(),
+        Err(ParseError::Connector(error)) => {
+            say_error(&error.into());
+            return FAILED.into();
+        }
     };
     let outcome = match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
@@ -116,6 +137,7 @@ pub fn main() -> ExitCode {
         Command::Put(arguments) => put::put(&arguments),
         Command::Status(arguments) => status::status(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments),
+        Command::Connector(arguments) => connector::connector(&arguments),
         #[cfg(feature = "compiler")]
         Command::Build(arguments) => build::build(&arguments),
         #[cfg(feature = "compiler")]
@@ -189,11 +211,48 @@ fn colours_wanted() -> bool {
     io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-fn parse() -> Result<Arguments, clap::Error> {
+/// Why the arguments are not to be used.
+enum ParseError {
+    Usage(clap::Error),
+    Connector(SettingsError),
+}
+
+/// Reads the arguments. What neither a flag nor a variable says comes from the connector file, if there is one.
+fn parse() -> Result<Arguments, ParseError> {
     use clap::FromArgMatches;
 
-    let command = command().mut_subcommands(crate::settings::ignore_empty_variables);
-    command.try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches)).map_err(on_one_line)
+    let mut command = command().mut_subcommands(crate::settings::ignore_empty_variables);
+    let file = connector_file(&command).map_err(|error| ParseError::Connector(error.into()))?;
+    if let Some(file) = &file {
+        command = command.mut_subcommands(|subcommand| match has_connector(&subcommand) {
+            true => file.beneath(subcommand),
+            false => subcommand,
+        });
+    }
+    let matches = command.try_get_matches().map_err(|error| ParseError::Usage(on_one_line(error)))?;
+    let mut arguments = Arguments::from_arg_matches(&matches).map_err(|error| ParseError::Usage(on_one_line(error)))?;
+    if let (Some(file), Some(settings)) = (&file, arguments.command.settings_mut()) {
+        settings.take_routes_of(file).map_err(ParseError::Connector)?;
+    }
+    Ok(arguments)
+}
+
+fn has_connector(subcommand: &clap::Command) -> bool {
+    subcommand.get_arguments().any(|arg| arg.get_long() == Some("connector"))
+}
+
+/// All that a connector file can say.
+pub(crate) fn connector_keys() -> Keys {
+    let (all, function) = (command(), FunctionSettings::command());
+    Keys::of(all.find_subcommand("run").into_iter().chain([&function]))
+}
+
+/// Reads the connector file that the arguments or the variables name. What else is wrong with the arguments is told when
+/// they are read in earnest.
+fn connector_file(command: &clap::Command) -> Result<Option<ConnectorFile>, ConnectorError> {
+    let Ok(matches) = command.clone().ignore_errors(true).try_get_matches() else { return Ok(None) };
+    let path = matches.subcommand().and_then(|(_, given)| given.try_get_one::<PathBuf>("connector").ok().flatten());
+    path.map(|path| ConnectorFile::read(path, &connector_keys())).transpose()
 }
 
 /// Makes an error quote arguments on one line each: names of files are among them, which a shell put there.

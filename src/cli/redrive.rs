@@ -89,6 +89,13 @@ pub(super) struct RedriveArguments {
     settings: Settings,
 }
 
+impl RedriveArguments {
+    /// The settings, for a connector file to add to.
+    pub(super) fn settings_mut(&mut self) -> &mut Settings {
+        &mut self.settings
+    }
+}
+
 pub(super) fn redrive(arguments: &RedriveArguments) -> Result<u8, CommandError> {
     let backlog = backlog(arguments);
     let (settings, mode) = (&backlog.settings(), backlog.mode);

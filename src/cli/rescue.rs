@@ -100,6 +100,13 @@ pub(super) struct RescueArguments {
     settings: Settings,
 }
 
+impl RescueArguments {
+    /// The settings, for a connector file to add to.
+    pub(super) fn settings_mut(&mut self) -> &mut Settings {
+        &mut self.settings
+    }
+}
+
 pub(super) fn rescue(arguments: &RescueArguments) -> Result<u8, CommandError> {
     let backlog = backlog(arguments);
     let (settings, mode) = (&backlog.settings(), backlog.mode);

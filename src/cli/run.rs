@@ -206,6 +206,11 @@ fn run_input(arguments: &RunArguments) -> Result<u8, CommandError> {
 }
 
 impl RunArguments {
+    /// The settings, for a connector file to add to.
+    pub(super) fn settings_mut(&mut self) -> &mut Settings {
+        &mut self.settings
+    }
+
     /// The settings, with the place of the transform and what its cases say.
     fn settings(&self) -> Result<Settings, CommandError> {
         let mut settings = self.settings.clone();

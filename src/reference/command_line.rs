@@ -17,23 +17,29 @@ pub(super) fn page() -> String {
          codes](exit-codes.md) has the exit codes of all of them.\n",
         sentences(&about(&command))
     );
-    for command in command.get_subcommands().filter(|command| command.get_name() != "help") {
-        section(&mut page, command);
-    }
+    sections(&mut page, "kinesieve", &command);
     page
+}
+
+/// Writes a section for each command below one, and for those below it.
+fn sections(page: &mut String, above: &str, command: &Command) {
+    for command in command.get_subcommands().filter(|command| command.get_name() != "help") {
+        let name = format!("{above} {}", command.get_name());
+        section(page, &name, command);
+        sections(page, &name, command);
+    }
 }
 
 fn about(command: &Command) -> String {
     command.get_about().map(ToString::to_string).unwrap_or_default()
 }
 
-fn section(page: &mut String, command: &Command) {
-    let name = command.get_name();
+fn section(page: &mut String, name: &str, command: &Command) {
     let about = command.get_long_about().or_else(|| command.get_about()).map(ToString::to_string).unwrap_or_default();
     let usage = command.clone().render_usage().to_string();
     let usage = usage.trim().trim_start_matches("Usage:").trim();
     // A String takes everything.
-    let _ = write!(page, "\n## `kinesieve {name}`\n\n");
+    let _ = write!(page, "\n## `{name}`\n\n");
     for paragraph in about.split("\n\n") {
         let _ = writeln!(page, "{}\n", sentences(&paragraph.replace('\n', " ")));
     }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use clap::Command;
+
 use super::markdown::{NOTICE, cell};
 use crate::cli;
 
@@ -29,18 +31,23 @@ A script can rely on these codes. Where several things happened, the worst of th
 pub(super) fn page() -> String {
     let mut page = format!("{NOTICE}{HEAD}");
     for command in cli::command().get_subcommands() {
-        let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-        let Some(block) = after.split("\n\n").map(|block| block.trim_matches('\n')).find(|block| is_block(block))
-        else {
-            continue;
-        };
-        let name = command.get_name();
-        for (code, meaning) in codes(block) {
-            // A String takes everything.
-            let _ = writeln!(page, "| `kinesieve {name}` | {code} | {} |", cell(&meaning));
-        }
+        lines(&mut page, "", command);
     }
     page
+}
+
+/// Writes the codes of a command, and of the commands below it.
+fn lines(page: &mut String, above: &str, command: &Command) {
+    let name = format!("{above}{}", command.get_name());
+    let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let block = after.split("\n\n").map(|block| block.trim_matches('\n')).find(|block| is_block(block));
+    for (code, meaning) in block.map(codes).unwrap_or_default() {
+        // A String takes everything.
+        let _ = writeln!(page, "| `kinesieve {name}` | {code} | {} |", cell(&meaning));
+    }
+    for below in command.get_subcommands() {
+        lines(page, &format!("{name} "), below);
+    }
 }
 
 /// Returns whether a block of a command's help is that of its exit codes.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use clap::{Arg, Command, CommandFactory};
 
 use super::markdown::{NOTICE, cell, code, sentences};
-use crate::cli;
+use crate::cli::{self, parameter};
 use crate::settings::FunctionSettings;
 
 /// What the page says before the settings.
@@ -91,28 +91,4 @@ fn values(arg: &Arg) -> String {
     }
     let names = arg.get_value_names().unwrap_or_default();
     names.iter().map(|name| code(cell(name))).collect::<Vec<_>>().join(" ")
-}
-
-/// The parameter that a template hands on as a variable: the last one that the variable's lines refer to.
-fn parameter<'a>(template: &'a str, variable: &str) -> Option<&'a str> {
-    let line_start = format!("{variable}: ");
-    let lines = template.lines().map(str::trim);
-    let value = lines.into_iter().find_map(|line| line.strip_prefix(line_start.as_str()))?;
-    let (_, reference) = value.rsplit_once("!Ref ")?;
-    reference.split([']', ',', ' ']).next()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::parameter;
-
-    #[test]
-    fn a_parameter_is_found_also_behind_a_condition() {
-        let template =
-            "          A: !Ref First\n          B: !If [Makes, !GetAtt Q.Arn, !Ref Second]\n          C: /var/task\n";
-        assert_eq!(parameter(template, "A"), Some("First"));
-        assert_eq!(parameter(template, "B"), Some("Second"));
-        assert_eq!(parameter(template, "C"), None);
-        assert_eq!(parameter(template, "D"), None);
-    }
 }

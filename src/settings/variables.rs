@@ -1,6 +1,7 @@
 //! Settings from environment variables.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
 
 use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -8,9 +9,14 @@ use clap::{Arg, Command, CommandFactory, FromArgMatches};
 
 use super::values::Route;
 use super::{FunctionSettings, SettingsError};
+use crate::clap_error;
+use crate::connector::{ConnectorFile, Keys};
 
 /// What the names of all our variables start with.
 pub const PREFIX: &str = "KINESIEVE_";
+
+/// The variable that names the connector file.
+const CONNECTOR: &str = "KINESIEVE_CONNECTOR";
 
 /// What the name of a route's variable starts with.
 const ROUTE_PREFIX: &str = "KINESIEVE_ROUTE_";
@@ -32,17 +38,29 @@ impl FunctionSettings {
         let routes = check_variables(variables.iter().cloned())?;
         // The values are handed over as flags, so that what holds for flags holds for variables.
         let command = Self::command().mut_args(|arg| arg.env(Resettable::Reset));
+        let value = |name: &OsStr| variables.iter().find(|(variable, _)| variable == name).map(|(_, value)| value);
+        let file = match value(CONNECTOR.as_ref()) {
+            Some(path) => Some(ConnectorFile::read(Path::new(path), &Keys::of([&command]))?),
+            None => None,
+        };
         let mut flags = Vec::new();
         for arg in Self::command().get_arguments() {
             let (Some(name), Some(flag)) = (arg.get_env(), arg.get_long()) else { continue };
-            if let Some((_, value)) = variables.iter().find(|(variable, _)| variable == name) {
+            if let Some(value) = value(name) {
                 let mut given = OsString::from(format!("--{flag}="));
                 given.push(value);
                 flags.push(given);
             }
         }
+        let command = match &file {
+            Some(file) => file.beneath(command),
+            None => command,
+        };
         let matches = command.try_get_matches_from(flags).map_err(|error| in_terms_of_variables(&error))?;
-        let settings = Self::from_arg_matches(&matches).map_err(|error| in_terms_of_variables(&error))?;
+        let mut settings = Self::from_arg_matches(&matches).map_err(|error| in_terms_of_variables(&error))?;
+        if let Some(file) = &file {
+            settings.common.take_routes_of(file)?;
+        }
         if settings.common.output.is_none() {
             let arg = Self::command().get_arguments().find(|arg| arg.get_long() == Some("output")).cloned();
             return Err(missing(arg.as_ref(), "KINESIEVE_OUTPUT"));
@@ -113,22 +131,8 @@ fn in_terms_of_variables(error: &clap::Error) -> SettingsError {
         arg.and_then(|arg| arg.get_env()).map_or_else(|| argument.clone(), |name| name.to_string_lossy().into_owned());
     match error.kind() {
         ErrorKind::MissingRequiredArgument => missing(arg, &name),
-        _ => {
-            let reason = invalid_value(error)
-                .or_else(|| std::error::Error::source(error).map(ToString::to_string))
-                .unwrap_or_else(|| error.kind().to_string());
-            SettingsError::Invalid { name, reason }
-        }
+        _ => SettingsError::Invalid { name, reason: clap_error::reason(error) },
     }
-}
-
-/// The reason of an error about a value that is none of a list.
-fn invalid_value(error: &clap::Error) -> Option<String> {
-    let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) else { return None };
-    let Some(ContextValue::Strings(valid)) = error.get(ContextKind::ValidValue) else { return None };
-    let (last, others) = valid.split_last()?;
-    let valid = if others.is_empty() { last.clone() } else { format!("{} or {last}", others.join(", ")) };
-    Some(format!("invalid value {value:?}: use {valid}"))
 }
 
 fn missing(arg: Option<&Arg>, name: &str) -> SettingsError {

@@ -57,7 +57,8 @@ fn the_template_sets_the_variables_that_there_are() {
         }
     }
     let set: Vec<&str> = variables_of(TEMPLATE).collect();
-    for variable in settings {
+    // With all others set, the file would have no effect.
+    for variable in settings.into_iter().filter(|variable| *variable != "KINESIEVE_CONNECTOR") {
         assert!(set.contains(&variable), "template.yaml does not set {variable}");
     }
 }

@@ -76,7 +76,7 @@ pub(super) struct StreamFlags {
     shards: Option<ShardChoice>,
 
     /// Serve metrics for Prometheus at this address; for example 127.0.0.1:9464
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, visible_alias = "prometheus", value_name = "ADDRESS")]
     pub(super) metrics: Option<std::net::SocketAddr>,
 
     #[command(flatten)]

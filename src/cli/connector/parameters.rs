@@ -1,0 +1,266 @@
+//! From a connector file to the parameters of the template that deploys the function.
+
+use std::time::Duration;
+
+use clap::CommandFactory;
+use serde_json::{Map, Value};
+
+use crate::connector::{ConnectorFile, Given};
+use crate::settings::FunctionSettings;
+use crate::source::live::StartPosition;
+
+/// The template for a function behind a stream.
+const TEMPLATE: &str = include_str!("../../../template.yaml");
+
+/// Settings of a run that the event source mapping has by another name, with the same values.
+const OF_THE_MAPPING: &[(&str, &str)] = &[
+    ("batch-size", "BatchSize"),
+    ("bisect", "BisectBatchOnFunctionError"),
+    ("max-retry-attempts", "MaximumRetryAttempts"),
+    ("on-failure", "OnFailure"),
+];
+
+/// The same, in whole seconds.
+const IN_SECONDS: &[(&str, &str)] = &[
+    ("batch-window", "BatchingWindowSeconds"),
+    ("max-record-age", "MaximumRecordAgeSeconds"),
+    ("tumbling-window", "TumblingWindow"),
+];
+
+/// Settings without a parameter, and why.
+const WITHOUT: &[(&str, &str)] = &[
+    ("arrived-at", "records of a stream arrived when it says"),
+    ("case", "it is for trying a transform"),
+    ("consumer", "the template names the consumer after the stack"),
+    ("force", "a deployment has no checks of a run to override"),
+    ("from-stream", "it is for descriptions of given-up records in a file"),
+    ("input-format", "it is for files"),
+    ("json", "the function's log is JSON"),
+    ("log-format", "the function's log is JSON"),
+    ("patience", "Lambda tries again until the records expire; see MaximumRetryAttempts"),
+    ("prometheus", "the function's metrics are in its log, by the parameter Metrics"),
+    ("reads-per-second", "Lambda decides how often it reads"),
+    ("shards", "it says what a person sees of a run"),
+    ("show", "it says what a person sees of a run"),
+    ("to-checkpoint", "the function writes its positions whenever there is a CheckpointTable"),
+    ("transform", "it is in the package: `kinesieve package`, or TRANSFORM=... sam build"),
+    ("until", "a function has no end"),
+];
+
+/// What a deployment has of a connector file.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Parameters {
+    /// Each parameter with its value.
+    pub(super) values: Map<String, Value>,
+    /// What has no counterpart: the flag, and why.
+    pub(super) left_out: Vec<(String, String)>,
+}
+
+/// Returns the parameters that say what a file says.
+pub(super) fn parameters(file: &ConnectorFile) -> Parameters {
+    let mut parameters = Parameters::default();
+    for given in file.given() {
+        match of(given) {
+            Ok(values) => {
+                for (name, value) in values {
+                    parameters.values.insert(name, value.into());
+                }
+            }
+            Err(reason) => parameters.left_out.push((given.flag.clone(), reason)),
+        }
+    }
+    parameters
+}
+
+/// The parameters of a setting; else why it has none.
+fn of(given: &Given) -> Result<Vec<(String, String)>, String> {
+    let flag = given.flag.as_str();
+    let value = given.values.join(",");
+    let one = |name: &str, value: String| Ok(vec![(name.to_owned(), value)]);
+    if let Some((_, reason)) = WITHOUT.iter().find(|(name, _)| *name == flag) {
+        return Err((*reason).to_owned());
+    }
+    if let Some((_, name)) = OF_THE_MAPPING.iter().find(|(name, _)| *name == flag) {
+        return one(name, value);
+    }
+    if let Some((_, name)) = IN_SECONDS.iter().find(|(name, _)| *name == flag) {
+        let length = humantime::parse_duration(&value).unwrap_or_default();
+        return one(name, up_to_seconds(length).to_string());
+    }
+    match flag {
+        "input" => stream(&value).and_then(|arn| one("StreamArn", arn)),
+        "from" => start(&value),
+        "mode" => one("EnhancedFanOut", (value == "enhanced").to_string()),
+        "output" | "dead-letter" if !is_in_aws(&value) => {
+            Err(format!("{value} is on this machine: name the ARN of a destination"))
+        }
+        "route" => {
+            match given.values.iter().find(|route| !route.split_once('=').is_some_and(|(_, target)| is_in_aws(target)))
+            {
+                Some(route) => Err(format!("{route} is on this machine: name the ARN of a destination")),
+                None => one("Routes", value),
+            }
+        }
+        flag => {
+            let variable = FunctionSettings::command()
+                .get_arguments()
+                .find(|arg| arg.get_long() == Some(flag))
+                .and_then(|arg| Some(arg.get_env()?.to_str()?.to_owned()));
+            let name = variable.as_deref().and_then(|variable| parameter(TEMPLATE, variable));
+            name.map_or_else(|| Err("the template has no parameter for it".to_owned()), |name| one(name, value))
+        }
+    }
+}
+
+/// Whether a function can deliver there.
+fn is_in_aws(target: &str) -> bool {
+    target.starts_with("arn:") || target == "none"
+}
+
+/// The one stream of a mapping.
+fn stream(input: &str) -> Result<String, String> {
+    match input.trim_start_matches("stream:") {
+        several if several.contains(',') => {
+            Err("a deployment has one stream: deploy once for each, with its ARN as StreamArn".to_owned())
+        }
+        arn if arn.starts_with("arn:") && arn.contains(":shardId-") => {
+            Err("an event source mapping reads all shards: name the stream alone".to_owned())
+        }
+        arn if arn.starts_with("arn:") => Ok(arn.to_owned()),
+        name => Err(format!(
+            "StreamArn takes an ARN, and {name} is a name: `kinesieve streams` or `aws kinesis describe-stream-summary` has it"
+        )),
+    }
+}
+
+fn start(value: &str) -> Result<Vec<(String, String)>, String> {
+    let position = |name: &str| ("StartingPosition".to_owned(), name.to_owned());
+    match value.parse::<StartPosition>() {
+        Ok(StartPosition::TrimHorizon) => Ok(vec![position("TRIM_HORIZON")]),
+        Ok(StartPosition::Latest) => Ok(vec![position("LATEST")]),
+        Ok(StartPosition::AtTimestamp(time)) => {
+            let time = ("StartingPositionTimestamp".to_owned(), in_seconds(time));
+            Ok(vec![position("AT_TIMESTAMP"), time])
+        }
+        _ => Err(format!(
+            "an event source mapping starts at TRIM_HORIZON, LATEST or AT_TIMESTAMP, and {value} is none of them: with \
+             SkipAcknowledged, what a CheckpointTable has is left out"
+        )),
+    }
+}
+
+/// A time as CloudFormation takes it: seconds, with milliseconds behind the point.
+fn in_seconds(milliseconds: u64) -> String {
+    match milliseconds % 1000 {
+        0 => (milliseconds / 1000).to_string(),
+        rest => format!("{}.{rest:03}", milliseconds / 1000),
+    }
+}
+
+/// Whole seconds, no fewer than the length has.
+fn up_to_seconds(length: Duration) -> u64 {
+    length.as_secs() + u64::from(length.subsec_nanos() > 0)
+}
+
+/// The parameter that a template hands on as a variable: the last one that the variable's value refers to, which stands behind
+/// its name or on the line below.
+pub(crate) fn parameter<'a>(template: &'a str, variable: &str) -> Option<&'a str> {
+    let mut lines = template.lines().map(str::trim);
+    let value = loop {
+        let rest = lines.next()?.strip_prefix(variable).and_then(|rest| rest.strip_prefix(':'));
+        match rest.map(str::trim) {
+            Some("") => break lines.next()?,
+            Some(value) => break value,
+            None => {}
+        }
+    };
+    let (_, reference) = value.rsplit_once("!Ref ")?;
+    reference.split([']', ',', ' ']).next()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::cli::connector_keys;
+
+    #[test]
+    fn a_parameter_is_found_also_behind_a_condition() {
+        let template = "          A: !Ref First\n          B: !If [Makes, !GetAtt Q.Arn, !Ref Second]\n          C: /var/task\n          E:\n            !If [Makes, !Ref Third, \"\"]\n";
+        assert_eq!(parameter(template, "A"), Some("First"));
+        assert_eq!(parameter(template, "B"), Some("Second"));
+        assert_eq!(parameter(template, "C"), None);
+        assert_eq!(parameter(template, "D"), None);
+        assert_eq!(parameter(template, "E"), Some("Third"));
+    }
+
+    fn of_text(text: &str) -> Parameters {
+        parameters(&ConnectorFile::of(Path::new("c.yaml"), text, &connector_keys()).expect(text))
+    }
+
+    #[test]
+    fn a_setting_is_a_parameter_or_it_is_said_why_not() {
+        let arn = "arn:aws:kinesis:eu-west-1:123456789012:stream/in";
+        let text = format!(
+            "streams: ['{arn}']\nfrom: at-timestamp=2026-11-20T00:00:00.5Z\nbatch_size: 500\nbatch_window: 1500ms\n\
+             mode: enhanced\nconsumer: c\nbisect: true\noutput: '{arn}'\nroutes: {{a: '{arn}'}}\nmax_attempts: 5\n\
+             transform: t.wasm\npatience: 1m\ncheckpoint: {{table: positions}}\ntransform_settings: {{below: 10}}\n"
+        );
+        let Parameters { values, left_out } = of_text(&text);
+        let expected = serde_json::json!({
+            "StreamArn": arn, "StartingPosition": "AT_TIMESTAMP", "StartingPositionTimestamp": "1795132800.500",
+            "BatchSize": "500", "BatchingWindowSeconds": "2", "EnhancedFanOut": "true",
+            "BisectBatchOnFunctionError": "true", "Output": arn, "Routes": format!("a={arn}"), "MaxAttempts": "5",
+            "CheckpointTable": "positions", "TransformSettings": "{\"below\":\"10\"}",
+        });
+        assert_eq!(Value::Object(values), expected);
+        let flags: Vec<&str> = left_out.iter().map(|(flag, _)| flag.as_str()).collect();
+        assert_eq!(flags, ["consumer", "transform", "patience"]);
+    }
+
+    #[test]
+    fn what_a_function_can_t_do_is_said() {
+        for (text, said) in [
+            ("output: stdout", "is on this machine"),
+            ("dead_letter: file:dead.ndjson", "is on this machine"),
+            ("routes: {a: none, b: stdout}", "b=stdout is on this machine"),
+            ("stream: readings", "StreamArn takes an ARN"),
+            ("streams: [a, b]", "one stream"),
+            ("from: checkpoint", "none of them"),
+        ] {
+            let Parameters { values, left_out } = of_text(text);
+            assert!(values.is_empty() && left_out[0].1.contains(said), "{text}: {left_out:?}");
+        }
+    }
+
+    /// Whoever adds a setting gives it a parameter, or says here why it has none.
+    #[test]
+    fn every_setting_is_known_here_and_every_parameter_is_one_of_the_template() {
+        for arg in connector_keys().all() {
+            let flag = crate::connector::name(arg).expect("a flag");
+            let value = match flag {
+                "input" | "output" | "dead-letter" | "on-failure" => "arn:aws:kinesis:eu-west-1:123456789012:stream/in",
+                "route" => "a=none",
+                "from" => "at-timestamp=2026-11-20",
+                _ => "1s",
+            };
+            let given = Given {
+                flag: flag.to_owned(),
+                values: vec![value.to_owned()],
+                place: crate::connector::Place { line: 1, column: 1 },
+            };
+            match of(&given) {
+                Ok(values) => {
+                    for (name, _) in values {
+                        assert!(TEMPLATE.contains(&format!("\n  {name}:\n    Type: ")), "{flag}: no parameter {name}");
+                    }
+                }
+                Err(reason) => {
+                    let is_known = WITHOUT.iter().any(|(name, _)| *name == flag) || flag == "input";
+                    assert!(is_known, "{flag}: {reason}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! Redpanda Connect's input `aws_kinesis`.
+
+use super::super::document::{Content, DocumentError, Entry, Node};
+use super::{CREDENTIALS, ENDPOINT, Imported, REGION, count, entries, text, truth, wrong};
+
+/// The input in a document: below `input` or `inputs`, or by itself.
+pub(super) fn found(document: &Node) -> Option<&Node> {
+    ["input", "inputs"]
+        .iter()
+        .find_map(|key| document.get(key)?.get("aws_kinesis"))
+        .or_else(|| document.get("aws_kinesis"))
+}
+
+pub(super) fn import(document: &Node, imported: &mut Imported) -> Result<(), DocumentError> {
+    for entry in entries("the file", document)? {
+        match entry.key.as_str() {
+            "input" | "inputs" => {
+                for entry in entries(&entry.key, &entry.value)? {
+                    around(entry, imported)?;
+                }
+            }
+            "aws_kinesis" | "label" | "processors" => around(entry, imported)?,
+            "pipeline" => {
+                imported.leave_out("pipeline", "what processes records is the transform: `kinesieve new` begins one")
+            }
+            "output" => imported.leave_out(
+                "output",
+                "name its destination as output: the ARN of a stream, a queue, a topic, a bus or a bucket",
+            ),
+            other => imported.leave_out(other, "it is none of the input's"),
+        }
+    }
+    let Some(input) = found(document) else { return Ok(()) };
+    for entry in entries("aws_kinesis", input)? {
+        field(entry, imported)?;
+    }
+    start(input, imported)
+}
+
+/// What stands beside the input's own fields.
+fn around(entry: &Entry, imported: &mut Imported) -> Result<(), DocumentError> {
+    match entry.key.as_str() {
+        "aws_kinesis" => {}
+        "label" => {
+            if let Some(label) = text("label", &entry.value)? {
+                imported.leave_out("label", format!("a comment says the same: {label}"));
+            }
+        }
+        "processors" => {
+            imported.leave_out("processors", "what processes records is the transform: `kinesieve new` begins one")
+        }
+        other => {
+            return Err(wrong(
+                entry.place,
+                format!("unknown field {other} beside aws_kinesis: there are label and processors"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Fields of an input, for the message about one that is none.
+const FIELDS: &str = "streams, dynamodb, checkpoint_limit, auto_replay_nacks, commit_period, steal_grace_period, rebalance_period, \
+                      lease_period, start_from_oldest, region, endpoint, tcp, credentials and batching";
+
+fn field(entry: &Entry, imported: &mut Imported) -> Result<(), DocumentError> {
+    let (key, node) = (entry.key.as_str(), &entry.value);
+    match key {
+        "streams" => streams(node, imported)?,
+        "dynamodb" => table(node, imported)?,
+        "checkpoint_limit" => {
+            if count(key, node)?.is_some_and(|limit| limit > 1) {
+                imported.leave_out(key, "a shard is in lock-step: its next batch begins when this one is acknowledged, so batch_size is the limit");
+            }
+        }
+        "auto_replay_nacks" => {
+            if truth(key, node)? == Some(false) {
+                imported.leave_out(key, "nothing is deleted that was not delivered: name a dead_letter destination, and with max_attempts a record goes there");
+            }
+        }
+        "commit_period" => {
+            if let Some(period) = text(key, node)? {
+                imported.set(&["checkpoint", "period"], period);
+            }
+        }
+        "steal_grace_period" | "rebalance_period" | "lease_period" => {
+            text(key, node)?;
+            imported.leave_out(key, "shards are not balanced over processes: give each process its shards, or deploy the function, for which Lambda does it");
+        }
+        "start_from_oldest" => {
+            truth(key, node)?;
+        }
+        "region" | "endpoint" | "tcp" | "credentials" => connection("", key, entry, imported)?,
+        "batching" => batching(node, imported)?,
+        other => return Err(wrong(entry.place, format!("unknown field {other}: an input has {FIELDS}"))),
+    }
+    Ok(())
+}
+
+/// Names or ARNs, several in an element where commas part them, each with a shard behind a colon.
+fn streams(node: &Node, imported: &mut Imported) -> Result<(), DocumentError> {
+    let nodes: &[Node] = match &node.content {
+        Content::List(nodes) => nodes,
+        Content::Null => &[],
+        _ => std::slice::from_ref(node),
+    };
+    let mut streams = Vec::new();
+    for node in nodes {
+        let Some(names) = text("streams", node)? else { continue };
+        for name in names.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+            streams.push(stream(name, node, imported)?);
+        }
+    }
+    if !streams.is_empty() {
+        imported.set_all(&["streams"], streams);
+    }
+    Ok(())
+}
+
+fn stream(name: &str, node: &Node, imported: &mut Imported) -> Result<String, DocumentError> {
+    // Of an ARN, the sixth part is the resource; what follows is the shard.
+    let (stream, shard) = match name.strip_prefix("arn:") {
+        Some(_) if name.matches(':').count() <= 5 => (name, None),
+        _ => name.rsplit_once(':').map_or((name, None), |(stream, shard)| (stream, Some(shard))),
+    };
+    let parts: Vec<&str> = stream.split(':').collect();
+    let stream = match parts.as_slice() {
+        ["arn", _, "kinesis", "*", _, resource] => {
+            let name = resource.trim_start_matches("stream/");
+            imported.leave_out(
+                format!("streams: {stream}"),
+                format!("{REGION} that of {name}: the ARN has * in its place"),
+            );
+            name
+        }
+        _ => stream,
+    };
+    match shard {
+        None => Ok(stream.to_owned()),
+        Some(shard) if shard.starts_with("shardId-") => Ok(format!("{stream}:{shard}")),
+        Some(number) => match number.parse::<u64>() {
+            Ok(number) => Ok(format!("{stream}:shardId-{number:012}")),
+            Err(_) => Err(wrong(node.place, format!("streams: {number} is no number of a shard"))),
+        },
+    }
+}
+
+fn table(node: &Node, imported: &mut Imported) -> Result<(), DocumentError> {
+    let mut is_provisioned = false;
+    let (mut read, mut write) = (1, 1);
+    for entry in entries("dynamodb", node)? {
+        let (key, node) = (entry.key.as_str(), &entry.value);
+        match key {
+            "table" => {
+                if let Some(table) = text(key, node)? {
+                    imported.set(&["checkpoint", "table"], table);
+                }
+            }
+            "create" => {
+                if truth(key, node)? == Some(true) {
+                    imported.set(&["checkpoint", "create"], "true");
+                }
+            }
+            "billing_mode" => match text(key, node)? {
+                Some("PROVISIONED") => is_provisioned = true,
+                Some("PAY_PER_REQUEST") | None => {}
+                Some(_) => return Err(wrong(node.place, "billing_mode takes PROVISIONED or PAY_PER_REQUEST")),
+            },
+            "read_capacity_units" => read = count(key, node)?.unwrap_or(1),
+            "write_capacity_units" => write = count(key, node)?.unwrap_or(1),
+            "region" | "endpoint" | "tcp" | "credentials" => connection("dynamodb.", key, entry, imported)?,
+            other => {
+                let known = "table, create, billing_mode, read_capacity_units, write_capacity_units, region, endpoint, tcp and credentials";
+                return Err(wrong(entry.place, format!("unknown field dynamodb.{other}: there are {known}")));
+            }
+        }
+    }
+    if is_provisioned && imported.has(&["checkpoint", "create"]) {
+        imported.set(&["checkpoint", "capacity"], format!("{read},{write}"));
+    } else if is_provisioned {
+        imported.leave_out("dynamodb.billing_mode", "it is for a table that is created, and create is false");
+    }
+    Ok(())
+}
+
+/// How a service is reached: the SDK's own settings say that.
+fn connection(above: &str, key: &str, entry: &Entry, imported: &mut Imported) -> Result<(), DocumentError> {
+    let name = format!("{above}{key}");
+    let of_table = if above.is_empty() { "" } else { "_DYNAMODB" };
+    match key {
+        "region" => {
+            if let Some(region) = text(key, &entry.value)? {
+                let how = if above.is_empty() { REGION } else { "name the table by its ARN, or set AWS_REGION to" };
+                imported.leave_out(name, format!("{how} {region}"));
+            }
+        }
+        "endpoint" => {
+            if let Some(endpoint) = text(key, &entry.value)? {
+                imported.leave_out(name, format!("{} {endpoint}", ENDPOINT.replace("URL", &format!("URL{of_table}"))));
+            }
+        }
+        "credentials" => {
+            let mut is_given = false;
+            for entry in entries(key, &entry.value)? {
+                match entry.key.as_str() {
+                    "profile" | "id" | "secret" | "token" | "from_ec2_role" | "role" | "role_external_id" => {
+                        is_given |= text(&entry.key, &entry.value)?.is_some_and(|value| value != "false");
+                    }
+                    other => {
+                        let known = "profile, id, secret, token, from_ec2_role, role and role_external_id";
+                        return Err(wrong(entry.place, format!("unknown field {name}.{other}: there are {known}")));
+                    }
+                }
+            }
+            if is_given {
+                imported.leave_out(name, CREDENTIALS);
+            }
+        }
+        _ => tcp(&name, &entry.value, imported)?,
+    }
+    Ok(())
+}
+
+/// Fields of a socket, with their defaults: what has these is not worth a word.
+const TCP_DEFAULTS: &[(&str, &[&str])] = &[
+    ("connect_timeout", &["0s"]),
+    ("tcp_user_timeout", &["0s"]),
+    ("idle", &["0s", "15s"]),
+    ("interval", &["0s", "15s"]),
+    ("count", &["0", "9"]),
+];
+
+fn tcp(name: &str, node: &Node, imported: &mut Imported) -> Result<(), DocumentError> {
+    for entry in entries(name, node)? {
+        if entry.key == "keep_alive" {
+            tcp(&format!("{name}.keep_alive"), &entry.value, imported)?;
+            continue;
+        }
+        let Some((_, defaults)) = TCP_DEFAULTS.iter().find(|(field, _)| *field == entry.key) else {
+            let known = "connect_timeout, keep_alive with idle, interval and count, and tcp_user_timeout";
+            return Err(wrong(entry.place, format!("unknown field {name}.{}: there are {known}", entry.key)));
+        };
+        if let Some(value) = text(&entry.key, &entry.value)?
+            && !defaults.contains(&value)
+        {
+            imported.leave_out(
+                format!("{name}.{}", entry.key),
+                "connections have bounds of their own: 2 seconds to be made, and 5 or 30 of silence",
+            );
+        }
+    }
+    Ok(())
+}
+
+fn batching(node: &Node, imported: &mut Imported) -> Result<(), DocumentError> {
+    for entry in entries("batching", node)? {
+        let (key, node) = (entry.key.as_str(), &entry.value);
+        match key {
+            "count" => {
+                if let Some(count) = count(key, node)? {
+                    let most = count.min(10_000);
+                    if most < count {
+                        imported.decide(
+                            &["batch_size"],
+                            most.to_string(),
+                            format!("{count} there: a batch has no more, as in Lambda"),
+                        );
+                    } else {
+                        imported.set(&["batch_size"], most.to_string());
+                    }
+                }
+            }
+            "byte_size" => {
+                if count(key, node)?.is_some() {
+                    imported.leave_out(
+                        "batching.byte_size",
+                        "a batch has 6 MB at most, as in Lambda, and batch_size records",
+                    );
+                }
+            }
+            "period" => {
+                if let Some(period) = text(key, node)? {
+                    imported.set(&["batch_window"], period);
+                }
+            }
+            "check" => {
+                if text(key, node)?.is_some() {
+                    imported.leave_out("batching.check", "a batch ends by its size and its time alone. What belongs together, a window transform gathers");
+                }
+            }
+            "processors" => processors(node, imported)?,
+            other => {
+                let known = "count, byte_size, period, check and processors";
+                return Err(wrong(entry.place, format!("unknown field batching.{other}: there are {known}")));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn processors(node: &Node, imported: &mut Imported) -> Result<(), DocumentError> {
+    let nodes: &[Node] = match &node.content {
+        Content::List(nodes) => nodes,
+        Content::Null => &[],
+        _ => return Err(wrong(node.place, "batching.processors takes a list")),
+    };
+    for node in nodes {
+        let format = node.get("archive").and_then(|archive| archive.get("format"));
+        match format.map(|format| text("format", format)).transpose()?.flatten() {
+            Some("lines") => imported.decide(&["pack"], "lines", "for outputs to Firehose, SQS, SNS or S3"),
+            Some("json_array") => {
+                imported.decide(&["pack"], "array", "\"json_array\" there; for outputs to Firehose, SQS, SNS or S3")
+            }
+            Some(format) => imported.leave_out(
+                "batching.processors",
+                format!("outputs are packed as lines or as an array, and not as {format}"),
+            ),
+            None => imported.leave_out("batching.processors", "what processes records is the transform"),
+        }
+    }
+    Ok(())
+}
+
+/// Where to start, which depends on whether there is a table.
+fn start(input: &Node, imported: &mut Imported) -> Result<(), DocumentError> {
+    let from_oldest = match input.get("start_from_oldest") {
+        Some(node) => truth("start_from_oldest", node)?.unwrap_or(true),
+        None => true,
+    };
+    if imported.has(&["checkpoint", "table"]) {
+        imported.set(&["from"], "checkpoint");
+        imported.decide(&["to_checkpoint"], "true", "positions are committed, in the same rows of the table");
+        if !from_oldest {
+            imported.leave_out("start_from_oldest", "a shard without a row in the table starts at its oldest record");
+        }
+    } else if from_oldest {
+        imported.decide(
+            &["from"],
+            "trim-horizon",
+            "the default there; `kinesieve run` would start at the latest record",
+        );
+    } else {
+        imported.set(&["from"], "latest");
+    }
+    Ok(())
+}
