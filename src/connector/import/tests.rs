@@ -286,3 +286,75 @@ fn no_secret_comes_along_and_no_other_file_does() {
     let (form, imported) = import(text).expect(text);
     assert!(imported.text(form.name()).lines().all(|line| line.starts_with('#') || line.starts_with("from")));
 }
+
+/// The rows of the tables in the documentation: the heading above, the example, what becomes of it, and what is there instead.
+fn rows_of_the_documentation() -> Vec<[String; 4]> {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/how-to/come-from-other-tools.md");
+    let page = std::fs::read_to_string(page).expect("the page");
+    let mut heading = "";
+    let mut rows = Vec::new();
+    for line in page.lines() {
+        if let Some(found) = line.strip_prefix("## ") {
+            heading = found;
+        }
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        if let ([_, example, becomes, instead], true) = (cells.as_slice(), line.starts_with("| "))
+            && example.starts_with('`')
+        {
+            let code = |cell: &str| cell.trim_matches('`').to_owned();
+            rows.push([heading.to_owned(), code(example), code(becomes), (*instead).to_owned()]);
+        }
+    }
+    rows
+}
+
+/// A file of the form that a heading is about, with one part.
+fn file_of_form(heading: &str, part: &str) -> String {
+    match heading {
+        "From a data connector object" => {
+            format!(r#"{{"type": "aws-kinesis", {}}}"#, part.replace(r#""type": "aws-kinesis""#, r#""shards": 1"#))
+        }
+        "From a connection of the Flow Service API" => format!(r#"{{"baseConnectionId": "b", {part}}}"#),
+        "From Redpanda Connect" => {
+            let fields = part.strip_prefix('{').and_then(|part| part.strip_suffix('}')).unwrap_or(part);
+            let start = if part.contains("start_from_oldest") { "" } else { "start_from_oldest: true, " };
+            format!("input: {{aws_kinesis: {{{start}{fields}}}}}")
+        }
+        "From Dapr" => {
+            let Content::Map(fields) = document::read(part).expect(part).content else { panic!("{part}") };
+            let elements = fields.iter().map(|entry| {
+                element(&entry.key, &format!("{:?}", text("", &entry.value).expect(part).unwrap_or_default()))
+            });
+            component(&elements.collect::<String>())
+        }
+        other => panic!("a table below an unknown heading: {other}"),
+    }
+}
+
+#[test]
+fn every_row_of_the_documentation_is_true() {
+    let rows = rows_of_the_documentation();
+    assert!(rows.len() > 60, "{}", rows.len());
+    for [heading, example, becomes, instead] in rows {
+        let (mut found, left) = imported(&file_of_form(&heading, &example));
+        let expected: Vec<String> = if becomes.is_empty() {
+            assert!(
+                !instead.is_empty() && (!left.is_empty() || example.contains("\"type\"")),
+                "{example}: nothing is said instead"
+            );
+            Vec::new()
+        } else {
+            let file = ConnectorFile::of(Path::new("c.yaml"), &becomes, &crate::cli::connector_keys()).expect(&becomes);
+            file.given().iter().map(|given| format!("{}={}", given.flag, given.values.join(" "))).collect()
+        };
+        // The start is in every file of these forms, and in the examples of it alone.
+        if !becomes.contains("from:") {
+            found.retain(|setting| setting != "from=trim-horizon");
+        }
+        let sorted = |mut settings: Vec<String>| {
+            settings.sort_unstable();
+            settings
+        };
+        assert_eq!(sorted(found), sorted(expected), "{heading}: {example}");
+    }
+}
