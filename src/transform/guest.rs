@@ -8,6 +8,7 @@ use wasmtime::Store;
 use super::guest_time::{GuestTime, time_until};
 use super::host::HostState;
 use super::instance::{CallError, CallTime, Exports, Instance, InstanceTemplate, StartError};
+use super::log::GuestOutput;
 use super::log_budget::LogBudget;
 use super::ticker::{Ticker, Timekeeping};
 use super::verdict::{Fault, FaultKind, Verdict};
@@ -107,17 +108,61 @@ impl<E: Exports> Guest<'_, E> {
         until: Option<Instant>,
         call: impl FnOnce(&E, &mut Store<HostState>) -> wasmtime::Result<T>,
     ) -> Result<T, CallError> {
+        let (answer, written) = self.attempt(until, call);
+        self.write(&written, about);
+        answer
+    }
+
+    /// The same; what the guest wrote comes along, and is not in the log yet.
+    fn attempt<T>(
+        &mut self,
+        until: Option<Instant>,
+        call: impl FnOnce(&E, &mut Store<HostState>) -> wasmtime::Result<T>,
+    ) -> (Result<T, CallError>, GuestOutput) {
         let now = self.clock.now();
-        let Some(mut instance) = self.slot.instance.take() else { return Err(CallError::NoInstance) };
+        let Some(mut instance) = self.slot.instance.take() else {
+            return (Err(CallError::NoInstance), GuestOutput::default());
+        };
         let time = CallTime { now, left: time_until(until, now) };
         let (answer, written) = instance.call(&self.batch, &self.slot.blueprint, time, call);
-        if !written.is_empty() {
-            self.log.write(&written, about.map(|event| (&*self.batch, event)));
-        }
         if answer.is_ok() {
+            instance.has_worked = true;
             self.slot.instance = Some(instance);
         }
-        answer
+        (answer, written)
+    }
+
+    fn write(&self, written: &GuestOutput, about: Option<Event<'_>>) {
+        if !written.is_empty() {
+            self.log.write(written, about.map(|event| (&*self.batch, event)));
+        }
+    }
+
+    /// One call about an event that depends on none before it, as [`Guest::call_about`]. If memory is used up in an instance that
+    /// has worked before, others may have left too little: the event has another call, in a fresh one. What is wrong with the
+    /// event itself comes again there. Of the first call, nothing is seen.
+    ///
+    /// # Errors
+    /// The verdict on the event, where the call broke.
+    pub(super) fn call_about_one<T>(
+        &mut self,
+        event: Event<'_>,
+        turn: Instant,
+        mut call: impl FnMut(&E, &mut Store<HostState>) -> wasmtime::Result<T>,
+    ) -> Result<T, Verdict> {
+        let has_worked = self.slot.instance.as_ref().is_some_and(|instance| instance.has_worked);
+        let until = self.interrupt_at();
+        let (answer, written) = self.attempt(until, &mut call);
+        match answer {
+            Err(CallError::Fault(Fault { kind: FaultKind::Memory, .. })) if has_worked => {
+                self.start_again(until)?;
+                self.call_about(event, turn, call)
+            }
+            answer => {
+                self.write(&written, Some(event));
+                answer.map_err(|broke| self.verdict_of(broke, turn))
+            }
+        }
     }
 
     /// One call about an event, whose turn came at this time, in the time that guests have.

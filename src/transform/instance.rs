@@ -111,6 +111,8 @@ pub(super) struct Instance<E> {
     exports: E,
     /// The form of the state that it saves; none: it saves none.
     pub(super) state_form: Option<String>,
+    /// Whether a call came to its end: what it has of memory may be what that left behind.
+    pub(super) has_worked: bool,
 }
 
 /// The time that a call has.
@@ -151,7 +153,7 @@ impl<E: Exports> Instance<E> {
         let started = start_in(&mut store, blueprint, &mut trace);
         let mut written = store.data().log.take();
         written.add_trace(trace);
-        (started.map(|(exports, state_form)| Self { store, exports, state_form }), written)
+        (started.map(|(exports, state_form)| Self { store, exports, state_form, has_worked: false }), written)
     }
 
     /// One call about a batch, for as long as the limit for an event and the time left allow.

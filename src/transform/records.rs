@@ -92,19 +92,21 @@ pub(super) fn process_with(
     guest: &mut Guest<'_, RecordTransform>,
     event: Event<'_>,
     turn: Instant,
-    call: impl FnOnce(&RecordTransform, &mut Store<HostState>, EventParam<'_>) -> wasmtime::Result<Outcome>,
+    mut call: impl FnMut(&RecordTransform, &mut Store<HostState>, EventParam<'_>) -> wasmtime::Result<Outcome>,
 ) -> CallOutcome {
     if let Err(verdict) = guest.be_alive(guest.interrupt_at()) {
         return verdict.into();
     }
-    let param = EventParam {
-        data: event.payload.bytes(),
-        partition_key: event.partition_key,
-        sequence_number: event.sequence_number.as_str(),
-        sub_sequence_number: event.sub_sequence_number,
-        arrived_at: event.arrived_at,
-    };
-    let outcome = guest.call_about(event, turn, |exports, store| call(exports, store, param));
+    let outcome = guest.call_about_one(event, turn, |exports, store| {
+        let param = EventParam {
+            data: event.payload.bytes(),
+            partition_key: event.partition_key,
+            sequence_number: event.sequence_number.as_str(),
+            sub_sequence_number: event.sub_sequence_number,
+            arrived_at: event.arrived_at,
+        };
+        call(exports, store, param)
+    });
     match outcome {
         Ok(Outcome::Keep) => Verdict::Keep.into(),
         Ok(Outcome::Drop) => Verdict::Drop.into(),

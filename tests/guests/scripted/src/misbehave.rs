@@ -6,6 +6,7 @@
 //! | `abort` | traps, by the instruction `unreachable` |
 //! | `spin` | loops for ever |
 //! | `bomb` | takes memory and touches it, until it is refused and aborts |
+//! | `leak PAGES` | takes so many pages of 64 KiB and never gives them back, and keeps; aborts if it is refused them |
 //! | `polite-bomb` | asks for 1 GiB at once, takes the refusal for an answer, and keeps |
 //! | `recurse` | calls itself until the stack is full |
 //! | `exit CODE` | exits as a program would; WASI tells only 0 from the others |
@@ -25,6 +26,10 @@ pub fn run(verb: &str, argument: &str) -> Result<Option<Outcome>, Error> {
         "abort" => process::abort(),
         "spin" => spin(),
         "bomb" => bomb(),
+        "leak" => {
+            leak(argument.parse()?);
+            Ok(Some(Outcome::Keep))
+        }
         "polite-bomb" => Ok(Some(polite_bomb())),
         "recurse" => Ok(Some(Outcome::replace(recurse(0).to_string()))),
         "exit" => process::exit(argument.parse()?),
@@ -50,6 +55,15 @@ fn bomb() -> ! {
         // Not zeroes: those a host could hand out without having the memory.
         held.push(black_box(vec![0xaau8; CHUNK]));
     }
+}
+
+/// Past the allocator, which gives back what a call took.
+fn leak(pages: usize) {
+    #[cfg(target_arch = "wasm32")]
+    if std::arch::wasm32::memory_grow::<0>(pages) == usize::MAX {
+        process::abort();
+    }
+    black_box(pages);
 }
 
 fn polite_bomb() -> Outcome {
