@@ -338,8 +338,13 @@ fn to_json(node: &Node) -> serde_json::Value {
 mod tests {
     use super::*;
 
+    /// All keys that there are.
+    pub(super) fn keys() -> Keys {
+        crate::cli::connector_keys()
+    }
+
     fn read(text: &str) -> Result<ConnectorFile, ConnectorError> {
-        ConnectorFile::of(Path::new("there/c.yaml"), text, &crate::cli::connector_keys())
+        ConnectorFile::of(Path::new("there/c.yaml"), text, &keys())
     }
 
     fn given(text: &str) -> Vec<(String, String)> {

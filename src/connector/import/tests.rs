@@ -4,12 +4,13 @@ use std::path::Path;
 
 use super::*;
 use crate::connector::ConnectorFile;
+use crate::connector::tests::keys;
 
 /// The settings that come of a text, and the names of what is left out. What is printed is a right connector file.
 fn imported(text: &str) -> (Vec<String>, Vec<String>) {
     let (form, imported) = import(text).expect(text);
     let file = imported.text(form.name());
-    let read = ConnectorFile::of(Path::new("c.yaml"), &file, &crate::cli::connector_keys()).expect(&file);
+    let read = ConnectorFile::of(Path::new("c.yaml"), &file, &keys()).expect(&file);
     let settings = read.given().iter().map(|given| format!("{}={}", given.flag, given.values.join(" ")));
     let left_out = imported.left_out.iter().map(|(name, reason)| {
         assert!(file.contains(reason.as_str()) && !reason.is_empty(), "{name}");
@@ -284,7 +285,7 @@ fn no_secret_comes_along_and_no_other_file_does() {
     // Foreign names are on one line of a comment.
     let text = "aws_kinesis: {}\n\"a\\nb: c\": 1\n";
     let (form, imported) = import(text).expect(text);
-    assert!(imported.text(form.name()).lines().all(|line| line.starts_with('#') || line.starts_with("from")));
+    assert!(imported.text(form.name()).lines().all(|line| line.starts_with(['#', '{']) || line.starts_with("from")));
 }
 
 /// The rows of the tables in the documentation: the heading above, the example, what becomes of it, and what is there instead.
@@ -344,7 +345,7 @@ fn every_row_of_the_documentation_is_true() {
             );
             Vec::new()
         } else {
-            let file = ConnectorFile::of(Path::new("c.yaml"), &becomes, &crate::cli::connector_keys()).expect(&becomes);
+            let file = ConnectorFile::of(Path::new("c.yaml"), &becomes, &keys()).expect(&becomes);
             file.given().iter().map(|given| format!("{}={}", given.flag, given.values.join(" "))).collect()
         };
         // The start is in every file of these forms, and in the examples of it alone.

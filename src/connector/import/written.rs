@@ -83,6 +83,10 @@ impl Imported {
                 remark.as_ref().map_or_else(String::new, |remark| format!("  # {}", crate::foreign::one_line(remark)));
             let _ = writeln!(text, "{indent}{name}: {value}{remark}");
         }
+        if self.settings.is_empty() {
+            // With no setting, it is a mapping all the same.
+            text.push_str("{}\n");
+        }
         if !self.left_out.is_empty() {
             text.push_str("# What does not come along:\n");
             for (name, reason) in &self.left_out {
