@@ -171,7 +171,8 @@ def sam_problems(words):
             overriding = word == "--parameter-overrides"
             if word not in SAM[command]:
                 yield f"`sam {command}` has no {word}"
-        elif overriding:
+        # A file of parameters is looked at where it is made.
+        elif overriding and not word.startswith("file://"):
             yield from parameter_problems(template, *word.partition("=")[::2])
 
 
