@@ -245,6 +245,11 @@ impl Reading<'_> {
         if flag == keys::INPUT && path.last().is_some_and(|key| key.starts_with("stream")) {
             values = values.iter().map(|names| as_streams(names)).collect();
         }
+        if flag == keys::WITHOUT_ROW && keys::is_start_from_oldest(path) {
+            let start = values.first().and_then(|value| keys::start_without_row(value));
+            let said = path.last().copied().unwrap_or_default();
+            values = vec![start.ok_or_else(|| (node.place, format!("{said} takes true or false")))?.to_owned()];
+        }
         if keys::is_switch(arg) {
             match values.first().map(String::as_str) {
                 Some("true") => {}
@@ -396,6 +401,10 @@ mod tests {
         assert_eq!(one("output: file:out.ndjson"), pair("output", "file:there/out.ndjson"));
         assert_eq!(one("output: stdout"), pair("output", "stdout"));
         assert_eq!(one("bisect: true"), pair("bisect", "true"));
+        assert_eq!(one("start_from_oldest: false"), pair("or", "latest"));
+        assert_eq!(one("startFromOldest: true"), pair("or", "trim-horizon"));
+        assert_eq!(one("or: 1h"), pair("or", "1h"));
+        assert_eq!(one("from: AT_TIMESTAMP=1545084650"), pair("from", "AT_TIMESTAMP=1545084650"));
         assert_eq!(given("bisect: false\ncheckpoint:\noutput: ~"), []);
         assert_eq!(
             one("transform_settings: {below: 1.50, on: true, list: [1, 'x']}"),
@@ -422,6 +431,8 @@ mod tests {
             ("routes: stdout", "1:9: routes takes a mapping of names to values"),
             ("routes: {a: nowhere}", "1:13: routes: invalid destination \"nowhere\""),
             ("bisect: maybe", "1:9: bisect takes true or false"),
+            ("start_from_oldest: latest", "1:20: start_from_oldest takes true or false"),
+            ("or: latest\nstart_from_oldest: true", "2:1: or is set in line 1 already, by another name"),
             ("[1]", "1:1: a connector file is a mapping of settings, as `streams: readings`, and this is a list"),
             ("", "1:1: a connector file is a mapping of settings, as `streams: readings`, and this is nothing"),
             ("connector: other.yaml", "1:1: unknown key connector"),

@@ -14,7 +14,10 @@ pub(super) struct ReadFlags {
     /// Where to start: trim-horizon (the oldest record), latest, a TIME (2026-11-20T18:30:00Z, 2026-11-20, seconds or
     /// milliseconds since 1970, or 1h for an hour ago; also as at-timestamp=TIME),
     /// at-sequence-number=NUMBER, after-sequence-number=NUMBER (both for one shard), or checkpoint (after the
-    /// position in --checkpoint-table; a shard without a row starts at its oldest record) [default: latest]
+    /// position in --checkpoint-table; a shard without a row starts at its oldest record, or where --or says). The names
+    /// of the API of Kinesis are taken as well: TRIM_HORIZON, AT_TIMESTAMP=TIME [default: checkpoint with
+    /// --checkpoint-table, since to start elsewhere would leave records out or repeat them; latest without, so that a
+    /// first look delivers nothing that was processed before]
     #[arg(long, value_name = "START")]
     pub(super) from: Option<StartPosition>,
 

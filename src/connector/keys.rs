@@ -6,14 +6,25 @@ use clap::{Arg, ArgAction, Command};
 use super::document::Content;
 
 /// Words for settings that others use, each for one of ours and nothing else.
-const ALIASES: &[(&str, &str)] =
-    &[("streams", INPUT), ("stream", INPUT), ("routes", ROUTE), ("consumer-name", "consumer")];
+const ALIASES: &[(&str, &str)] = &[
+    ("streams", INPUT),
+    ("stream", INPUT),
+    ("routes", ROUTE),
+    ("consumer-name", "consumer"),
+    (START_FROM_OLDEST, WITHOUT_ROW),
+];
 
 /// Groups that others call so.
 const GROUP_ALIASES: &[(&str, &str)] = &[("dynamodb", "checkpoint")];
 
 /// The setting that says what is read.
 pub(super) const INPUT: &str = "input";
+
+/// The setting that says where a shard without a row in the checkpoint table starts ...
+pub(super) const WITHOUT_ROW: &str = "or";
+
+/// ... and the word of others for it, which is true or false.
+pub(super) const START_FROM_OLDEST: &str = "start-from-oldest";
 
 /// The setting that says where the outputs of a route go.
 pub(super) const ROUTE: &str = "route";
@@ -46,6 +57,7 @@ pub const OF_A_RUN: &[&str] = &[
     "max-retry-attempts",
     "mode",
     "on-failure",
+    "or",
     "patience",
     "prometheus",
     "reads-per-second",
@@ -79,6 +91,20 @@ pub(super) fn flag_of(path: &[&str]) -> String {
     }
     let joined = words.join("-");
     ALIASES.iter().find(|(theirs, _)| *theirs == joined).map_or(joined, |(_, ours)| (*ours).to_owned())
+}
+
+/// The start that others call `start_from_oldest: true`, or `false`; none: it is neither.
+pub(super) fn start_without_row(from_oldest: &str) -> Option<&'static str> {
+    match from_oldest {
+        "true" => Some("trim-horizon"),
+        "false" => Some("latest"),
+        _ => None,
+    }
+}
+
+/// Whether the last key of a path is the others' word for where a shard without a row starts.
+pub(super) fn is_start_from_oldest(path: &[&str]) -> bool {
+    path.last().is_some_and(|key| in_kebab_case(key) == START_FROM_OLDEST)
 }
 
 /// `maxRecordsPerShard`, `max_records_per_shard` and `max-records-per-shard` are one name.

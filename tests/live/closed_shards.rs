@@ -193,6 +193,61 @@ fn a_run_from_the_checkpoint_goes_on_over_a_split() {
     assert_eq!((code, delivered(&run)), (Some(0), Vec::new()), "{log}");
 }
 
+/// What has a row goes on, what came of it as well, and only what nobody has read starts where that is said.
+#[test]
+fn a_shard_without_a_row_starts_where_that_is_said() {
+    // Two shards that were split into one each, of which the first was read up to its 25th record, and one by itself.
+    let stub = stream(vec![
+        closed(&[], 0..30),
+        closed(&[], 30..60),
+        open(&[0], 60..70),
+        open(&[1], 70..80),
+        open(&[], 80..90),
+    ]);
+    let positions = Positions::new();
+    let progress = ShardProgress {
+        shard: Shard { stream_arn: STREAM_ARN.to_owned(), id: shard_id(0) },
+        acknowledged: Some(Acknowledged { sequence_number: sequence_number(24), arrived_at: arrived_at(24) }),
+        stuck: None,
+    };
+    note(&positions.checkpoint_writer(), progress);
+    let run = Run { dynamodb: Some(positions.moto.endpoint()), ..Run::of(stub.endpoint()) };
+    let read = |arguments: &[&str]| {
+        run.forget_delivered();
+        let (code, log) = run.end(STREAM_ARN, &[&["--until", "now"], arguments].concat());
+        assert_eq!(code, Some(0), "{log}");
+        delivered(&run)
+    };
+    let table = ["--checkpoint-table", &positions.name];
+    let of_the_row = || (25..30).chain(60..70);
+    let all: Vec<usize> = (25..90).collect();
+    assert_eq!(read(&[&["--from", "checkpoint"], &table[..]].concat()), all);
+    assert_eq!(read(&table), all, "who names a table means its positions");
+    assert_eq!(read(&[&table[..], &["--or", "latest"]].concat()), of_the_row().collect::<Vec<_>>());
+    let after_a_time: Vec<usize> = of_the_row().chain(75..90).collect();
+    assert_eq!(read(&[&table[..], &["--or", &arrival(75)]].concat()), after_a_time);
+    // Without a table no shard has a row.
+    assert_eq!(read(&["--or", "AT_TIMESTAMP=2018-12-17T22:10:52.027Z"]), (80..90).collect::<Vec<_>>());
+    assert_eq!(read(&["--or", "TRIM_HORIZON"]), (0..90).collect::<Vec<_>>());
+}
+
+/// The parent itself is no longer listed, and its row says that it was read.
+#[test]
+fn what_came_of_a_shard_that_expired_goes_on_as_well() {
+    let stub = stream(vec![closed(&[7], 0..10), open(&[8], 10..20)]);
+    let positions = Positions::new();
+    let progress = ShardProgress {
+        shard: Shard { stream_arn: STREAM_ARN.to_owned(), id: shard_id(7) },
+        acknowledged: Some(Acknowledged { sequence_number: sequence_number(0), arrived_at: arrived_at(0) }),
+        stuck: None,
+    };
+    note(&positions.checkpoint_writer(), progress);
+    let run = Run { dynamodb: Some(positions.moto.endpoint()), ..Run::of(stub.endpoint()) };
+    let table = ["--checkpoint-table", &positions.name, "--or", "latest", "--until", "now"];
+    let (code, log) = run.end(STREAM_ARN, &table);
+    assert_eq!((code, delivered(&run)), (Some(0), (0..10).collect()), "{log}");
+}
+
 #[test]
 fn what_is_later_than_the_end_is_named_and_not_read() {
     let stub = stream(vec![closed(&[], 0..30), open(&[0], 30..60)]);

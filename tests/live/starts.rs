@@ -31,6 +31,10 @@ fn each_start_and_each_end_reads_what_it_says() {
     assert_eq!(from(&format!("at-timestamp={between}")), "de");
     assert_eq!(from(&format!("at-sequence-number={}", first[1])), "bcde");
     assert_eq!(from(&format!("after-sequence-number={}", first[1])), "cde");
+    assert_eq!(from(&format!("AT_TIMESTAMP={between}")), "de", "by the names of the service");
+    assert_eq!(from(&format!("AT_SEQUENCE_NUMBER={}", first[1])), "bcde");
+    assert_eq!(from(&format!("AFTER_SEQUENCE_NUMBER={}", first[1])), "cde");
+    assert_eq!(from("TRIM_HORIZON"), "abcde");
     for input in ["stream:in", &arn, "in:shardId-000000000000", &format!("{arn}:shardId-000000000000")] {
         assert_eq!(read(input, &["--from", "trim-horizon", "--until", "now"]), "abcde", "{input}");
     }

@@ -37,6 +37,7 @@ const WITHOUT: &[(&str, &str)] = &[
     ("input-format", "it is for files"),
     ("json", "the function's log is JSON"),
     ("log-format", "the function's log is JSON"),
+    ("or", "an event source mapping starts each shard at StartingPosition, whatever rows there are"),
     ("patience", "Lambda tries again until the records expire; see MaximumRetryAttempts"),
     ("prometheus", "the function's metrics are in its log, by the parameter Metrics"),
     ("reads-per-second", "Lambda decides how often it reads"),

@@ -8,8 +8,11 @@ use super::shards::ShardChoice;
 use crate::checkpoint;
 use crate::cli::read_flags::{ReadFlags, duration_within};
 use crate::settings::{CheckpointSettings, Settings, SettingsError, Target};
-use crate::source::live::{Checkpoints, EndCondition, Force, ReadMode, ReadPlan, StartPosition, StreamPlace};
+use crate::source::live::{
+    Checkpoints, EndCondition, Force, ReadMode, ReadPlan, StartPosition, StartWithoutRow, StreamPlace,
+};
 use crate::source::mapping::{BatchLimits, MappingRules, OnError};
+use crate::timestamp::now_millis;
 
 /// How long to wait for the checkpoint table before the first record is processed.
 const TIME_LIMIT: Duration = Duration::from_secs(20);
@@ -20,6 +23,13 @@ const TIME_LIMIT: Duration = Duration::from_secs(20);
 pub(super) struct StreamFlags {
     #[command(flatten)]
     pub(super) read: ReadFlags,
+
+    /// Where a shard starts that has no row in --checkpoint-table, with --from checkpoint: trim-horizon, latest or a TIME.
+    /// One that came of a shard with a row, by a split or a merge, goes on from there at its oldest record anyway. Without a
+    /// table no shard has a row, so all start here; with another --from it has no effect [default: trim-horizon with a
+    /// table]
+    #[arg(long = "or", value_name = "START")]
+    without_row: Option<StartWithoutRow>,
 
     /// Maximum number of records in a batch, 1 to 10000 [default: 100]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=10_000))]
@@ -94,6 +104,7 @@ impl StreamFlags {
     /// The flags, and whether each is given.
     pub(super) fn given(&self) -> impl Iterator<Item = (&'static str, bool)> {
         let own = [
+            ("--or", self.without_row.is_some()),
             ("--batch-size", self.batch_size.is_some()),
             ("--batch-window", self.batch_window.is_some()),
             ("--bisect", self.bisect),
@@ -119,6 +130,11 @@ impl StreamFlags {
             return contradiction(
                 "--from checkpoint and --to-checkpoint take a table: name it with --checkpoint-table",
             );
+        }
+        if let Some(StartWithoutRow::AtTimestamp(time)) = self.without_row
+            && time > now_millis()
+        {
+            return contradiction("--or names a time in the future: use --or latest");
         }
         if self.checkpoint.skip_acknowledged {
             return contradiction("--skip-acknowledged is for the function: here, --from checkpoint does it");
@@ -184,6 +200,7 @@ impl StreamFlags {
             Some(name) if start == StartPosition::Checkpoint || self.to_checkpoint => Some(Checkpoints {
                 table: checkpoint::open(name, TIME_LIMIT).await,
                 stream_id: self.checkpoint.stream_id,
+                without_row: self.without_row.unwrap_or_default(),
                 commits: self.to_checkpoint,
                 create: self.checkpoint.create.then_some(self.checkpoint.capacity),
             }),
@@ -239,8 +256,14 @@ impl StreamFlags {
         self.to_checkpoint.then_some(in_order)
     }
 
+    /// Who names a table means the positions in it: to start elsewhere and commit over them would leave records out. Without
+    /// one, a first look is to be small, and nothing that was processed before is to be delivered again.
     fn start(&self) -> StartPosition {
-        self.read.from.clone().unwrap_or(StartPosition::Latest)
+        match (&self.read.from, &self.checkpoint.table) {
+            (Some(start), _) => start.clone(),
+            (None, Some(_)) => StartPosition::Checkpoint,
+            (None, None) => self.without_row.map_or(StartPosition::Latest, StartPosition::from),
+        }
     }
 }
 

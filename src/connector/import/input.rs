@@ -331,7 +331,7 @@ fn start(input: &Node, imported: &mut Imported) -> Result<(), DocumentError> {
         imported.set(&["from"], "checkpoint");
         imported.decide(&["to_checkpoint"], "true", "positions are committed, in the same rows of the table");
         if !from_oldest {
-            imported.leave_out("start_from_oldest", "a shard without a row in the table starts at its oldest record");
+            imported.decide(&["or"], "latest", "\"start_from_oldest: false\" there, for a shard without a row");
         }
     } else if from_oldest {
         imported.decide(

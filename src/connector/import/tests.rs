@@ -125,7 +125,7 @@ fn each_field_of_an_input() {
     ] {
         let (set, left) = of_input(field);
         assert_eq!(set[0], expected, "{field}");
-        assert!(left.is_empty() || left == ["start_from_oldest"], "{field}: {left:?}");
+        assert!(left.is_empty(), "{field}: {left:?}");
     }
     let provisioned =
         "dynamodb: {create: true, billing_mode: PROVISIONED, read_capacity_units: 5, write_capacity_units: 7}";
@@ -175,8 +175,11 @@ fn an_input_starts_where_it_did() {
     assert_eq!(start("aws_kinesis: {streams: [a]}").as_deref(), Some("from=trim-horizon"));
     assert_eq!(start("inputs: {aws_kinesis: {start_from_oldest: false}}").as_deref(), Some("from=latest"));
     let with_table = "input: {aws_kinesis: {dynamodb: {table: positions}, start_from_oldest: false}}";
-    assert_eq!(settings(with_table), ["checkpoint-table=positions", "from=checkpoint", "to-checkpoint=true"]);
-    assert_eq!(left_out(with_table), ["start_from_oldest"]);
+    assert_eq!(
+        settings(with_table),
+        ["checkpoint-table=positions", "from=checkpoint", "to-checkpoint=true", "or=latest"]
+    );
+    assert_eq!(left_out(with_table), [""; 0]);
 }
 
 #[test]

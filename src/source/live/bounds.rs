@@ -23,6 +23,18 @@ pub enum StartPosition {
     Checkpoint,
 }
 
+/// Where a shard starts that has no row in the checkpoint table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StartWithoutRow {
+    /// At its oldest record.
+    #[default]
+    TrimHorizon,
+    /// Behind its newest record.
+    Latest,
+    /// At the first record that arrived at this time or later, in milliseconds since the Unix epoch.
+    AtTimestamp(u64),
+}
+
 /// Where reading ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EndCondition {
@@ -40,16 +52,44 @@ impl FromStr for StartPosition {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.split_once('=') {
-            None if text == "trim-horizon" => Ok(StartPosition::TrimHorizon),
-            None if text == "latest" => Ok(StartPosition::Latest),
-            None if text == "checkpoint" => Ok(StartPosition::Checkpoint),
-            Some(("at-timestamp", time)) => point_in_time(time).map(StartPosition::AtTimestamp),
-            Some(("at-sequence-number", number)) => sequence_number(number).map(StartPosition::AtSequenceNumber),
-            Some(("after-sequence-number", number)) => sequence_number(number).map(StartPosition::AfterSequenceNumber),
+        let (kind, value) = parts(text);
+        match (kind.as_str(), value) {
+            ("trim-horizon", None) => Ok(StartPosition::TrimHorizon),
+            ("latest", None) => Ok(StartPosition::Latest),
+            ("checkpoint", None) => Ok(StartPosition::Checkpoint),
+            ("at-timestamp", Some(time)) => point_in_time(time).map(StartPosition::AtTimestamp),
+            ("at-sequence-number", Some(number)) => sequence_number(number).map(StartPosition::AtSequenceNumber),
+            ("after-sequence-number", Some(number)) => sequence_number(number).map(StartPosition::AfterSequenceNumber),
             // A time by itself.
-            None => point_in_time(text).map(StartPosition::AtTimestamp).map_err(|_| no_start(text)),
-            Some(_) => Err(no_start(text)),
+            (_, None) => point_in_time(text).map(StartPosition::AtTimestamp).map_err(|_| no_start(text)),
+            (_, Some(_)) => Err(no_start(text)),
+        }
+    }
+}
+
+impl FromStr for StartWithoutRow {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.parse() {
+            Ok(StartPosition::TrimHorizon) => Ok(StartWithoutRow::TrimHorizon),
+            Ok(StartPosition::Latest) => Ok(StartWithoutRow::Latest),
+            Ok(StartPosition::AtTimestamp(time)) => Ok(StartWithoutRow::AtTimestamp(time)),
+            Err(reason) if parts(text).0 == "at-timestamp" => Err(reason),
+            _ => Err(format!(
+                "{text:?} is no start of a shard without a row: use trim-horizon, latest or a time (2026-11-20T18:30:00Z, \
+                 2026-11-20, 1h for an hour ago)"
+            )),
+        }
+    }
+}
+
+impl From<StartWithoutRow> for StartPosition {
+    fn from(start: StartWithoutRow) -> Self {
+        match start {
+            StartWithoutRow::TrimHorizon => StartPosition::TrimHorizon,
+            StartWithoutRow::Latest => StartPosition::Latest,
+            StartWithoutRow::AtTimestamp(time) => StartPosition::AtTimestamp(time),
         }
     }
 }
@@ -58,17 +98,25 @@ impl FromStr for EndCondition {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.split_once('=') {
-            None if text == "now" => Ok(EndCondition::Now),
-            None if text == "never" => Ok(EndCondition::Never),
-            Some(("at-timestamp", time)) => point_in_time(time).map(EndCondition::AtTimestamp),
-            Some(("count", count)) => count
+        let (kind, value) = parts(text);
+        match (kind.as_str(), value) {
+            ("now", None) => Ok(EndCondition::Now),
+            ("never", None) => Ok(EndCondition::Never),
+            ("at-timestamp", Some(time)) => point_in_time(time).map(EndCondition::AtTimestamp),
+            ("count", Some(count)) => count
                 .parse()
                 .map(EndCondition::Count)
                 .map_err(|_| format!("invalid number of records {count:?}: use a whole number from 1 on")),
             _ => Err(format!("{text:?} is no end: use now, at-timestamp=TIME, count=NUMBER or never")),
         }
     }
+}
+
+/// The kind of a place, and what stands behind `=`. A kind is written as `trim-horizon`, or as the API of Kinesis does,
+/// `TRIM_HORIZON`.
+fn parts(text: &str) -> (String, Option<&str>) {
+    let (kind, value) = text.split_once('=').map_or((text, None), |(kind, value)| (kind, Some(value)));
+    (kind.to_ascii_lowercase().replace('_', "-"), value)
 }
 
 fn no_start(text: &str) -> String {
@@ -104,6 +152,38 @@ mod tests {
         assert_eq!("at-timestamp=1970-01-01T00:00:01Z".parse(), Ok(EndCondition::AtTimestamp(1000)));
         assert_eq!("count=5".parse::<EndCondition>(), Ok(EndCondition::Count(NonZeroU64::new(5).expect("not zero"))));
         assert_eq!(rfc3339(1_545_084_650_987), "2018-12-17T22:10:50.987Z");
+    }
+
+    #[test]
+    fn the_names_of_the_service_are_taken_as_well() {
+        for (theirs, ours) in [
+            ("TRIM_HORIZON", "trim-horizon"),
+            ("LATEST", "latest"),
+            ("Latest", "latest"),
+            ("AT_TIMESTAMP=2026-11-20", "at-timestamp=2026-11-20"),
+            ("AT_SEQUENCE_NUMBER=42", "at-sequence-number=42"),
+            ("AFTER_SEQUENCE_NUMBER=42", "after-sequence-number=42"),
+            ("trim_horizon", "trim-horizon"),
+        ] {
+            assert_eq!(theirs.parse::<StartPosition>(), Ok(ours.parse().expect(ours)), "{theirs}");
+        }
+        assert_eq!("AT_TIMESTAMP=1545084650".parse(), Ok(EndCondition::AtTimestamp(1_545_084_650_000)));
+    }
+
+    #[test]
+    fn a_shard_without_a_row_starts_where_any_shard_can() {
+        assert_eq!("latest".parse(), Ok(StartWithoutRow::Latest));
+        assert_eq!("TRIM_HORIZON".parse(), Ok(StartWithoutRow::TrimHorizon));
+        assert_eq!("AT_TIMESTAMP=1545084650".parse(), Ok(StartWithoutRow::AtTimestamp(1_545_084_650_000)));
+        assert_eq!("1545084650".parse(), Ok(StartWithoutRow::AtTimestamp(1_545_084_650_000)));
+        for (text, remedy) in [
+            ("checkpoint", "use trim-horizon, latest or a time"),
+            ("at-sequence-number=42", "use trim-horizon, latest or a time"),
+            ("oldest", "use trim-horizon, latest or a time"),
+            ("at-timestamp=noon", "RFC 3339"),
+        ] {
+            assert!(text.parse::<StartWithoutRow>().expect_err(text).contains(remedy), "{text}");
+        }
     }
 
     #[test]

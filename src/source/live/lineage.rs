@@ -142,6 +142,18 @@ pub(super) fn done_before(shards: &[ListedShard], has_position: impl Fn(&str) ->
     done
 }
 
+/// The shards that come of one that was read, by whatever number of splits and merges.
+pub(super) fn go_on_after(shards: &[ListedShard], was_read: impl Fn(&str) -> bool) -> BTreeSet<String> {
+    let mut go_on = BTreeSet::new();
+    // Parents come before their children.
+    for shard in shards {
+        if shard.parents.iter().any(|parent| was_read(parent) || go_on.contains(parent)) {
+            go_on.insert(shard.id.clone());
+        }
+    }
+    go_on
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -162,6 +174,16 @@ mod tests {
         assert!(lineage.take_ready().is_empty());
         lineage.ended("0");
         assert_eq!(lineage.take_ready(), ["2"]);
+    }
+
+    #[test]
+    fn what_comes_of_a_shard_that_was_read_goes_on_from_it() {
+        let shards =
+            [shard("0", &["gone"], true), shard("1", &[], true), shard("2", &["0"], false), shard("3", &["1"], false)];
+        let go_on = |read: &str| go_on_after(&shards, |shard| shard == read).into_iter().collect::<Vec<_>>();
+        assert_eq!(go_on("gone"), ["0", "2"]);
+        assert_eq!(go_on("1"), ["3"]);
+        assert!(go_on("3").is_empty());
     }
 
     #[test]

@@ -28,6 +28,7 @@ mod run_name;
 mod runs;
 mod shard;
 mod shared;
+mod starts;
 mod statuses;
 mod streams;
 mod waits;
@@ -39,7 +40,7 @@ use tokio::time::{Instant, interval_at};
 
 pub use activity::{BatchStage, BatchUnderWay};
 pub use address::{InvalidStream, StreamPlace};
-pub use bounds::{EndCondition, StartPosition};
+pub use bounds::{EndCondition, StartPosition, StartWithoutRow};
 pub use cancellation::{Cancellation, GRACE};
 pub use commits::LAST_COMMIT;
 pub use durations::Durations;

@@ -8,9 +8,9 @@ use aws_config::SdkConfig;
 
 use super::LiveSource;
 use super::address::StreamPlace;
-use super::bounds::{EndCondition, StartPosition};
+use super::bounds::{EndCondition, StartPosition, StartWithoutRow};
 use super::enhanced::{Subscription, consumer};
-use super::lineage::{Lineage, ListedShard, done_before};
+use super::lineage::{Lineage, ListedShard};
 use super::reader::ShardReader;
 use super::refusal::LiveError;
 use super::shared::{Polling, ReadOptions};
@@ -68,6 +68,8 @@ pub struct Checkpoints {
     pub table: Table,
     /// How a stream is written in it.
     pub stream_id: StreamIdForm,
+    /// Where a shard starts that has no row in it, when rows say where to start.
+    pub without_row: StartWithoutRow,
     /// Whether positions are committed to it.
     pub commits: bool,
     /// With which capacity it is made where it is missing; none: it is not.
@@ -246,54 +248,8 @@ impl ReadPlan {
         made.map_err(|trouble| LiveError::TableNotMade { table: table.name().to_owned(), trouble })
     }
 
-    /// Where each shard of a stream starts, and those of which nothing is wanted.
-    async fn starts(
-        &self,
-        stream: &LiveStream,
-        shards: &[ListedShard],
-        rows: &BTreeMap<String, CheckpointRow>,
-    ) -> Result<(BTreeMap<String, ShardStart>, Vec<String>), LiveError> {
-        let all = |start: ShardStart| shards.iter().map(|shard| (shard.id.clone(), start.clone())).collect();
-        Ok(match &self.start {
-            StartPosition::TrimHorizon => (all(ShardStart::TrimHorizon), Vec::new()),
-            StartPosition::AtTimestamp(time) => (all(ShardStart::AtTimestamp(*time)), Vec::new()),
-            StartPosition::Latest => {
-                let (closed, open): (Vec<&ListedShard>, Vec<&ListedShard>) =
-                    shards.iter().partition(|shard| shard.is_closed);
-                let starts = open.into_iter().map(|shard| (shard.id.clone(), ShardStart::Latest)).collect();
-                (starts, closed.into_iter().map(|shard| shard.id.clone()).collect())
-            }
-            StartPosition::AtSequenceNumber(number) | StartPosition::AfterSequenceNumber(number) => {
-                for shard in shards {
-                    self.check_is_there(stream, shard, number).await?;
-                }
-                let is_at = matches!(self.start, StartPosition::AtSequenceNumber(_));
-                (
-                    all(if is_at { ShardStart::At(number.clone()) } else { ShardStart::After(number.clone()) }),
-                    Vec::new(),
-                )
-            }
-            StartPosition::Checkpoint => {
-                let mut positions = BTreeMap::new();
-                for (shard, row) in shards.iter().filter_map(|shard| Some((shard, rows.get(&shard.id)?))) {
-                    if let Some(position) = self.position(row)? {
-                        self.check_is_there(stream, shard, &position).await?;
-                        positions.insert(shard.id.clone(), position);
-                    }
-                }
-                let done = done_before(shards, |shard| positions.contains_key(shard));
-                let start = |shard: &ListedShard| {
-                    let position = positions.get(&shard.id).cloned();
-                    (shard.id.clone(), position.map_or(ShardStart::TrimHorizon, ShardStart::After))
-                };
-                let starts = shards.iter().filter(|shard| !done.contains(&shard.id)).map(start).collect();
-                (starts, done)
-            }
-        })
-    }
-
     /// How a stream is written in the table.
-    fn stream_id<'a>(&self, stream: &'a LiveStream) -> &'a str {
+    pub(super) fn stream_id<'a>(&self, stream: &'a LiveStream) -> &'a str {
         match self.checkpoints.as_ref().map(|checkpoints| checkpoints.stream_id) {
             Some(StreamIdForm::Name) => stream.arn.rsplit_once('/').map_or(stream.arn.as_str(), |(_, name)| name),
             Some(StreamIdForm::Arn) | None => &stream.arn,
@@ -322,7 +278,7 @@ impl ReadPlan {
     }
 
     /// The position that a row has to go on behind.
-    fn position(&self, row: &CheckpointRow) -> Result<Option<String>, LiveError> {
+    pub(super) fn position(&self, row: &CheckpointRow) -> Result<Option<String>, LiveError> {
         match (row.resume_after(), self.force) {
             (Ok(position), _) => Ok(position.map(str::to_owned)),
             (Err(refusal), Force::Yes) => Ok(Some(refusal.high_water_mark)),
@@ -330,7 +286,12 @@ impl ReadPlan {
         }
     }
 
-    async fn check_is_there(&self, stream: &LiveStream, shard: &ListedShard, number: &str) -> Result<(), LiveError> {
+    pub(super) async fn check_is_there(
+        &self,
+        stream: &LiveStream,
+        shard: &ListedShard,
+        number: &str,
+    ) -> Result<(), LiveError> {
         match stream.check_not_trimmed(shard, number).await {
             Err(LiveError::Trimmed { .. }) if self.force == Force::Yes => {
                 tracing::warn!(shard_id = shard.id, "sequence number {number} is gone, and --force goes on without it");
