@@ -6,6 +6,7 @@ mod arn;
 mod http;
 mod probe;
 mod remedy;
+mod shard_name;
 mod stream_name;
 mod trace;
 
@@ -26,7 +27,8 @@ pub use http::{ExchangeBounds, client};
 pub(crate) use http::{Streamed, unknown_host};
 pub(crate) use probe::{DestinationProbe, ProbeAnswer, is_gone};
 pub(crate) use remedy::with_remedy;
-pub use stream_name::{InvalidStreamName, StreamName};
+pub use shard_name::{split_at_shard, stream_and_shard};
+pub use stream_name::{InvalidStreamName, OpenArn, StreamAddress, StreamName};
 pub(crate) use trace::{TraceHeader, traced};
 
 use crate::redaction::redacted;

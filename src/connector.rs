@@ -395,6 +395,7 @@ mod tests {
             pair("input", "stream:a,stream:b:shardId-000000000000")
         );
         assert_eq!(one("stream: a"), pair("input", "stream:a"));
+        assert_eq!(one("streams: [a, 'b,c:1']"), pair("input", "stream:a,stream:b,stream:c:1"));
         let arn = "arn:aws:kinesis:eu-west-1:123456789012:stream/a";
         assert_eq!(one(&format!("streams: ['b,{arn}']")), pair("input", &format!("stream:b,{arn}")));
         assert_eq!(one("transform: masker.wasm"), pair("transform", "there/masker.wasm"), "beside the file");

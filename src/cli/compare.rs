@@ -92,7 +92,7 @@ pub(super) struct CompareArguments {
     new: PathBuf,
 
     /// The records: a file in any form that `kinesieve run` reads, - for standard input, or streams separated by commas:
-    /// NAME, stream:NAME or an ARN, followed by :shardId-... for a single shard
+    /// NAME, stream:NAME or an ARN, followed by :NUMBER or :shardId-... for a single shard
     #[arg(long, value_name = "INPUT")]
     input: PathBuf,
 

@@ -116,7 +116,7 @@ pub(super) struct RunArguments {
 
     /// The records: a file (an event, the output of `aws kinesis get-records`, what Lambda wrote to an on-failure
     /// destination, a JSON array of payloads, or lines, each the payload of a record; also compressed), - for standard
-    /// input, or streams separated by commas: NAME, stream:NAME or an ARN, followed by :shardId-... for a single shard
+    /// input, or streams separated by commas: NAME, stream:NAME or an ARN, followed by :NUMBER or :shardId-... for a single shard
     #[arg(long, value_name = "INPUT")]
     input: String,
 

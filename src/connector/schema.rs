@@ -34,7 +34,7 @@ pub(crate) fn schema(keys: &Keys) -> Value {
 
 fn streams() -> Value {
     json!({
-        "description": "Streams to read: names or ARNs, each with :shardId-... behind it for one shard",
+        "description": "Streams to read: names or ARNs, each with :NUMBER or :shardId-... behind it for one shard",
         "oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
     })
 }

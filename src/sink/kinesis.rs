@@ -13,7 +13,7 @@ use super::destination::{Capabilities, Destination, Measuring, Opening, Probing,
 use super::queue::{RecordResponse, RequestLimits};
 use super::requests::{RequestOutcome, RequestService, deliver};
 use super::{Output, Sink, SinkFuture, SinkOptions, TargetHealth, WarmUp, aws};
-use crate::aws::{Arn, StreamName};
+use crate::aws::{Arn, StreamAddress, StreamName};
 use crate::aws::{DestinationProbe, ProbeAnswer, TraceHeader, bytes_of_kib, config};
 use crate::sink::Order;
 
@@ -99,7 +99,7 @@ impl Destination for Stream {
 #[derive(Debug)]
 pub struct KinesisSink {
     client: Client,
-    stream: StreamName,
+    stream: StreamAddress,
     order: Order,
     health: TargetHealth,
 }
@@ -113,9 +113,10 @@ impl KinesisSink {
 
     /// Returns the sink for a stream that may be known by its name alone.
     pub fn named(config: &SdkConfig, stream: StreamName, order: Order) -> Self {
+        let health = TargetHealth::of(stream.to_string());
+        let stream = stream.address(config.region().map(AsRef::as_ref));
         let config = aws_sdk_kinesis::config::Builder::from(config).retry_config(RetryConfig::disabled());
         let config = config.interceptor(TraceHeader).build();
-        let health = TargetHealth::of(stream.to_string());
         Self { client: Client::from_conf(config), stream, order, health }
     }
 }
@@ -137,8 +138,8 @@ impl Sink for KinesisSink {
     fn warm(&self) -> WarmUp<'_> {
         let request = self.client.put_records().set_records(Some(Vec::new()));
         let request = match &self.stream {
-            StreamName::Arn(arn) => request.stream_arn(arn.to_string()),
-            StreamName::Name(name) => request.stream_name(name),
+            StreamAddress::Arn(arn) => request.stream_arn(arn.to_string()),
+            StreamAddress::Name(name) => request.stream_name(name),
         };
         Box::pin(async move { drop(request.send().await) })
     }
@@ -185,8 +186,8 @@ impl RequestService for KinesisSink {
         };
         let request = self.client.put_records().set_records(Some(entries));
         let request = match &self.stream {
-            StreamName::Arn(arn) => request.stream_arn(arn.to_string()),
-            StreamName::Name(name) => request.stream_name(name),
+            StreamAddress::Arn(arn) => request.stream_arn(arn.to_string()),
+            StreamAddress::Name(name) => request.stream_name(name),
         };
         match request.send().await {
             Ok(output) => {

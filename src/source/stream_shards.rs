@@ -4,7 +4,7 @@ use std::error::Error;
 
 use aws_sdk_kinesis::Client;
 
-use crate::aws::{StreamName, causes};
+use crate::aws::{StreamAddress, StreamName, causes};
 
 /// Shards of one stream that are listed at most. A page has up to a thousand.
 const MOST_SHARDS: usize = 100_000;
@@ -28,14 +28,16 @@ pub struct StreamShard {
 /// A message that names what was refused, or the name that is no stream's.
 pub async fn shards_of(stream_id: &str, region: Option<&str>) -> Result<Vec<StreamShard>, String> {
     let name: StreamName = stream_id.parse().map_err(|error: crate::aws::InvalidStreamName| error.to_string())?;
-    let client = Client::new(&crate::aws::config_in(name.region().or(region)).await);
+    let config = crate::aws::config_in(name.region().or(region)).await;
+    let address = name.address(config.region().map(AsRef::as_ref));
+    let client = Client::new(&config);
     let (mut shards, mut token) = (Vec::new(), None);
     for _ in 0..MOST_PAGES {
-        let request = match (token.take(), &name) {
+        let request = match (token.take(), &address) {
             // It stands for the stream as well.
             (Some(token), _) => client.list_shards().next_token(token),
-            (None, StreamName::Arn(arn)) => client.list_shards().stream_arn(arn.to_string()),
-            (None, StreamName::Name(name)) => client.list_shards().stream_name(name),
+            (None, StreamAddress::Arn(arn)) => client.list_shards().stream_arn(arn.to_string()),
+            (None, StreamAddress::Name(name)) => client.list_shards().stream_name(name),
         };
         let page = request.send().await.map_err(|error| refused(&error))?;
         shards.extend(page.shards.unwrap_or_default().into_iter().map(|shard| StreamShard {

@@ -35,7 +35,20 @@ fn each_start_and_each_end_reads_what_it_says() {
     assert_eq!(from(&format!("AT_SEQUENCE_NUMBER={}", first[1])), "bcde");
     assert_eq!(from(&format!("AFTER_SEQUENCE_NUMBER={}", first[1])), "cde");
     assert_eq!(from("TRIM_HORIZON"), "abcde");
-    for input in ["stream:in", &arn, "in:shardId-000000000000", &format!("{arn}:shardId-000000000000")] {
+    let anywhere = arn.replace("eu-west-1", "*");
+    let anyones = "arn:aws:kinesis:*:*:stream/in".to_owned();
+    assert_ne!(anywhere, arn);
+    for input in [
+        "stream:in",
+        &arn,
+        "in:shardId-000000000000",
+        &format!("{arn}:shardId-000000000000"),
+        "in:0",
+        &format!("{arn}:0"),
+        &anywhere,
+        &format!("{anywhere}:0"),
+        &anyones,
+    ] {
         assert_eq!(read(input, &["--from", "trim-horizon", "--until", "now"]), "abcde", "{input}");
     }
     assert_eq!(read("in", &["--from", "trim-horizon", "--until", "count=3", "--batch-size", "2"]), "abc");

@@ -6,8 +6,8 @@ use clap::CommandFactory;
 use serde_json::{Map, Value};
 
 use crate::connector::{ConnectorFile, Given};
-use crate::settings::FunctionSettings;
-use crate::source::live::StartPosition;
+use crate::settings::{FunctionSettings, StreamName};
+use crate::source::live::{StartPosition, StreamPlace};
 
 /// The template for a function behind a stream.
 const TEMPLATE: &str = include_str!("../../../template.yaml");
@@ -120,16 +120,20 @@ fn is_in_aws(target: &str) -> bool {
 
 /// The one stream of a mapping.
 fn stream(input: &str) -> Result<String, String> {
-    match input.trim_start_matches("stream:") {
-        several if several.contains(',') => {
-            Err("a deployment has one stream: deploy once for each, with its ARN as StreamArn".to_owned())
-        }
-        arn if arn.starts_with("arn:") && arn.contains(":shardId-") => {
+    if input.contains(',') {
+        return Err("a deployment has one stream: deploy once for each, with its ARN as StreamArn".to_owned());
+    }
+    match input.parse::<StreamPlace>() {
+        Ok(StreamPlace { shard: Some(_), .. }) => {
             Err("an event source mapping reads all shards: name the stream alone".to_owned())
         }
-        arn if arn.starts_with("arn:") => Ok(arn.to_owned()),
-        name => Err(format!(
-            "StreamArn takes an ARN, and {name} is a name: `kinesieve streams` or `aws kinesis describe-stream-summary` has it"
+        Ok(StreamPlace { stream: StreamName::Arn(arn), .. }) => Ok(arn.to_string()),
+        Ok(StreamPlace { stream: StreamName::Open(arn), .. }) => {
+            Err(format!("StreamArn takes a whole ARN, and {arn} leaves its region or its account open"))
+        }
+        _ => Err(format!(
+            "StreamArn takes an ARN, and {} is a name: `kinesieve streams` or `aws kinesis describe-stream-summary` has it",
+            input.trim_start_matches("stream:")
         )),
     }
 }
@@ -228,6 +232,8 @@ mod tests {
             ("routes: {a: none, b: stdout}", "b=stdout is on this machine"),
             ("stream: readings", "StreamArn takes an ARN"),
             ("streams: [a, b]", "one stream"),
+            ("stream: 'arn:aws:kinesis:eu-west-1:123456789012:stream/a:0'", "reads all shards"),
+            ("stream: 'arn:aws:kinesis:*:123456789012:stream/a'", "leaves its region or its account open"),
             ("from: checkpoint", "none of them"),
         ] {
             let Parameters { values, left_out } = of_text(text);

@@ -1,5 +1,6 @@
 //! What to do where a stream refuses everything.
 
+use crate::aws::StreamAddress;
 use crate::settings::StreamName;
 
 /// What to change about an error of this code; none: the error says all that is known.
@@ -22,8 +23,8 @@ pub(super) fn remedy(code: &str, stream: &StreamName, region: &str) -> Option<St
 
 /// The stream as a policy names it. Whose a stream is that has but a name, only AWS knows.
 fn resource(stream: &StreamName, region: &str) -> String {
-    match stream {
-        StreamName::Arn(arn) => arn.to_string(),
-        StreamName::Name(name) => format!("arn:aws:kinesis:{region}:*:stream/{name}"),
+    match stream.address(Some(region)) {
+        StreamAddress::Arn(arn) => arn.to_string(),
+        StreamAddress::Name(name) => format!("arn:aws:kinesis:{region}:*:stream/{name}"),
     }
 }

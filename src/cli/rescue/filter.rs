@@ -36,11 +36,7 @@ impl RescueFilter {
     /// When it does not say what it takes to know.
     pub(super) fn takes(&self, description: &Description) -> Result<bool, String> {
         let stream = &description.range.stream;
-        let is_of = |name: &StreamName| match name {
-            StreamName::Arn(arn) => arn == stream,
-            StreamName::Name(name) => stream.resource.strip_prefix("stream/") == Some(name.as_str()),
-        };
-        if !self.streams.is_empty() && !self.streams.iter().any(is_of) {
+        if !self.streams.is_empty() && !self.streams.iter().any(|name| name.is_that_of(stream)) {
             return Ok(false);
         }
         if !self.conditions.is_empty() && !self.conditions.contains(&description.condition) {

@@ -2,6 +2,7 @@
 
 use super::super::document::{Content, DocumentError, Entry, Node};
 use super::{CREDENTIALS, ENDPOINT, Imported, REGION, count, entries, text, truth, wrong};
+use crate::aws::stream_and_shard;
 
 /// The input in a document: below `input` or `inputs`, or by itself.
 pub(super) fn found(document: &Node) -> Option<&Node> {
@@ -108,7 +109,7 @@ fn streams(node: &Node, imported: &mut Imported) -> Result<(), DocumentError> {
     for node in nodes {
         let Some(names) = text("streams", node)? else { continue };
         for name in names.split(',').map(str::trim).filter(|name| !name.is_empty()) {
-            streams.push(stream(name, node, imported)?);
+            streams.push(stream(name, node)?);
         }
     }
     if !streams.is_empty() {
@@ -117,31 +118,13 @@ fn streams(node: &Node, imported: &mut Imported) -> Result<(), DocumentError> {
     Ok(())
 }
 
-fn stream(name: &str, node: &Node, imported: &mut Imported) -> Result<String, DocumentError> {
-    // Of an ARN, the sixth part is the resource; what follows is the shard.
-    let (stream, shard) = match name.strip_prefix("arn:") {
-        Some(_) if name.matches(':').count() <= 5 => (name, None),
-        _ => name.rsplit_once(':').map_or((name, None), |(stream, shard)| (stream, Some(shard))),
-    };
-    let parts: Vec<&str> = stream.split(':').collect();
-    let stream = match parts.as_slice() {
-        ["arn", _, "kinesis", "*", _, resource] => {
-            let name = resource.trim_start_matches("stream/");
-            imported.leave_out(
-                format!("streams: {stream}"),
-                format!("{REGION} that of {name}: the ARN has * in its place"),
-            );
-            name
-        }
-        _ => stream,
-    };
-    match shard {
-        None => Ok(stream.to_owned()),
-        Some(shard) if shard.starts_with("shardId-") => Ok(format!("{stream}:{shard}")),
-        Some(number) => match number.parse::<u64>() {
-            Ok(number) => Ok(format!("{stream}:shardId-{number:012}")),
-            Err(_) => Err(wrong(node.place, format!("streams: {number} is no number of a shard"))),
-        },
+/// A stream, whose forms are ours: a name or an ARN, which may have `*` for its region, with a shard's number behind it.
+fn stream(name: &str, node: &Node) -> Result<String, DocumentError> {
+    // What the tool takes from the environment, nobody knows here.
+    let is_variable = name.contains("${");
+    match stream_and_shard(name) {
+        Err(reason) if !is_variable => Err(wrong(node.place, format!("streams: invalid stream {name:?}: {reason}"))),
+        _ => Ok(name.to_owned()),
     }
 }
 

@@ -109,11 +109,13 @@ fn each_field_of_an_input() {
     let latest = "from=latest";
     for (field, expected) in [
         ("streams: [foo]", "input=stream:foo"),
-        ("streams: ['foo, bar', 'baz:0']", "input=stream:foo,stream:bar,stream:baz:shardId-000000000000"),
+        ("streams: ['foo, bar', 'baz:0']", "input=stream:foo,stream:bar,stream:baz:0"),
         (
             "streams: ['arn:aws:kinesis:eu-west-1:111122223333:stream/a:12']",
-            "input=arn:aws:kinesis:eu-west-1:111122223333:stream/a:shardId-000000000012",
+            "input=arn:aws:kinesis:eu-west-1:111122223333:stream/a:12",
         ),
+        ("streams: ['arn:aws:kinesis:*:111122223333:stream/a']", "input=arn:aws:kinesis:*:111122223333:stream/a"),
+        ("streams: ['${STREAM:readings}']", "input=stream:${STREAM:readings}"),
         ("batching: {count: 10}", "batch-size=10"),
         ("batching: {count: 50000}", "batch-size=10000"),
         ("batching: {period: 1m}", "batch-window=1m"),
@@ -131,7 +133,6 @@ fn each_field_of_an_input() {
         "dynamodb: {create: true, billing_mode: PROVISIONED, read_capacity_units: 5, write_capacity_units: 7}";
     assert!(of_input(provisioned).0.contains(&"checkpoint-capacity=5,7".to_owned()));
     for (field, left) in [
-        ("streams: ['arn:aws:kinesis:*:111122223333:stream/a']", "streams: arn:aws:kinesis:*:111122223333:stream/a"),
         ("checkpoint_limit: 1024", "checkpoint_limit"),
         ("auto_replay_nacks: false", "auto_replay_nacks"),
         ("steal_grace_period: 2s", "steal_grace_period"),
@@ -189,7 +190,7 @@ fn what_stands_around_an_input_and_what_is_no_field_of_it() {
     for (field, said) in [
         ("streems: [a]", "5:5: unknown field streems: an input has streams, dynamodb"),
         ("streams: [{a: b}]", "streams takes a value, and this is a mapping"),
-        ("streams: ['a:x']", "streams: x is no number of a shard"),
+        ("streams: ['a:x']", "streams: invalid stream \"a:x\": \"x\" is neither the number of a shard"),
         ("dynamodb: {tabel: a}", "unknown field dynamodb.tabel"),
         ("dynamodb: {billing_mode: MONTHLY}", "billing_mode takes PROVISIONED or PAY_PER_REQUEST"),
         ("tcp: {keepalive: 1}", "unknown field tcp.keepalive"),

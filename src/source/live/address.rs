@@ -4,11 +4,9 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
+use crate::aws::{split_at_shard, stream_and_shard};
 use crate::error_code::ErrorCode;
-use crate::settings::{InvalidStreamName, StreamName};
-
-/// What the name of a shard starts with.
-const SHARD_PREFIX: &str = "shardId-";
+use crate::settings::StreamName;
 
 /// What says that a name is a stream's, where it could be a file's.
 const SCHEME: &str = "stream:";
@@ -64,11 +62,11 @@ pub struct StreamPlace {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "invalid stream {text:?}: {reason}; use a name, stream:NAME or an ARN \
-     (arn:aws:kinesis:REGION:ACCOUNT:stream/NAME), with :shardId-... behind it for one shard"
+     (arn:aws:kinesis:REGION:ACCOUNT:stream/NAME), with :NUMBER or :shardId-... behind it for one shard"
 )]
 pub struct InvalidStream {
     text: String,
-    reason: &'static str,
+    reason: String,
 }
 
 impl InvalidStream {
@@ -88,7 +86,7 @@ impl StreamPlace {
     pub fn in_input(text: &str) -> Result<Option<Vec<Self>>, InvalidStream> {
         let names = || text.split(',').map(str::trim);
         if !Self::is_said(text) {
-            let may_be = |name: &str| !ends_like_a_file(name) && name.parse::<Self>().is_ok();
+            let may_be = |name: &str| !ends_like_a_file(name) && (name.parse::<Self>().is_ok() || has_odd_shard(name));
             if text == "-" || Path::new(text).exists() || !names().all(may_be) {
                 return Ok(None);
             }
@@ -115,13 +113,17 @@ impl FromStr for StreamPlace {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let invalid = |reason| InvalidStream { text: text.to_owned(), reason };
-        let named = text.strip_prefix(SCHEME).unwrap_or(text);
-        let (stream, shard) = match named.rsplit_once(':') {
-            Some((stream, shard)) if shard.starts_with(SHARD_PREFIX) => (stream, Some(shard.to_owned())),
-            _ => (named, None),
-        };
-        let stream = stream.parse().map_err(|InvalidStreamName { reason, .. }| invalid(reason))?;
+        let (stream, shard) = stream_and_shard(text.strip_prefix(SCHEME).unwrap_or(text)).map_err(invalid)?;
         Ok(Self { stream, shard })
+    }
+}
+
+/// Whether a name is a stream's but for what stands behind its last colon. A place in a tree of folders or in another
+/// service has slashes there.
+fn has_odd_shard(name: &str) -> bool {
+    match split_at_shard(name) {
+        (stream, Some(shard)) => stream.parse::<StreamName>().is_ok() && !shard.contains('/'),
+        (_, None) => false,
     }
 }
 
@@ -154,6 +156,22 @@ mod tests {
             ("readings:shardId-000000000001", Some(vec!["readings:shardId-000000000001"])),
             ("a, stream:b:shardId-000000000001", Some(vec!["a", "b:shardId-000000000001"])),
             (ARN, Some(vec![ARN])),
+            ("foo:0", Some(vec!["foo:shardId-000000000000"])),
+            (
+                "foo:0,foo:12,stream:bar:007",
+                Some(vec!["foo:shardId-000000000000", "foo:shardId-000000000012", "bar:shardId-000000000007"]),
+            ),
+            (
+                "arn:aws:kinesis:*:111122223333:stream/my-stream",
+                Some(vec!["arn:aws:kinesis:*:111122223333:stream/my-stream"]),
+            ),
+            (
+                "arn:aws:kinesis:eu-west-1:*:stream/a:3",
+                Some(vec!["arn:aws:kinesis:eu-west-1:*:stream/a:shardId-000000000003"]),
+            ),
+            ("https://example.org", None),
+            ("s3://bucket/key", None),
+            ("a:b.json", None),
             ("-", None),
             ("event.json", None),
             ("data.ndjsn", None),
@@ -174,6 +192,7 @@ mod tests {
         }
         let shard = format!("{ARN}:shardId-000000000001");
         assert_eq!(streams(&shard), Some(vec![shard.clone()]));
+        assert_eq!(streams(&format!("{ARN}:1")), Some(vec![shard]));
     }
 
     #[test]
@@ -184,9 +203,19 @@ mod tests {
             ("arn:aws:sqs:eu-west-1:123456789012:queue", "something else"),
             ("arn:aws:kinesis:eu-west-1:123456789012:stream/a/consumer/b:1", "name its stream"),
             ("arn:aws:kinesis::123456789012:stream/a", "lacks its region"),
+            ("foo:x", "\"x\" is neither the number of a shard nor its id"),
+            ("foo:-1", "\"-1\" is neither"),
+            ("foo:", "\"\" is neither"),
+            ("foo:+1", "\"+1\" is neither"),
+            ("foo:99999999999999", "there is no shard 99999999999999"),
+            ("foo:1000000000000", "there is no shard 1000000000000"),
+            ("foo:99999999999999999999999999", "12 digits at most"),
+            ("arn:aws:kinesis:*:123456789012:stream/a:x", "as in foo:0"),
+            ("a,stream:b:0:1", "a name has"),
         ] {
             let message = StreamPlace::in_input(input).expect_err(input).to_string();
-            assert!(message.contains(reason), "{message}");
+            let is_named = input.split(',').any(|name| message.contains(&format!("invalid stream {name:?}")));
+            assert!(message.contains(reason) && is_named, "{message}");
         }
     }
 }

@@ -13,7 +13,7 @@ use aws_sdk_kinesis::types::ShardIteratorType;
 
 use super::lineage::ListedShard;
 use super::refusal::{DESCRIBE, FailureClass, ITERATOR, LIST, LiveError, READ, meaning};
-use crate::aws::{causes, missing_credentials, unknown_host};
+use crate::aws::{StreamAddress, causes, missing_credentials, unknown_host};
 use crate::backoff::Backoff;
 use crate::event::SequenceNumber;
 use crate::settings::StreamName;
@@ -59,13 +59,14 @@ impl LiveStream {
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .build();
         let client = Client::new(&config);
-        let arn = match name {
-            StreamName::Arn(arn) => arn.to_string(),
-            StreamName::Name(name) => {
-                let answer = patiently(async || client.describe_stream_summary().stream_name(name).send().await).await;
-                let answer = answer.map_err(|error| LiveError::refused(name, DESCRIBE, &error))?;
+        let region = config.region().map(ToString::to_string);
+        let arn = match name.address(region.as_deref()) {
+            StreamAddress::Arn(arn) => arn.to_string(),
+            StreamAddress::Name(name) => {
+                let answer = patiently(async || client.describe_stream_summary().stream_name(&name).send().await).await;
+                let answer = answer.map_err(|error| LiveError::refused(&name, DESCRIBE, &error))?;
                 let summary = answer.stream_description_summary;
-                summary.map(|summary| summary.stream_arn).ok_or_else(|| LiveError::NoStream { stream: name.clone() })?
+                summary.map(|summary| summary.stream_arn).ok_or(LiveError::NoStream { stream: name })?
             }
         };
         Ok(Self { client, arn })
