@@ -11,6 +11,7 @@ const ALIASES: &[(&str, &str)] = &[
     ("stream", INPUT),
     ("routes", ROUTE),
     ("consumer-name", "consumer"),
+    ("consumer-arn", "consumer"),
     (START_FROM_OLDEST, WITHOUT_ROW),
 ];
 

@@ -45,6 +45,7 @@ fn flags_that_contradict_each_other_are_named() {
         (&["--until", "now"], "name another start"),
         (&["--mode", "enhanced"], "--consumer"),
         (&["--consumer", "c"], "--mode enhanced"),
+        (&["--consumer", "a b", "--mode", "enhanced"], "is no consumer: use its name"),
         (&["--json"], "another target than stdout"),
         (&["--from", "yesterday"], "trim-horizon"),
         (&["--or", "checkpoint"], "use trim-horizon, latest or a time"),

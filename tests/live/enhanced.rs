@@ -18,6 +18,8 @@ use crate::support::stub::read_request;
 struct Fanout {
     port: u16,
     subscriptions: Arc<Mutex<Vec<Value>>>,
+    /// Whether somebody registered a consumer.
+    is_registered: Arc<Mutex<bool>>,
 }
 
 impl Fanout {
@@ -26,14 +28,15 @@ impl Fanout {
         let port = listener.local_addr().expect("an address").port();
         let subscriptions = Arc::<Mutex<Vec<Value>>>::default();
         let seen = Arc::clone(&subscriptions);
+        let is_registered = Arc::<Mutex<bool>>::default();
+        let registered = Arc::clone(&is_registered);
         std::thread::spawn(move || {
-            let is_registered = Mutex::new(false);
             for connection in listener.incoming().flatten() {
                 // A client that goes away is its own affair.
-                let _ = serve(&connection, &is_registered, &seen);
+                let _ = serve(&connection, &registered, &seen);
             }
         });
-        Self { port, subscriptions }
+        Self { port, subscriptions, is_registered }
     }
 }
 
@@ -142,6 +145,29 @@ fn a_consumer_is_registered_its_subscriptions_renewed_and_children_follow() {
     assert!(subscriptions.iter().all(|body| body["ConsumerARN"] == format!("{STREAM_ARN}/consumer/analysts:1")));
     assert_eq!(subscriptions[3]["ShardId"], "shardId-000000000001");
     assert!(log.contains("deregister-stream-consumer"), "{log}");
+}
+
+/// Whoever may not register consumers can be given one.
+#[test]
+fn a_consumer_that_exists_is_taken_by_its_arn_and_nothing_is_asked_about_it() {
+    let stub = Fanout::start();
+    let run = Run::of(format!("http://127.0.0.1:{}", stub.port));
+    let consumer = format!("{STREAM_ARN}/consumer/analysts:1");
+    // Others call the mode so.
+    let arguments = ["--mode", "extended", "--from", "trim-horizon", "--until", "count=10", "--consumer"];
+    let (code, log) = run.end(STREAM_ARN, &[&arguments[..], &[&consumer]].concat());
+    assert_eq!((code, run.delivered().len()), (Some(0), 10), "{log}");
+    let subscriptions = stub.subscriptions.lock().expect("unpoisoned").clone();
+    assert!(subscriptions.iter().all(|body| body["ConsumerARN"] == consumer), "{subscriptions:?}");
+    assert!(!*stub.is_registered.lock().expect("unpoisoned") && !log.contains("deregister-stream-consumer"), "{log}");
+
+    let of_another = "arn:aws:kinesis:eu-west-1:123456789012:stream/others/consumer/analysts:1";
+    let (code, log) = run.end(STREAM_ARN, &[&arguments[..], &[of_another]].concat());
+    assert_eq!(code, Some(1), "{log}");
+    assert!(
+        log.contains("it is one of arn:aws:kinesis:eu-west-1:123456789012:stream/others") && log.contains("K519"),
+        "{log}"
+    );
 }
 
 #[test]

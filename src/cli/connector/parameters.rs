@@ -31,7 +31,6 @@ const IN_SECONDS: &[(&str, &str)] = &[
 const WITHOUT: &[(&str, &str)] = &[
     ("arrived-at", "records of a stream arrived when it says"),
     ("case", "it is for trying a transform"),
-    ("consumer", "the template names the consumer after the stack"),
     ("force", "a deployment has no checks of a run to override"),
     ("from-stream", "it is for descriptions of given-up records in a file"),
     ("input-format", "it is for files"),
@@ -91,7 +90,9 @@ fn of(given: &Given) -> Result<Vec<(String, String)>, String> {
     match flag {
         "input" => stream(&value).and_then(|arn| one("StreamArn", arn)),
         "from" => start(&value),
-        "mode" => one("EnhancedFanOut", (value == "enhanced").to_string()),
+        "mode" => one("EnhancedFanOut", (value != "shared").to_string()),
+        "consumer" if value.starts_with("arn:") => one("ConsumerArn", value),
+        "consumer" => one("ConsumerName", value),
         "output" | "dead-letter" if !is_in_aws(&value) => {
             Err(format!("{value} is on this machine: name the ARN of a destination"))
         }
@@ -215,13 +216,17 @@ mod tests {
         let Parameters { values, left_out } = of_text(&text);
         let expected = serde_json::json!({
             "StreamArn": arn, "StartingPosition": "AT_TIMESTAMP", "StartingPositionTimestamp": "1795132800.500",
-            "BatchSize": "500", "BatchingWindowSeconds": "2", "EnhancedFanOut": "true",
+            "BatchSize": "500", "BatchingWindowSeconds": "2", "EnhancedFanOut": "true", "ConsumerName": "c",
             "BisectBatchOnFunctionError": "true", "Output": arn, "Routes": format!("a={arn}"), "MaxAttempts": "5",
             "CheckpointTable": "positions", "TransformSettings": "{\"below\":\"10\"}",
         });
         assert_eq!(Value::Object(values), expected);
         let flags: Vec<&str> = left_out.iter().map(|(flag, _)| flag.as_str()).collect();
-        assert_eq!(flags, ["consumer", "transform", "patience"]);
+        assert_eq!(flags, ["transform", "patience"]);
+        let consumer = format!("{arn}/consumer/c:1545084650");
+        let Parameters { values, .. } = of_text(&format!("mode: extended\nconsumer_arn: '{consumer}'\n"));
+        let expected = serde_json::json!({"EnhancedFanOut": "true", "ConsumerArn": consumer});
+        assert_eq!(Value::Object(values), expected);
     }
 
     #[test]

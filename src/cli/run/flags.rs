@@ -9,7 +9,7 @@ use crate::checkpoint;
 use crate::cli::read_flags::{ReadFlags, duration_within};
 use crate::settings::{CheckpointSettings, Settings, SettingsError, Target};
 use crate::source::live::{
-    Checkpoints, EndCondition, Force, ReadMode, ReadPlan, StartPosition, StartWithoutRow, StreamPlace,
+    Checkpoints, ConsumerName, EndCondition, Force, ReadMode, ReadPlan, StartPosition, StartWithoutRow, StreamPlace,
 };
 use crate::source::mapping::{BatchLimits, MappingRules, OnError};
 use crate::timestamp::now_millis;
@@ -58,14 +58,15 @@ pub(super) struct StreamFlags {
     on_failure: Option<Target>,
 
     /// How to read: shared (GetRecords, which all consumers of a stream share) or enhanced (SubscribeToShard, with a
-    /// --consumer of its own)
+    /// --consumer of its own), which some call extended
     #[arg(long, value_name = "MODE", value_enum, default_value_t = ReadSharing::Shared)]
     mode: ReadSharing,
 
-    /// Name of the consumer for --mode enhanced. It is registered if it does not exist, and stays registered: AWS
-    /// charges for it by the hour
-    #[arg(long, value_name = "NAME")]
-    consumer: Option<String>,
+    /// Consumer for --mode enhanced, by name, or one that exists by its ARN. By name, it is registered if it does not
+    /// exist, and stays registered: AWS charges for it by the hour. By ARN, nothing is registered, and no permission for
+    /// that is needed
+    #[arg(long, value_name = "NAME|ARN")]
+    consumer: Option<ConsumerName>,
 
     /// Write the position of each shard to --checkpoint-table, after each batch or each --commit-period
     #[arg(long)]
@@ -97,6 +98,7 @@ pub(super) struct StreamFlags {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum ReadSharing {
     Shared,
+    #[value(alias = "extended")]
     Enhanced,
 }
 
@@ -211,7 +213,7 @@ impl StreamFlags {
             start,
             until: self.read.until,
             mode: match &self.consumer {
-                Some(name) if self.mode == ReadSharing::Enhanced => ReadMode::Enhanced(name.clone()),
+                Some(consumer) if self.mode == ReadSharing::Enhanced => ReadMode::Enhanced(consumer.clone()),
                 _ => ReadMode::Shared,
             },
             read_options: self.read.read_options(),

@@ -5,86 +5,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::error::ProvideErrorMetadata;
 use aws_sdk_kinesis::operation::subscribe_to_shard::SubscribeToShardOutput;
 use aws_sdk_kinesis::primitives::DateTime;
-use aws_sdk_kinesis::types::{
-    ConsumerDescription, ConsumerStatus, ShardIteratorType, StartingPosition, SubscribeToShardEventStream,
-};
+use aws_sdk_kinesis::types::{ShardIteratorType, StartingPosition, SubscribeToShardEventStream};
 use tokio::time::timeout;
 
 use super::page::ReadPage;
-use super::refusal::{DESCRIBE_CONSUMER, FailureClass, LiveError, REGISTER, SUBSCRIBE, meaning};
+use super::refusal::{FailureClass, LiveError, SUBSCRIBE, meaning};
 use super::statuses::ShardBoard;
-use super::streams::{LiveStream, ShardStart, patiently};
+use super::streams::{LiveStream, ShardStart};
 use crate::backoff::Backoff;
 use crate::timestamp::now_millis;
 
 /// The service sends an event every few seconds, an empty one if need be: after this the connection is lost.
 const QUIET: Duration = Duration::from_secs(40);
 
-/// How long a consumer may take to become active.
-const REGISTRATION: Duration = Duration::from_secs(60);
-
 /// The service takes no second subscription within five seconds.
 const BETWEEN_SUBSCRIPTIONS: Duration = Duration::from_secs(1);
-
-/// The ARN of a stream's consumer, which is registered if it is not yet.
-pub(super) async fn consumer(stream: &LiveStream, name: &str) -> Result<String, LiveError> {
-    let refusal = |reason| LiveError::Consumer { consumer: name.to_owned(), stream: stream.arn.clone(), reason };
-    let started = tokio::time::Instant::now();
-    let mut is_registered = false;
-    loop {
-        match described(&stream.client, &stream.arn, name).await? {
-            Some(consumer) if consumer.consumer_status == ConsumerStatus::Active => {
-                if is_registered {
-                    tracing::info!(
-                        consumer = name,
-                        "registered; it stays so, and is paid for by the hour: `aws kinesis deregister-stream-consumer \
-                         --consumer-arn {}` ends that",
-                        consumer.consumer_arn
-                    );
-                }
-                return Ok(consumer.consumer_arn);
-            }
-            Some(consumer) if consumer.consumer_status == ConsumerStatus::Deleting => {
-                return Err(refusal("it is being deleted: wait, or give another --consumer".to_owned()));
-            }
-            Some(_) => {}
-            None => {
-                let request = async || {
-                    stream.client.register_stream_consumer().stream_arn(&stream.arn).consumer_name(name).send().await
-                };
-                match patiently(request).await {
-                    Ok(_) => is_registered = true,
-                    // Somebody else did so at the same time.
-                    Err(error) if error.code() == Some("ResourceInUseException") => {}
-                    Err(error) if error.code() == Some("LimitExceededException") => {
-                        let message = error.message().unwrap_or_default();
-                        return Err(refusal(format!(
-                            "{message}: a stream has room for 20 consumers, or 50 with On-demand Advantage, and registers 5 at a time; name one that is there"
-                        )));
-                    }
-                    Err(error) => return Err(LiveError::refused(&stream.arn, REGISTER, &error)),
-                }
-            }
-        }
-        if started.elapsed() > REGISTRATION {
-            return Err(refusal(format!("it is not active after {} s: try again", REGISTRATION.as_secs())));
-        }
-        tokio::time::sleep(Duration::from_millis(500)).await;
-    }
-}
-
-async fn described(client: &Client, stream_arn: &str, name: &str) -> Result<Option<ConsumerDescription>, LiveError> {
-    let request = async || client.describe_stream_consumer().stream_arn(stream_arn).consumer_name(name).send().await;
-    match patiently(request).await {
-        Ok(answer) => Ok(answer.consumer_description),
-        Err(error) if error.code() == Some("ResourceNotFoundException") => Ok(None),
-        Err(error) => Err(LiveError::refused(stream_arn, DESCRIBE_CONSUMER, &error)),
-    }
-}
 
 /// Reads one shard by subscriptions.
 #[derive(Debug)]

@@ -9,7 +9,8 @@ use aws_config::SdkConfig;
 use super::LiveSource;
 use super::address::StreamPlace;
 use super::bounds::{EndCondition, StartPosition, StartWithoutRow};
-use super::enhanced::{Subscription, consumer};
+use super::consumer::ConsumerName;
+use super::enhanced::Subscription;
 use super::lineage::{Lineage, ListedShard};
 use super::reader::ShardReader;
 use super::refusal::LiveError;
@@ -57,8 +58,8 @@ pub struct ReadPlan {
 pub enum ReadMode {
     /// With all of its consumers: GetRecords.
     Shared,
-    /// With nobody: SubscribeToShard, by the consumer of this name.
-    Enhanced(String),
+    /// With nobody: SubscribeToShard, by this consumer.
+    Enhanced(ConsumerName),
 }
 
 /// The checkpoint table.
@@ -161,6 +162,9 @@ impl LiveSource {
         let mut taken: BTreeSet<(String, String)> = BTreeSet::new();
         for (place, config) in plan.places.iter().zip(configs) {
             let stream = LiveStream::find(config, &place.stream).await?;
+            if let ReadMode::Enhanced(consumer) = &plan.mode {
+                consumer.check(&stream)?;
+            }
             let mut shards = stream.shards().await?;
             if let Some(shard) = &place.shard {
                 let listed: Vec<&str> = shards.iter().map(|listed| listed.id.as_str()).collect();
@@ -195,7 +199,7 @@ impl LiveSource {
             plan.probe(&stream, &starts).await?;
             let consumer_arn = match &plan.mode {
                 ReadMode::Shared => None,
-                ReadMode::Enhanced(name) => Some(consumer(&stream, name).await?),
+                ReadMode::Enhanced(consumer) => Some(consumer.arn(&stream).await?),
             };
             let mut lineage = Lineage::default();
             lineage.learn(shards);
