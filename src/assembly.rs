@@ -365,7 +365,7 @@ pub async fn checkpoint_writer(
         }
     }
     let options = CheckpointOptions {
-        stream_id: settings.stream_id,
+        stream_id: settings.stream_id.clone(),
         timeout: settings.timeout,
         period: settings.period,
         parallelization_factor: settings.parallelization_factor,

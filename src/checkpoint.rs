@@ -239,11 +239,8 @@ impl CheckpointWriter {
         }
     }
 
-    fn stream_id<'a>(&self, shard: &'a Shard) -> &'a str {
-        match self.options.stream_id {
-            StreamIdForm::Name => shard.stream_name(),
-            StreamIdForm::Arn => &shard.stream_arn,
-        }
+    fn stream_id<'a>(&'a self, shard: &'a Shard) -> &'a str {
+        self.options.stream_id.of(&shard.stream_arn)
     }
 
     /// No code panics while it holds this lock; if some ever does, what is held back is still whole.

@@ -7,6 +7,7 @@
 mod checkpoint;
 #[cfg(feature = "compiler")]
 mod guest;
+mod stream_id;
 mod values;
 mod variables;
 
@@ -26,9 +27,10 @@ pub use crate::aws::{Arn, InvalidArn, InvalidStreamName, StreamName};
 pub use crate::event::{Decode, DecodeOther};
 pub(crate) use crate::sink::s3_prefix;
 pub use crate::sink::{Compression, Encode, InvalidTarget, Order, Pack, Target};
-pub use checkpoint::{CheckpointSettings, StreamIdForm, TableCapacity, TableName};
+pub use checkpoint::{CheckpointSettings, TableCapacity, TableName};
 #[cfg(feature = "compiler")]
 pub use guest::GuestSettings;
+pub use stream_id::{StreamAlias, StreamIdForm};
 pub use values::{
     MetricsFormat, Route, name_of, normal_route, transform_settings as parse_transform_settings, written_settings,
 };

@@ -102,6 +102,14 @@ fn the_stream_is_written_as_the_other_consumer_has_it() {
     assert_eq!(note(&checkpoint_writer, up_to("5")), CheckpointOutcome::Written);
     let row = block_on(positions.table().read(STREAM_ARN, SHARD_ID)).expect("an answer").expect("a row");
     assert_eq!((row.position.as_deref(), positions.position()), (Some("5"), None));
+    // As one that leaves the region open, and a row by a text is none of another stream.
+    let text = "arn:aws:kinesis:*:123456789012:stream/readings";
+    let form: StreamIdForm = format!("others=mine,{STREAM}={text}").parse().expect("aliases");
+    let checkpoint_writer = positions.mirror_with(|options| options.stream_id = form);
+    assert_eq!(note(&checkpoint_writer, up_to("7")), CheckpointOutcome::Written);
+    let row = block_on(positions.table().read(text, SHARD_ID)).expect("an answer").expect("a row");
+    assert_eq!((row.position.as_deref(), positions.position()), (Some("7"), None));
+    assert_eq!(block_on(positions.table().read("mine", SHARD_ID)).expect("an answer"), None);
 }
 
 #[test]

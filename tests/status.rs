@@ -141,6 +141,27 @@ fn a_shard_without_a_row_has_no_position_yet() {
     assert_eq!(text.matches("no position yet").count(), 2, "{text}");
 }
 
+/// A row by a text of its own says nothing of its stream, unless somebody does.
+#[test]
+fn a_stream_that_is_written_by_a_text_of_its_own_is_asked_by_its_name() {
+    let positions = Positions::new();
+    let stream = format!("aliased-{}", positions.name);
+    positions.moto.create_stream(&stream, 3);
+    let form = format!("{stream}=my text");
+    let writer = positions.mirror_with(|options| options.stream_id = form.parse().expect("a form"));
+    note(&writer, row_of(&stream));
+    let said = |arguments: &[&str]| -> Vec<(Value, Value)> {
+        let (rows, code) = objects(&positions, arguments);
+        assert_eq!(code, Some(0), "{rows:?}");
+        rows.iter().map(|row| (row["streamId"].clone(), row["hasRow"].clone())).collect()
+    };
+    let row = |has_row: bool| (Value::from("my text"), Value::from(has_row));
+    assert_eq!(said(&[]), [row(true)], "nobody says which stream that is");
+    let form = ["--checkpoint-stream-id", &form];
+    assert_eq!(said(&form), [row(false), row(false), row(true)]);
+    assert_eq!(said(&[&form[..], &["--stream", &stream]].concat()), [row(false), row(false), row(true)]);
+}
+
 /// What the stream refuses takes nothing away from what the table says, and is said once.
 #[test]
 fn where_the_stream_does_not_list_its_shards_the_rows_are_shown_and_a_line_says_so() {

@@ -16,7 +16,7 @@ use super::foreign::one_line;
 use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, access, print, print_coloured, print_json, say as say_beside};
 use crate::aws::checked_config;
 use crate::checkpoint::{CheckpointError, CheckpointRow, KeysError, Table};
-use crate::settings::{Arn, TableName, check_variables};
+use crate::settings::{Arn, StreamIdForm, TableName, check_variables};
 use crate::source::{Lag, LagMeter, StreamShard};
 use crate::stdout;
 use listing::{Listing, MOST_REFUSALS};
@@ -53,6 +53,17 @@ pub(super) struct StatusArguments {
     /// The DynamoDB table, by name or ARN
     #[arg(long, env = "KINESIEVE_CHECKPOINT_TABLE", value_name = "TABLE")]
     checkpoint_table: TableName,
+
+    /// Which streams are written in the table by a text of your own, as STREAM=TEXT: the streams are asked for their shards
+    /// and for --lag
+    #[arg(
+        long,
+        env = "KINESIEVE_CHECKPOINT_STREAM_ID",
+        value_name = "FORM",
+        default_value = "name",
+        hide_default_value = true
+    )]
+    checkpoint_stream_id: StreamIdForm,
 
     /// Show only this stream, by name or ARN as the table has it [default: all streams in the table]
     #[arg(long, value_name = "STREAM")]
@@ -107,7 +118,9 @@ pub(super) fn status(arguments: &StatusArguments) -> Result<u8, CommandError> {
         let region = region(arguments);
         let region = region.as_deref();
         let meter = if arguments.lag { Some(LagMeter::new(region).await) } else { None };
-        let query = SurveyQuery { table: &table, stream: arguments.stream.as_deref(), region, meter: meter.as_ref() };
+        let form = &arguments.checkpoint_stream_id;
+        let stream = arguments.stream.as_deref().map(|stream| form.written(stream));
+        let query = SurveyQuery { table: &table, form, stream: stream.as_deref(), region, meter: meter.as_ref() };
         check_table(&table).await?;
         let Some(seconds) = arguments.watch else {
             let survey = Survey::of(&query).await.map_err(|error| about(&table, &error))?;

@@ -23,6 +23,7 @@ pub(crate) fn schema(keys: &Keys) -> Value {
         }
     }
     properties.insert("streams".to_owned(), streams());
+    properties.insert("start_from_oldest".to_owned(), start_from_oldest());
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Connector of Kinesieve",
@@ -36,6 +37,13 @@ fn streams() -> Value {
     json!({
         "description": "Streams to read: names or ARNs, each with :NUMBER or :shardId-... behind it for one shard",
         "oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
+    })
+}
+
+fn start_from_oldest() -> Value {
+    json!({
+        "description": "Whether a shard without a row in the checkpoint table starts at its oldest record: or: trim-horizon or latest",
+        "type": "boolean",
     })
 }
 

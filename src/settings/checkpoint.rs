@@ -5,8 +5,9 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
+use super::stream_id::StreamIdForm;
 use super::{SettingsError, values};
 use crate::aws::Arn;
 
@@ -24,7 +25,8 @@ pub struct CheckpointSettings {
     )]
     pub table: Option<TableName>,
 
-    /// How the stream is written in the table
+    /// How the stream is written in the table: name, arn, or STREAM=TEXT for a text of your own, several separated by
+    /// commas. Streams without a text are written by their name
     #[arg(
         id = "checkpoint_stream_id",
         long = "checkpoint-stream-id",
@@ -153,15 +155,6 @@ fn is_name(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
 }
 
-/// How a stream is written in the table: as the other consumers that share the table write it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum StreamIdForm {
-    /// The name of the stream
-    Name,
-    /// The ARN of the stream
-    Arn,
-}
-
 /// How a table that is made is paid for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TableCapacity {
@@ -243,7 +236,7 @@ mod tests {
                 "KINESIEVE_PARALLELIZATION_FACTOR: 11 is not in 1..=10",
             ),
             (&[table, ("KINESIEVE_CHECKPOINT_TIMEOUT", "0s")], "use 10ms to 1m"),
-            (&[table, ("KINESIEVE_CHECKPOINT_STREAM_ID", "id")], "use name or arn"),
+            (&[table, ("KINESIEVE_CHECKPOINT_STREAM_ID", "id")], "use name, arn, or STREAM=TEXT"),
         ] {
             let message = refusal(variables).expect(named);
             assert!(message.contains(named), "{message}");

@@ -8,7 +8,7 @@ use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::types::ShardIteratorType;
 use tokio::time::Instant;
 
-use crate::aws::causes;
+use crate::aws::{InvalidStreamName, StreamAddress, StreamName, causes};
 
 /// A shard answers five reads a second, to all of its consumers together: we take one of them.
 const BETWEEN_READS: Duration = Duration::from_secs(1);
@@ -49,12 +49,16 @@ impl LagMeter {
     /// # Errors
     /// A message that names what was refused.
     pub async fn lag(&self, stream_id: &str, shard_id: &str, position: &str) -> Result<Lag, String> {
-        let stream_arn = stream_id.starts_with("arn:").then_some(stream_id);
+        let name: StreamName = stream_id.parse().map_err(|error: InvalidStreamName| error.to_string())?;
+        let (stream_arn, stream_name) = match name.address(self.client.config().region().map(AsRef::as_ref)) {
+            StreamAddress::Arn(arn) => (Some(arn.to_string()), None),
+            StreamAddress::Name(name) => (None, Some(name)),
+        };
         let request = self
             .client
             .get_shard_iterator()
-            .set_stream_arn(stream_arn.map(str::to_owned))
-            .set_stream_name(stream_arn.is_none().then(|| stream_id.to_owned()))
+            .set_stream_arn(stream_arn.clone())
+            .set_stream_name(stream_name)
             .shard_id(shard_id)
             .shard_iterator_type(ShardIteratorType::AfterSequenceNumber)
             .starting_sequence_number(position);
@@ -64,7 +68,7 @@ impl LagMeter {
         for _ in 0..MOST_READS {
             let Some(from) = iterator else { break };
             let next_read = Instant::now() + BETWEEN_READS;
-            let request = self.client.get_records().shard_iterator(from).set_stream_arn(stream_arn.map(str::to_owned));
+            let request = self.client.get_records().shard_iterator(from).set_stream_arn(stream_arn.clone());
             let page = request.send().await.map_err(|error| refused("kinesis:GetRecords", &error))?;
             if lag.records == 0
                 && let Some(arrived) = page.records.first().and_then(|record| record.approximate_arrival_timestamp)

@@ -106,6 +106,35 @@ fn the_next_run_goes_on_from_where_the_last_ended() {
     assert_eq!((code, position(&positions)), (Some(0), Some(last)), "{log}");
 }
 
+/// What a function or another consumer wrote by a text of its own, a run finds by that text, and goes on in the same row.
+#[test]
+fn a_row_by_a_text_of_its_own_is_found_and_written_by_it() {
+    const TEXT: &str = "arn:aws:kinesis:*:123456789012:stream/readings";
+
+    let stub = Stub::start(Service::Kinesis, Faults::default(), 1);
+    put_many(&stub, 0..10);
+    let positions = Positions::new();
+    let form = format!("readings={TEXT}");
+    let progress = ShardProgress {
+        shard: Shard { stream_arn: STREAM_ARN.to_owned(), id: SHARD.to_owned() },
+        acknowledged: Some(Acknowledged { sequence_number: sequence_number(6), arrived_at: 0 }),
+        stuck: None,
+    };
+    note(&positions.mirror_with(|options| options.stream_id = form.parse().expect("a form")), progress);
+    let run = Run { dynamodb: Some(positions.moto.endpoint()), ..Run::of(stub.endpoint()) };
+    let table = ["--checkpoint-table", &positions.name, "--to-checkpoint", "--until", "now", "--checkpoint-stream-id"];
+    let (code, log) = run.end(STREAM_ARN, &[&table[..], &[&form]].concat());
+    assert_eq!((code, run.delivered().len()), (Some(0), 3), "{log}");
+    let row = block_on(positions.table().read(TEXT, SHARD)).expect("an answer").expect("a row");
+    assert_eq!((row.position, position(&positions)), (Some(sequence_number(9)), None));
+    // By its name it has no row.
+    run.forget_delivered();
+    let (code, log) = run.end(STREAM_ARN, &[&table[..], &["name"]].concat());
+    assert_eq!((code, run.delivered().len()), (Some(0), 10), "{log}");
+    let (code, log) = run.end(STREAM_ARN, &[&table[..], &["readings"]].concat());
+    assert!(code == Some(2) && log.contains("use name, arn, or STREAM=TEXT"), "{log}");
+}
+
 #[test]
 fn ctrl_c_finishes_what_is_in_flight_commits_and_says_where_it_stopped() {
     let stub = Stub::start(Service::Kinesis, Faults::default(), 1);

@@ -201,7 +201,7 @@ impl StreamFlags {
         let checkpoints = match &self.checkpoint.table {
             Some(name) if start == StartPosition::Checkpoint || self.to_checkpoint => Some(Checkpoints {
                 table: checkpoint::open(name, TIME_LIMIT).await,
-                stream_id: self.checkpoint.stream_id,
+                stream_id: self.checkpoint.stream_id.clone(),
                 without_row: self.without_row.unwrap_or_default(),
                 commits: self.to_checkpoint,
                 create: self.checkpoint.create.then_some(self.checkpoint.capacity),

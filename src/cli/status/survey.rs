@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::ShardStatus;
 use crate::checkpoint::{CheckpointRow, KeysError, Table};
+use crate::settings::StreamIdForm;
 use crate::source::{LagMeter, StreamShard, shards_of};
 
 /// How long streams are waited for that are asked which shards they have: the table has the rest.
@@ -31,7 +32,9 @@ pub(super) struct Survey {
 #[derive(Debug)]
 pub(super) struct SurveyQuery<'a> {
     pub(super) table: &'a Table,
-    /// Only this stream.
+    /// How streams are written in it.
+    pub(super) form: &'a StreamIdForm,
+    /// Only this stream, as it is written in the table.
     pub(super) stream: Option<&'a str>,
     /// The region of streams that are named without their ARN.
     pub(super) region: Option<&'a str>,
@@ -51,13 +54,16 @@ impl Survey {
         let look = async |row: CheckpointRow| {
             let position = row.position.as_ref().or(row.high_water_mark.as_ref());
             let lag = match (query.meter, position) {
-                (Some(meter), Some(position)) => Some(meter.lag(&row.stream_id, &row.shard_id, position).await),
+                (Some(meter), Some(position)) => {
+                    let stream = query.form.stream_of(&row.stream_id);
+                    Some(meter.lag(&stream, &row.shard_id, position).await)
+                }
                 _ => None,
             };
             ShardStatus { lag, ..ShardStatus::of(row) }
         };
         let (shards, listed) =
-            tokio::join!(join_all(rows.into_iter().map(look)), listed(&names, query.region, LISTING_LIMIT));
+            tokio::join!(join_all(rows.into_iter().map(look)), listed(&names, query.form, query.region, LISTING_LIMIT));
         Ok(Self::joined(shards, listed))
     }
 
@@ -85,6 +91,7 @@ impl Survey {
 /// What each stream answers, in their order, all of them within a time.
 async fn listed(
     streams: &[String],
+    form: &StreamIdForm,
     region: Option<&str>,
     within: Duration,
 ) -> Vec<(String, Result<Vec<StreamShard>, String>)> {
@@ -95,7 +102,7 @@ async fn listed(
                 format!("it is not asked, as more than {MOST_LISTED} streams are in the table: name it with --stream");
             return (stream.clone(), Err(reason));
         }
-        let in_time = tokio::time::timeout_at(until, shards_of(stream, region)).await;
+        let in_time = tokio::time::timeout_at(until, shards_of(&form.stream_of(stream), region)).await;
         let late = || format!("kinesis:ListShards: no answer within {}", humantime::format_duration(within));
         (stream.clone(), in_time.unwrap_or_else(|_| Err(late())))
     };
@@ -146,7 +153,7 @@ mod tests {
     #[tokio::test]
     async fn of_very_many_streams_only_some_are_asked() {
         let streams: Vec<String> = (0..100_000).map(|number| format!("no stream {number}")).collect();
-        let listed = listed(&streams, None, Duration::from_secs(10)).await;
+        let listed = listed(&streams, &StreamIdForm::Name, None, Duration::from_secs(10)).await;
         let asked = listed.iter().filter(|(_, answer)| matches!(answer, Err(why) if why.contains("invalid stream")));
         assert_eq!((listed.len(), asked.count()), (streams.len(), MOST_LISTED));
     }

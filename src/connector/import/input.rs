@@ -2,7 +2,7 @@
 
 use super::super::document::{Content, DocumentError, Entry, Node};
 use super::{CREDENTIALS, ENDPOINT, Imported, REGION, count, entries, text, truth, wrong};
-use crate::aws::stream_and_shard;
+use crate::aws::{StreamName, stream_and_shard};
 
 /// The input in a document: below `input` or `inputs`, or by itself.
 pub(super) fn found(document: &Node) -> Option<&Node> {
@@ -304,6 +304,30 @@ fn processors(node: &Node, imported: &mut Imported) -> Result<(), DocumentError>
     Ok(())
 }
 
+/// How the rows of the table have the streams, where that is not by name: as the configuration writes each, without a shard.
+fn stream_ids(input: &Node) -> Option<String> {
+    let nodes = match &input.get("streams")?.content {
+        Content::List(nodes) => nodes.iter().collect(),
+        _ => vec![input.get("streams")?],
+    };
+    let texts = nodes.iter().filter_map(|node| text("streams", node).ok().flatten());
+    let streams: Vec<StreamName> = texts
+        .flat_map(|names| names.split(',').filter_map(|name| stream_and_shard(name.trim()).ok()))
+        .map(|(stream, _)| stream)
+        .collect();
+    let mut aliases: Vec<String> = Vec::new();
+    for stream in streams.iter().filter(|stream| !matches!(stream, StreamName::Name(_))) {
+        let alias = format!("{stream}={stream}");
+        if !aliases.contains(&alias) {
+            aliases.push(alias);
+        }
+    }
+    match streams.iter().all(|stream| matches!(stream, StreamName::Arn(_))) {
+        true if !aliases.is_empty() => Some("arn".to_owned()),
+        _ => Some(aliases.join(",")).filter(|aliases| !aliases.is_empty()),
+    }
+}
+
 /// Where to start, which depends on whether there is a table.
 fn start(input: &Node, imported: &mut Imported) -> Result<(), DocumentError> {
     let from_oldest = match input.get("start_from_oldest") {
@@ -312,6 +336,9 @@ fn start(input: &Node, imported: &mut Imported) -> Result<(), DocumentError> {
     };
     if imported.has(&["checkpoint", "table"]) {
         imported.set(&["from"], "checkpoint");
+        if let Some(form) = stream_ids(input) {
+            imported.decide(&["checkpoint", "stream_id"], form, "the rows have streams as they are written there");
+        }
         imported.decide(&["to_checkpoint"], "true", "positions are committed, in the same rows of the table");
         if !from_oldest {
             imported.decide(&["or"], "latest", "\"start_from_oldest: false\" there, for a shard without a row");

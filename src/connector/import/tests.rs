@@ -184,6 +184,26 @@ fn an_input_starts_where_it_did() {
 }
 
 #[test]
+fn the_rows_of_a_table_are_found_as_they_are_written() {
+    let arn = "arn:aws:kinesis:eu-west-1:111122223333:stream/a";
+    let open = "arn:aws:kinesis:*:111122223333:stream/b";
+    for (streams, form) in [
+        ("[a, 'b:1']", None),
+        (&format!("['{arn}:0', '{arn}:1']"), Some("arn".to_owned())),
+        (&format!("['{open}']"), Some(format!("{open}={open}"))),
+        (&format!("'c, {open}:0,{open}:1,{arn}'"), Some(format!("{open}={open},{arn}={arn}"))),
+    ] {
+        let text = format!(
+            "aws_kinesis: {{streams: {streams}, dynamodb: {{table: positions}}, batching: {{count: 5}}, commit_period: 5s}}"
+        );
+        let set = settings(&text);
+        let found = set.iter().find_map(|setting| setting.strip_prefix("checkpoint-stream-id="));
+        assert_eq!(found, form.as_deref(), "{set:?}");
+        assert!(set.contains(&"checkpoint-period=5s".to_owned()), "{set:?}");
+    }
+}
+
+#[test]
 fn what_stands_around_an_input_and_what_is_no_field_of_it() {
     let text = "input:\n  label: readings\n  aws_kinesis: &it {streams: [a]}\n  processors: []\npipeline: {}\noutput: {}\nlogger: {}\n";
     assert_eq!(left_out(text), ["label", "processors", "pipeline", "output", "logger"]);

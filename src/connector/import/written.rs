@@ -27,7 +27,7 @@ enum Value {
 impl Imported {
     /// Adds a setting.
     pub(super) fn set(&mut self, path: &'static [&'static str], value: impl Into<String>) {
-        self.settings.push(Setting { path, value: Value::One(value.into()), remark: None });
+        self.add(Setting { path, value: Value::One(value.into()), remark: None });
     }
 
     /// Adds a setting that needed a decision, with what was decided.
@@ -37,12 +37,19 @@ impl Imported {
         value: impl Into<String>,
         remark: impl Into<String>,
     ) {
-        self.settings.push(Setting { path, value: Value::One(value.into()), remark: Some(remark.into()) });
+        self.add(Setting { path, value: Value::One(value.into()), remark: Some(remark.into()) });
     }
 
     /// Adds a setting that is a list.
     pub(super) fn set_all(&mut self, path: &'static [&'static str], values: Vec<String>) {
-        self.settings.push(Setting { path, value: Value::Several(values), remark: None });
+        self.add(Setting { path, value: Value::Several(values), remark: None });
+    }
+
+    /// Settings of a group stand together: its key can stand in the file once.
+    fn add(&mut self, setting: Setting) {
+        let is_of_group = |known: &Setting| known.path.len() > 1 && known.path.first() == setting.path.first();
+        let place = self.settings.iter().rposition(is_of_group).map_or(self.settings.len(), |last| last + 1);
+        self.settings.insert(place, setting);
     }
 
     /// Notes what does not come along.

@@ -253,10 +253,10 @@ impl ReadPlan {
     }
 
     /// How a stream is written in the table.
-    pub(super) fn stream_id<'a>(&self, stream: &'a LiveStream) -> &'a str {
-        match self.checkpoints.as_ref().map(|checkpoints| checkpoints.stream_id) {
-            Some(StreamIdForm::Name) => stream.arn.rsplit_once('/').map_or(stream.arn.as_str(), |(_, name)| name),
-            Some(StreamIdForm::Arn) | None => &stream.arn,
+    pub(super) fn stream_id<'a>(&'a self, stream: &'a LiveStream) -> &'a str {
+        match &self.checkpoints {
+            Some(checkpoints) => checkpoints.stream_id.of(&stream.arn),
+            None => &stream.arn,
         }
     }
 
