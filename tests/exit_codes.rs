@@ -146,6 +146,12 @@ fn of_put(provoked: &mut Provoked, folder: &Path) {
     provoked.ends(1, put().arg(folder.join("nobodys.ndjson")), "");
     stub.set_faults(Faults { always: Some("ResourceNotFoundException"), ..Faults::default() });
     provoked.ends(1, &mut put(), "one\n");
+    let list = |answer: &'static str, status: u16| {
+        let service = crate::support::stub::Stub::start(move |_, _| (status, answer.to_owned()));
+        at(&service.endpoint(), &["streams"])
+    };
+    provoked.ends(0, &mut list(r#"{"StreamNames": [], "HasMoreStreams": false}"#, 200), "");
+    provoked.ends(1, &mut list(r#"{"__type": "AccessDeniedException"}"#, 400), "");
     stub.set_faults(Faults::default());
     stub.set_record_limit(100);
     let large = "x".repeat(200);

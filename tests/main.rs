@@ -44,6 +44,7 @@ mod side_by_side;
 mod soak;
 mod status;
 mod stdout;
+mod streams;
 #[allow(dead_code, reason = "the tests without tools use the rest")]
 mod support;
 mod troubles;

@@ -38,6 +38,7 @@ mod redrive;
 mod rescue;
 pub(crate) mod run;
 mod status;
+mod streams;
 mod summary;
 #[cfg(feature = "compiler")]
 mod test;
@@ -79,6 +80,7 @@ enum Command {
     Rescue(Box<rescue::RescueArguments>),
     Put(Box<put::PutArguments>),
     Status(status::StatusArguments),
+    Streams(streams::StreamsArguments),
     Doctor(Box<doctor::DoctorArguments>),
     Connector(connector::ConnectorArguments),
     #[cfg(feature = "compiler")]
@@ -136,6 +138,7 @@ pub fn main() -> ExitCode {
         Command::Rescue(arguments) => rescue::rescue(&arguments),
         Command::Put(arguments) => put::put(&arguments),
         Command::Status(arguments) => status::status(&arguments),
+        Command::Streams(arguments) => streams::streams(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments),
         Command::Connector(arguments) => connector::connector(&arguments),
         #[cfg(feature = "compiler")]

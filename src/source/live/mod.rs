@@ -31,6 +31,7 @@ mod shard;
 mod shared;
 mod starts;
 mod statuses;
+mod stream_list;
 mod streams;
 mod waits;
 mod windowed;
@@ -52,6 +53,7 @@ pub use refusal::LiveError;
 pub use run_name::run_name;
 pub use shared::ReadOptions;
 pub use statuses::{CommitOutcome, ShardStage, ShardStatuses, ShardView};
+pub use stream_list::{CapacityMode, Refusal, StreamDetails, StreamProfile, stream_profiles};
 pub use waits::{AwaitedPart, RunWatch, Wait, stream_wait};
 
 pub(super) use page::arrived_at;

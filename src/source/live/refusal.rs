@@ -229,7 +229,7 @@ pub(super) fn meaning(code: Option<&str>) -> FailureClass {
     }
 }
 
-fn is_denied(code: &str) -> bool {
+pub(super) fn is_denied(code: &str) -> bool {
     matches!(code, "AccessDeniedException" | "AccessDenied" | "KMSAccessDeniedException" | "UnauthorizedOperation")
 }
 
@@ -279,9 +279,16 @@ pub(in crate::source) const READ: &str = "kinesis:GetRecords";
 pub(super) const REGISTER: &str = "kinesis:RegisterStreamConsumer";
 pub(super) const DESCRIBE_CONSUMER: &str = "kinesis:DescribeStreamConsumer";
 pub(super) const SUBSCRIBE: &str = "kinesis:SubscribeToShard";
+pub(super) const LIST_STREAMS: &str = "kinesis:ListStreams";
+pub(super) const LIST_CONSUMERS: &str = "kinesis:ListStreamConsumers";
 
 /// All that reading takes, and not just what was refused first.
 fn statement(stream: &str, action: &str) -> String {
+    if action == LIST_STREAMS {
+        // It is for no stream in particular.
+        let actions = [LIST_STREAMS, DESCRIBE, LIST_CONSUMERS];
+        return serde_json::json!({ "Effect": "Allow", "Action": actions, "Resource": "*" }).to_string();
+    }
     let enhanced = [REGISTER, DESCRIBE_CONSUMER, SUBSCRIBE];
     let mut actions = vec![DESCRIBE, LIST, ITERATOR, READ];
     if enhanced.contains(&action) {
