@@ -211,7 +211,7 @@ mod tests {
             ("foo:1000000000000", "there is no shard 1000000000000"),
             ("foo:99999999999999999999999999", "12 digits at most"),
             ("arn:aws:kinesis:*:123456789012:stream/a:x", "as in foo:0"),
-            ("a,stream:b:0:1", "a name has"),
+            ("stream:b:0:1", "a name has"),
         ] {
             let message = StreamPlace::in_input(input).expect_err(input).to_string();
             let is_named = input.split(',').any(|name| message.contains(&format!("invalid stream {name:?}")));

@@ -25,8 +25,8 @@ pub enum ConsumerName {
     Name(String),
     /// By its ARN: it is there, and nothing is asked about it.
     Arn {
-        /// Of the consumer.
-        consumer: Arn,
+        /// Of the consumer, as it was given.
+        consumer: String,
         /// Of its stream.
         stream: Arn,
     },
@@ -58,7 +58,7 @@ impl FromStr for ConsumerName {
             return Err(refusal());
         }
         let stream = Arn { resource: format!("stream/{stream}"), ..consumer.clone() };
-        Ok(ConsumerName::Arn { consumer, stream })
+        Ok(ConsumerName::Arn { consumer: text.to_owned(), stream })
     }
 }
 
@@ -66,7 +66,7 @@ impl fmt::Display for ConsumerName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ConsumerName::Name(name) => formatter.write_str(name),
-            ConsumerName::Arn { consumer, .. } => consumer.fmt(formatter),
+            ConsumerName::Arn { consumer, .. } => formatter.write_str(consumer),
         }
     }
 }
@@ -98,7 +98,7 @@ impl ConsumerName {
     pub(super) async fn arn(&self, stream: &LiveStream) -> Result<String, LiveError> {
         match self {
             ConsumerName::Name(name) => registered(stream, name).await,
-            ConsumerName::Arn { consumer, .. } => Ok(consumer.to_string()),
+            ConsumerName::Arn { consumer, .. } => Ok(consumer.clone()),
         }
     }
 }
