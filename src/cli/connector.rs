@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+#[cfg(feature = "compiler")]
 pub(crate) use self::parameters::parameter;
 use self::parameters::{Parameters, parameters};
 use super::error::CommandError;

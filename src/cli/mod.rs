@@ -52,6 +52,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+#[cfg(feature = "compiler")]
 pub(crate) use self::connector::parameter;
 use self::error::CommandError;
 use crate::connector::{ConnectorError, ConnectorFile, Keys};
