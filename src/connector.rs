@@ -1,7 +1,7 @@
 //! The connector file: all settings of a connector in one file, YAML or JSON, for `kinesieve run --connector FILE` and for the
 //! function (`KINESIEVE_CONNECTOR`).
 //!
-//! The file says what neither a flag nor a variable says. Its keys are the names of flags ([`Keys`]), joined from the keys of
+//! The file says what neither a flag nor a variable says. Its keys are the names of flags, joined from the keys of
 //! nested mappings: `checkpoint: {table: positions}` and `checkpoint_table: positions` are the same. So a setting that the
 //! command line gets, the file has too.
 
