@@ -104,11 +104,10 @@ fn an_error_stands_on_a_line_of_its_own() {
 fn what_is_killed_leaves_a_terminal_that_can_be_used() {
     let stub = stream(&["keep 0"]);
     let run = Run::of(stub.endpoint());
-    let mut pty = Pty::start(&follow(&run, &[]), 100, 24);
+    let pty = Pty::start(&follow(&run, &[]), 100, 24);
     pty.wait_for("records/s");
     // SIGQUIT: nothing of ours runs any more.
-    pty.press("\u{1c}");
-    let (_, screen) = pty.end();
+    let (_, screen) = pty.end_by("\u{1c}");
     let text = screen.text();
     assert!(text.lines().any(|line| line.contains("records")), "{text}");
     assert!(!text.contains("\u{1b}"), "{text}");

@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use super::process::wait_until;
 use super::screen::Screen;
@@ -77,6 +78,20 @@ impl Pty {
     pub fn wait_for(&self, what: &str) {
         let is_seen = || self.screen().visible().iter().any(|line| line.contains(what));
         wait_until(&format!("{what:?} is seen"), is_seen);
+    }
+
+    /// Presses keys until the program ends, as a person does: a terminal that is being set up drops what is typed.
+    pub fn end_by(mut self, keys: &str) -> (Option<i32>, Screen) {
+        let mut pressed: Option<Instant> = None;
+        wait_until("the program ends by a key", || {
+            if pressed.is_none_or(|pressed| pressed.elapsed() > Duration::from_secs(2)) {
+                // Where nobody takes them any more, it has ended.
+                let _ = self.keys.write_all(keys.as_bytes()).and_then(|()| self.keys.flush());
+                pressed = Some(Instant::now());
+            }
+            self.child.try_wait().expect("its state").is_some()
+        });
+        self.end()
     }
 
     /// Waits until the program ends: its exit code, and what is left on the screen.
