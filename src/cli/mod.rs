@@ -45,6 +45,7 @@ mod test;
 #[cfg(feature = "compiler")]
 mod upgrade;
 
+use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
@@ -254,6 +255,11 @@ pub(crate) fn connector_keys() -> Keys {
 /// Reads the connector file that the arguments or the variables name. What else is wrong with the arguments is told when
 /// they are read in earnest.
 fn connector_file(command: &clap::Command) -> Result<Option<ConnectorFile>, ConnectorError> {
+    // The arguments are read twice only where there may be one.
+    let is_flag = |argument: OsString| argument.to_string_lossy().starts_with("--connector");
+    if std::env::var_os("KINESIEVE_CONNECTOR").is_none() && !std::env::args_os().any(is_flag) {
+        return Ok(None);
+    }
     let Ok(matches) = command.clone().ignore_errors(true).try_get_matches() else { return Ok(None) };
     let path = matches.subcommand().and_then(|(_, given)| given.try_get_one::<PathBuf>("connector").ok().flatten());
     path.map(|path| ConnectorFile::read(path, &connector_keys())).transpose()
