@@ -166,6 +166,23 @@ fn an_aggregate_is_in_the_state_as_a_whole_or_not_at_all() {
     );
 }
 
+/// As of records: what earlier batches left behind costs no event.
+#[test]
+fn an_event_that_finds_no_memory_left_is_folded_by_a_fresh_instance() {
+    let stage = Stage::new();
+    // 128 MiB are 2,048 pages.
+    let mut state = json!({});
+    for index in 0..4 {
+        let part = stage.part(index, &["leak 1200"], &state, false);
+        assert_eq!(part.replay_from, None);
+        state = part.state;
+    }
+    let last = stage.part(4, &["leak 3000", "add 1"], &state, true);
+    assert_eq!(last.replay_from, None);
+    assert_eq!(stage.windows(), [delivered(1, [0, 1, 2, 3, 5])]);
+    assert_eq!(stage.letters(), [("memory".to_owned(), "leak 3000".to_owned())]);
+}
+
 #[test]
 fn without_a_dead_letter_target_a_failure_is_where_to_replay_from() {
     let stage = Stage::with(Recorder::default(), None);

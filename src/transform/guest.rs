@@ -84,9 +84,14 @@ impl<E: Exports> Guest<'_, E> {
         self.time.is_some_and(|time| time.is_over(now))
     }
 
+    /// Whether there is an instance: one that was started before.
+    pub(super) fn is_alive(&self) -> bool {
+        self.slot.instance.is_some()
+    }
+
     /// Starts an instance, unless there is one.
     pub(super) fn be_alive(&mut self, until: Option<Instant>) -> Result<(), Verdict> {
-        if self.slot.instance.is_some() { Ok(()) } else { self.start_again(until) }
+        if self.is_alive() { Ok(()) } else { self.start_again(until) }
     }
 
     #[cold]

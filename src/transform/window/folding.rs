@@ -17,7 +17,7 @@ use crate::transform::emissions::{Emissions, OutputArena};
 use crate::transform::group::CallOutcome;
 use crate::transform::guest::{self, NO_INSTANCE};
 use crate::transform::instance::CallError;
-use crate::transform::verdict::Verdict;
+use crate::transform::verdict::{FaultKind, Verdict};
 use crate::transform::worker::Program;
 
 /// The state is saved when so many events had to be folded a second time: the next failure is not to cost that again.
@@ -67,10 +67,20 @@ impl Program for Folding {
 
     fn process(&mut self, guest: &mut WindowGuest<'_>, index: usize, event: Event<'_>, turn: Instant) -> CallOutcome {
         self.saved_at.get_or_insert(turn);
+        let was_there = guest.is_alive();
         if let Err(verdict) = self.be_sound(guest) {
             return verdict.into();
         }
-        let verdict = guest.accumulate(event, turn);
+        let mut verdict = guest.accumulate(event, turn);
+        // What windows and events before this one left behind may have taken the memory. Where it has all of it, what is wrong
+        // with the event itself comes again.
+        if was_there && matches!(&verdict, Verdict::Fault(fault) if fault.kind == FaultKind::Memory) {
+            self.is_sound = false;
+            if let Err(verdict) = self.be_sound(guest) {
+                return verdict.into();
+            }
+            verdict = guest.accumulate(event, turn);
+        }
         // Whatever the guest did to its state, it is not to count.
         self.is_sound = matches!(verdict, Verdict::Folded);
         if self.is_sound {

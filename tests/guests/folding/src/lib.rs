@@ -6,6 +6,7 @@
 //! | --- | --- |
 //! | `add N` | adds N to the sum |
 //! | `bloat N` | lets the state grow by N bytes |
+//! | `leak PAGES` | takes so many pages of 64 KiB and never gives them back, then folds; aborts if it is refused them |
 //! | `sleep MILLIS` | sleeps, then folds |
 //! | `reject TEXT`, `retry TEXT` | answers so |
 //! | `panic TEXT`, `spin` | breaks |
@@ -53,6 +54,7 @@ impl Fold for Folding {
         match verb {
             "add" => self.sum += argument.parse::<i64>()?,
             "bloat" => self.filler.push_str(&"x".repeat(argument.parse()?)),
+            "leak" => leak(argument.parse()?),
             "sleep" => thread::sleep(Duration::from_millis(argument.parse()?)),
             "fickle" if config.fickle.replace(true) => return Err(Error::reject("not again")),
             "fickle" => {}
@@ -88,6 +90,15 @@ impl Fold for Folding {
             _ => Err(Error::reject(format!("unknown end `{verb}`"))),
         }
     }
+}
+
+/// Past the allocator, which gives back what a call took.
+fn leak(pages: usize) {
+    #[cfg(target_arch = "wasm32")]
+    if std::arch::wasm32::memory_grow::<0>(pages) == usize::MAX {
+        std::process::abort();
+    }
+    std::hint::black_box(pages);
 }
 
 fn spin() -> ! {
