@@ -12,6 +12,7 @@ use crate::checkpoint::{self, CheckpointOptions, CheckpointWriter};
 use crate::dead_letter::{Cutting, DeadLetters};
 use crate::error_code::ErrorCode;
 use crate::event::Unpacking;
+use crate::filter::Filter;
 use crate::processor::{Observer, Outputs, Pace, Processor, RetryLimits};
 use crate::settings::{
     Arn, CheckpointSettings, Compression, Order, Route, Settings, SettingsError, TableCapacity, TableName, Target,
@@ -199,14 +200,23 @@ async fn assemble(
     // Whoever looks on wants to know where it broke; for all others that would take too long.
     let is_looked_on = processor_options.assembly_options.observer.is_some();
     let insight = if is_looked_on { Insight::Lines } else { Insight::None };
-    let transform = Transform::load_with(&settings.transform, insight)?;
+    let transform = settings.transform_path().map(|path| Transform::load_with(path, insight)).transpose()?;
+    if transform.is_none() && !transform_settings.is_empty() {
+        return Err(SettingsError::Contradiction(
+            "there are settings for a transform (KINESIEVE_TRANSFORM_SETTINGS), and no transform".to_owned(),
+        )
+        .into());
+    }
     let batches = processor_options.assembly_options.batches.unwrap_or(NonZeroUsize::MIN);
     let workers = settings.workers.unwrap_or(processor_options.assembly_options.workers).max(batches);
     let workers_for_a_batch = NonZeroUsize::new(workers.get() / batches).unwrap_or(NonZeroUsize::MIN);
-    let guests = Guests::start(&transform, limits, &transform_settings, workers)
-        .map_err(|source| AssemblyError::Start { path: settings.transform.display().to_string(), source })?
-        .with_most_for_a_batch(workers_for_a_batch);
+    let path = settings.transform.as_ref().map_or_else(String::new, ToString::to_string);
+    let guests =
+        Guests::start_behind(settings.filter.as_ref(), transform.as_ref(), limits, &transform_settings, workers)
+            .map_err(|source| AssemblyError::Start { path, source })?
+            .with_most_for_a_batch(workers_for_a_batch);
 
+    let digest = transform.as_ref().map_or("", Transform::digest);
     let options = SinkOptions {
         lines: LineContent::Envelopes,
         order: settings.order,
@@ -238,7 +248,7 @@ async fn assemble(
             let events = options.events.with_detail_type("dead-letter");
             let sink = open(place(target), SinkOptions { lines: LineContent::Bare, order, events, ..options }).await?;
             let cutting = if settings.dead_letter_cut { Cutting::Allowed } else { Cutting::Forbidden };
-            let dead_letters = DeadLetters::new(sink, transform.digest()).with_cutting(cutting);
+            let dead_letters = DeadLetters::new(sink, digest).with_cutting(cutting);
             Some(match &settings.dead_letter_large {
                 Some(large) if processor_options.delivering == TargetUse::Deliver => {
                     dead_letters.with_large(Arc::new(open_large(large, settings.s3_compression).await?))
@@ -255,7 +265,7 @@ async fn assemble(
     };
     let outputs = Outputs::new(main, route_sinks);
     let processor = Processor::new(guests, outputs, dead_letters);
-    let processor = processor.of_transform(transform.digest());
+    let processor = processor.of_transform(digest).behind(settings.filter.as_ref().map(Filter::source));
     let processor = processor.with_unpacking(unpacking(settings)).with_retry_limits(retry_limits).with_pace(pace);
     Ok(match processor_options.assembly_options.observer {
         Some(observer) => processor.with_observer(observer),
@@ -315,14 +325,15 @@ pub fn about(
     Ok(json!({
         "status": "ready",
         "version": env!("CARGO_PKG_VERSION"),
-        "transform": {
-            "file": settings.transform.display().to_string(),
+        "transform": settings.transform_path().map(|path| json!({
+            "file": path.display().to_string(),
             "digest": processor.transform(),
             "world": processor.world().as_str(),
             "settings": names,
             "eventTimeout": humantime::format_duration(settings.event_timeout).to_string(),
             "memoryLimit": settings.memory_limit.to_string(),
-        },
+        })),
+        "filter": settings.filter.as_ref().map(Filter::source),
         "output": settings.output.as_ref().map(ToString::to_string),
         "routes": routes,
         "deadLetter": settings.dead_letter().map(ToString::to_string),

@@ -278,7 +278,7 @@ impl Reading<'_> {
         let in_folder = |path: &str| self.folder.join(path).display().to_string();
         Ok(match text.strip_prefix("file:") {
             Some(path) => format!("file:{}", in_folder(path)),
-            None if keys::names_a_file(flag) && flag != keys::INPUT => in_folder(text),
+            None if keys::names_a_file(flag) && flag != keys::INPUT && text != "none" => in_folder(text),
             None if flag == keys::INPUT && self.folder.join(text).is_file() => in_folder(text),
             None => text.clone(),
         })
@@ -399,6 +399,7 @@ mod tests {
         let arn = "arn:aws:kinesis:eu-west-1:123456789012:stream/a";
         assert_eq!(one(&format!("streams: ['b,{arn}']")), pair("input", &format!("stream:b,{arn}")));
         assert_eq!(one("transform: masker.wasm"), pair("transform", "there/masker.wasm"), "beside the file");
+        assert_eq!(one("transform: none"), pair("transform", "none"), "there is none");
         assert_eq!(one("output: file:out.ndjson"), pair("output", "file:there/out.ndjson"));
         assert_eq!(one("output: stdout"), pair("output", "stdout"));
         assert_eq!(one("bisect: true"), pair("bisect", "true"));

@@ -27,6 +27,7 @@
 //! | [`connector`] | all settings in one file, YAML or JSON |
 //! | [`sink`] | where outputs go: one file a service, with its limits and what it can do; one trait, one table |
 //! | [`transform`] | the guest: engine, artifact, instance, limits, host functions |
+//! | [`filter`] | an expression that says of each event whether it goes on |
 //! | [`event`] | what came in: [`event::Batch`], [`event::SequenceNumber`], the envelope parsers; KPL aggregates, and payloads to decode |
 //! | `backoff` | how long to wait before a service is asked again |
 //! | [`aws`] | what the clients of all services have in common, of sinks and sources |
@@ -62,6 +63,7 @@ pub mod dead_letter;
 pub mod error_code;
 pub mod event;
 mod files;
+pub mod filter;
 mod foreign;
 mod json_error;
 mod json_pointer;

@@ -54,6 +54,8 @@ use crate::transform::{FlowControl, Grouping, Guests, Job, RecordPool, World};
 /// Takes batches through one transform to its targets.
 pub struct Processor {
     transform: String,
+    /// The expression that events pass first.
+    filter: Option<String>,
     unpacking: Unpacking,
     guests: Guests,
     destinations: Destinations,
@@ -80,6 +82,7 @@ impl Processor {
     pub fn new(guests: impl Into<Guests>, outputs: Outputs, dead_letters: Option<DeadLetters>) -> Self {
         Self {
             transform: String::new(),
+            filter: None,
             unpacking: Unpacking::default(),
             guests: guests.into(),
             destinations: Destinations::new(outputs, dead_letters),
@@ -98,7 +101,13 @@ impl Processor {
         Self { transform: digest.to_owned(), ..self }
     }
 
-    /// The transform's digest; empty where nobody said it.
+    /// Returns the processor with the expression of the filter that its guests are behind.
+    #[must_use]
+    pub fn behind(self, filter: Option<&str>) -> Self {
+        Self { filter: filter.map(str::to_owned), ..self }
+    }
+
+    /// The transform's digest; empty where nobody said it, or where there is none.
     pub fn transform(&self) -> &str {
         &self.transform
     }
@@ -265,7 +274,12 @@ impl Processor {
     /// Returns by what records are taken apart and transformed here: another transform, or other settings, may make other
     /// events of a record.
     fn made_by(&self) -> String {
-        let digest = Sha256::digest(format!("{}\n{:?}", self.transform, self.unpacking));
+        let mut made_by = format!("{}\n{:?}", self.transform, self.unpacking);
+        if let Some(filter) = &self.filter {
+            made_by.push('\n');
+            made_by.push_str(filter);
+        }
+        let digest = Sha256::digest(made_by);
         digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
 

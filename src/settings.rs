@@ -8,6 +8,7 @@ mod checkpoint;
 #[cfg(feature = "compiler")]
 mod guest;
 mod stream_id;
+mod transform_place;
 mod values;
 mod variables;
 
@@ -22,6 +23,7 @@ use tracing::level_filters::LevelFilter;
 
 use crate::connector::{ConnectorError, ConnectorFile};
 use crate::error_code::ErrorCode;
+use crate::filter::Filter;
 
 pub use crate::aws::{Arn, InvalidArn, InvalidStreamName, StreamName};
 pub use crate::event::{Decode, DecodeOther};
@@ -31,6 +33,7 @@ pub use checkpoint::{CheckpointSettings, TableCapacity, TableName};
 #[cfg(feature = "compiler")]
 pub use guest::GuestSettings;
 pub use stream_id::{StreamAlias, StreamIdForm};
+pub use transform_place::TransformPlace;
 pub use values::{
     MetricsFormat, Route, name_of, normal_route, transform_settings as parse_transform_settings, written_settings,
 };
@@ -95,9 +98,15 @@ pub struct Settings {
     pub connector: Option<PathBuf>,
 
     /// Path of the transform: a WebAssembly component (.wasm), or a component that `kinesieve build` precompiled
-    /// (.cwasm). To the command line also the folder of a project, which is built first
+    /// (.cwasm). To the command line also the folder of a project, which is built first. Or none: records pass as they are.
+    /// Required in the function and by `redrive` and `rescue`, unless there is a filter
     #[arg(long, env = "KINESIEVE_TRANSFORM", value_name = "FILE")]
-    pub transform: PathBuf,
+    pub transform: Option<TransformPlace>,
+
+    /// Filter of records, an expression of the Common Expression Language; for example `json.temperature > 30`. It comes before
+    /// the transform: true lets a record go on, false drops it. A record that it can't judge is dead-lettered
+    #[arg(long, env = "KINESIEVE_FILTER", value_name = "EXPRESSION")]
+    pub filter: Option<Filter>,
 
     /// Settings for the transform: key=value pairs separated by commas, or a JSON object
     // Taken as it is, since clap would quote a malformed value, and there may be secrets in it.
@@ -261,6 +270,26 @@ pub struct FunctionOnly {
 }
 
 impl Settings {
+    /// The path of the transform; none: there is no transform.
+    pub fn transform_path(&self) -> Option<&Path> {
+        self.transform.as_ref().and_then(TransformPlace::path)
+    }
+
+    /// Checks that it is said what becomes of records, where a transform that was forgotten would let through what it is to
+    /// take out.
+    ///
+    /// # Errors
+    /// When neither a transform is named, nor that there is none, nor a filter.
+    pub fn insist_on_transform(&self) -> Result<(), SettingsError> {
+        if self.transform.is_some() || self.filter.is_some() {
+            return Ok(());
+        }
+        Err(SettingsError::Missing {
+            name: "KINESIEVE_TRANSFORM".to_owned(),
+            help: "Path of the transform, or none: then records pass as they are".to_owned(),
+        })
+    }
+
     /// Returns the settings for the transform, in the order in which they were written.
     ///
     /// # Errors

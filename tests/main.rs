@@ -15,6 +15,7 @@ mod exit_codes;
 mod explain;
 mod failing_targets;
 mod faults;
+mod filter;
 mod function;
 mod hostile;
 mod insights;

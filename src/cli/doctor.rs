@@ -98,6 +98,7 @@ pub(super) fn doctor(arguments: &DoctorArguments) -> Result<u8, CommandError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut report = DoctorReporter { json: arguments.json, is_something_missing: false };
 
+    settings.insist_on_transform()?;
     let settings = &place::with_component(settings)?;
     report.say(&transform::check(settings, arguments.architecture))?;
     let size = fit::FunctionSize {

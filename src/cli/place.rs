@@ -38,8 +38,19 @@ pub(super) fn component(place: &Path) -> Result<PathBuf, CommandError> {
 
 /// The settings with the file of the transform, where they name the folder of a project.
 pub(super) fn with_component(settings: &Settings) -> Result<Settings, CommandError> {
-    let transform = component(&settings.transform)?;
+    let transform = match settings.transform_path() {
+        Some(place) => Some(component(place)?.into()),
+        None => settings.transform.clone(),
+    };
     Ok(Settings { transform, ..settings.clone() })
+}
+
+/// What is waited for while a processor is put together.
+pub(super) fn loading(settings: &Settings) -> String {
+    match settings.transform_path() {
+        Some(path) => format!("loading {}", path.display()),
+        None => "opening the destinations".to_owned(),
+    }
 }
 
 /// Refuses a stream where a command reads files alone.

@@ -117,8 +117,9 @@ pub(super) fn redrive(arguments: &RedriveArguments) -> Result<u8, CommandError> 
     runtime.block_on(access::check(&places))?;
     // The letters are looked at first: reading them is the cheaper of two ways to fail.
     let mut source = runtime.block_on(DeadLetterSource::open(&arguments.from))?;
+    settings.insist_on_transform()?;
     let settings = &place::with_component(settings)?;
-    let waiting = ProgressDisplay::waiting_for(format!("loading {}", settings.transform.display()));
+    let waiting = ProgressDisplay::waiting_for(place::loading(settings));
     let processor = runtime.block_on(async {
         match mode {
             RunMode::Really => assembly::processor(settings, &routes, &Target::Stdout).await,
@@ -131,7 +132,7 @@ pub(super) fn redrive(arguments: &RedriveArguments) -> Result<u8, CommandError> 
         return Err(SettingsError::Contradiction(format!(
             "{} works on tumbling windows, and dead letters are records by themselves, whose window is over: name a \
              transform of the world record-transform",
-            settings.transform.display()
+            settings.transform.as_ref().map_or_else(String::new, ToString::to_string)
         ))
         .into());
     }

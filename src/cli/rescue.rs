@@ -133,8 +133,9 @@ pub(super) fn rescue(arguments: &RescueArguments) -> Result<u8, CommandError> {
     // The descriptions are looked at first: reading them is the cheaper of two ways to fail.
     let fate = if arguments.delete && mode == RunMode::Really { ObjectFate::Delete } else { ObjectFate::Keep };
     let mut source = runtime.block_on(DescriptionSource::open(&arguments.from, fate))?;
+    settings.insist_on_transform()?;
     let settings = &place::with_component(settings)?;
-    let waiting = ProgressDisplay::waiting_for(format!("loading {}", settings.transform.display()));
+    let waiting = ProgressDisplay::waiting_for(place::loading(settings));
     let processor = runtime.block_on(async {
         match mode {
             RunMode::Really => assembly::processor(settings, &routes, &Target::Stdout).await,
@@ -147,7 +148,7 @@ pub(super) fn rescue(arguments: &RescueArguments) -> Result<u8, CommandError> {
         return Err(SettingsError::Contradiction(format!(
             "{} works on tumbling windows, and the window of records that were given up is over: name a transform of the \
              world record-transform",
-            settings.transform.display()
+            settings.transform.as_ref().map_or_else(String::new, ToString::to_string)
         ))
         .into());
     }

@@ -37,7 +37,7 @@ use super::summary::RunSummary;
 use super::{ALL_ACKNOWLEDGED, FAILED, NOT_ACKNOWLEDGED, access, log, place};
 use crate::assembly::{AssemblyError, AssemblyOptions};
 use crate::processor::{Counts, Observer, Processor, Stop};
-use crate::settings::{Route, Settings, SettingsError, Target, check_variables};
+use crate::settings::{Route, Settings, SettingsError, Target, TransformPlace, check_variables};
 use crate::source::live::StreamPlace;
 use crate::source::on_failure::DescribedStream;
 use crate::source::{ArrivalField, FileSource, Format};
@@ -107,7 +107,7 @@ Examples, over streams:
     --from at-timestamp=2026-11-20T00:00:00Z --until now --batch-size 5000 --output file:out.ndjson
   kinesieve run --transform t.wasm --input readings --from checkpoint --to-checkpoint \\
     --checkpoint-table positions --output arn:aws:kinesis:eu-west-1:123456789012:stream/clean")]
-#[command(mut_arg("transform", |flag| flag.required(false).required_unless_present("project")
+#[command(mut_arg("transform", |flag| flag
     .default_value_if("project", clap::builder::ArgPredicate::IsPresent, PLACE_OF_PROJECT)))]
 pub(super) struct RunArguments {
     /// Folder of a project (with kinesieve.json in it or in a folder above), in the place of --transform: it is built first
@@ -215,24 +215,23 @@ impl RunArguments {
     fn settings(&self) -> Result<Settings, CommandError> {
         let mut settings = self.settings.clone();
         if let Some(project) = &self.project {
-            let is_elsewhere = |transform: &Path| {
+            let is_elsewhere = |transform: &&TransformPlace| {
                 // A flag wins over a variable.
-                let variable = std::env::var_os("KINESIEVE_TRANSFORM").map(PathBuf::from);
-                transform != Path::new(PLACE_OF_PROJECT) && variable.as_deref() != Some(transform)
+                let variable = std::env::var_os("KINESIEVE_TRANSFORM").map(TransformPlace::from);
+                transform.path() != Some(Path::new(PLACE_OF_PROJECT)) && variable.as_ref() != Some(transform)
             };
-            if is_elsewhere(&settings.transform) {
+            if let Some(other) = settings.transform.as_ref().filter(is_elsewhere) {
                 return Err(SettingsError::Contradiction(format!(
-                    "--transform {} and the project {} are two transforms: leave one out",
-                    settings.transform.display(),
+                    "--transform {other} and the project {} are two transforms: leave one out",
                     project.display()
                 ))
                 .into());
             }
-            settings.transform.clone_from(project);
+            settings.transform = Some(project.clone().into());
         }
         #[cfg(feature = "compiler")]
         {
-            let place = settings.transform.clone();
+            let place = settings.transform_path().unwrap_or(Path::new("")).to_owned();
             settings = self.case.beneath(settings, &place)?;
         }
         Ok(settings)
@@ -273,7 +272,7 @@ fn run_file(arguments: &RunArguments, routes: &[Route]) -> Result<u8, CommandErr
         runtime.block_on(access::check(&access::written(settings, routes)?))?;
     }
     let settings = &place::with_component(settings)?;
-    let waiting = ProgressDisplay::waiting_for(format!("loading {}", settings.transform.display()));
+    let waiting = ProgressDisplay::waiting_for(place::loading(settings));
     let processor = runtime.block_on(processor(settings, routes, showing.as_ref()));
     waiting.finish();
     let processor = processor?;

@@ -61,6 +61,7 @@ impl FunctionSettings {
         if let Some(file) = &file {
             settings.common.take_routes_of(file)?;
         }
+        settings.common.insist_on_transform()?;
         if settings.common.output.is_none() {
             let arg = Self::command().get_arguments().find(|arg| arg.get_long() == Some("output")).cloned();
             return Err(missing(arg.as_ref(), "KINESIEVE_OUTPUT"));

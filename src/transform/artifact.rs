@@ -278,7 +278,8 @@ impl Transform {
         let linked = host::linker(&engine)
             .and_then(|linker| linker.instantiate_pre(&component))
             .map_err(|error| LoadError::Invalid { path: path.to_owned(), reason: format!("{error:#}") })?;
-        let ticker = Ticker::start(&engine, tick_for(insight)).map_err(|error| LoadError::Engine(error.to_string()))?;
+        let ticker =
+            Ticker::start(Some(&engine), tick_for(insight)).map_err(|error| LoadError::Engine(error.to_string()))?;
         let digest = format!("sha256:{sha256}");
         let sources = if insight == Insight::Lines { SourceFolder::of(path) } else { SourceFolder::default() };
         Ok(Self { ticker: Arc::new(ticker), linked, world, digest, sources, insight })

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use wasmtime::Store;
 
-use super::guest_time::{GuestTime, time_until};
+use super::guest_time::{GuestTime, time_until, verdict_at_its_end};
 use super::host::HostState;
 use super::instance::{CallError, CallTime, Exports, Instance, InstanceTemplate, StartError};
 use super::log::GuestOutput;
@@ -19,7 +19,8 @@ pub(super) const NO_INSTANCE: &str = "there is no instance of the transform";
 
 /// An instance while it lives, and all that it takes to make one.
 pub(super) struct InstanceSlot<E: Exports> {
-    blueprint: Arc<InstanceTemplate<E>>,
+    /// None: there is no transform, and never an instance.
+    blueprint: Option<Arc<InstanceTemplate<E>>>,
     ticker: Arc<Ticker>,
     /// None after a fault, until the next call needs one. In a box, since it is taken away for each call.
     instance: Option<Box<Instance<E>>>,
@@ -36,7 +37,12 @@ pub(super) struct Guest<'a, E: Exports> {
 
 impl<E: Exports> InstanceSlot<E> {
     pub(super) fn new(blueprint: Arc<InstanceTemplate<E>>, ticker: Arc<Ticker>) -> Self {
-        Self { blueprint, ticker, instance: None }
+        Self { blueprint: Some(blueprint), ticker, instance: None }
+    }
+
+    /// The place of a worker without a transform.
+    pub(super) fn without_transform(ticker: Arc<Ticker>) -> Self {
+        Self { blueprint: None, ticker, instance: None }
     }
 
     /// Starts an instance, and returns the form of the state that it saves, if it saves any.
@@ -45,8 +51,9 @@ impl<E: Exports> InstanceSlot<E> {
         time_left: Duration,
         log: &LogBudget,
     ) -> Result<Option<String>, StartError> {
+        let Some(blueprint) = &self.blueprint else { return Ok(None) };
         let _timekeeping = self.ticker.keep_time();
-        let (start, written) = Instance::start(&self.blueprint, time_left);
+        let (start, written) = Instance::start(blueprint, time_left);
         log.write(&written, None);
         let instance = self.instance.insert(Box::new(start?));
         Ok(instance.state_form.clone())
@@ -82,6 +89,16 @@ impl<E: Exports> Guest<'_, E> {
     /// Whether the time of guests is over.
     pub(super) fn is_time_over(&self, now: Instant) -> bool {
         self.time.is_some_and(|time| time.is_over(now))
+    }
+
+    /// Whether there is no transform.
+    pub(super) fn has_no_transform(&self) -> bool {
+        self.slot.blueprint.is_none()
+    }
+
+    /// The time that guests have.
+    pub(super) fn time(&self) -> Option<GuestTime> {
+        self.time
     }
 
     /// Whether there is an instance: one that was started before.
@@ -125,11 +142,11 @@ impl<E: Exports> Guest<'_, E> {
         call: impl FnOnce(&E, &mut Store<HostState>) -> wasmtime::Result<T>,
     ) -> (Result<T, CallError>, GuestOutput) {
         let now = self.clock.now();
-        let Some(mut instance) = self.slot.instance.take() else {
+        let (Some(mut instance), Some(blueprint)) = (self.slot.instance.take(), &self.slot.blueprint) else {
             return (Err(CallError::NoInstance), GuestOutput::default());
         };
         let time = CallTime { now, left: time_until(until, now) };
-        let (answer, written) = instance.call(&self.batch, &self.slot.blueprint, time, call);
+        let (answer, written) = instance.call(&self.batch, blueprint, time, call);
         if answer.is_ok() {
             instance.has_worked = true;
             self.slot.instance = Some(instance);
@@ -188,20 +205,10 @@ impl<E: Exports> Guest<'_, E> {
     /// thrown away, so on a replay there would be such a start again.
     #[cold]
     fn verdict_of(&self, broke: CallError, turn: Instant) -> Verdict {
-        match (broke, self.time) {
-            (CallError::Fault(fault), _) => Verdict::Fault(fault),
-            (CallError::Interrupted, Some(time)) if time.is_nearly_all_from(turn) => {
-                let had = time.interrupt_at.saturating_duration_since(turn).as_millis();
-                Verdict::Fault(Fault {
-                    kind: FaultKind::Timeout,
-                    reason: format!(
-                        "took longer than the {had} ms that an invocation has for the transform: raise the timeout of the \
-                         function, or lower KINESIEVE_EVENT_TIMEOUT"
-                    ),
-                })
-            }
-            (CallError::Interrupted, _) => Verdict::Interrupted,
-            (CallError::NoInstance, _) => Verdict::Unavailable(NO_INSTANCE.to_owned()),
+        match broke {
+            CallError::Fault(fault) => Verdict::Fault(fault),
+            CallError::Interrupted => verdict_at_its_end(self.time, turn),
+            CallError::NoInstance => Verdict::Unavailable(NO_INSTANCE.to_owned()),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::verdict::{Fault, FaultKind, Verdict};
+
 /// An event that began within the first tenth of the guests' time had nearly all of it: when it is interrupted it counts
 /// as one that takes too long. On a replay it comes first and gets all of that time, a ninth more at most, so it would be
 /// interrupted for ever. One that began later was held up by what came before it, and comes again.
@@ -26,6 +28,23 @@ impl GuestTime {
     pub(super) fn is_nearly_all_from(self, turn: Instant) -> bool {
         let all = self.interrupt_at.saturating_duration_since(self.began_at);
         turn.saturating_duration_since(self.began_at) <= all / HELD_UP
+    }
+}
+
+/// The verdict on an event whose turn came at this time, and that was not done when the time was over.
+pub(super) fn verdict_at_its_end(time: Option<GuestTime>, turn: Instant) -> Verdict {
+    match time {
+        Some(time) if time.is_nearly_all_from(turn) => {
+            let had = time.interrupt_at.saturating_duration_since(turn).as_millis();
+            Verdict::Fault(Fault {
+                kind: FaultKind::Timeout,
+                reason: format!(
+                    "took longer than the {had} ms that an invocation has for the transform: raise the timeout of the \
+                     function, or lower KINESIEVE_EVENT_TIMEOUT"
+                ),
+            })
+        }
+        _ => Verdict::Interrupted,
     }
 }
 

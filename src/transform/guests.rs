@@ -9,6 +9,7 @@ use super::limits::Limits;
 use super::pool::Pool;
 use super::records::Records;
 use super::window::Folding;
+use crate::filter::Filter;
 
 /// A pool of guests of records.
 pub type RecordPool = Pool<Records>;
@@ -36,9 +37,27 @@ impl Guests {
         settings: &[(String, String)],
         workers: NonZeroUsize,
     ) -> Result<Self, StartError> {
-        match transform.world() {
-            World::Records => RecordPool::start(transform, limits, settings, workers).map(Guests::Records),
-            World::Windows => WindowPool::start(transform, limits, settings, workers).map(Guests::Windows),
+        Self::start_behind(None, Some(transform), limits, settings, workers)
+    }
+
+    /// The same with a filter, which each event passes first. Without a transform, what passes is kept as it is.
+    ///
+    /// # Errors
+    /// When the transform refuses its settings or breaks while it starts.
+    pub fn start_behind(
+        filter: Option<&Filter>,
+        transform: Option<&Transform>,
+        limits: Limits,
+        settings: &[(String, String)],
+        workers: NonZeroUsize,
+    ) -> Result<Self, StartError> {
+        match transform.map_or(World::Records, Transform::world) {
+            World::Records => {
+                RecordPool::start_workers(transform, filter, limits, settings, workers).map(Guests::Records)
+            }
+            World::Windows => {
+                WindowPool::start_workers(transform, filter, limits, settings, workers).map(Guests::Windows)
+            }
         }
     }
 

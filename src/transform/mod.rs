@@ -9,7 +9,7 @@
 //! | `artifact`, `compile`, `precompiled`, `manifest`, `engine`, `target`, `contract`, `inspect` | a component: read, compiled, checked, described |
 //! | `guests` | the pool of whatever world the component is made for |
 //! | `records`, `window` | the worlds: what is exported, and what a guest does with a batch; a small program each |
-//! | `pool`, `worker` | threads, which of them take a batch, and the way of a batch through one of them |
+//! | `pool`, `worker`, `prefilter` | threads, which of them take a batch, and the way of a batch through one of them, where a filter comes first |
 //! | `guest`, `instance`, `host`, `limits`, `fault`, `trace` | an instance: started, called, bounded, what broke in it and where |
 //! | `run`, `group`, `emissions`, `memory`, `shares`, `verdict` | what became of events: put in order, handed over, bounded |
 //! | `guest_time`, `ticker` | time: of an invocation, and the clock |
@@ -44,6 +44,7 @@ mod manifest;
 mod memory;
 mod pool;
 mod precompiled;
+mod prefilter;
 mod records;
 mod run;
 mod shares;

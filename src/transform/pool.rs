@@ -22,11 +22,13 @@ use super::instance::{InstanceTemplate, StartError};
 use super::limits::Limits;
 use super::log_budget::LogBudget;
 use super::memory::MemoryBudget;
+use super::prefilter::Prefilter;
 use super::run::GuestRun;
 use super::shares::{MOST_WORKERS, Shares};
-use super::ticker::Ticker;
+use super::ticker::{TICK, Ticker};
 use super::worker::{Assignment, Program, VerdictSender, work};
 use crate::event::Batch;
+use crate::filter::Filter;
 
 /// What of outputs may be in memory that is not delivered, before the workers of a batch have to wait. A last group
 /// comes on top: memory stays bounded, however much a batch fans out.
@@ -95,9 +97,10 @@ impl<P> Pool<P> {
         self.state_form.as_deref()
     }
 
-    /// Starts all workers at once, and waits until they are configured.
+    /// Starts all workers at once, and waits until they are configured. Without a transform there is nothing to configure.
     pub(super) fn start_workers(
-        transform: &Transform,
+        transform: Option<&Transform>,
+        filter: Option<&Filter>,
         limits: Limits,
         settings: &[(String, String)],
         workers: NonZeroUsize,
@@ -105,10 +108,21 @@ impl<P> Pool<P> {
     where
         P: Program,
     {
-        let blueprint = InstanceTemplate::new(transform, limits, settings);
-        let blueprint = Arc::new(blueprint.map_err(|error| StartError::Broken(format!("{error:#}")))?);
+        let slot: Box<dyn Fn() -> InstanceSlot<P::Exports>> = match transform {
+            Some(transform) => {
+                let blueprint = InstanceTemplate::new(transform, limits, settings);
+                let blueprint = Arc::new(blueprint.map_err(|error| StartError::Broken(format!("{error:#}")))?);
+                Box::new(move || InstanceSlot::new(Arc::clone(&blueprint), transform.ticker()))
+            }
+            None => {
+                let ticker = Ticker::start(None, TICK).map_err(|error| StartError::NoThread(error.to_string()))?;
+                let ticker = Arc::new(ticker);
+                Box::new(move || InstanceSlot::without_transform(Arc::clone(&ticker)))
+            }
+        };
+        let prefilter = Prefilter::new(filter, limits.event_time);
         let log = LogBudget::of_start();
-        let begin = |_| Starting::begin(&blueprint, transform.ticker(), &log);
+        let begin = |_| Starting::begin(slot(), prefilter.clone(), &log);
         let first = begin(0)?;
         let others = (1..workers.get()).map(begin).collect::<Result<Vec<_>, _>>()?;
         let (first, state_form) = first.end()?;
@@ -146,12 +160,7 @@ impl<P> Worker<P> {
 }
 
 impl<P: Program> Starting<P> {
-    fn begin(
-        blueprint: &Arc<InstanceTemplate<P::Exports>>,
-        ticker: Arc<Ticker>,
-        log: &LogBudget,
-    ) -> Result<Self, StartError> {
-        let mut slot = InstanceSlot::new(Arc::clone(blueprint), ticker);
+    fn begin(mut slot: InstanceSlot<P::Exports>, prefilter: Prefilter, log: &LogBudget) -> Result<Self, StartError> {
         let log = log.clone();
         let (assignments, queue) = std_mpsc::channel();
         let (started, outcome) = std_mpsc::sync_channel(1);
@@ -165,7 +174,7 @@ impl<P: Program> Starting<P> {
                 // Whoever waits for the start holds the other end; if it is gone, so are the batches.
                 let _ = started.send(start);
                 if is_alive {
-                    work::<P>(slot, &queue);
+                    work::<P>(slot, &prefilter, &queue);
                 }
             })
             .map_err(|error| StartError::NoThread(error.to_string()))?;

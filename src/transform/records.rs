@@ -47,7 +47,7 @@ impl Pool<Records> {
                  --tumbling-window 60s` plays windows over a file or a stream",
             ));
         }
-        Self::start_workers(transform, limits, settings, workers)
+        Self::start_workers(Some(transform), None, limits, settings, workers)
     }
 
     /// Lends as many of those workers that have nothing to do as are of use for so many events; if all are at work, the
@@ -76,6 +76,9 @@ impl Program for Records {
         event: Event<'_>,
         turn: Instant,
     ) -> CallOutcome {
+        if guest.has_no_transform() {
+            return Verdict::Keep.into();
+        }
         process_with(guest, event, turn, |exports, store, param| {
             exports.kinesieve_transform_transform().call_process(store, param)
         })

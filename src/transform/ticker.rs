@@ -51,9 +51,10 @@ impl TickerState {
 }
 
 impl Ticker {
-    pub(super) fn start(engine: &Engine, tick: Duration) -> std::io::Result<Self> {
+    /// Starts the thread; without an engine it is a clock alone.
+    pub(super) fn start(engine: Option<&Engine>, tick: Duration) -> std::io::Result<Self> {
         let shared = Arc::new(TickerState::default());
-        let engine = engine.clone();
+        let engine = engine.cloned();
         let state = Arc::clone(&shared);
         std::thread::Builder::new().name("ticker".into()).spawn(move || {
             loop {
@@ -66,7 +67,9 @@ impl Ticker {
                 }
                 drop(at_work);
                 std::thread::sleep(tick);
-                engine.increment_epoch();
+                if let Some(engine) = &engine {
+                    engine.increment_epoch();
+                }
                 state.ticks.fetch_add(1, Ordering::Relaxed);
             }
         })?;
@@ -133,7 +136,7 @@ mod tests {
 
     #[test]
     fn the_clock_stands_still_within_a_tick_and_no_longer() {
-        let ticker = Ticker::start(&Engine::default(), TICK).expect("a thread");
+        let ticker = Ticker::start(Some(&Engine::default()), TICK).expect("a thread");
         let started = Instant::now();
         let mut time = ticker.keep_time();
         let mut seen = vec![time.now()];

@@ -16,6 +16,7 @@ use super::guest_time::GuestTime;
 use super::instance::Exports;
 use super::log_budget::LogBudget;
 use super::memory::MemoryBudget;
+use super::prefilter::Prefilter;
 use super::shares::Shares;
 use super::verdict::Verdict;
 use crate::event::{Batch, Event, Payload};
@@ -85,14 +86,18 @@ impl VerdictSender {
 }
 
 /// Works until nobody can give it anything any more.
-pub(super) fn work<P: Program>(mut slot: InstanceSlot<P::Exports>, queue: &std_mpsc::Receiver<Assignment<P>>) {
+pub(super) fn work<P: Program>(
+    mut slot: InstanceSlot<P::Exports>,
+    prefilter: &Prefilter,
+    queue: &std_mpsc::Receiver<Assignment<P>>,
+) {
     while let Ok(assignment) = queue.recv() {
         let invocation = assignment.log.invocation();
-        invocation.within(|| run(&mut slot, assignment));
+        invocation.within(|| run(&mut slot, prefilter, assignment));
     }
 }
 
-fn run<P: Program>(slot: &mut InstanceSlot<P::Exports>, assignment: Assignment<P>) {
+fn run<P: Program>(slot: &mut InstanceSlot<P::Exports>, prefilter: &Prefilter, assignment: Assignment<P>) {
     let Assignment {
         batch,
         first,
@@ -125,7 +130,7 @@ fn run<P: Program>(slot: &mut InstanceSlot<P::Exports>, assignment: Assignment<P
             pending.waited += sleep(wait, guest.interrupt_at(), &cancelled);
             guest.look();
         }
-        let given = process(&mut program, &mut guest, index, event);
+        let given = process(prefilter, &mut program, &mut guest, index, event);
         let is_last = match &given {
             CallOutcome::Outputs(_) => false,
             CallOutcome::Other(verdict) => verdict.ends_batch() || flow_control.is_last(event, verdict),
@@ -147,6 +152,7 @@ fn run<P: Program>(slot: &mut InstanceSlot<P::Exports>, assignment: Assignment<P
 }
 
 fn process<P: Program>(
+    prefilter: &Prefilter,
     program: &mut P,
     guest: &mut Guest<'_, P::Exports>,
     index: usize,
@@ -159,7 +165,10 @@ fn process<P: Program>(
     if guest.is_time_over(turn) {
         return Verdict::Interrupted.into();
     }
-    program.process(guest, index, event, turn)
+    match prefilter.verdict(guest.batch(), event, turn, guest.time()) {
+        Some(verdict) => verdict.into(),
+        None => program.process(guest, index, event, turn),
+    }
 }
 
 /// Sleeps so long, unless there is no need to any more, and answers how long it did.

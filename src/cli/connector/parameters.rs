@@ -77,6 +77,9 @@ fn of(given: &Given) -> Result<Vec<(String, String)>, String> {
     let flag = given.flag.as_str();
     let value = given.values.join(",");
     let one = |name: &str, value: String| Ok(vec![(name.to_owned(), value)]);
+    if flag == "transform" && value == "none" {
+        return one("Transform", value);
+    }
     if let Some((_, reason)) = WITHOUT.iter().find(|(name, _)| *name == flag) {
         return Err((*reason).to_owned());
     }

@@ -1,16 +1,25 @@
 //! The transform, for the function's architecture.
 
 use std::num::NonZeroUsize;
+use std::path::Path;
 
 use super::finding::Finding;
+use crate::foreign;
 use crate::settings::Settings;
 use crate::transform::{CompileTarget, Guests, Limits, Manifest, Transform, check_precompiled};
 
 /// Whether the transform can be loaded and configured.
 pub(super) fn check(settings: &Settings, architecture: CompileTarget) -> Vec<Finding> {
-    let path = &settings.transform;
+    let filter = settings.filter.as_ref();
+    let mut findings: Vec<Finding> = filter
+        .map(|filter| Finding::fine(format!("filter {}", foreign::one_line(filter.source()))))
+        .into_iter()
+        .collect();
+    let Some(path) = settings.transform_path() else {
+        findings.push(Finding::fine("transform: there is none, and records pass as they are".to_owned()));
+        return findings;
+    };
     let what = format!("transform {}", path.display());
-    let mut findings = Vec::new();
     match check_precompiled(path) {
         Err(error) => return vec![Finding::missing(what, error.to_string())],
         Ok(None) => findings.push(Finding::care(
@@ -28,12 +37,12 @@ pub(super) fn check(settings: &Settings, architecture: CompileTarget) -> Vec<Fin
             }
         }
     }
-    findings.extend(start(settings, &what));
+    findings.extend(start(settings, path, &what));
     findings
 }
 
 /// Starts it with its settings, as the function does.
-fn start(settings: &Settings, what: &str) -> Vec<Finding> {
+fn start(settings: &Settings, path: &Path, what: &str) -> Vec<Finding> {
     let transform_settings = match settings.transform_settings() {
         Ok(transform_settings) => transform_settings,
         Err(error) => return vec![Finding::missing(what, error.to_string())],
@@ -42,7 +51,7 @@ fn start(settings: &Settings, what: &str) -> Vec<Finding> {
         event_time: settings.event_timeout,
         memory: usize::try_from(settings.memory_limit.as_u64()).unwrap_or(usize::MAX),
     };
-    let started = Transform::load(&settings.transform).map_err(|error| error.to_string()).and_then(|transform| {
+    let started = Transform::load(path).map_err(|error| error.to_string()).and_then(|transform| {
         let digest = transform.digest().to_owned();
         let started = Guests::start(&transform, limits, &transform_settings, NonZeroUsize::MIN);
         started.map(|_| digest).map_err(|error| error.to_string())

@@ -18,6 +18,9 @@ use crate::transform::WindowEnding;
 pub(super) fn check(processor: &Processor, length: Option<Duration>) -> Result<(), SettingsError> {
     let message = match (processor.works_on_windows(), length) {
         (true, None) => "the transform works on tumbling windows: say how long they are, as with --tumbling-window 60s",
+        (false, Some(_)) if processor.transform().is_empty() => {
+            "--tumbling-window is for a transform of the world window-transform, and there is none: leave it out"
+        }
         (false, Some(_)) => {
             "--tumbling-window is for a transform of the world window-transform, and this one works on records: leave it \
              out"

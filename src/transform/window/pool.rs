@@ -26,7 +26,7 @@ impl Pool<Folding> {
         if transform.world() != World::Windows {
             return Err(StartError::OtherWorld("it is a transform of records, not of tumbling windows"));
         }
-        Self::start_workers(transform, limits, settings, workers)
+        Self::start_workers(Some(transform), None, limits, settings, workers)
     }
 
     /// The form of a state.
