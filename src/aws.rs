@@ -1,10 +1,11 @@
 //! What the clients of all services have in common, whether they read or write. Endpoints and credentials
-//! are the SDK's own: variables, profiles and roles as everywhere.
+//! are those of the settings, and else the SDK's own: variables, profiles and roles as everywhere.
 
 mod access;
 mod arn;
 mod http;
 mod probe;
+mod reach;
 mod remedy;
 mod shard_name;
 mod stream_name;
@@ -20,12 +21,15 @@ use aws_sdk_sqs::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
 use futures_util::FutureExt;
 
 pub(crate) use access::{
-    AccessError, check_region, checked_config, checked_reading_config, has_no_credentials, missing_credentials,
+    AccessError, check_region, checked_config, checked_config_for, checked_reading_config, checked_table_config,
+    has_no_credentials, missing_credentials,
 };
 pub use arn::{Arn, InvalidArn};
 pub use http::{ExchangeBounds, client};
 pub(crate) use http::{Streamed, unknown_host};
 pub(crate) use probe::{DestinationProbe, ProbeAnswer, is_gone};
+pub(crate) use reach::{CredentialsFrom, Reach, Role, has_own_role};
+pub use reach::{Reaches, reach_services_by};
 pub(crate) use remedy::with_remedy;
 pub use shard_name::{split_at_shard, stream_and_shard};
 pub use stream_name::{InvalidStreamName, OpenArn, StreamAddress, StreamName};
@@ -48,17 +52,29 @@ const CAUSES_BYTES: usize = 2 << 10;
 
 /// The configuration for the region of a resource, or the SDK's own region where its ARN has none.
 pub(crate) async fn config(arn: &Arn) -> SdkConfig {
-    config_in(region(arn)).await
+    access::config(&reach::of(arn), region(arn)).await
 }
 
 /// The configuration for a region, or for the SDK's own.
 pub(crate) async fn config_in(region: Option<&str>) -> SdkConfig {
-    access::config(region).await
+    access::config(reach::common(), region).await
+}
+
+/// The configuration of the checkpoint table's client, for the region that its name says, if it does.
+pub(crate) async fn table_config(region: Option<&str>) -> SdkConfig {
+    access::config(reach::of_table(), region).await
 }
 
 /// What all configurations begin with.
-fn loader() -> ConfigLoader {
-    aws_config::defaults(BehaviorVersion::latest())
+fn loader(reach: &Reach) -> ConfigLoader {
+    let mut loader = aws_config::defaults(BehaviorVersion::latest());
+    if let Some(profile) = reach.profile() {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(endpoint_url) = &reach.endpoint_url {
+        loader = loader.endpoint_url(endpoint_url);
+    }
+    loader
         .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).build())
         .http_client(client(ExchangeBounds { silence: SILENCE, answer_bytes: ANSWER_BYTES }))
         // It sees a body in memory leave at once.
@@ -72,13 +88,18 @@ pub(crate) fn region(arn: &Arn) -> Option<&str> {
 
 /// Returns the configuration of a client that reads. A response may have many megabytes, and the link may be slow.
 pub(crate) async fn reading_config(arn: &Arn) -> SdkConfig {
-    reading_config_in(region(arn)).await
+    patient(config(arn).await)
 }
 
 /// Returns the configuration of a client that reads in a region; none: in the SDK's default region.
 pub(crate) async fn reading_config_in(region: Option<&str>) -> SdkConfig {
+    patient(config_in(region).await)
+}
+
+/// The same with more time for an answer.
+fn patient(config: SdkConfig) -> SdkConfig {
     let client = client(ExchangeBounds { silence: READING_SILENCE, answer_bytes: ANSWER_BYTES });
-    config_in(region).await.into_builder().http_client(client).build()
+    config.into_builder().http_client(client).build()
 }
 
 /// Returns the bucket of an ARN of S3, and the prefix of keys in it: empty, or with its slash. Slashes around the prefix

@@ -11,6 +11,7 @@ mod keys;
 mod schema;
 
 use std::ffi::OsStr;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use clap::builder::Resettable;
@@ -26,6 +27,7 @@ pub(crate) use self::keys::name;
 pub(crate) use self::schema::schema;
 use crate::error_code::ErrorCode;
 use crate::files;
+use crate::settings::{Secret, is_secret};
 
 /// Why a connector file can't be used. Each message begins with the place, as editors and compilers write it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -54,8 +56,8 @@ pub enum ConnectorError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FilePlace(Place);
 
-impl std::fmt::Display for FilePlace {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for FilePlace {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(formatter)
     }
 }
@@ -71,7 +73,7 @@ impl ConnectorError {
 }
 
 /// A setting that the file has, with what it says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Given {
     /// The name of its flag.
     pub(crate) flag: String,
@@ -79,6 +81,13 @@ pub(crate) struct Given {
     pub(crate) values: Vec<String>,
     /// Where its key stands.
     pub(crate) place: Place,
+}
+
+// Its values may be secrets.
+impl fmt::Debug for Given {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Given").field("flag", &self.flag).field("place", &self.place).finish_non_exhaustive()
+    }
 }
 
 /// What a connector file says.
@@ -129,6 +138,21 @@ impl ConnectorFile {
         &self.given
     }
 
+    /// What is to be said of secrets that it holds itself: whoever reads the file sees them.
+    pub(crate) fn secrets_written_out(&self) -> Vec<String> {
+        let is_written_out =
+            |given: &&Given| is_secret(&given.flag) && given.values.iter().any(|value| Secret::is_written_out(value));
+        let warning = |given: &Given| {
+            format!(
+                "{}:{}: {} is in the file, where whoever reads it sees it: write ${{env:NAME}}, and set the variable NAME",
+                self.path.display(),
+                given.place,
+                keys::key_of(&given.flag)
+            )
+        };
+        self.given.iter().filter(is_written_out).map(warning).collect()
+    }
+
     /// Makes what the file says the default of a command's arguments, but for routes: each of them has a name of its own,
     /// and wins or loses by itself.
     pub(crate) fn beneath(&self, command: Command) -> Command {
@@ -136,7 +160,9 @@ impl ConnectorFile {
             let of_this = |given: &&Given| Some(given.flag.as_str()) == keys::name(&arg) && given.flag != keys::ROUTE;
             match self.given.iter().find(of_this) {
                 Some(given) => {
-                    let arg = arg.required(false).required_unless_present(Resettable::Reset);
+                    // Help texts show defaults, and what hides its variable hides this, too.
+                    let hides = arg.is_hide_default_value_set() || arg.is_hide_env_values_set();
+                    let arg = arg.required(false).required_unless_present(Resettable::Reset).hide_default_value(hides);
                     arg.default_values(given.values.clone())
                 }
                 None => arg,
@@ -219,7 +245,7 @@ impl Reading<'_> {
         let mut values = Vec::new();
         match (flag.as_str(), &node.content) {
             (_, Content::Null) => return Ok(()),
-            (keys::ROUTE, Content::Map(entries)) => {
+            (keys::ROUTE | keys::ASSUME_ROLE, Content::Map(entries)) => {
                 for entry in entries.iter() {
                     let target = self.value(arg, &entry.value)?;
                     let route = format!("{}={target}", entry.key);
@@ -227,7 +253,7 @@ impl Reading<'_> {
                     values.push(route);
                 }
             }
-            (keys::ROUTE, _) | (keys::TRANSFORM_SETTINGS, Content::List(_)) => {
+            (keys::ROUTE | keys::ASSUME_ROLE, _) | (keys::TRANSFORM_SETTINGS, Content::List(_)) => {
                 return Err((node.place, keys::expected(arg, &node.content)));
             }
             (_, Content::Map(entries)) => values.push(texts(entries)),
@@ -256,7 +282,7 @@ impl Reading<'_> {
                 Some("false") => return Ok(()),
                 _ => return Err((node.place, format!("{} takes true or false", keys::key_of(&flag)))),
             }
-        } else if flag != keys::ROUTE {
+        } else if flag != keys::ROUTE && flag != keys::ASSUME_ROLE {
             for value in &values {
                 checked(arg, value).map_err(|reason| (node.place, reason))?;
             }

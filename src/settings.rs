@@ -4,9 +4,11 @@
 //! flags and the environment, a flag first. What is unknown, malformed or contradictory stops the
 //! start with one line that names it.
 
+mod access;
 mod checkpoint;
 #[cfg(feature = "compiler")]
 mod guest;
+mod secret;
 mod stream_id;
 mod transform_place;
 mod values;
@@ -25,13 +27,16 @@ use crate::connector::{ConnectorError, ConnectorFile};
 use crate::error_code::ErrorCode;
 use crate::filter::Filter;
 
-pub use crate::aws::{Arn, InvalidArn, InvalidStreamName, StreamName};
+pub use crate::aws::{Arn, InvalidArn, InvalidStreamName, StreamName, reach_services_by};
 pub use crate::event::{Decode, DecodeOther};
 pub(crate) use crate::sink::s3_prefix;
 pub use crate::sink::{Compression, Encode, InvalidTarget, Order, Pack, Target};
+pub(crate) use access::is_secret;
+pub use access::{AccessSettings, AssumedRoles, TableAccessSettings};
 pub use checkpoint::{CheckpointSettings, TableCapacity, TableName};
 #[cfg(feature = "compiler")]
 pub use guest::GuestSettings;
+pub use secret::Secret;
 pub use stream_id::{StreamAlias, StreamIdForm};
 pub use transform_place::TransformPlace;
 pub use values::{
@@ -233,6 +238,10 @@ pub struct Settings {
     /// Log level: off, error, warn, info, debug or trace
     #[arg(long, env = "KINESIEVE_LOG", value_name = "LEVEL", default_value = "info", value_parser = values::log_level)]
     pub log: LevelFilter,
+
+    /// How AWS is reached.
+    #[command(flatten)]
+    pub access: AccessSettings,
 }
 
 /// The settings that the function reads from its environment.

@@ -19,7 +19,8 @@ use aws_credential_types::provider::ProvideCredentials;
 pub(crate) use self::asked::AskedPlaces;
 use self::credentials::CredentialsChain;
 pub(crate) use self::credentials::{has_no_credentials, missing_credentials};
-use super::{ExchangeBounds, causes, loader};
+use super::reach::{self, Reach};
+use super::{Arn, causes, loader};
 use crate::error_code::ErrorCode;
 
 /// The metadata service answers within milliseconds, where there is one.
@@ -47,8 +48,8 @@ impl AccessError {
 }
 
 /// Returns the configuration for a region, or for the SDK's own. Nobody is asked for credentials before the first request.
-pub(super) async fn config(region: Option<&str>) -> SdkConfig {
-    with_chain(region).await.0
+pub(super) async fn config(reach: &Reach, region: Option<&str>) -> SdkConfig {
+    with_chain(reach, region).await.0
 }
 
 /// Returns the configuration for a region, or for the SDK's own, once it is certain that its requests can be signed.
@@ -56,9 +57,29 @@ pub(super) async fn config(region: Option<&str>) -> SdkConfig {
 /// # Errors
 /// When nobody names a region, or nobody gives credentials.
 pub(crate) async fn checked_config(region: Option<&str>) -> Result<SdkConfig, AccessError> {
-    let (config, chain) = with_chain(region).await;
+    checked(reach::common(), region).await
+}
+
+/// Returns the configuration for a resource, by the role that is its own if it has one.
+///
+/// # Errors
+/// When nobody names a region, or nobody gives credentials.
+pub(crate) async fn checked_config_for(resource: &Arn) -> Result<SdkConfig, AccessError> {
+    checked(&reach::of(resource), super::region(resource)).await
+}
+
+/// Returns the configuration for the checkpoint table, in the region that its name says, if it does.
+///
+/// # Errors
+/// When nobody names a region, or nobody gives credentials.
+pub(crate) async fn checked_table_config(region: Option<&str>) -> Result<SdkConfig, AccessError> {
+    checked(reach::of_table(), region).await
+}
+
+async fn checked(reach: &Reach, region: Option<&str>) -> Result<SdkConfig, AccessError> {
+    let (config, chain) = with_chain(reach, region).await;
     if config.region().is_none() {
-        return Err(AccessError::NoRegion(AskedPlaces::for_a_region()));
+        return Err(AccessError::NoRegion(AskedPlaces::for_a_region(reach.profile())));
     }
     match chain.provide_credentials().await {
         Ok(credentials) => {
@@ -74,9 +95,10 @@ pub(crate) async fn checked_config(region: Option<&str>) -> Result<SdkConfig, Ac
 /// # Errors
 /// When nobody does.
 pub(crate) async fn check_region(region: Option<&str>) -> Result<(), AccessError> {
+    let reach = reach::common();
     match region {
-        None if own_region(&metadata_client()).await.is_none() => {
-            Err(AccessError::NoRegion(AskedPlaces::for_a_region()))
+        None if own_region(reach, &metadata_client()).await.is_none() => {
+            Err(AccessError::NoRegion(AskedPlaces::for_a_region(reach.profile())))
         }
         _ => Ok(()),
     }
@@ -87,18 +109,17 @@ pub(crate) async fn check_region(region: Option<&str>) -> Result<(), AccessError
 /// # Errors
 /// When nobody names a region, or nobody gives credentials.
 pub(crate) async fn checked_reading_config(region: Option<&str>) -> Result<SdkConfig, AccessError> {
-    let client = super::client(ExchangeBounds { silence: super::READING_SILENCE, answer_bytes: super::ANSWER_BYTES });
-    Ok(checked_config(region).await?.into_builder().http_client(client).build())
+    Ok(super::patient(checked_config(region).await?))
 }
 
-async fn with_chain(region: Option<&str>) -> (SdkConfig, CredentialsChain) {
+async fn with_chain(reach: &Reach, region: Option<&str>) -> (SdkConfig, CredentialsChain) {
     let metadata = metadata_client();
     let region = match region {
         Some(region) => Some(Region::new(region.to_owned())),
-        None => own_region(&metadata).await,
+        None => own_region(reach, &metadata).await,
     };
-    let chain = CredentialsChain::new(region.clone(), metadata);
-    let config = loader().region(region).credentials_provider(chain.clone()).load().await;
+    let chain = CredentialsChain::new(reach, region.clone(), metadata).await;
+    let config = loader(reach).region(region).credentials_provider(chain.clone()).load().await;
     (config, chain)
 }
 
@@ -112,11 +133,19 @@ fn metadata_client() -> imds::Client {
         .build()
 }
 
-/// The region that the SDK finds.
-async fn own_region(metadata: &imds::Client) -> Option<Region> {
+/// The region that the settings name, and else the SDK's.
+async fn own_region(reach: &Reach, metadata: &imds::Client) -> Option<Region> {
+    if let Some(region) = &reach.region {
+        return Some(Region::new(region.clone()));
+    }
+    let profile = ProfileFileRegionProvider::builder();
+    let profile = match reach.profile() {
+        Some(name) => profile.profile_name(name),
+        None => profile,
+    };
     let places: [Box<dyn ProvideRegion>; 3] = [
         Box::new(EnvironmentVariableRegionProvider::new()),
-        Box::new(ProfileFileRegionProvider::new()),
+        Box::new(profile.build()),
         Box::new(ImdsRegionProvider::builder().imds_client(metadata.clone()).build()),
     ];
     for place in places {

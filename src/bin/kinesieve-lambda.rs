@@ -7,7 +7,7 @@ use kinesieve::assembly::{self, AssemblyOptions};
 use kinesieve::lambda::{
     Function, FunctionStartError, StartBudget, concurrency, environment, report_init_error, serve,
 };
-use kinesieve::settings::{FunctionOnly, FunctionSettings, Target};
+use kinesieve::settings::{FunctionOnly, FunctionSettings, Target, reach_services_by};
 use kinesieve::telemetry;
 
 fn main() -> ExitCode {
@@ -69,6 +69,8 @@ fn keep_what_is_freed() {
 async fn start(budget: StartBudget) -> Result<Function, FunctionStartError> {
     let (settings, routes) = FunctionSettings::from_variables(std::env::vars_os())?;
     telemetry::log_json(settings.common.log);
+    settings.common.access.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
+    reach_services_by(settings.common.access.reaches(Some(settings.checkpoint.access()))?);
     let environment = environment()?;
     let workers = settings.common.workers.unwrap_or(environment.vcpus()).max(concurrency());
     let most = settings.common.memory_limit.as_u64().saturating_mul(workers.get() as u64);

@@ -28,10 +28,10 @@ pub struct Table {
     name: String,
 }
 
-/// A table with the credentials and the endpoint that the SDK finds. `time_limit` is how long a request is waited for:
+/// A table with the credentials and the endpoint that it has by the settings. `time_limit` is how long a request is waited for:
 /// a part of it is left for another try.
 pub async fn open(name: &TableName, time_limit: Duration) -> Table {
-    Table::new(&aws::config_in(name.region()).await, name, time_limit)
+    Table::new(&aws::table_config(name.region()).await, name, time_limit)
 }
 
 impl Table {

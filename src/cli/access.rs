@@ -2,15 +2,37 @@
 //! be reached, once for each request.
 
 use super::error::CommandError;
-use crate::aws::{AccessError, checked_config, region};
-use crate::settings::{Arn, Route, Settings, SettingsError, Target};
+use crate::aws::{AccessError, checked_config_for, has_own_role};
+use crate::settings::{
+    AccessSettings, Arn, Route, Settings, SettingsError, TableAccessSettings, TableName, Target, reach_services_by,
+};
+
+/// How a command reaches AWS.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AccessFlags<'a> {
+    /// The streams, and all that has no access of its own.
+    pub(super) all: &'a AccessSettings,
+    /// The checkpoint table, and which it is.
+    pub(super) table: Option<(&'a TableAccessSettings, Option<&'a TableName>)>,
+}
+
+impl AccessFlags<'_> {
+    /// Makes all clients of the process reach AWS like this.
+    ///
+    /// # Errors
+    /// When the settings contradict each other.
+    pub(super) fn choose(self) -> Result<(), SettingsError> {
+        reach_services_by(self.all.reaches(self.table)?);
+        Ok(())
+    }
+}
 
 /// Says of an error what it is that can't be asked, and how else its region can be said.
 pub(super) fn error(error: AccessError, what: &str, or: &str) -> CommandError {
     let code = error.code();
     match error {
         AccessError::NoRegion(asked) => {
-            let message = format!("nobody says in which region {what} is: set AWS_REGION{or}; {asked}");
+            let message = format!("nobody says in which region {what} is: set AWS_REGION or --region{or}; {asked}");
             CommandError::new(code, message)
         }
         AccessError::NoCredentials(message) => CommandError::new(code, message),
@@ -31,14 +53,17 @@ pub(super) fn written<'a>(settings: &'a Settings, routes: &'a [Route]) -> Result
     Ok(arns.chain(&settings.dead_letter_large).collect())
 }
 
-/// Checks that requests to these places can be signed, and that somebody says the region of those whose ARN does not.
-/// Where there are none, nobody is asked.
+/// Checks that requests to these places can be signed, by the role of each that has one of its own, and that somebody says
+/// the region of those whose ARN does not. Where there are none, nobody is asked.
 ///
 /// # Errors
 /// With one line that names the places where region or credentials were looked for, and the remedy.
 pub(super) async fn check(places: &[&Arn]) -> Result<(), CommandError> {
-    let Some(first) = places.first() else { return Ok(()) };
-    let place = places.iter().find(|arn| arn.region.is_empty()).unwrap_or(first);
-    let checked = checked_config(region(place)).await;
-    checked.map(drop).map_err(|refused| error(refused, &place.to_string(), ""))
+    let (own, common): (Vec<&Arn>, Vec<&Arn>) = places.iter().copied().partition(|place| has_own_role(place));
+    let of_all = common.iter().find(|arn| arn.region.is_empty()).or(common.first());
+    for place in of_all.into_iter().chain(&own) {
+        let checked = checked_config_for(place).await;
+        checked.map(drop).map_err(|refused| error(refused, &place.to_string(), ""))?;
+    }
+    Ok(())
 }

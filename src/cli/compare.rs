@@ -23,6 +23,7 @@ use self::input::{CompareInput, ReadAhead};
 use self::shown::{Difference, ShardNaming};
 use self::sides::{Answer, LoadedSide, Sides};
 use self::summary::CompareSummary;
+use super::access::AccessFlags;
 use super::error::CommandError;
 use super::guest_lines::{self, GuestLines};
 use super::interrupt::{INTERRUPTED, Interrupt};
@@ -32,7 +33,7 @@ use super::progress::ProgressDisplay;
 use super::run::show::{ShowStream, columns_on};
 use super::{ALL_ACKNOWLEDGED, print, print_json};
 use crate::event::{Batch, Event, Shard};
-use crate::settings::{GuestSettings, check_variables, written_settings};
+use crate::settings::{AccessSettings, GuestSettings, check_variables, written_settings};
 use crate::source::Format;
 use crate::telemetry::LogOptions;
 use crate::timestamp::now_millis;
@@ -128,7 +129,17 @@ pub(super) struct CompareArguments {
     settings: GuestSettings,
 
     #[command(flatten)]
+    access: AccessSettings,
+
+    #[command(flatten)]
     stream: CompareStreamFlags,
+}
+
+impl CompareArguments {
+    /// How AWS is reached.
+    pub(super) fn access(&self) -> AccessFlags<'_> {
+        AccessFlags { all: &self.access, table: None }
+    }
 }
 
 /// How many differences are shown.

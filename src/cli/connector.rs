@@ -4,7 +4,7 @@ mod parameters;
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Arg, Args, Subcommand};
 
 #[cfg(feature = "compiler")]
 pub(crate) use self::parameters::parameter;
@@ -13,6 +13,7 @@ use super::error::CommandError;
 use super::foreign::one_line;
 use super::{ALL_ACKNOWLEDGED, connector_keys, print, print_json, say};
 use crate::connector::{ConnectorFile, schema};
+use crate::redaction::redacted;
 use crate::settings::SettingsError;
 
 /// Work on a connector file: all settings of a connector in one file
@@ -36,8 +37,8 @@ enum ConnectorCommand {
 
 /// Check a connector file, and start nothing
 ///
-/// Says what is wrong, with line and column, or prints each setting with its value. Values of the transform's settings are
-/// left out, since they may be secret.
+/// Says what is wrong, with line and column, or prints each setting with its value. Secrets are left out, and so are values of
+/// the transform's settings, since they may be secret.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Exit codes:
@@ -117,19 +118,21 @@ pub(super) fn connector(arguments: &ConnectorArguments) -> Result<u8, CommandErr
     Ok(ALL_ACKNOWLEDGED)
 }
 
-/// The setting whose values may be secret.
-const SECRET: &str = "transform-settings";
-
 fn check(arguments: &CheckArguments) -> Result<(), CommandError> {
-    let file = ConnectorFile::read(&arguments.file, &connector_keys()).map_err(SettingsError::from)?;
+    let keys = connector_keys();
+    let file = ConnectorFile::read(&arguments.file, &keys).map_err(SettingsError::from)?;
+    // What help texts hide, since it may be a secret.
+    let may_be_secret = |flag: &str| keys.get(flag).is_none_or(Arg::is_hide_env_values_set);
     let mut text = format!("{}: right\n", one_line(&arguments.file.display().to_string()));
     for given in file.given() {
         for value in &given.values {
-            let value = if given.flag == SECRET { "(left out)".into() } else { one_line(value) };
+            let value = if may_be_secret(&given.flag) { "(left out)".into() } else { one_line(&redacted(value)) };
             text += &format!("  --{} {value}\n", given.flag);
         }
     }
-    Ok(print(&text)?)
+    print(&text)?;
+    file.secrets_written_out().iter().for_each(|warning| say(&one_line(warning)));
+    Ok(())
 }
 
 fn print_parameters(arguments: &ParametersArguments) -> Result<(), CommandError> {

@@ -15,6 +15,7 @@ use aws_sdk_sts::error::ProvideErrorMetadata;
 use bytesize::ByteSize;
 use clap::Args;
 
+use super::access::AccessFlags;
 use super::error::CommandError;
 use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, place, print_coloured, print_json};
 use crate::aws::{causes, checked_config, with_remedy};
@@ -82,6 +83,11 @@ pub(super) struct DoctorArguments {
 }
 
 impl DoctorArguments {
+    /// How AWS is reached, and how the table is.
+    pub(super) fn access(&self) -> AccessFlags<'_> {
+        AccessFlags { all: &self.settings.access, table: Some(self.checkpoint.access()) }
+    }
+
     /// The settings, for a connector file to add to.
     pub(super) fn settings_mut(&mut self) -> &mut Settings {
         &mut self.settings

@@ -37,6 +37,7 @@ mod read_flags;
 mod redrive;
 mod rescue;
 pub(crate) mod run;
+mod secrets;
 mod status;
 mod streams;
 mod summary;
@@ -53,6 +54,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use self::access::AccessFlags;
 #[cfg(feature = "compiler")]
 pub(crate) use self::connector::parameter;
 use self::error::CommandError;
@@ -81,8 +83,8 @@ enum Command {
     Redrive(Box<redrive::RedriveArguments>),
     Rescue(Box<rescue::RescueArguments>),
     Put(Box<put::PutArguments>),
-    Status(status::StatusArguments),
-    Streams(streams::StreamsArguments),
+    Status(Box<status::StatusArguments>),
+    Streams(Box<streams::StreamsArguments>),
     Doctor(Box<doctor::DoctorArguments>),
     Connector(connector::ConnectorArguments),
     #[cfg(feature = "compiler")]
@@ -107,6 +109,22 @@ enum Command {
 }
 
 impl Command {
+    /// How a command reaches AWS, if it does.
+    fn access(&self) -> Option<AccessFlags<'_>> {
+        match self {
+            Command::Run(arguments) => Some(arguments.access()),
+            Command::Redrive(arguments) => Some(arguments.access()),
+            Command::Rescue(arguments) => Some(arguments.access()),
+            Command::Put(arguments) => Some(arguments.access()),
+            Command::Status(arguments) => Some(arguments.access()),
+            Command::Streams(arguments) => Some(arguments.access()),
+            Command::Doctor(arguments) => Some(arguments.access()),
+            #[cfg(feature = "compiler")]
+            Command::Compare(arguments) => Some(arguments.access()),
+            _ => None,
+        }
+    }
+
     /// The settings of a command that takes a connector file.
     fn settings_mut(&mut self) -> Option<&mut Settings> {
         match self {
@@ -134,6 +152,10 @@ pub fn main() -> ExitCode {
             return FAILED.into();
         }
     };
+    if let Some(Err(error)) = arguments.command.access().map(|access| access.choose()) {
+        say_error(&error.into());
+        return FAILED.into();
+    }
     let outcome = match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Redrive(arguments) => redrive::redrive(&arguments),
@@ -235,6 +257,12 @@ fn parse() -> Result<Arguments, ParseError> {
         });
     }
     let matches = command.try_get_matches().map_err(|error| ParseError::Usage(on_one_line(error)))?;
+    if let Some((_, given)) = matches.subcommand() {
+        secrets::warn_of_flags(given);
+    }
+    if let Some(file) = file.as_ref() {
+        file.secrets_written_out().iter().for_each(|warning| say(&format_args!("kinesieve: {warning}")));
+    }
     let mut arguments = Arguments::from_arg_matches(&matches).map_err(|error| ParseError::Usage(on_one_line(error)))?;
     if let (Some(file), Some(settings)) = (&file, arguments.command.settings_mut()) {
         settings.take_routes_of(file).map_err(ParseError::Connector)?;

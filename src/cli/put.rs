@@ -22,13 +22,14 @@ use self::key::KeyChoice;
 use self::putter::{PutCounts, PutStop, Putter};
 use self::record::{InputFormat, LineReader};
 use self::summary::PutSummary;
+use super::access::AccessFlags;
 use super::error::CommandError;
 use super::interrupt::{INTERRUPTED, Interrupt};
 use super::progress::ProgressDisplay;
 use super::rate_limit::RateLimit;
 use super::{ALL_ACKNOWLEDGED, FAILED, NOT_ACKNOWLEDGED, access, log, say};
 use crate::aws::checked_config;
-use crate::settings::{Order, StreamName, check_variables};
+use crate::settings::{AccessSettings, Order, StreamName, check_variables};
 use crate::sink::KinesisSink;
 use crate::source::FileSource;
 use crate::telemetry::{self, LogOptions};
@@ -106,6 +107,16 @@ pub(super) struct PutArguments {
     /// Maximum number of records per second
     #[arg(long, value_name = "RECORDS_PER_SECOND")]
     rate: Option<NonZeroU32>,
+
+    #[command(flatten)]
+    access: AccessSettings,
+}
+
+impl PutArguments {
+    /// How AWS is reached.
+    pub(super) fn access(&self) -> AccessFlags<'_> {
+        AccessFlags { all: &self.access, table: None }
+    }
 }
 
 pub(super) fn put(arguments: &PutArguments) -> Result<u8, CommandError> {

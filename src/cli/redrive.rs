@@ -13,6 +13,7 @@ use self::counts::RedriveCounts;
 use self::filter::Filter;
 use self::outcome::LetterOutcome;
 use self::reporter::RedriveReporter;
+use super::access::AccessFlags;
 use super::backlog::{Backlog, RunMode};
 use super::error::CommandError;
 use super::portion::{PlaceOrder, Portion, PortionFlags, Rest};
@@ -90,6 +91,11 @@ pub(super) struct RedriveArguments {
 }
 
 impl RedriveArguments {
+    /// How AWS is reached.
+    pub(super) fn access(&self) -> AccessFlags<'_> {
+        AccessFlags { all: &self.settings.access, table: None }
+    }
+
     /// The settings, for a connector file to add to.
     pub(super) fn settings_mut(&mut self) -> &mut Settings {
         &mut self.settings

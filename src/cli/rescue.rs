@@ -14,6 +14,7 @@ use self::counts::{RescueCounts, RescueSummary};
 use self::filter::RescueFilter;
 use self::outcome::{RescueEnd, RescueOutcome};
 use self::reporter::RescueReporter;
+use super::access::AccessFlags;
 use super::backlog::{Backlog, RunMode};
 use super::error::CommandError;
 use super::portion::{PlaceOrder, Portion, PortionFlags, Rest};
@@ -101,6 +102,11 @@ pub(super) struct RescueArguments {
 }
 
 impl RescueArguments {
+    /// How AWS is reached.
+    pub(super) fn access(&self) -> AccessFlags<'_> {
+        AccessFlags { all: &self.settings.access, table: None }
+    }
+
     /// The settings, for a connector file to add to.
     pub(super) fn settings_mut(&mut self) -> &mut Settings {
         &mut self.settings

@@ -26,6 +26,7 @@ use self::flags::StreamFlags;
 use self::input::RecordInput;
 use self::show::{Show, ShowDelivery, ShowStream};
 use self::stream::StreamRun;
+use super::access::AccessFlags;
 use super::error::CommandError;
 use super::input_name::{not_a_file_either, not_a_stream, refuse_stream_flags};
 use super::log::{LogFormatFlag, RunInput};
@@ -206,6 +207,11 @@ fn run_input(arguments: &RunArguments) -> Result<u8, CommandError> {
 }
 
 impl RunArguments {
+    /// How AWS is reached, and how the table is.
+    pub(super) fn access(&self) -> AccessFlags<'_> {
+        AccessFlags { all: &self.settings.access, table: Some(self.stream.table_access()) }
+    }
+
     /// The settings, for a connector file to add to.
     pub(super) fn settings_mut(&mut self) -> &mut Settings {
         &mut self.settings

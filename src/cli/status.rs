@@ -11,12 +11,13 @@ use std::time::Duration;
 use clap::Args;
 use time::OffsetDateTime;
 
+use super::access::AccessFlags;
 use super::error::CommandError;
 use super::foreign::one_line;
 use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, access, print, print_coloured, print_json, say as say_beside};
-use crate::aws::checked_config;
+use crate::aws::checked_table_config;
 use crate::checkpoint::{CheckpointError, CheckpointRow, KeysError, Table};
-use crate::settings::{Arn, StreamIdForm, TableName, check_variables};
+use crate::settings::{AccessSettings, Arn, StreamIdForm, TableAccessSettings, TableName, check_variables};
 use crate::source::{Lag, LagMeter, StreamShard};
 use crate::stdout;
 use listing::{Listing, MOST_REFUSALS};
@@ -80,6 +81,19 @@ pub(super) struct StatusArguments {
     /// Print JSON, one object a line
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    access: AccessSettings,
+
+    #[command(flatten)]
+    table_access: TableAccessSettings,
+}
+
+impl StatusArguments {
+    /// How AWS is reached, and how the table is.
+    pub(super) fn access(&self) -> AccessFlags<'_> {
+        AccessFlags { all: &self.access, table: Some((&self.table_access, Some(&self.checkpoint_table))) }
+    }
 }
 
 /// A shard, as the table and perhaps the stream have it.
@@ -111,7 +125,7 @@ pub(super) fn status(arguments: &StatusArguments) -> Result<u8, CommandError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let name = &arguments.checkpoint_table;
-        let config = checked_config(name.region()).await;
+        let config = checked_table_config(name.region()).await;
         let config =
             config.map_err(|error| access::error(error, &format!("the table {name}"), ", or give the table's ARN"))?;
         let table = Table::new(&config, name, TIME_LIMIT);

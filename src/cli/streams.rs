@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use serde_json::json;
 
+use super::access::AccessFlags;
 use super::error::CommandError;
 use super::progress::ProgressDisplay;
 use super::summary::counted;
 use super::{ALL_ACKNOWLEDGED, access, print, print_coloured, print_json, say};
 use crate::aws::checked_reading_config;
-use crate::settings::check_variables;
+use crate::settings::{AccessSettings, check_variables};
 use crate::source::live::{StreamProfile, stream_profiles};
 use listing::{Listing, Refusals};
 
@@ -25,7 +26,7 @@ const BETWEEN_WORDS: Duration = Duration::from_secs(5);
 /// streams take about a minute; requests that are throttled are tried again.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The region is AWS_REGION, or that of the profile.
+The region is that of --region, AWS_REGION, or that of the profile.
 
 Permissions: kinesis:ListStreams; kinesis:DescribeStreamSummary for mode, shards, retention and encryption, and
 kinesis:ListStreamConsumers for consumers: without these two, - stands in their place, and a line says which is missing.
@@ -38,6 +39,7 @@ Exit codes:
 Examples:
   kinesieve streams
   kinesieve streams --like readings
+  kinesieve streams --profile production --region eu-west-1
   kinesieve streams --json | jq -r 'select(.mode == \"provisioned\").arn'")]
 pub(super) struct StreamsArguments {
     /// Only streams whose name holds this text, in any case
@@ -47,6 +49,16 @@ pub(super) struct StreamsArguments {
     /// Print JSON, one object a line
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    access: AccessSettings,
+}
+
+impl StreamsArguments {
+    /// How AWS is reached.
+    pub(super) fn access(&self) -> AccessFlags<'_> {
+        AccessFlags { all: &self.access, table: None }
+    }
 }
 
 pub(super) fn streams(arguments: &StreamsArguments) -> Result<u8, CommandError> {

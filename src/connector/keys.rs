@@ -13,6 +13,9 @@ const ALIASES: &[(&str, &str)] = &[
     ("consumer-name", "consumer"),
     ("consumer-arn", "consumer"),
     (START_FROM_OLDEST, WITHOUT_ROW),
+    ("assume-roles", ASSUME_ROLE),
+    ("endpoint", "endpoint-url"),
+    ("checkpoint-endpoint", "checkpoint-endpoint-url"),
 ];
 
 /// Groups that others call so.
@@ -29,6 +32,9 @@ pub(super) const START_FROM_OLDEST: &str = "start-from-oldest";
 
 /// The setting that says where the outputs of a route go.
 pub(super) const ROUTE: &str = "route";
+
+/// The setting that says by which role a destination is reached.
+pub(super) const ASSUME_ROLE: &str = "assume-role";
 
 /// The one whose value is a mapping of its own.
 pub(super) const TRANSFORM_SETTINGS: &str = "transform-settings";
@@ -132,13 +138,14 @@ fn in_kebab_case(key: &str) -> String {
 pub(super) fn key_of(flag: &str) -> String {
     match flag {
         ROUTE => "routes".to_owned(),
+        ASSUME_ROLE => "assume_roles".to_owned(),
         flag => flag.replace('-', "_"),
     }
 }
 
 /// What takes part of a mapping as a whole, and does not divide it into settings.
 pub(super) fn takes_a_mapping(flag: &str) -> bool {
-    flag == ROUTE || flag == TRANSFORM_SETTINGS
+    flag == ROUTE || flag == ASSUME_ROLE || flag == TRANSFORM_SETTINGS
 }
 
 /// Whether the value names a file.

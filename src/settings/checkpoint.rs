@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::stream_id::StreamIdForm;
-use super::{SettingsError, values};
+use super::{SettingsError, TableAccessSettings, values};
 use crate::aws::Arn;
 
 /// The settings of the checkpoint table, in which the function records the position of each shard.
@@ -67,9 +67,18 @@ pub struct CheckpointSettings {
     /// Acknowledge records at or before the recorded position without processing them again: true or false
     #[arg(long, env = "KINESIEVE_SKIP_ACKNOWLEDGED", value_name = "BOOL", default_value = "false", value_parser = values::yes_or_no, action = clap::ArgAction::Set)]
     pub skip_acknowledged: bool,
+
+    /// How the table is reached.
+    #[command(flatten)]
+    pub access: TableAccessSettings,
 }
 
 impl CheckpointSettings {
+    /// How the table is reached, and which it is.
+    pub fn access(&self) -> (&TableAccessSettings, Option<&TableName>) {
+        (&self.access, self.table.as_ref())
+    }
+
     /// Checks what no single setting shows.
     ///
     /// # Errors

@@ -60,6 +60,7 @@ impl FunctionSettings {
         let mut settings = Self::from_arg_matches(&matches).map_err(|error| in_terms_of_variables(&error))?;
         if let Some(file) = &file {
             settings.common.take_routes_of(file)?;
+            settings.common.access.warnings = file.secrets_written_out();
         }
         settings.common.insist_on_transform()?;
         if settings.common.output.is_none() {

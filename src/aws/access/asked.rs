@@ -13,13 +13,17 @@ use crate::redaction::redacted;
 const REASON_BYTES: usize = 300;
 
 /// Where the SDK looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Place {
     Environment,
     Profile,
     WebIdentity,
     Container,
     Instance,
+    /// The key that the settings give.
+    Settings,
+    /// A role that is assumed, by its ARN.
+    Role(Box<str>),
 }
 
 /// The places that were asked, and what each of them lacks.
@@ -28,23 +32,30 @@ pub(crate) struct AskedPlaces {
     /// Each as it is written.
     texts: Vec<String>,
     remedy: Option<String>,
+    /// The profile that the settings name.
+    profile: Option<String>,
 }
 
 impl AskedPlaces {
     /// Those that are asked for a region, none of which names one.
-    pub(super) fn for_a_region() -> Self {
-        let profile = Profile::at_hand();
+    pub(super) fn for_a_region(profile: Option<&str>) -> Self {
+        let profile = Profile::at_hand(profile);
         let lacks = profile.lacks().unwrap_or("which names none");
         let texts = vec![
             "AWS_REGION and AWS_DEFAULT_REGION, which are not set".to_owned(),
             format!("{profile}, {lacks}"),
             format!("instance metadata {}", instance_lacks()),
         ];
-        Self { texts, remedy: None }
+        Self { texts, ..Self::default() }
+    }
+
+    /// None yet. `profile` is the profile that the settings name.
+    pub(super) fn of_profile(profile: Option<&str>) -> Self {
+        Self { profile: profile.map(str::to_owned), ..Self::default() }
     }
 
     /// Adds a place that gave no credentials.
-    pub(super) fn add_for_credentials(&mut self, place: Place, error: &CredentialsError) {
+    pub(super) fn add_for_credentials(&mut self, place: &Place, error: &CredentialsError) {
         let is_absent = matches!(error, CredentialsError::CredentialsNotLoaded(_));
         let reason = || cut(own_words(error), REASON_BYTES);
         self.texts.push(match place {
@@ -54,7 +65,7 @@ impl AskedPlaces {
                 (false, _) => format!("the environment ({})", reason()),
             },
             Place::Profile => {
-                let profile = Profile::at_hand();
+                let profile = Profile::at_hand(self.profile.as_deref());
                 let said = reason();
                 if !is_absent {
                     self.remedy = Some(profile.remedy(&said));
@@ -62,7 +73,7 @@ impl AskedPlaces {
                 match (is_absent, profile.lacks()) {
                     (true, Some(lacks)) => format!("{profile}, {lacks}"),
                     (true, None) if said.contains("was not defined") => {
-                        self.remedy = Some(format!("name a profile that is there with AWS_PROFILE, or set {KEYS}",));
+                        self.remedy = Some(format!("name a profile that is there with {}, or set {KEYS}", profile.by));
                         format!("{profile}, which is not there")
                     }
                     (true, None) => format!("{profile}, which has none"),
@@ -79,8 +90,16 @@ impl AskedPlaces {
                 "the container, where AWS_CONTAINER_CREDENTIALS_FULL_URI is not set".to_owned()
             }
             Place::Container => format!("the container ({})", reason()),
+            Place::Role(arn) => {
+                self.remedy = Some(format!(
+                    "let the trust policy of {arn} name who is to assume it, with the external id if it asks for one, and \
+                     allow sts:AssumeRole"
+                ));
+                format!("the role {arn} ({})", reason())
+            }
             Place::Instance if said_404(error) => "instance metadata, where the instance has no role".to_owned(),
             Place::Instance => format!("instance metadata {}", instance_lacks()),
+            Place::Settings => format!("the settings ({})", reason()),
         });
     }
 
@@ -109,16 +128,19 @@ impl fmt::Display for AskedPlaces {
 /// The profile that is read, and the files that it may be in.
 struct Profile {
     name: String,
+    /// What names it.
+    by: &'static str,
     files: [PathBuf; 2],
 }
 
 impl Profile {
-    /// As the environment says it.
-    fn at_hand() -> Self {
+    /// As the settings say it, and else the environment.
+    fn at_hand(given: Option<&str>) -> Self {
         let home = PathBuf::from(variable("HOME").unwrap_or_else(|| "~".to_owned())).join(".aws");
         let file = |name, usual| variable(name).map_or_else(|| home.join(usual), PathBuf::from);
         Self {
-            name: variable("AWS_PROFILE").unwrap_or_else(|| "default".to_owned()),
+            name: given.map(str::to_owned).or_else(|| variable("AWS_PROFILE")).unwrap_or_else(|| "default".to_owned()),
+            by: if given.is_some() { "--profile" } else { "AWS_PROFILE" },
             files: [file("AWS_CONFIG_FILE", "config"), file("AWS_SHARED_CREDENTIALS_FILE", "credentials")],
         }
     }
@@ -130,14 +152,14 @@ impl Profile {
 
     /// What to do where something is wrong in it.
     fn remedy(&self, said: &str) -> String {
-        let Self { name, .. } = self;
+        let Self { name, by, .. } = self;
         if said.contains(NOT_BUILT_IN) {
             return format!(
                 "Kinesieve does not log in by itself, so give it what the AWS CLI has, with eval \"$(aws configure \
                  export-credentials --profile {name} --format env)\"",
             );
         }
-        format!("mend the profile {name}, name another with AWS_PROFILE, or set {KEYS}")
+        format!("mend the profile {name}, name another with {by}, or set {KEYS}")
     }
 }
 

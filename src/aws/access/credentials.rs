@@ -1,4 +1,5 @@
-//! The places where credentials are looked for: the SDK's, in its order.
+//! The places where credentials are looked for: the one that the settings name, or the SDK's in its order. A role is assumed
+//! with what they give.
 //!
 //! The SDK's own chain gives up without a word about the places before the one that failed.
 
@@ -13,20 +14,30 @@ use aws_config::imds;
 use aws_config::imds::credentials::ImdsCredentialsProvider;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
+use aws_config::sts::AssumeRoleProvider;
 use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{self, ProvideCredentials, future};
 
 use super::asked::{AskedPlaces, Place, REMEDY};
-use crate::aws::{ANSWER_BYTES, ExchangeBounds, SILENCE, chain, client};
+use crate::aws::reach::{self, CredentialsFrom, Reach, Role};
+use crate::aws::{ANSWER_BYTES, ExchangeBounds, SILENCE, chain, client, loader};
 
 /// Asks place after place for credentials. A clone is another handle to the same.
 #[derive(Debug, Clone)]
 pub(super) struct CredentialsChain(Arc<ChainParts>);
 
+/// The name of our sessions in the log of whoever owns a role.
+const SESSION: &str = "kinesieve";
+
+/// Where tokens of a session are given that is in no region.
+const STS_REGION: Region = Region::from_static("us-east-1");
+
 struct ChainParts {
     places: Vec<(Place, Box<dyn ProvideCredentials>)>,
+    /// The profile that is named.
+    profile: Option<String>,
     /// What a check was given, for the first request after it.
     checked: Mutex<Option<Credentials>>,
 }
@@ -39,20 +50,38 @@ struct NoCredentials {
 }
 
 impl CredentialsChain {
-    /// The SDK's places. `metadata` asks the metadata service of an instance.
-    pub(super) fn new(region: Option<Region>, metadata: imds::Client) -> Self {
+    /// The places that the settings leave. `metadata` asks the metadata service of an instance.
+    pub(super) async fn new(reach: &Reach, region: Option<Region>, metadata: imds::Client) -> Self {
+        let base = Self::before_a_role(reach, region.clone(), metadata);
+        let Some(role) = &reach.role else { return base };
+        let provider = assuming(role, reach, region, base).await;
+        Self::of(vec![(Place::Role(role.arn.as_str().into()), Box::new(provider))], reach)
+    }
+
+    fn before_a_role(reach: &Reach, region: Option<Region>, metadata: imds::Client) -> Self {
         // Those who give credentials are asked over our client, as services are.
         let http_client = client(ExchangeBounds { silence: SILENCE, answer_bytes: ANSWER_BYTES });
         let config = ProviderConfig::without_region().with_http_client(http_client).with_region(region);
-        let instance = ImdsCredentialsProvider::builder().configure(&config).imds_client(metadata).build();
-        let places: Vec<(Place, Box<dyn ProvideCredentials>)> = vec![
-            (Place::Environment, Box::new(EnvironmentVariableCredentialsProvider::new())),
-            (Place::Profile, Box::new(ProfileFileCredentialsProvider::builder().configure(&config).build())),
-            (Place::WebIdentity, Box::new(WebIdentityTokenCredentialsProvider::builder().configure(&config).build())),
-            (Place::Container, Box::new(EcsCredentialsProvider::builder().configure(&config).build())),
-            (Place::Instance, Box::new(instance)),
-        ];
-        Self(Arc::new(ChainParts { places, checked: Mutex::default() }))
+        let profile = ProfileFileCredentialsProvider::builder().configure(&config);
+        let instance = Box::new(ImdsCredentialsProvider::builder().configure(&config).imds_client(metadata).build());
+        let web_identity = WebIdentityTokenCredentialsProvider::builder().configure(&config).build();
+        let places: Vec<(Place, Box<dyn ProvideCredentials>)> = match &reach.credentials {
+            CredentialsFrom::Profile(name) => vec![(Place::Profile, Box::new(profile.profile_name(name).build()))],
+            CredentialsFrom::Key(key) => vec![(Place::Settings, Box::new(key.clone()))],
+            CredentialsFrom::Instance => vec![(Place::Instance, instance)],
+            CredentialsFrom::Sdk => vec![
+                (Place::Environment, Box::new(EnvironmentVariableCredentialsProvider::new())),
+                (Place::Profile, Box::new(profile.build())),
+                (Place::WebIdentity, Box::new(web_identity)),
+                (Place::Container, Box::new(EcsCredentialsProvider::builder().configure(&config).build())),
+                (Place::Instance, instance),
+            ],
+        };
+        Self::of(places, reach)
+    }
+
+    fn of(places: Vec<(Place, Box<dyn ProvideCredentials>)>, reach: &Reach) -> Self {
+        Self(Arc::new(ChainParts { places, profile: reach.profile().map(str::to_owned), checked: Mutex::default() }))
     }
 
     /// Keeps what was given, so that the first request does not ask for it again.
@@ -64,13 +93,17 @@ impl CredentialsChain {
         if let Some(checked) = self.0.checked.lock().unwrap_or_else(PoisonError::into_inner).take() {
             return Ok(checked);
         }
-        let mut asked = AskedPlaces::default();
+        let mut asked = AskedPlaces::of_profile(self.0.profile.as_deref());
         for (place, provider) in &self.0.places {
             match provider.provide_credentials().await {
                 Ok(credentials) => return Ok(credentials),
+                // There was nothing to ask for the role with.
+                Err(error) if matches!(place, Place::Role(_)) && found::<NoCredentials>(&error).is_some() => {
+                    return Err(error);
+                }
                 Err(error) => {
                     let goes_on = matches!(error, CredentialsError::CredentialsNotLoaded(_));
-                    asked.add_for_credentials(*place, &error);
+                    asked.add_for_credentials(place, &error);
                     if !goes_on {
                         return Err(CredentialsError::provider_error(NoCredentials { asked }));
                     }
@@ -79,6 +112,34 @@ impl CredentialsChain {
         }
         Err(CredentialsError::not_loaded(NoCredentials { asked }))
     }
+}
+
+/// Who gives credentials of a role, and asks for them with those of the chain.
+async fn assuming(role: &Role, reach: &Reach, region: Option<Region>, base: CredentialsChain) -> AssumeRoleProvider {
+    let region = region.unwrap_or(STS_REGION);
+    // The address for all services is beneath one that is of STS alone. That of the table is none of STS.
+    let own = std::env::var("AWS_ENDPOINT_URL_STS").ok().filter(|url| !url.is_empty());
+    let endpoint_url = own.or_else(|| reach::common().endpoint_url.clone());
+    let config =
+        loader(&Reach { endpoint_url, ..reach.clone() }).region(region.clone()).credentials_provider(base.clone());
+    let config = config.load().await;
+    let mut provider = AssumeRoleProvider::builder(&role.arn).session_name(SESSION).region(region).configure(&config);
+    if let Some(external_id) = &role.external_id {
+        provider = provider.external_id(external_id);
+    }
+    provider.build_from_provider(base).await
+}
+
+/// The first of its kind among an error and what led to it.
+fn found<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        if let Some(found) = cause.downcast_ref::<E>() {
+            return Some(found);
+        }
+        next = cause.source();
+    }
+    None
 }
 
 impl ProvideCredentials for CredentialsChain {

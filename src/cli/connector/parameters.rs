@@ -27,10 +27,36 @@ const IN_SECONDS: &[(&str, &str)] = &[
     ("tumbling-window", "TumblingWindow"),
 ];
 
+/// Why credentials have none ...
+const OWN_ROLE: &str = "credentials of a function are those of its role";
+
+/// ... and addresses.
+const OWN_NETWORK: &str = "a function reaches the services of its own region";
+
 /// Settings without a parameter, and why.
 const WITHOUT: &[(&str, &str)] = &[
     ("arrived-at", "records of a stream arrived when it says"),
+    (
+        "assume-role",
+        "let the policy of the destination name the function's role, or set KINESIEVE_ASSUME_ROLES in the template",
+    ),
     ("case", "it is for trying a transform"),
+    ("checkpoint-credentials-from-ec2-role", OWN_ROLE),
+    ("checkpoint-credentials-id", OWN_ROLE),
+    ("checkpoint-credentials-profile", OWN_ROLE),
+    ("checkpoint-credentials-role", OWN_ROLE),
+    ("checkpoint-credentials-role-external-id", OWN_ROLE),
+    ("checkpoint-credentials-secret", OWN_ROLE),
+    ("checkpoint-credentials-token", OWN_ROLE),
+    ("checkpoint-endpoint-url", OWN_NETWORK),
+    ("checkpoint-region", "name the table by its ARN as CheckpointTable"),
+    ("credentials-from-ec2-role", OWN_ROLE),
+    ("credentials-id", OWN_ROLE),
+    ("credentials-role", OWN_ROLE),
+    ("credentials-role-external-id", OWN_ROLE),
+    ("credentials-secret", OWN_ROLE),
+    ("credentials-token", OWN_ROLE),
+    ("endpoint-url", OWN_NETWORK),
     ("force", "a deployment has no checks of a run to override"),
     ("from-stream", "it is for descriptions of given-up records in a file"),
     ("input-format", "it is for files"),
@@ -39,7 +65,9 @@ const WITHOUT: &[(&str, &str)] = &[
     ("or", "an event source mapping starts each shard at StartingPosition, whatever rows there are"),
     ("patience", "Lambda tries again until the records expire; see MaximumRetryAttempts"),
     ("prometheus", "the function's metrics are in its log, by the parameter Metrics"),
+    ("profile", OWN_ROLE),
     ("reads-per-second", "Lambda decides how often it reads"),
+    ("region", "the function is in the region that it is deployed to"),
     ("shards", "it says what a person sees of a run"),
     ("show", "it says what a person sees of a run"),
     ("to-checkpoint", "the function writes its positions whenever there is a CheckpointTable"),

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use super::shards::ShardChoice;
 use crate::checkpoint;
 use crate::cli::read_flags::{ReadFlags, duration_within};
-use crate::settings::{CheckpointSettings, Settings, SettingsError, Target};
+use crate::settings::{CheckpointSettings, Settings, SettingsError, TableAccessSettings, TableName, Target};
 use crate::source::live::{
     Checkpoints, ConsumerName, EndCondition, Force, ReadMode, ReadPlan, StartPosition, StartWithoutRow, StreamPlace,
 };
@@ -103,6 +103,11 @@ enum ReadSharing {
 }
 
 impl StreamFlags {
+    /// How the checkpoint table is reached, and which it is.
+    pub(super) fn table_access(&self) -> (&TableAccessSettings, Option<&TableName>) {
+        self.checkpoint.access()
+    }
+
     /// The flags, and whether each is given.
     pub(super) fn given(&self) -> impl Iterator<Item = (&'static str, bool)> {
         let own = [

@@ -1,0 +1,500 @@
+//! How AWS is reached: region, endpoint, credentials, roles. Of the streams and all that has nothing of its own, and of the
+//! checkpoint table.
+
+use std::str::FromStr;
+
+use clap::Args;
+
+use super::{Secret, SettingsError, TableName, values};
+use crate::aws::{Arn, CredentialsFrom, Reach, Reaches, Role};
+use crate::redaction::redacted;
+
+/// Settings whose values nobody gets to read.
+const SECRETS: &[&str] =
+    &["credentials-secret", "credentials-token", "checkpoint-credentials-secret", "checkpoint-credentials-token"];
+
+/// Whether the value of a flag is nobody's to read.
+pub(crate) fn is_secret(flag: &str) -> bool {
+    SECRETS.contains(&flag)
+}
+
+/// How the streams are reached, and all else that has no settings of its own for that.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Of access to AWS")]
+pub struct AccessSettings {
+    /// Region of what has none in its ARN [default: AWS_REGION, or that of the profile]
+    #[arg(long, env = "KINESIEVE_REGION", value_name = "REGION")]
+    pub region: Option<String>,
+
+    /// Address of the services, for all of them. AWS_ENDPOINT_URL_KINESIS and its like are for one service each
+    /// [default: AWS_ENDPOINT_URL]
+    #[arg(long, env = "KINESIEVE_ENDPOINT_URL", value_name = "URL")]
+    pub endpoint_url: Option<String>,
+
+    /// Profile of the AWS configuration whose credentials and region are used [default: AWS_PROFILE]
+    #[arg(long, visible_alias = "credentials-profile", env = "KINESIEVE_PROFILE", value_name = "PROFILE")]
+    pub profile: Option<String>,
+
+    /// Access key id, with --credentials-secret, in the place of what the SDK finds
+    #[arg(long, env = "KINESIEVE_CREDENTIALS_ID", value_name = "ID")]
+    pub credentials_id: Option<String>,
+
+    /// Secret access key. As a flag, other users of the machine can see it: set the variable
+    #[arg(
+        long,
+        env = "KINESIEVE_CREDENTIALS_SECRET",
+        value_name = "SECRET",
+        hide_env_values = true,
+        hide_default_value = true
+    )]
+    pub credentials_secret: Option<Secret>,
+
+    /// Session token of temporary credentials. As a flag, other users of the machine can see it: set the variable
+    #[arg(
+        long,
+        env = "KINESIEVE_CREDENTIALS_TOKEN",
+        value_name = "TOKEN",
+        hide_env_values = true,
+        hide_default_value = true
+    )]
+    pub credentials_token: Option<Secret>,
+
+    /// ARN of a role that is assumed
+    #[arg(long, env = "KINESIEVE_CREDENTIALS_ROLE", value_name = "ROLE", value_parser = role_arn)]
+    pub credentials_role: Option<Arn>,
+
+    /// External id that the role asks for
+    #[arg(long, env = "KINESIEVE_CREDENTIALS_ROLE_EXTERNAL_ID", value_name = "ID")]
+    pub credentials_role_external_id: Option<String>,
+
+    /// Take the credentials of the instance's role, and look nowhere else: true or false
+    #[arg(long, env = "KINESIEVE_CREDENTIALS_FROM_EC2_ROLE", value_name = "BOOL", default_value = "false", value_parser = values::yes_or_no, action = clap::ArgAction::Set)]
+    pub credentials_from_ec2_role: bool,
+
+    /// Role that is assumed for the destinations whose ARN begins so, another account's for example: ARN=ROLE, or
+    /// ARN=ROLE#EXTERNAL-ID. Can be given several times, and in the variable several, separated by commas
+    #[arg(
+        long = "assume-role",
+        visible_alias = "assume-roles",
+        env = "KINESIEVE_ASSUME_ROLES",
+        value_name = "ARN=ROLE"
+    )]
+    pub assume_roles: Vec<AssumedRoles>,
+
+    /// What is to be said of secrets that the connector file holds.
+    #[arg(skip)]
+    pub(crate) warnings: Vec<String>,
+}
+
+/// How the checkpoint table is reached, where that is not as the streams are.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Of access to AWS")]
+pub struct TableAccessSettings {
+    /// Region of the checkpoint table, unless its ARN says it [default: that of the streams]
+    #[arg(
+        id = "checkpoint_region",
+        long = "checkpoint-region",
+        env = "KINESIEVE_CHECKPOINT_REGION",
+        value_name = "REGION"
+    )]
+    pub region: Option<String>,
+
+    /// Address of DynamoDB [default: --endpoint-url]
+    #[arg(
+        id = "checkpoint_endpoint_url",
+        long = "checkpoint-endpoint-url",
+        env = "KINESIEVE_CHECKPOINT_ENDPOINT_URL",
+        value_name = "URL"
+    )]
+    pub endpoint_url: Option<String>,
+
+    /// Profile whose credentials and region are used for the table [default: the credentials of the streams]
+    #[arg(
+        id = "checkpoint_credentials_profile",
+        long = "checkpoint-credentials-profile",
+        env = "KINESIEVE_CHECKPOINT_CREDENTIALS_PROFILE",
+        value_name = "PROFILE"
+    )]
+    pub profile: Option<String>,
+
+    /// Access key id for the table, with --checkpoint-credentials-secret
+    #[arg(
+        id = "checkpoint_credentials_id",
+        long = "checkpoint-credentials-id",
+        env = "KINESIEVE_CHECKPOINT_CREDENTIALS_ID",
+        value_name = "ID"
+    )]
+    pub id: Option<String>,
+
+    /// Secret access key for the table. As a flag, other users of the machine can see it: set the variable
+    #[arg(
+        id = "checkpoint_credentials_secret",
+        long = "checkpoint-credentials-secret",
+        env = "KINESIEVE_CHECKPOINT_CREDENTIALS_SECRET",
+        value_name = "SECRET",
+        hide_env_values = true,
+        hide_default_value = true
+    )]
+    pub secret: Option<Secret>,
+
+    /// Session token for the table. As a flag, other users of the machine can see it: set the variable
+    #[arg(
+        id = "checkpoint_credentials_token",
+        long = "checkpoint-credentials-token",
+        env = "KINESIEVE_CHECKPOINT_CREDENTIALS_TOKEN",
+        value_name = "TOKEN",
+        hide_env_values = true,
+        hide_default_value = true
+    )]
+    pub token: Option<Secret>,
+
+    /// ARN of a role that is assumed for the table
+    #[arg(
+        id = "checkpoint_credentials_role",
+        long = "checkpoint-credentials-role",
+        env = "KINESIEVE_CHECKPOINT_CREDENTIALS_ROLE",
+        value_name = "ROLE",
+        value_parser = role_arn
+    )]
+    pub role: Option<Arn>,
+
+    /// External id that the role for the table asks for
+    #[arg(
+        id = "checkpoint_credentials_role_external_id",
+        long = "checkpoint-credentials-role-external-id",
+        env = "KINESIEVE_CHECKPOINT_CREDENTIALS_ROLE_EXTERNAL_ID",
+        value_name = "ID"
+    )]
+    pub role_external_id: Option<String>,
+
+    /// Take the credentials of the instance's role for the table, and look nowhere else: true or false
+    #[arg(id = "checkpoint_credentials_from_ec2_role", long = "checkpoint-credentials-from-ec2-role", env = "KINESIEVE_CHECKPOINT_CREDENTIALS_FROM_EC2_ROLE", value_name = "BOOL", default_value = "false", value_parser = values::yes_or_no, action = clap::ArgAction::Set)]
+    pub from_ec2_role: bool,
+}
+
+impl AccessSettings {
+    /// Returns what is to be said of secrets that the connector file holds itself.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Returns how services are reached by these settings; `table`: what is different for the checkpoint table, and which it
+    /// is.
+    ///
+    /// # Errors
+    /// When they contradict each other, or an address is none. No secret is in the message.
+    pub fn reaches(&self, table: Option<(&TableAccessSettings, Option<&TableName>)>) -> Result<Reaches, SettingsError> {
+        let given = GivenCredentials {
+            prefix: "KINESIEVE_",
+            profile_variable: "KINESIEVE_PROFILE",
+            profile: said(self.profile.as_ref()),
+            id: said(self.credentials_id.as_ref()),
+            secret: self.credentials_secret.as_ref().filter(|secret| !secret.is_empty()),
+            token: self.credentials_token.as_ref().filter(|token| !token.is_empty()),
+            is_of_instance: self.credentials_from_ec2_role,
+            role: self.credentials_role.as_ref(),
+            external_id: said(self.credentials_role_external_id.as_ref()),
+        };
+        let common = Reach {
+            region: said(self.region.as_ref()).map(str::to_owned),
+            endpoint_url: endpoint("KINESIEVE_ENDPOINT_URL", self.endpoint_url.as_ref())?,
+            credentials: given.credentials()?.unwrap_or_default(),
+            role: given.role()?,
+        };
+        let table = match table {
+            Some((table, name)) => {
+                table.check(name.and_then(TableName::region))?;
+                table.reach(&common)?
+            }
+            None => common.clone(),
+        };
+        let roles = self.assume_roles.iter().flat_map(|AssumedRoles(roles)| roles.iter().cloned()).collect();
+        let reaches = Reaches { common, table, roles };
+        if let Some((first, _)) = reaches.roles.iter().enumerate().find_map(|(index, role)| {
+            reaches.roles.get(index + 1..)?.iter().any(|other| other.0 == role.0 && other.1 != role.1).then_some(role)
+        }) {
+            return Err(SettingsError::Contradiction(format!(
+                "KINESIEVE_ASSUME_ROLES has two roles for {first}: leave one of them"
+            )));
+        }
+        Ok(reaches)
+    }
+}
+
+impl TableAccessSettings {
+    /// What the table has none of its own of is as of the streams: the credentials as one, and the role with them.
+    fn reach(&self, common: &Reach) -> Result<Reach, SettingsError> {
+        let given = GivenCredentials {
+            prefix: "KINESIEVE_CHECKPOINT_",
+            profile_variable: "KINESIEVE_CHECKPOINT_CREDENTIALS_PROFILE",
+            profile: said(self.profile.as_ref()),
+            id: said(self.id.as_ref()),
+            secret: self.secret.as_ref().filter(|secret| !secret.is_empty()),
+            token: self.token.as_ref().filter(|token| !token.is_empty()),
+            is_of_instance: self.from_ec2_role,
+            role: self.role.as_ref(),
+            external_id: said(self.role_external_id.as_ref()),
+        };
+        let region = said(self.region.as_ref()).map(str::to_owned);
+        let own = endpoint("KINESIEVE_CHECKPOINT_ENDPOINT_URL", self.endpoint_url.as_ref())?;
+        let (credentials, role) = match (given.credentials()?, given.role()?) {
+            (Some(credentials), role) => (credentials, role),
+            (None, Some(role)) => (common.credentials.clone(), Some(role)),
+            (None, None) => (common.credentials.clone(), common.role.clone()),
+        };
+        // The profile of the table may say its region.
+        let has_own_profile = matches!(credentials, CredentialsFrom::Profile(_)) && credentials != common.credentials;
+        let region = region.or_else(|| common.region.clone().filter(|_| !has_own_profile));
+        Ok(Reach { region, endpoint_url: own.or_else(|| common.endpoint_url.clone()), credentials, role })
+    }
+
+    /// Checks the region against that of an ARN of the table.
+    ///
+    /// # Errors
+    /// When they are two.
+    fn check(&self, region_of_arn: Option<&str>) -> Result<(), SettingsError> {
+        match (said(self.region.as_ref()), region_of_arn) {
+            (Some(region), Some(of_arn)) if region != of_arn => Err(SettingsError::Contradiction(format!(
+                "KINESIEVE_CHECKPOINT_REGION is {region}, and the ARN of the table says {of_arn}: leave \
+                 KINESIEVE_CHECKPOINT_REGION out"
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What is given of credentials, which is to be of one kind.
+struct GivenCredentials<'a> {
+    prefix: &'static str,
+    profile_variable: &'static str,
+    profile: Option<&'a str>,
+    id: Option<&'a str>,
+    secret: Option<&'a Secret>,
+    token: Option<&'a Secret>,
+    is_of_instance: bool,
+    role: Option<&'a Arn>,
+    external_id: Option<&'a str>,
+}
+
+impl GivenCredentials<'_> {
+    fn credentials(&self) -> Result<Option<CredentialsFrom>, SettingsError> {
+        let Self { prefix, profile_variable, .. } = self;
+        let contradiction = |message: String| Err(SettingsError::Contradiction(message));
+        let kinds = [
+            ((*profile_variable).to_owned(), self.profile.is_some()),
+            (format!("{prefix}CREDENTIALS_ID"), self.id.is_some()),
+            (format!("{prefix}CREDENTIALS_FROM_EC2_ROLE"), self.is_of_instance),
+        ];
+        let mut given = kinds.iter().filter(|(_, is_given)| *is_given).map(|(name, _)| name);
+        if let (Some(first), Some(second)) = (given.next(), given.next()) {
+            return contradiction(format!(
+                "{first} and {second} both say where credentials come from: leave one of them out"
+            ));
+        }
+        match (self.id, self.secret) {
+            (None, Some(_)) => {
+                return contradiction(format!(
+                    "{prefix}CREDENTIALS_SECRET is of use with {prefix}CREDENTIALS_ID: set both, or neither"
+                ));
+            }
+            (Some(_), None) => {
+                return contradiction(format!(
+                    "{prefix}CREDENTIALS_ID is of use with {prefix}CREDENTIALS_SECRET: set both, or neither"
+                ));
+            }
+            (None, None) if self.token.is_some() => {
+                return contradiction(format!(
+                    "{prefix}CREDENTIALS_TOKEN is of use with {prefix}CREDENTIALS_ID and {prefix}CREDENTIALS_SECRET: set \
+                     all three, or none"
+                ));
+            }
+            _ => {}
+        }
+        let revealed = |secret: &Secret, what: &str| {
+            let name = format!("{prefix}CREDENTIALS_{what}");
+            secret.reveal().map_err(|reason| SettingsError::Invalid { name, reason })
+        };
+        Ok(match (self.profile, self.id.zip(self.secret)) {
+            (Some(profile), _) => Some(CredentialsFrom::Profile(profile.to_owned())),
+            (None, Some((id, secret))) => {
+                let token = self.token.map(|token| revealed(token, "TOKEN")).transpose()?;
+                Some(CredentialsFrom::key(id, &revealed(secret, "SECRET")?, token))
+            }
+            (None, None) => self.is_of_instance.then_some(CredentialsFrom::Instance),
+        })
+    }
+
+    fn role(&self) -> Result<Option<Role>, SettingsError> {
+        let Self { prefix, .. } = self;
+        match (self.role, self.external_id) {
+            (None, Some(_)) => Err(SettingsError::Contradiction(format!(
+                "{prefix}CREDENTIALS_ROLE_EXTERNAL_ID is of use with {prefix}CREDENTIALS_ROLE: set both, or neither"
+            ))),
+            (role, external_id) => {
+                let external_id = external_id.map(str::to_owned);
+                Ok(role.map(|arn| Role { arn: arn.to_string(), external_id }))
+            }
+        }
+    }
+}
+
+/// Roles for destinations, as one value says them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AssumedRoles(Vec<(String, Role)>);
+
+impl FromStr for AssumedRoles {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // A name of a role may have a comma in it, but nothing behind one begins as an ARN does.
+        let mut parts: Vec<String> = Vec::new();
+        for part in text.split(',') {
+            match parts.last_mut() {
+                Some(last) if !part.trim_start().starts_with("arn:") => {
+                    last.push(',');
+                    last.push_str(part);
+                }
+                _ => parts.push(part.to_owned()),
+            }
+        }
+        parts.iter().map(|part| assumed_role(part.trim())).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+fn assumed_role(text: &str) -> Result<(String, Role), String> {
+    let refusal = |why: &str| {
+        format!(
+            "{text:?} is no role for a destination: {why}; use ARN=ROLE, as \
+             arn:aws:sqs:eu-west-1:222222222222:=arn:aws:iam::222222222222:role/deliver, and #EXTERNAL-ID behind it where the \
+             role asks for one"
+        )
+    };
+    let (target, role) =
+        text.split_once("=arn:").ok_or_else(|| refusal("it has no = with the ARN of a role behind it"))?;
+    let role = format!("arn:{role}");
+    let (role, external_id) = match role.split_once('#') {
+        Some((role, external_id)) => (role, Some(external_id.to_owned()).filter(|id| !id.is_empty())),
+        None => (role.as_str(), None),
+    };
+    if !target.starts_with("arn:") {
+        return Err(refusal("it does not begin with an ARN, or the first part of one"));
+    }
+    let role = role_arn(role).map_err(|reason| refusal(&reason))?;
+    Ok((target.to_owned(), Role { arn: role.to_string(), external_id }))
+}
+
+/// The ARN of a role, by its form.
+fn role_arn(text: &str) -> Result<Arn, String> {
+    let arn = text
+        .parse::<Arn>()
+        .ok()
+        .filter(|arn| arn.service == "iam" && arn.resource.strip_prefix("role/").is_some_and(|name| !name.is_empty()));
+    arn.ok_or_else(|| format!("{text:?} is no ARN of a role: use arn:aws:iam::ACCOUNT:role/NAME"))
+}
+
+/// What is given, unless it says nothing: files of other tools have empty values.
+fn said(text: Option<&String>) -> Option<&str> {
+    text.map(String::as_str).filter(|text| !text.is_empty())
+}
+
+/// An address that requests can go to.
+fn endpoint(name: &str, url: Option<&String>) -> Result<Option<String>, SettingsError> {
+    let Some(url) = said(url) else { return Ok(None) };
+    let is_right = url.parse::<hyper::Uri>().is_ok_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty())
+    });
+    if is_right {
+        return Ok(Some(url.to_owned()));
+    }
+    let reason = format!("{:?} is no address of a service: use one as https://HOST or http://HOST:PORT", redacted(url));
+    Err(SettingsError::Invalid { name: name.to_owned(), reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    #[command(no_binary_name = true)]
+    struct Both {
+        #[command(flatten)]
+        common: AccessSettings,
+        #[command(flatten)]
+        table: TableAccessSettings,
+    }
+
+    fn reaches(flags: &str) -> Result<Reaches, String> {
+        let Both { common, table } =
+            Both::try_parse_from(flags.split_whitespace()).map_err(|error| error.to_string())?;
+        assert!(!format!("{common:?} {table:?}").contains("hunter2"));
+        common.reaches(Some((&table, None))).map_err(|error| error.to_string())
+    }
+
+    const ROLE: &str = "arn:aws:iam::222222222222:role/r";
+
+    #[test]
+    fn what_the_table_has_none_of_its_own_of_is_that_of_the_streams() {
+        let Reaches { common, table, .. } =
+            reaches(&format!("--region eu-west-1 --endpoint-url http://a:1 --profile p --credentials-role {ROLE}"))
+                .expect("settings");
+        assert_eq!(common, table);
+        assert_eq!((common.region.as_deref(), common.endpoint_url.as_deref()), (Some("eu-west-1"), Some("http://a:1")));
+        assert_eq!(common.credentials, CredentialsFrom::Profile("p".to_owned()));
+        let Reaches { common, table, .. } = reaches(&format!(
+            "--credentials-profile p --credentials-role {ROLE} --checkpoint-region eu-west-2 --checkpoint-credentials-id AKID \
+             --checkpoint-credentials-secret hunter2"
+        ))
+        .expect("settings");
+        assert!(common.role.is_some() && table.role.is_none(), "a role goes with its credentials");
+        assert_eq!(table.region.as_deref(), Some("eu-west-2"));
+        assert!(matches!(table.credentials, CredentialsFrom::Key(_)));
+    }
+
+    #[test]
+    fn what_is_of_two_kinds_or_of_half_of_one_is_refused_without_the_secret() {
+        for (flags, said) in [
+            (
+                "--profile p --credentials-id a --credentials-secret hunter2",
+                "PROFILE and KINESIEVE_CREDENTIALS_ID both",
+            ),
+            ("--profile p --credentials-from-ec2-role true", "KINESIEVE_CREDENTIALS_FROM_EC2_ROLE both"),
+            ("--credentials-id a", "of use with KINESIEVE_CREDENTIALS_SECRET"),
+            ("--credentials-secret hunter2", "of use with KINESIEVE_CREDENTIALS_ID"),
+            ("--credentials-token hunter2", "set all three"),
+            ("--credentials-role-external-id x", "of use with KINESIEVE_CREDENTIALS_ROLE:"),
+            ("--credentials-role arn:aws:iam::1:user/u", "no ARN of a role"),
+            ("--checkpoint-credentials-id a", "of use with KINESIEVE_CHECKPOINT_CREDENTIALS_SECRET"),
+            ("--checkpoint-credentials-profile p --checkpoint-credentials-from-ec2-role true", "both say"),
+            ("--endpoint-url localhost:4566", "KINESIEVE_ENDPOINT_URL: \"localhost:4566\" is no address"),
+            ("--checkpoint-endpoint-url ftp://user:hunter2@h", "KINESIEVE_CHECKPOINT_ENDPOINT_URL"),
+            ("--assume-role x", "use ARN=ROLE"),
+            ("--assume-role arn:aws:sqs:=arn:aws:iam::1:user/u", "no ARN of a role"),
+            (
+                "--assume-role arn:aws:sqs:=arn:aws:iam::1:role/a --assume-role arn:aws:sqs:=arn:aws:iam::1:role/b",
+                "two roles for arn:aws:sqs:",
+            ),
+        ] {
+            let message = reaches(flags).expect_err(flags);
+            assert!(message.contains(said), "{flags}: {message}");
+            assert!(!message.contains("hunter2"), "{flags}: {message}");
+        }
+    }
+
+    #[test]
+    fn roles_for_destinations_are_one_after_the_other_with_external_ids() {
+        let roles = reaches(&format!("--assume-role arn:aws:sqs:={ROLE}#a,b,arn:aws:s3:::bucket/a=b={ROLE},x"))
+            .expect("roles")
+            .roles;
+        let role = |arn: &str, external_id: Option<&str>| Role {
+            arn: arn.to_owned(),
+            external_id: external_id.map(str::to_owned),
+        };
+        let expected = [
+            ("arn:aws:sqs:".to_owned(), role(ROLE, Some("a,b"))),
+            ("arn:aws:s3:::bucket/a=b".to_owned(), role("arn:aws:iam::222222222222:role/r,x", None)),
+        ];
+        assert_eq!(roles, expected);
+    }
+}
