@@ -111,15 +111,12 @@ fn entries<'a>(key: &str, node: &'a Node) -> Result<&'a [document::Entry], Docum
     }
 }
 
-/// Credentials are the SDK's own, whatever the tool has.
-const CREDENTIALS: &str = "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or a profile or role by AWS_PROFILE. In \
-                           the function, its role has the permissions";
+/// Keys are secrets, which never come along.
+const CREDENTIALS: &str = "set KINESIEVE_CREDENTIALS_ID, KINESIEVE_CREDENTIALS_SECRET and KINESIEVE_CREDENTIALS_TOKEN, or name a profile \
+                           or a role in the file: credentials: {profile: NAME}. In the function, its role has the permissions";
 
-/// A region is that of an ARN, or the SDK's.
-const REGION: &str = "name the stream by its ARN, or set AWS_REGION to";
-
-/// An endpoint is the SDK's own.
-const ENDPOINT: &str = "set AWS_ENDPOINT_URL to";
+/// What an endpoint comes to.
+const ENDPOINT: &str = "of all services: AWS_ENDPOINT_URL_KINESIS, set in its place, is of the streams alone";
 
 #[cfg(test)]
 mod tests;

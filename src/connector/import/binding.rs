@@ -1,7 +1,7 @@
 //! Dapr's component `bindings.aws.kinesis`: a list of names and values.
 
 use super::super::document::{Content, DocumentError, Node};
-use super::{CREDENTIALS, ENDPOINT, Imported, REGION, entries, text, wrong};
+use super::{CREDENTIALS, ENDPOINT, Imported, entries, text, wrong};
 
 const TYPE: &str = "bindings.aws.kinesis";
 
@@ -96,8 +96,8 @@ fn field(node: &Node, is_extended: bool, imported: &mut Imported) -> Result<(), 
         ("mode", Some("shared")) => imported.set(&["mode"], "shared"),
         ("mode", Some("extended")) => imported.decide(&["mode"], "enhanced", "\"extended\" there"),
         ("mode", Some(_)) => return Err(wrong(node.place, "mode takes shared or extended")),
-        ("region", Some(region)) => imported.leave_out(name, format!("{REGION} {region}")),
-        ("endpoint", Some(endpoint)) => imported.leave_out(name, format!("{ENDPOINT} {endpoint}")),
+        ("region", Some(region)) => imported.set(&["region"], region),
+        ("endpoint", Some(endpoint)) => imported.decide(&["endpoint_url"], endpoint, ENDPOINT),
         ("accessKey" | "secretKey" | "sessionToken", _) => {
             if imported.left_out.iter().all(|(_, reason)| reason != CREDENTIALS) {
                 imported.leave_out("accessKey, secretKey, sessionToken", CREDENTIALS);

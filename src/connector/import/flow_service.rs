@@ -1,7 +1,7 @@
 //! Connections of the Flow Service API: a base connection has credentials and region, a source connection stream and start.
 
 use super::super::document::{DocumentError, Node};
-use super::{CREDENTIALS, Imported, REGION, entries, text, wrong};
+use super::{CREDENTIALS, Imported, entries, text, wrong};
 
 pub(super) fn import(document: &Node, imported: &mut Imported) -> Result<(), DocumentError> {
     for entry in entries("the connection", document)? {
@@ -41,7 +41,7 @@ fn auth(node: &Node, imported: &mut Imported) -> Result<(), DocumentError> {
                         "accessKeyId" | "secretKey" => {}
                         "region" => {
                             if let Some(region) = text("auth.params.region", &entry.value)? {
-                                imported.leave_out("auth.params.region", format!("{REGION} {region}"));
+                                imported.set(&["region"], region);
                             }
                         }
                         other => {

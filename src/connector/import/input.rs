@@ -1,8 +1,8 @@
 //! Redpanda Connect's input `aws_kinesis`.
 
 use super::super::document::{Content, DocumentError, Entry, Node};
-use super::{CREDENTIALS, ENDPOINT, Imported, REGION, count, entries, text, truth, wrong};
-use crate::aws::{StreamName, stream_and_shard};
+use super::{CREDENTIALS, ENDPOINT, Imported, count, entries, text, truth, wrong};
+use crate::aws::{Arn, StreamName, stream_and_shard};
 
 /// The input in a document: below `input` or `inputs`, or by itself.
 pub(super) fn found(document: &Node) -> Option<&Node> {
@@ -166,40 +166,99 @@ fn table(node: &Node, imported: &mut Imported) -> Result<(), DocumentError> {
     Ok(())
 }
 
-/// How a service is reached: the SDK's own settings say that.
+/// The keys of what a service is reached by.
+struct AccessKeys {
+    region: &'static [&'static str],
+    endpoint: &'static [&'static str],
+    profile: &'static [&'static str],
+    from_ec2_role: &'static [&'static str],
+    role: &'static [&'static str],
+    external_id: &'static [&'static str],
+    /// Where a key of its own is given.
+    key: &'static str,
+}
+
+const OF_STREAMS: AccessKeys = AccessKeys {
+    region: &["region"],
+    endpoint: &["endpoint_url"],
+    profile: &["credentials", "profile"],
+    from_ec2_role: &["credentials", "from_ec2_role"],
+    role: &["credentials", "role"],
+    external_id: &["credentials", "role_external_id"],
+    key: CREDENTIALS,
+};
+
+const OF_TABLE: AccessKeys = AccessKeys {
+    region: &["checkpoint", "region"],
+    endpoint: &["checkpoint", "endpoint_url"],
+    profile: &["checkpoint", "credentials_profile"],
+    from_ec2_role: &["checkpoint", "credentials_from_ec2_role"],
+    role: &["checkpoint", "credentials_role"],
+    external_id: &["checkpoint", "credentials_role_external_id"],
+    key: "set KINESIEVE_CHECKPOINT_CREDENTIALS_ID, KINESIEVE_CHECKPOINT_CREDENTIALS_SECRET and \
+          KINESIEVE_CHECKPOINT_CREDENTIALS_TOKEN. In the function, its role has the permissions",
+};
+
+/// How a service is reached.
 fn connection(above: &str, key: &str, entry: &Entry, imported: &mut Imported) -> Result<(), DocumentError> {
     let name = format!("{above}{key}");
-    let of_table = if above.is_empty() { "" } else { "_DYNAMODB" };
+    let keys = if above.is_empty() { &OF_STREAMS } else { &OF_TABLE };
     match key {
         "region" => {
             if let Some(region) = text(key, &entry.value)? {
-                let how = if above.is_empty() { REGION } else { "name the table by its ARN, or set AWS_REGION to" };
-                imported.leave_out(name, format!("{how} {region}"));
+                imported.set(keys.region, region);
             }
         }
         "endpoint" => {
             if let Some(endpoint) = text(key, &entry.value)? {
-                imported.leave_out(name, format!("{} {endpoint}", ENDPOINT.replace("URL", &format!("URL{of_table}"))));
-            }
-        }
-        "credentials" => {
-            let mut is_given = false;
-            for entry in entries(key, &entry.value)? {
-                match entry.key.as_str() {
-                    "profile" | "id" | "secret" | "token" | "from_ec2_role" | "role" | "role_external_id" => {
-                        is_given |= text(&entry.key, &entry.value)?.is_some_and(|value| value != "false");
-                    }
-                    other => {
-                        let known = "profile, id, secret, token, from_ec2_role, role and role_external_id";
-                        return Err(wrong(entry.place, format!("unknown field {name}.{other}: there are {known}")));
-                    }
+                match above {
+                    "" => imported.decide(keys.endpoint, endpoint, ENDPOINT),
+                    _ => imported.set(keys.endpoint, endpoint),
                 }
             }
-            if is_given {
-                imported.leave_out(name, CREDENTIALS);
+        }
+        "credentials" => credentials(&name, entry, keys, imported)?,
+        _ => tcp(&name, &entry.value, imported)?,
+    }
+    Ok(())
+}
+
+fn credentials(name: &str, entry: &Entry, keys: &AccessKeys, imported: &mut Imported) -> Result<(), DocumentError> {
+    let (mut has_key, mut external_id) = (false, None);
+    for entry in entries(name, &entry.value)? {
+        match entry.key.as_str() {
+            "profile" => {
+                if let Some(profile) = text("profile", &entry.value)? {
+                    imported.set(keys.profile, profile);
+                }
+            }
+            "id" | "secret" | "token" => has_key |= text(&entry.key, &entry.value)?.is_some(),
+            "from_ec2_role" => {
+                if truth("from_ec2_role", &entry.value)? == Some(true) {
+                    imported.set(keys.from_ec2_role, "true");
+                }
+            }
+            "role" => match text("role", &entry.value)? {
+                Some(role) if role.parse::<Arn>().is_ok_and(|arn| arn.service == "iam") => {
+                    imported.set(keys.role, role);
+                }
+                Some(_) => imported.leave_out(format!("{name}.role"), "a role is named by its ARN, and this is none"),
+                None => {}
+            },
+            "role_external_id" => external_id = text("role_external_id", &entry.value)?,
+            other => {
+                let known = "profile, id, secret, token, from_ec2_role, role and role_external_id";
+                return Err(wrong(entry.place, format!("unknown field {name}.{other}: there are {known}")));
             }
         }
-        _ => tcp(&name, &entry.value, imported)?,
+    }
+    match external_id {
+        Some(id) if imported.has(keys.role) => imported.set(keys.external_id, id),
+        Some(_) => imported.leave_out(format!("{name}.role_external_id"), "it is of use with a role"),
+        None => {}
+    }
+    if has_key {
+        imported.leave_out(name, keys.key);
     }
     Ok(())
 }

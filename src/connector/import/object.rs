@@ -1,7 +1,7 @@
 //! A data connector object: `{"type": "aws-kinesis", ...}`, or an update of one, which has some of its attributes.
 
 use super::super::document::{DocumentError, Node};
-use super::{CREDENTIALS, Imported, REGION, count, entries, text, truth, wrong};
+use super::{CREDENTIALS, Imported, count, entries, text, truth, wrong};
 
 /// Its attributes.
 pub(super) const KEYS: &[&str] = &[
@@ -49,7 +49,7 @@ pub(super) fn import(document: &Node, imported: &mut Imported) -> Result<(), Doc
             }
             "region" => {
                 if let Some(region) = text(key, node)? {
-                    imported.leave_out(key, format!("{REGION} {region}"));
+                    imported.set(&["region"], region);
                 }
             }
             "stream" => {

@@ -50,7 +50,7 @@ fn each_attribute_of_a_data_connector_object() {
         (r#""dataProcessingMethodId": "m.1""#, &["transform=transform.wasm"], left),
         (r#""id": "dc.1""#, set, &["id"][..]),
         (r#""credentials": {"user": "AKIA", "password": "hunter2"}"#, set, &["credentials"]),
-        (r#""region": "us-west-2""#, set, &["region"]),
+        (r#""region": "us-west-2""#, &["region=us-west-2"], left),
         (r#""shards": 2"#, set, &["shards"]),
         (r#""disabled": true"#, set, &["disabled"]),
         (r#""disabled": false"#, set, left),
@@ -81,8 +81,8 @@ fn each_field_of_connections_of_the_flow_service() {
     let base = r#"{"name": "n", "description": "d", "connectionSpec": {"id": "i", "version": "1.0"},
         "auth": {"specName": "Aws Kinesis authentication credentials",
         "params": {"accessKeyId": "AKIA", "secretKey": "hunter2", "region": "us-east-2"}}}"#;
-    assert_eq!(settings(base), [""; 0]);
-    assert_eq!(left_out(base), ["name", "description", "connectionSpec", "auth.params.region", "auth.params"]);
+    assert_eq!(settings(base), ["region=us-east-2"]);
+    assert_eq!(left_out(base), ["name", "description", "connectionSpec", "auth.params"]);
     let source = |params: &str| {
         format!(r#"{{"name": "n", "baseConnectionId": "b", "data": {{"format": "json"}}, "params": {{{params}}}}}"#)
     };
@@ -124,6 +124,14 @@ fn each_field_of_an_input() {
         ("dynamodb: {table: positions}", "checkpoint-table=positions"),
         ("dynamodb: {create: true}", "checkpoint-create=true"),
         ("commit_period: 5s", "checkpoint-period=5s"),
+        ("region: eu-west-1", "region=eu-west-1"),
+        ("endpoint: http://localhost:4566", "endpoint-url=http://localhost:4566"),
+        ("credentials: {profile: p}", "profile=p"),
+        ("credentials: {from_ec2_role: true}", "credentials-from-ec2-role=true"),
+        ("credentials: {role: 'arn:aws:iam::1:role/r'}", "credentials-role=arn:aws:iam::1:role/r"),
+        ("dynamodb: {region: eu-west-1}", "checkpoint-region=eu-west-1"),
+        ("dynamodb: {endpoint: 'http://localhost:8000'}", "checkpoint-endpoint-url=http://localhost:8000"),
+        ("dynamodb: {credentials: {profile: p}}", "checkpoint-credentials-profile=p"),
     ] {
         let (set, left) = of_input(field);
         assert_eq!(set[0], expected, "{field}");
@@ -138,21 +146,16 @@ fn each_field_of_an_input() {
         ("steal_grace_period: 2s", "steal_grace_period"),
         ("rebalance_period: 30s", "rebalance_period"),
         ("lease_period: 30s", "lease_period"),
-        ("region: eu-west-1", "region"),
-        ("endpoint: http://localhost:4566", "endpoint"),
-        ("credentials: {profile: p}", "credentials"),
         ("credentials: {id: a, secret: hunter2, token: t}", "credentials"),
-        ("credentials: {role: r, role_external_id: e}", "credentials"),
-        ("credentials: {from_ec2_role: true}", "credentials"),
+        ("credentials: {role: r}", "credentials.role"),
+        ("credentials: {role_external_id: e}", "credentials.role_external_id"),
         ("tcp: {connect_timeout: 5s}", "tcp.connect_timeout"),
         ("tcp: {tcp_user_timeout: 5s}", "tcp.tcp_user_timeout"),
         ("tcp: {keep_alive: {idle: 1s}}", "tcp.keep_alive.idle"),
         ("tcp: {keep_alive: {interval: 1s}}", "tcp.keep_alive.interval"),
         ("tcp: {keep_alive: {count: 3}}", "tcp.keep_alive.count"),
         ("dynamodb: {billing_mode: PROVISIONED, create: false}", "dynamodb.billing_mode"),
-        ("dynamodb: {region: eu-west-1}", "dynamodb.region"),
-        ("dynamodb: {endpoint: 'http://localhost:8000'}", "dynamodb.endpoint"),
-        ("dynamodb: {credentials: {role: r}}", "dynamodb.credentials"),
+        ("dynamodb: {credentials: {id: a, secret: hunter2}}", "dynamodb.credentials"),
         ("dynamodb: {tcp: {keep_alive: {count: 3}}}", "dynamodb.tcp.keep_alive.count"),
         ("batching: {byte_size: 5000}", "batching.byte_size"),
         ("batching: {check: 'this.type == \"end\"'}", "batching.check"),
@@ -246,11 +249,11 @@ fn each_name_of_a_component() {
     };
     assert_eq!(one("streamName", "s"), (owned(&["input=stream:s"]), vec![]));
     assert_eq!(one("mode", "shared"), (owned(&["mode=shared"]), vec![]));
+    assert_eq!(one("region", "v"), (owned(&["region=v"]), vec![]));
+    assert_eq!(one("endpoint", "v"), (owned(&["endpoint-url=v"]), vec![]));
     assert_eq!(one("mode", "extended"), (owned(&["mode=enhanced"]), vec![]));
     for (name, left) in [
         ("consumerName", "consumerName"),
-        ("region", "region"),
-        ("endpoint", "endpoint"),
         ("direction", "direction"),
         ("accessKey", "accessKey, secretKey, sessionToken"),
         ("secretKey", "accessKey, secretKey, sessionToken"),
