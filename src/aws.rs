@@ -29,7 +29,7 @@ pub use http::{ExchangeBounds, client};
 pub(crate) use http::{Streamed, unknown_host};
 pub(crate) use probe::{DestinationProbe, ProbeAnswer, is_gone};
 pub(crate) use reach::{CredentialsFrom, Reach, Role, has_own_role};
-pub use reach::{Reaches, reach_services_by};
+pub use reach::{EndpointUrl, Reaches, reach_services_by};
 pub(crate) use remedy::with_remedy;
 pub use shard_name::{split_at_shard, stream_and_shard};
 pub use stream_name::{InvalidStreamName, OpenArn, StreamAddress, StreamName};
@@ -72,7 +72,7 @@ fn loader(reach: &Reach) -> ConfigLoader {
         loader = loader.profile_name(profile);
     }
     if let Some(endpoint_url) = &reach.endpoint_url {
-        loader = loader.endpoint_url(endpoint_url);
+        loader = loader.endpoint_url(endpoint_url.as_str());
     }
     loader
         .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).build())

@@ -2,12 +2,40 @@
 //! as the SDK's variables are the process's own; what the settings leave open, the SDK finds as it always does.
 
 use std::borrow::Cow;
+use std::convert::Infallible;
 use std::fmt;
+use std::str::FromStr;
 use std::sync::OnceLock;
 
 use aws_credential_types::Credentials;
 
 use super::Arn;
+use crate::redaction::redacted;
+
+/// The address of services. It may hold a password, which is not shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EndpointUrl(String);
+
+impl EndpointUrl {
+    /// The address itself.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for EndpointUrl {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for EndpointUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:?}", redacted(&self.0))
+    }
+}
 
 /// Where credentials come from, before any role.
 #[derive(Clone, Default, PartialEq)]
@@ -57,7 +85,7 @@ pub(crate) struct Reach {
     /// The region of what has none of its own.
     pub(crate) region: Option<String>,
     /// The address of all services.
-    pub(crate) endpoint_url: Option<String>,
+    pub(crate) endpoint_url: Option<EndpointUrl>,
     /// Who is asked for credentials.
     pub(crate) credentials: CredentialsFrom,
     /// The role that is assumed with them.

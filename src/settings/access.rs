@@ -6,7 +6,7 @@ use std::str::FromStr;
 use clap::Args;
 
 use super::{Secret, SettingsError, TableName, values};
-use crate::aws::{Arn, CredentialsFrom, Reach, Reaches, Role};
+use crate::aws::{Arn, CredentialsFrom, EndpointUrl, Reach, Reaches, Role};
 use crate::redaction::redacted;
 
 /// Settings whose values nobody gets to read.
@@ -29,7 +29,7 @@ pub struct AccessSettings {
     /// Address of the services, for all of them. AWS_ENDPOINT_URL_KINESIS and its like are for one service each
     /// [default: AWS_ENDPOINT_URL]
     #[arg(long, env = "KINESIEVE_ENDPOINT_URL", value_name = "URL")]
-    pub endpoint_url: Option<String>,
+    pub endpoint_url: Option<EndpointUrl>,
 
     /// Profile of the AWS configuration whose credentials and region are used [default: AWS_PROFILE]
     #[arg(long, visible_alias = "credentials-profile", env = "KINESIEVE_PROFILE", value_name = "PROFILE")]
@@ -106,7 +106,7 @@ pub struct TableAccessSettings {
         env = "KINESIEVE_CHECKPOINT_ENDPOINT_URL",
         value_name = "URL"
     )]
-    pub endpoint_url: Option<String>,
+    pub endpoint_url: Option<EndpointUrl>,
 
     /// Profile whose credentials and region are used for the table [default: the credentials of the streams]
     #[arg(
@@ -398,13 +398,14 @@ fn said(text: Option<&String>) -> Option<&str> {
 }
 
 /// An address that requests can go to.
-fn endpoint(name: &str, url: Option<&String>) -> Result<Option<String>, SettingsError> {
-    let Some(url) = said(url) else { return Ok(None) };
+fn endpoint(name: &str, url: Option<&EndpointUrl>) -> Result<Option<EndpointUrl>, SettingsError> {
+    let Some(endpoint) = url.filter(|url| !url.as_str().is_empty()) else { return Ok(None) };
+    let url = endpoint.as_str();
     let is_right = url.parse::<hyper::Uri>().is_ok_and(|uri| {
         matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty())
     });
     if is_right {
-        return Ok(Some(url.to_owned()));
+        return Ok(Some(endpoint.clone()));
     }
     let reason = format!("{:?} is no address of a service: use one as https://HOST or http://HOST:PORT", redacted(url));
     Err(SettingsError::Invalid { name: name.to_owned(), reason })
@@ -440,7 +441,10 @@ mod tests {
             reaches(&format!("--region eu-west-1 --endpoint-url http://a:1 --profile p --credentials-role {ROLE}"))
                 .expect("settings");
         assert_eq!(common, table);
-        assert_eq!((common.region.as_deref(), common.endpoint_url.as_deref()), (Some("eu-west-1"), Some("http://a:1")));
+        assert_eq!(
+            (common.region.as_deref(), common.endpoint_url.as_ref().map(EndpointUrl::as_str)),
+            (Some("eu-west-1"), Some("http://a:1"))
+        );
         assert_eq!(common.credentials, CredentialsFrom::Profile("p".to_owned()));
         let Reaches { common, table, .. } = reaches(&format!(
             "--credentials-profile p --credentials-role {ROLE} --checkpoint-region eu-west-2 --checkpoint-credentials-id AKID \

@@ -119,6 +119,7 @@ async fn assuming(role: &Role, reach: &Reach, region: Option<Region>, base: Cred
     let region = region.unwrap_or(STS_REGION);
     // The address for all services is beneath one that is of STS alone. That of the table is none of STS.
     let own = std::env::var("AWS_ENDPOINT_URL_STS").ok().filter(|url| !url.is_empty());
+    let own = own.and_then(|url| url.parse().ok());
     let endpoint_url = own.or_else(|| reach::common().endpoint_url.clone());
     let config =
         loader(&Reach { endpoint_url, ..reach.clone() }).region(region.clone()).credentials_provider(base.clone());
