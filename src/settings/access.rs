@@ -468,15 +468,15 @@ mod tests {
             ("--credentials-secret hunter2", "of use with KINESIEVE_CREDENTIALS_ID"),
             ("--credentials-token hunter2", "set all three"),
             ("--credentials-role-external-id x", "of use with KINESIEVE_CREDENTIALS_ROLE:"),
-            ("--credentials-role arn:aws:iam::1:user/u", "no ARN of a role"),
+            ("--credentials-role arn:aws:iam::111122223333:user/u", "no ARN of a role"),
             ("--checkpoint-credentials-id a", "of use with KINESIEVE_CHECKPOINT_CREDENTIALS_SECRET"),
             ("--checkpoint-credentials-profile p --checkpoint-credentials-from-ec2-role true", "both say"),
             ("--endpoint-url localhost:4566", "KINESIEVE_ENDPOINT_URL: \"localhost:4566\" is no address"),
             ("--checkpoint-endpoint-url ftp://user:hunter2@h", "KINESIEVE_CHECKPOINT_ENDPOINT_URL"),
             ("--assume-role x", "use ARN=ROLE"),
-            ("--assume-role arn:aws:sqs:=arn:aws:iam::1:user/u", "no ARN of a role"),
+            ("--assume-role arn:aws:sqs:=arn:aws:iam::111122223333:user/u", "no ARN of a role"),
             (
-                "--assume-role arn:aws:sqs:=arn:aws:iam::1:role/a --assume-role arn:aws:sqs:=arn:aws:iam::1:role/b",
+                "--assume-role arn:aws:sqs:=arn:aws:iam::111122223333:role/a --assume-role arn:aws:sqs:=arn:aws:iam::111122223333:role/b",
                 "two roles for arn:aws:sqs:",
             ),
         ] {

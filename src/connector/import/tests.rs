@@ -128,7 +128,10 @@ fn each_field_of_an_input() {
         ("endpoint: http://localhost:4566", "endpoint-url=http://localhost:4566"),
         ("credentials: {profile: p}", "profile=p"),
         ("credentials: {from_ec2_role: true}", "credentials-from-ec2-role=true"),
-        ("credentials: {role: 'arn:aws:iam::1:role/r'}", "credentials-role=arn:aws:iam::1:role/r"),
+        (
+            "credentials: {role: 'arn:aws:iam::111122223333:role/r'}",
+            "credentials-role=arn:aws:iam::111122223333:role/r",
+        ),
         ("dynamodb: {region: eu-west-1}", "checkpoint-region=eu-west-1"),
         ("dynamodb: {endpoint: 'http://localhost:8000'}", "checkpoint-endpoint-url=http://localhost:8000"),
         ("dynamodb: {credentials: {profile: p}}", "checkpoint-credentials-profile=p"),
