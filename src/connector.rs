@@ -20,14 +20,14 @@ use clap::{Arg, Command};
 pub(crate) use self::document::Place;
 use self::document::{Content, Entry, Node, Scalar};
 use self::import::import;
-pub(crate) use self::keys::Keys;
 pub use self::keys::OF_A_RUN;
 #[cfg(test)]
 pub(crate) use self::keys::name;
+pub(crate) use self::keys::{Keys, is_secret};
 pub(crate) use self::schema::schema;
 use crate::error_code::ErrorCode;
 use crate::files;
-use crate::settings::{Secret, is_secret};
+use crate::redaction::Secret;
 
 /// Why a connector file can't be used. Each message begins with the place, as editors and compilers write it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -140,8 +140,9 @@ impl ConnectorFile {
 
     /// What is to be said of secrets that it holds itself: whoever reads the file sees them.
     pub(crate) fn secrets_written_out(&self) -> Vec<String> {
-        let is_written_out =
-            |given: &&Given| is_secret(&given.flag) && given.values.iter().any(|value| Secret::is_written_out(value));
+        let is_written_out = |given: &&Given| {
+            keys::is_secret(&given.flag) && given.values.iter().any(|value| Secret::is_written_out(value))
+        };
         let warning = |given: &Given| {
             format!(
                 "{}:{}: {} is in the file, where whoever reads it sees it: write ${{env:NAME}}, and set the variable NAME",

@@ -8,7 +8,6 @@ mod access;
 mod checkpoint;
 #[cfg(feature = "compiler")]
 mod guest;
-mod secret;
 mod stream_id;
 mod transform_place;
 mod values;
@@ -29,14 +28,13 @@ use crate::filter::Filter;
 
 pub use crate::aws::{Arn, InvalidArn, InvalidStreamName, StreamName, reach_services_by};
 pub use crate::event::{Decode, DecodeOther};
+pub use crate::redaction::Secret;
 pub(crate) use crate::sink::s3_prefix;
 pub use crate::sink::{Compression, Encode, InvalidTarget, Order, Pack, Target};
-pub(crate) use access::is_secret;
 pub use access::{AccessSettings, AssumedRoles, TableAccessSettings};
 pub use checkpoint::{CheckpointSettings, TableCapacity, TableName};
 #[cfg(feature = "compiler")]
 pub use guest::GuestSettings;
-pub use secret::Secret;
 pub use stream_id::{StreamAlias, StreamIdForm};
 pub use transform_place::TransformPlace;
 pub use values::{

@@ -1,6 +1,8 @@
 //! What a command says where it can't ask AWS for anything: no credentials, no region, a region that is none, a token that
 //! has expired.
 
+mod settings;
+
 use std::net::{TcpListener, ToSocketAddrs};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

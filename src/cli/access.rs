@@ -2,7 +2,8 @@
 //! be reached, once for each request.
 
 use super::error::CommandError;
-use crate::aws::{AccessError, checked_config_for, has_own_role};
+use super::say;
+use crate::aws::{AccessError, checked_config_for, doubt_region, has_own_role};
 use crate::settings::{
     AccessSettings, Arn, Route, Settings, SettingsError, TableAccessSettings, TableName, Target, reach_services_by,
 };
@@ -17,13 +18,24 @@ pub(super) struct AccessFlags<'a> {
 }
 
 impl AccessFlags<'_> {
-    /// Makes all clients of the process reach AWS like this.
+    /// Makes all clients of the process reach AWS like this. A region that is not known is doubted, and used.
     ///
     /// # Errors
     /// When the settings contradict each other.
     pub(super) fn choose(self) -> Result<(), SettingsError> {
         reach_services_by(self.all.reaches(self.table)?);
+        let of_environment = || std::env::var("AWS_REGION").ok().filter(|region| !region.is_empty());
+        let region = self.all.region.clone().filter(|region| !region.is_empty()).or_else(of_environment);
+        let of_table = self.table.and_then(|(table, _)| table.region.clone()).filter(|region| !region.is_empty());
+        region.iter().chain(&of_table).for_each(|region| say_doubt_of(region));
         Ok(())
+    }
+}
+
+/// Says of a region that is not known what is to be said of it.
+fn say_doubt_of(region: &str) {
+    if let Some(doubt) = doubt_region(region) {
+        say(&format_args!("kinesieve: {doubt}"));
     }
 }
 
@@ -60,6 +72,11 @@ pub(super) fn written<'a>(settings: &'a Settings, routes: &'a [Route]) -> Result
 /// With one line that names the places where region or credentials were looked for, and the remedy.
 pub(super) async fn check(places: &[&Arn]) -> Result<(), CommandError> {
     let (own, common): (Vec<&Arn>, Vec<&Arn>) = places.iter().copied().partition(|place| has_own_role(place));
+    let mut regions: Vec<&str> =
+        places.iter().map(|place| place.region.as_str()).filter(|region| !region.is_empty()).collect();
+    regions.sort_unstable();
+    regions.dedup();
+    regions.into_iter().for_each(say_doubt_of);
     let of_all = common.iter().find(|arn| arn.region.is_empty()).or(common.first());
     for place in of_all.into_iter().chain(&own) {
         let checked = checked_config_for(place).await;

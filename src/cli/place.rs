@@ -45,6 +45,13 @@ pub(super) fn with_component(settings: &Settings) -> Result<Settings, CommandErr
     Ok(Settings { transform, ..settings.clone() })
 }
 
+/// Says that nothing is done to records, where nobody asked for that: what was forgotten shows.
+pub(super) fn note_that_all_passes(settings: &Settings) {
+    if settings.transform.is_none() && settings.filter.is_none() {
+        tracing::info!("neither a transform nor a filter: records pass as they are");
+    }
+}
+
 /// What is waited for while a processor is put together.
 pub(super) fn loading(settings: &Settings) -> String {
     match settings.transform_path() {

@@ -10,7 +10,7 @@ use std::time::Instant;
 use clap::Args;
 
 use self::counts::RedriveCounts;
-use self::filter::Filter;
+use self::filter::LetterFilter;
 use self::outcome::LetterOutcome;
 use self::reporter::RedriveReporter;
 use super::access::AccessFlags;
@@ -84,7 +84,7 @@ pub(super) struct RedriveArguments {
     json: bool,
 
     #[command(flatten)]
-    filter: Filter,
+    filter: LetterFilter,
 
     #[command(flatten)]
     settings: Settings,
@@ -185,7 +185,7 @@ pub(super) fn redrive(arguments: &RedriveArguments) -> Result<u8, CommandError> 
 struct RedriveRun<'a> {
     processor: Processor,
     opener: LetterOpener,
-    filter: &'a Filter,
+    filter: &'a LetterFilter,
     portion: Portion,
     mode: RunMode,
     reporter: RedriveReporter<'a>,

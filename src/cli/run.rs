@@ -290,6 +290,7 @@ fn run_file(arguments: &RunArguments, routes: &[Route]) -> Result<u8, CommandErr
     };
     let progress = progress.beside(log);
     telemetry::log_for_command(LogOptions { level: settings.log, format: log, without: &[] }, progress.clone());
+    place::note_that_all_passes(settings);
 
     let started = Instant::now();
     let mut counts = Counts::default();

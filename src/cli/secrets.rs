@@ -4,7 +4,8 @@ use clap::ArgMatches;
 use clap::parser::ValueSource;
 
 use super::say;
-use crate::settings::{Secret, is_secret};
+use crate::connector::is_secret;
+use crate::settings::Secret;
 
 /// Says of each secret that a flag holds what is wrong with that.
 pub(super) fn warn_of_flags(given: &ArgMatches) {

@@ -39,6 +39,15 @@ pub(super) const ASSUME_ROLE: &str = "assume-role";
 /// The one whose value is a mapping of its own.
 pub(super) const TRANSFORM_SETTINGS: &str = "transform-settings";
 
+/// Settings whose values nobody gets to read.
+const SECRETS: &[&str] =
+    &["credentials-secret", "credentials-token", "checkpoint-credentials-secret", "checkpoint-credentials-token"];
+
+/// Whether the value of a flag is nobody's to read.
+pub(crate) fn is_secret(flag: &str) -> bool {
+    SECRETS.contains(&flag)
+}
+
 /// What names a file of its own, which counts from the folder of the connector file.
 const FILES: &[&str] = &["transform", INPUT];
 

@@ -9,15 +9,6 @@ use super::{Secret, SettingsError, TableName, values};
 use crate::aws::{Arn, CredentialsFrom, EndpointUrl, Reach, Reaches, Role};
 use crate::redaction::redacted;
 
-/// Settings whose values nobody gets to read.
-const SECRETS: &[&str] =
-    &["credentials-secret", "credentials-token", "checkpoint-credentials-secret", "checkpoint-credentials-token"];
-
-/// Whether the value of a flag is nobody's to read.
-pub(crate) fn is_secret(flag: &str) -> bool {
-    SECRETS.contains(&flag)
-}
-
 /// How the streams are reached, and all else that has no settings of its own for that.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Of access to AWS")]

@@ -9,7 +9,7 @@ use crate::timestamp::point_in_time;
 
 /// What a letter has to be to be run again.
 #[derive(Debug, Clone, Default, Args)]
-pub(super) struct Filter {
+pub(super) struct LetterFilter {
     /// Process only dead letters of this kind: rejected, trap, timeout, memory, decode, undeliverable or exhausted.
     /// Can be given several times. The others stay where they are
     #[arg(long = "kind", value_name = "KIND")]
@@ -25,7 +25,7 @@ pub(super) struct Filter {
     until: Option<u64>,
 }
 
-impl Filter {
+impl LetterFilter {
     /// Whether a letter is to be run again.
     pub(super) fn takes(&self, letter: &Letter) -> bool {
         let arrived_at = letter.event().arrived_at;

@@ -17,6 +17,7 @@ use super::windows;
 use crate::cli::error::CommandError;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::output_fate::OutputFate;
+use crate::cli::place;
 use crate::cli::progress::ProgressDisplay;
 use crate::cli::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED};
 use crate::error_code::ErrorCode;
@@ -79,6 +80,7 @@ impl StreamRun<'_> {
         let _cleared = progress.until_the_end();
         let without: &[&str] = if is_a_look { &[EVENT_LINES] } else { &[] };
         telemetry::log_for_command(LogOptions { level: settings.log, format: self.log, without }, progress.clone());
+        place::note_that_all_passes(self.settings);
         let cancellation = Cancellation::default();
         let looked = metrics::Looked::before(&cancellation);
         if let Some(address) = flags.metrics {

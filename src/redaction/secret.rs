@@ -16,7 +16,7 @@ impl Secret {
     ///
     /// # Errors
     /// With what is wrong with the variable that holds it. The message has no value in it.
-    pub(super) fn reveal(&self) -> Result<String, String> {
+    pub(crate) fn reveal(&self) -> Result<String, String> {
         let Some(name) = variable(&self.0) else { return Ok(self.0.clone()) };
         match std::env::var(name) {
             Ok(value) if !value.is_empty() => Ok(value),
@@ -26,7 +26,7 @@ impl Secret {
     }
 
     /// Whether it says nothing.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
