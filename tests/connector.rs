@@ -183,10 +183,10 @@ fn the_file_of_another_tool_becomes_one_that_is_right() {
     .expect("written");
     let done = kinesieve(&["connector", "import", &place("input.yaml")]).output().expect("it runs");
     assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
-    let expected = "left out: region: name the stream by its ARN, or set AWS_REGION to eu-west-1\n";
-    assert_eq!(stderr(&done), expected);
+    assert_eq!(stderr(&done), "");
     fs::write(place("readings.yaml"), done.stdout).expect("written");
     let checked = kinesieve(&["connector", "check", &place("readings.yaml")]).output().expect("it runs");
     assert_eq!(checked.status.code(), Some(0), "{}", stderr(&checked));
     assert!(stdout(&checked).contains("  --input stream:readings\n"), "{}", stdout(&checked));
+    assert!(stdout(&checked).contains("  --region eu-west-1\n"), "{}", stdout(&checked));
 }

@@ -3,8 +3,10 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use aws_sdk_sqs::config::{Credentials, SharedCredentialsProvider};
+
 use crate::support::moto::Moto;
-use crate::support::{kinesieve, stderr, stdout};
+use crate::support::{block_on, kinesieve, stderr, stdout};
 
 const SECRET: &str = "hunter2-and-a-half";
 const ROLE: &str = "arn:aws:iam::111122223333:role/reader";
@@ -84,20 +86,32 @@ fn a_role_is_assumed() {
     assert_eq!(listed(&[]), ["ours"]);
     assert_eq!(listed(&["--credentials-role", ROLE, "--credentials-role-external-id", "e"]), Vec::<String>::new());
 
-    // The queue of the other account is made with its role's account as the key: moto tells accounts by the role.
     std::fs::write(folder.path().join("lines"), "one\n").expect("written");
-    let queue = "arn:aws:sqs:eu-west-1:111122223333:theirs";
-    let run = ["run", "--input", "lines", "--transform", "none", "--output", queue];
+    let queue = queue_of_the_role(&moto, "theirs");
+    let delivered = |more: &[&str]| {
+        let run = ["run", "--input", "lines", "--transform", "none", "--output", &queue];
+        done(bare(folder.path(), &run).args(flags).args(more).env("KINESIEVE_CREDENTIALS_SECRET", SECRET))
+    };
     let role = format!("arn:aws:sqs:eu-west-1:111122223333:={ROLE}");
-    let run = done(
-        bare(folder.path(), &run)
-            .args(flags)
-            .args(["--assume-role", &role])
-            .env("KINESIEVE_CREDENTIALS_SECRET", SECRET),
-    );
-    // It is not there, in that account: the request came there, signed by the role's key.
-    assert_ne!(run.status.code(), Some(0));
-    assert!(stderr(&run).contains("theirs"), "{}", stderr(&run));
+    let by_role = delivered(&["--assume-role", &role]);
+    assert_eq!(by_role.status.code(), Some(0), "{}", stderr(&by_role));
+    let without = delivered(&[]);
+    assert_ne!(without.status.code(), Some(0), "{}", stderr(&without));
+}
+
+/// Creates a queue in the account of the role, and answers its ARN.
+fn queue_of_the_role(moto: &Moto, queue: &str) -> String {
+    let config = moto.config();
+    let sts = aws_sdk_sts::Client::new(&config);
+    block_on(async {
+        let assumed = sts.assume_role().role_arn(ROLE).role_session_name("test").send().await.expect("a session");
+        let key = assumed.credentials.expect("a key");
+        let token = Some(key.session_token);
+        let key = Credentials::new(key.access_key_id, key.secret_access_key, token, None, "test");
+        let theirs = config.into_builder().credentials_provider(SharedCredentialsProvider::new(key)).build();
+        aws_sdk_sqs::Client::new(&theirs).create_queue().queue_name(queue).send().await.expect("a queue");
+    });
+    format!("arn:aws:sqs:eu-west-1:111122223333:{queue}")
 }
 
 #[test]
