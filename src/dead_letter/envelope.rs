@@ -44,7 +44,7 @@ pub struct Envelope<'a> {
     #[serde(default)]
     pub attempts: u32,
     /// The digest of the transform that could not process it; not there if there was none.
-    #[serde(borrow, default, skip_serializing_if = "is_empty")]
+    #[serde(borrow, default, skip_serializing_if = "str::is_empty")]
     pub transform: Cow<'a, str>,
     /// What could not be decoded, of the kind `decode`; none, as in letters of earlier versions: the envelope.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -113,10 +113,6 @@ impl DataFingerprint {
         // The length first: it costs nothing.
         data.len() as u64 == self.bytes && hexadecimal(&Sha256::digest(data)) == self.sha256
     }
-}
-
-fn is_empty(text: &Cow<'_, str>) -> bool {
-    text.is_empty()
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
