@@ -186,7 +186,7 @@ fn a_bucket_without_a_region() {
     );
     assert_eq!(
         said,
-        "kinesieve: nobody says in which region arn:aws:s3:::bucket/out is: set AWS_REGION; asked: AWS_REGION and \
+        "kinesieve: nobody says in which region arn:aws:s3:::bucket/out is: set AWS_REGION or --region; asked: AWS_REGION and \
          AWS_DEFAULT_REGION, which are not set; profile default in /nowhere/.aws/config and /nowhere/.aws/credentials, \
          which are not there; instance metadata is switched off by AWS_EC2_METADATA_DISABLED"
     );

@@ -90,7 +90,7 @@ fn a_bucket_needs_a_region() {
         .expect("it runs");
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     assert!(
-        stderr(&output).contains("in which region arn:aws:s3:::bucket/dead is: set AWS_REGION;"),
+        stderr(&output).contains("in which region arn:aws:s3:::bucket/dead is: set AWS_REGION or --region;"),
         "{}",
         stderr(&output)
     );
