@@ -156,7 +156,7 @@ def without_documents(text):
 NEEDED = {
     "redrive": {"--from": None, "--transform": "KINESIEVE_TRANSFORM"},
     "rescue": {"--from": None, "--transform": "KINESIEVE_TRANSFORM"},
-    "run": {"--input": None, "--transform": "KINESIEVE_TRANSFORM"},
+    "run": {"--input": None},
     "put": {"--stream": None},
     "status": {"--checkpoint-table": "KINESIEVE_CHECKPOINT_TABLE"},
     "doctor": {"--stream": None, "--transform": "KINESIEVE_TRANSFORM"},
