@@ -8,6 +8,7 @@
 //! | `variables` | what it sees of an event, looked up when it is asked for |
 //! | `json` | JSON as values of the language, read where the expression looks |
 //! | `equality` | `==` and `in`, of JSON and of what is written |
+//! | `opaque` | values of ours that an expression hands on |
 //! | `pattern` | a pattern of `matches`, compiled once |
 //!
 //! What it costs is bounded. A lookup in JSON takes time in proportion to the payload, and holds the part that it finds. Rounds
@@ -19,6 +20,7 @@ mod budget;
 mod equality;
 mod expression;
 mod json;
+mod opaque;
 mod pattern;
 mod variables;
 
@@ -81,11 +83,8 @@ impl Filter {
                 "the filter looks at more than {MOST_ROUNDS} elements for this record: use an expression that looks at fewer"
             ));
         }
-        if variables.budget().is_too_deep() {
-            return Judgement::Unclear(format!(
-                "the filter looks deeper than {} levels into this record",
-                json::DEEPEST
-            ));
+        if let Some(obstacle) = variables.budget().obstacle() {
+            return Judgement::Unclear(format!("the filter can't judge this record: {obstacle}"));
         }
         match result {
             Ok(value) => match value.downcast_ref::<CelBool>() {

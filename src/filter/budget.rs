@@ -1,24 +1,21 @@
 //! What one evaluation may cost. It is a value of the language as well, so that a compiled expression can charge what it keeps.
 
-use std::any::Any;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use cel::common::types::{CelBytes, CelList, CelString, DYN_TYPE, Kind, Type};
-use cel::common::value::{CowVal, StaticVal, Val};
+use cel::common::types::{CelBytes, CelList, CelString, DYN_TYPE, Kind};
+use cel::common::value::{CowVal, Val};
 use cel::{Env, ExecutionError};
 
 use super::MOST_ROUNDS;
+use super::opaque::opaque_value;
 
 /// The variable of the budget: nobody can write it.
 pub(super) const BUDGET: &str = "@budget";
 
 /// The function that charges a value, and gives it: nobody can write it.
 pub(super) const CHARGED: &str = "@charged";
-
-/// Budgets are of a type of their own, which has no other use.
-static TYPE: Type = Type::new_unspecified_type("budget");
 
 /// A text or bytes of this size count as one round.
 const BYTES_OF_ONE: usize = 64;
@@ -32,13 +29,14 @@ struct State {
     rounds: AtomicU64,
     until: Option<Instant>,
     is_out_of_time: AtomicBool,
-    is_too_deep: AtomicBool,
+    /// What in the payload is beyond what an expression may see, whatever it does about that.
+    obstacle: OnceLock<&'static str>,
 }
 
 impl Budget {
     pub(super) fn new(until: Option<Instant>) -> Self {
-        let [is_out_of_time, is_too_deep] = [false; 2].map(AtomicBool::new);
-        Self(Arc::new(State { rounds: AtomicU64::new(0), until, is_out_of_time, is_too_deep }))
+        let (rounds, is_out_of_time, obstacle) = (AtomicU64::new(0), AtomicBool::new(false), OnceLock::new());
+        Self(Arc::new(State { rounds, until, is_out_of_time, obstacle }))
     }
 
     /// Adds the function that charges to an environment.
@@ -69,13 +67,14 @@ impl Budget {
         self.0.is_out_of_time.load(Ordering::Relaxed)
     }
 
-    /// Notes that the expression looks deeper than it may.
-    pub(super) fn go_too_deep(&self) {
-        self.0.is_too_deep.store(true, Ordering::Relaxed);
+    /// Notes what the expression can't see where it looks: then there is no answer, whatever becomes of the error.
+    pub(super) fn meet(&self, obstacle: &'static str) {
+        // The first one is the one that counts.
+        let _ = self.0.obstacle.set(obstacle);
     }
 
-    pub(super) fn is_too_deep(&self) -> bool {
-        self.0.is_too_deep.load(Ordering::Relaxed)
+    pub(super) fn obstacle(&self) -> Option<&'static str> {
+        self.0.obstacle.get().copied()
     }
 
     /// Charges a value: a list with all that it holds.
@@ -108,25 +107,4 @@ fn charged<'b, 'v>(mut arguments: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>,
     }
 }
 
-impl Val for Budget {
-    fn get_type(&self) -> &Type {
-        &TYPE
-    }
-
-    fn cel_type() -> &'static Type {
-        &TYPE
-    }
-
-    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v>
-    where
-        Self: 'v,
-    {
-        Box::new(self.clone())
-    }
-
-    fn as_any(&self) -> Option<&dyn Any> {
-        Some(self)
-    }
-}
-
-impl StaticVal for Budget {}
+opaque_value!(Budget, "budget");

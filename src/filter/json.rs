@@ -2,6 +2,7 @@
 //! payload of which it looks at one costs no memory. A list that it asks for is taken apart.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::OnceLock;
 
@@ -16,7 +17,13 @@ use super::budget::Budget;
 use super::equality::are_equal_maps;
 
 /// How deep lists may be in lists, and objects in objects, where the expression looks at them: comparing goes as deep.
-pub(super) const DEEPEST: usize = 128;
+const DEEPEST: usize = 128;
+
+/// What is said of JSON that goes further.
+const TOO_DEEP: &str = "its JSON is deeper than 128 levels where the filter looks";
+
+/// Half of the two codes of a character is valid JSON, and no text.
+const NO_TEXT: &str = "its JSON has a text or a name that is no text in UTF-8";
 
 /// Returns the value of a JSON text that is known to be valid.
 ///
@@ -29,13 +36,13 @@ pub(super) fn value<'v>(json: &'v str, budget: &'v Budget) -> Result<Box<dyn Val
 fn value_at<'v>(json: &'v str, budget: &'v Budget, depth: usize) -> Result<Box<dyn Val + 'v>, ExecutionError> {
     let json = json.trim_ascii();
     if depth > DEEPEST {
-        budget.go_too_deep();
-        return Err(failed("it is too deep"));
+        budget.meet(TOO_DEEP);
+        return Err(failed(TOO_DEEP));
     }
     Ok(match json.as_bytes().first() {
         Some(b'{') => Box::new(Object { json, budget, depth, keys: OnceLock::new() }),
         Some(b'[') => Box::new(list(json, budget, depth)?),
-        Some(b'"') => Box::new(CelString::from(text(json)?)),
+        Some(b'"') => Box::new(CelString::from(text(json, budget)?)),
         Some(b't') => Box::new(CelBool::from(true)),
         Some(b'f') => Box::new(CelBool::from(false)),
         Some(b'n') => Box::new(CelNull),
@@ -55,11 +62,13 @@ fn number<'v>(json: &str) -> Result<Box<dyn Val + 'v>, ExecutionError> {
     Ok(Box::new(CelDouble::from(number)))
 }
 
-fn text(json: &str) -> Result<Cow<'_, str>, ExecutionError> {
+fn text<'v>(json: &'v str, budget: &Budget) -> Result<Cow<'v, str>, ExecutionError> {
     match json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
         Some(plain) if !plain.contains('\\') => Ok(Cow::Borrowed(plain)),
-        // It can still be half of a character's two codes.
-        _ => serde_json::from_str(json).map(Cow::Owned).map_err(|_| failed("it has a text that can't be read")),
+        _ => serde_json::from_str(json).map(Cow::Owned).map_err(|_| {
+            budget.meet(NO_TEXT);
+            failed(NO_TEXT)
+        }),
     }
 }
 
@@ -103,13 +112,17 @@ impl<'v> Object<'v> {
         // Whoever looks often looks at all of it often.
         self.budget.take(1 + (self.json.len() >> 10) as u64);
         let mut found = None;
-        let search = EachField {
-            wants: |key: &str| key == name,
-            field: |_: Option<Cow<'_, str>>, value: &'v RawValue| found = Some(value.get()),
-        };
-        // It is a part of a valid text.
-        let _ = serde_json::Deserializer::from_str(self.json).deserialize_map(search);
+        let search =
+            EachField { wants: |key: &str| key == name, field: |_, value: &'v RawValue| found = Some(value.get()) };
+        self.search(search);
         found
+    }
+
+    /// Goes through the fields. Behind a name that is no text nothing is found, so there is no answer then.
+    fn search<W: Fn(&str) -> bool, F: FnMut(Cow<'v, str>, &'v RawValue)>(&self, fields: EachField<W, F>) {
+        if serde_json::Deserializer::from_str(self.json).deserialize_map(fields).is_err() {
+            self.budget.meet(NO_TEXT);
+        }
     }
 
     fn get_value(&self, name: &str) -> Result<Option<Box<dyn Val + 'v>>, ExecutionError> {
@@ -120,17 +133,17 @@ impl<'v> Object<'v> {
     fn keys(&self) -> &[CelString<'v>] {
         self.keys.get_or_init(|| {
             let mut keys: Vec<CelString<'v>> = Vec::new();
-            let mut seen = std::collections::HashSet::new();
+            let mut seen = HashSet::new();
             let budget = self.budget;
             let all = EachField {
                 wants: |_: &str| true,
-                field: |key: Option<Cow<'v, str>>, _: &'v RawValue| {
-                    if let Some(key) = key.filter(|key| budget.take(1) && seen.insert(key.clone().into_owned())) {
+                field: |key: Cow<'v, str>, _: &'v RawValue| {
+                    if budget.take(1) && seen.insert(key.clone()) {
                         keys.push(CelString::from(key));
                     }
                 },
             };
-            let _ = serde_json::Deserializer::from_str(self.json).deserialize_map(all);
+            self.search(all);
             keys
         })
     }
@@ -288,7 +301,7 @@ struct EachField<W, F> {
 impl<'v, W, F> Visitor<'v> for EachField<W, F>
 where
     W: Fn(&str) -> bool,
-    F: FnMut(Option<Cow<'v, str>>, &'v RawValue),
+    F: FnMut(Cow<'v, str>, &'v RawValue),
 {
     type Value = ();
 
@@ -300,7 +313,7 @@ where
         while let Some(key) = fields.next_key_seed(KeyText)? {
             if (self.wants)(&key) {
                 let value = fields.next_value()?;
-                (self.field)(Some(key), value);
+                (self.field)(key, value);
             } else {
                 fields.next_value::<IgnoredAny>()?;
             }

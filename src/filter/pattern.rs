@@ -1,17 +1,14 @@
 //! A pattern of `matches`, compiled once, as a value of the language.
 
-use std::any::Any;
-
-use cel::common::types::{CelBool, CelString, Type};
-use cel::common::value::{CowVal, StaticVal, Val};
+use cel::common::types::{CelBool, CelString};
+use cel::common::value::{CowVal, Val};
 use cel::{Env, ExecutionError};
 use regex::Regex;
 
+use super::opaque::opaque_value;
+
 /// What the function is called in a compiled expression: nobody can write that.
 pub(super) const MATCHES: &str = "@matches";
-
-/// Patterns are of a type of their own, which has no other use.
-static PATTERN: Type = Type::new_unspecified_type("pattern");
 
 /// How large a compiled pattern may be, in bytes.
 const LARGEST: usize = 1 << 20;
@@ -37,7 +34,7 @@ impl Pattern {
 
     /// Adds the function to an environment.
     pub(super) fn declare(env: &mut Env) {
-        let types = vec![<CelString<'_> as Val>::cel_type().to_owned(), PATTERN.to_owned()];
+        let types = vec![<CelString<'_> as Val>::cel_type().to_owned(), TYPE.to_owned()];
         // Nothing else is of that name, so it can be declared.
         let _ = env.add_overload(MATCHES, "string_matches_pattern", types, matches);
     }
@@ -53,25 +50,4 @@ fn matches<'b, 'v>(arguments: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, Exe
     }
 }
 
-impl Val for Pattern {
-    fn get_type(&self) -> &Type {
-        &PATTERN
-    }
-
-    fn cel_type() -> &'static Type {
-        &PATTERN
-    }
-
-    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v>
-    where
-        Self: 'v,
-    {
-        Box::new(self.clone())
-    }
-
-    fn as_any(&self) -> Option<&dyn Any> {
-        Some(self)
-    }
-}
-
-impl StaticVal for Pattern {}
+opaque_value!(Pattern, "pattern");

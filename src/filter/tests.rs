@@ -203,6 +203,22 @@ fn rounds_are_bounded() {
     assert!(unclear("size(json) > 0", &long).starts_with("the filter looks at more than"));
 }
 
+/// Half of the two codes of a character is valid JSON: what stands behind it is not to be missed in silence.
+#[test]
+fn what_is_no_text_is_unclear_and_hides_nothing() {
+    for (expression, payload) in [
+        ("has(json.temperature)", r#"{"\ud800":1,"temperature":40}"#),
+        ("'temperature' in json", r#"{"\ud800":1,"temperature":40}"#),
+        ("size(json) == 0", r#"{"\ud800":1,"temperature":40}"#),
+        ("json.?temperature.orValue(0) > 30", r#"{"\ud800":1,"temperature":40}"#),
+        ("json.a == 'x' || true", r#"{"a":"\ud800"}"#),
+    ] {
+        let reason = unclear(expression, payload);
+        assert!(reason.ends_with("that is no text in UTF-8"), "{expression}: {reason}");
+    }
+    assert_eq!(judged("has(json.temperature)", r#"{"\ud83d\ude00":1,"temperature":40}"#), Judgement::Keep);
+}
+
 #[test]
 fn time_ends_an_evaluation() {
     let payload = format!("[{}0]", "0,".repeat(20_000));
