@@ -13,6 +13,7 @@ use crate::dead_letter::{Cutting, DeadLetters};
 use crate::error_code::ErrorCode;
 use crate::event::Unpacking;
 use crate::filter::Filter;
+use crate::interpolation::looked_up;
 use crate::processor::{Observer, Outputs, Pace, Processor, RetryLimits};
 use crate::settings::{
     Arn, CheckpointSettings, Compression, Order, Route, Settings, SettingsError, TableCapacity, TableName, Target,
@@ -192,7 +193,7 @@ async fn assemble(
     let place = |target| if processor_options.delivering == TargetUse::Deliver { target } else { &Target::None };
     let routes = settings.routes(routes_from_variables)?;
     settings.check(&routes)?;
-    let transform_settings = settings.transform_settings()?;
+    let transform_settings = looked_up(settings.transform_settings()?).await.map_err(SettingsError::from)?;
     let limits = Limits {
         event_time: settings.event_timeout,
         memory: usize::try_from(settings.memory_limit.as_u64()).unwrap_or(usize::MAX),

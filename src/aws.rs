@@ -6,6 +6,7 @@ mod arn;
 mod http;
 mod probe;
 mod reach;
+mod refusal;
 mod regions;
 mod remedy;
 mod shard_name;
@@ -15,6 +16,7 @@ mod trace;
 use std::error::Error;
 use std::time::Duration;
 
+use aws_config::identity::IdentityCache;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
@@ -29,8 +31,9 @@ pub use arn::{Arn, InvalidArn};
 pub use http::{ExchangeBounds, client};
 pub(crate) use http::{Streamed, unknown_host};
 pub(crate) use probe::{DestinationProbe, ProbeAnswer, is_gone};
-pub(crate) use reach::{CredentialsFrom, Reach, Role, has_own_role};
+pub(crate) use reach::{AccessKeyHolder, CredentialsFrom, Reach, Role, has_own_role};
 pub use reach::{EndpointUrl, Reaches, reach_services_by};
+pub(crate) use refusal::count as refusals;
 pub(crate) use regions::doubt as doubt_region;
 pub(crate) use remedy::with_remedy;
 pub use shard_name::{split_at_shard, stream_and_shard};
@@ -62,6 +65,11 @@ pub(crate) async fn config_in(region: Option<&str>) -> SdkConfig {
     access::config(reach::common(), region).await
 }
 
+/// The same, before the process says how it reaches services.
+pub(crate) async fn config_by(reach: &Reach, region: Option<&str>) -> SdkConfig {
+    access::config(reach, region).await
+}
+
 /// The configuration of the checkpoint table's client, for the region that its name says, if it does.
 pub(crate) async fn table_config(region: Option<&str>) -> SdkConfig {
     access::config(reach::of_table(), region).await
@@ -75,6 +83,10 @@ fn loader(reach: &Reach) -> ConfigLoader {
     }
     if let Some(endpoint_url) = &reach.endpoint_url {
         loader = loader.endpoint_url(endpoint_url.as_str());
+    }
+    if matches!(reach.credentials, CredentialsFrom::Key(_)) {
+        // Whoever holds the key keeps it, and knows when to ask again.
+        loader = loader.identity_cache(IdentityCache::no_cache());
     }
     loader
         .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).build())

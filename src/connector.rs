@@ -8,28 +8,29 @@
 mod document;
 mod import;
 mod keys;
+mod reading;
 mod schema;
 #[cfg(test)]
 mod tests;
 
-use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use clap::Command;
 use clap::builder::Resettable;
-use clap::{Arg, Command};
 
+use self::document::Content;
 pub(crate) use self::document::Place;
-use self::document::{Content, Entry, Node, Scalar};
 use self::import::import;
 pub use self::keys::OF_A_RUN;
 #[cfg(test)]
 pub(crate) use self::keys::name;
 pub(crate) use self::keys::{Keys, is_secret};
+use self::reading::{Reading, Unresolved};
 pub(crate) use self::schema::schema;
 use crate::error_code::ErrorCode;
 use crate::files;
-use crate::redaction::Secret;
+use crate::interpolation::{Lookups, Secret};
 
 /// Why a connector file can't be used. Each message begins with the place, as editors and compilers write it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -83,6 +84,8 @@ pub(crate) struct Given {
     pub(crate) values: Vec<String>,
     /// Where its key stands.
     pub(crate) place: Place,
+    /// Where its values stand, if not in the file: `${env:NAME}`, for example.
+    pub(crate) elsewhere: Option<String>,
 }
 
 // Its values may be secrets.
@@ -93,10 +96,12 @@ impl fmt::Debug for Given {
 }
 
 /// What a connector file says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct ConnectorFile {
     path: PathBuf,
     given: Vec<Given>,
+    /// What services hold. Until it is looked up, nothing of it is given.
+    unresolved: Vec<Unresolved>,
 }
 
 impl ConnectorFile {
@@ -119,9 +124,10 @@ impl ConnectorFile {
             );
             return Err(invalid(document.place, reason));
         };
-        let mut reading = Reading { keys, folder: path.parent().unwrap_or(Path::new("")), given: Vec::new() };
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let mut reading = Reading { keys, folder, given: Vec::new(), unresolved: Vec::new() };
         reading.take(&mut Vec::new(), document.place, &document).map_err(|(place, reason)| invalid(place, reason))?;
-        Ok(Self { path: path.to_owned(), given: reading.given })
+        Ok(Self { path: path.to_owned(), given: reading.given, unresolved: reading.unresolved })
     }
 
     /// Reads a file of another tool; gives the connector file that says the same as far as one can, and what was left out.
@@ -138,6 +144,23 @@ impl ConnectorFile {
     /// What it says, in the order of the file.
     pub(crate) fn given(&self) -> &[Given] {
         &self.given
+    }
+
+    /// The settings whose values a service holds: the flag of each, and its value as it is written.
+    pub(crate) fn unresolved(&self) -> impl Iterator<Item = (&str, String)> {
+        self.unresolved.iter().map(|setting| (setting.flag(), setting.written()))
+    }
+
+    /// Looks up what services hold.
+    ///
+    /// # Errors
+    /// When they do not say, or what they say is no value of its setting. No value is in the message.
+    pub(crate) async fn resolve(&mut self, lookups: &Lookups) -> Result<(), ConnectorError> {
+        for setting in std::mem::take(&mut self.unresolved) {
+            let given = setting.resolved(lookups).await;
+            self.given.extend(given.map_err(|(place, reason)| invalid(&self.path, place, reason))?);
+        }
+        Ok(())
     }
 
     /// What is to be said of secrets that it holds itself: whoever reads the file sees them.
@@ -164,7 +187,8 @@ impl ConnectorFile {
             match self.given.iter().find(of_this) {
                 Some(given) => {
                     // Help texts show defaults, and what hides its variable hides this, too.
-                    let hides = arg.is_hide_default_value_set() || arg.is_hide_env_values_set();
+                    let hides =
+                        arg.is_hide_default_value_set() || arg.is_hide_env_values_set() || given.elsewhere.is_some();
                     let arg = arg.required(false).required_unless_present(Resettable::Reset).hide_default_value(hides);
                     arg.default_values(given.values.clone())
                 }
@@ -191,179 +215,4 @@ fn read_file(path: &Path) -> Result<String, ConnectorError> {
 
 fn invalid(path: &Path, place: Place, reason: String) -> ConnectorError {
     ConnectorError::Invalid { path: path.to_owned(), place: FilePlace(place), reason }
-}
-
-/// What is wrong, and where.
-type Wrong = (Place, String);
-
-struct Reading<'a> {
-    keys: &'a Keys,
-    folder: &'a Path,
-    given: Vec<Given>,
-}
-
-impl Reading<'_> {
-    /// Takes a part of the file: a setting, or a mapping with settings in it.
-    fn take<'n>(&mut self, path: &mut Vec<&'n str>, key_place: Place, node: &'n Node) -> Result<(), Wrong> {
-        let flag = keys::flag_of(path);
-        let arg = if path.is_empty() { None } else { self.keys.get(&flag).cloned() };
-        match (arg, &node.content) {
-            (Some(arg), content) if !matches!(content, Content::Map(_)) || keys::takes_a_mapping(&flag) => {
-                self.set(&arg, path, key_place, node)
-            }
-            // Of no concern here.
-            (None, _) if keys::OF_A_RUN.contains(&flag.as_str()) => Ok(()),
-            // Nothing is said of a group: it has no setting.
-            (None, Content::Null) if self.keys.has_group(&flag) => Ok(()),
-            (arg, Content::Map(entries)) if path.is_empty() || arg.is_some() || self.keys.has_group(&flag) => {
-                if let (Some(arg), false) = (&arg, self.keys.has_group(&flag)) {
-                    return Err((node.place, keys::expected(arg, &node.content)));
-                }
-                for entry in entries.iter() {
-                    path.push(&entry.key);
-                    let taken = self.take(path, entry.place, &entry.value);
-                    path.pop();
-                    taken?;
-                }
-                Ok(())
-            }
-            _ => Err((key_place, self.unknown(path, &flag))),
-        }
-    }
-
-    fn unknown(&self, path: &[&str], flag: &str) -> String {
-        let key = crate::foreign::excerpt(&path.join("."));
-        let is_group = self.keys.has_group(flag);
-        match self.keys.nearest(flag) {
-            _ if is_group => format!("{key} has settings in it, and is none itself"),
-            Some(nearest) => format!("unknown key {key}: did you mean {nearest}?"),
-            None => format!("unknown key {key}: `kinesieve connector schema` has all keys"),
-        }
-    }
-
-    /// Takes the value of a setting.
-    fn set(&mut self, arg: &Arg, path: &[&str], place: Place, node: &Node) -> Result<(), Wrong> {
-        // By its own name, where the file has another one for it.
-        let flag = keys::name(arg).unwrap_or_default().to_owned();
-        let mut values = Vec::new();
-        match (flag.as_str(), &node.content) {
-            (_, Content::Null) => return Ok(()),
-            (keys::ROUTE | keys::ASSUME_ROLE, Content::Map(entries)) => {
-                for entry in entries.iter() {
-                    let target = self.value(arg, &entry.value)?;
-                    let route = format!("{}={target}", entry.key);
-                    checked(arg, &route).map_err(|reason| (entry.value.place, reason))?;
-                    values.push(route);
-                }
-            }
-            (keys::ROUTE | keys::ASSUME_ROLE, _) | (keys::TRANSFORM_SETTINGS, Content::List(_)) => {
-                return Err((node.place, keys::expected(arg, &node.content)));
-            }
-            (_, Content::Map(entries)) => values.push(texts(entries)),
-            (_, Content::List(nodes)) if keys::is_repeated(arg) => {
-                for node in nodes.iter() {
-                    values.push(self.value(arg, node)?);
-                }
-            }
-            (_, Content::List(nodes)) => {
-                let parts: Result<Vec<String>, Wrong> = nodes.iter().map(|node| self.value(arg, node)).collect();
-                values.push(parts?.join(","));
-            }
-            (_, Content::Scalar(_)) => values.push(self.value(arg, node)?),
-        }
-        if flag == keys::INPUT && path.last().is_some_and(|key| key.starts_with("stream")) {
-            values = values.iter().map(|names| as_streams(names)).collect();
-        }
-        if flag == keys::WITHOUT_ROW && keys::is_start_from_oldest(path) {
-            let start = values.first().and_then(|value| keys::start_without_row(value));
-            let said = path.last().copied().unwrap_or_default();
-            values = vec![start.ok_or_else(|| (node.place, format!("{said} takes true or false")))?.to_owned()];
-        }
-        if keys::is_switch(arg) {
-            match values.first().map(String::as_str) {
-                Some("true") => {}
-                Some("false") => return Ok(()),
-                _ => return Err((node.place, format!("{} takes true or false", keys::key_of(&flag)))),
-            }
-        } else if flag != keys::ROUTE && flag != keys::ASSUME_ROLE {
-            for value in &values {
-                checked(arg, value).map_err(|reason| (node.place, reason))?;
-            }
-        }
-        if let Some(first) = self.given.iter().find(|given| given.flag == flag) {
-            let key = keys::key_of(&flag);
-            return Err((place, format!("{key} is set in line {} already, by another name", first.place.line)));
-        }
-        self.given.push(Given { flag, values, place });
-        Ok(())
-    }
-
-    /// The value of a part that is to be one. A path counts from the folder of the file.
-    fn value(&self, arg: &Arg, node: &Node) -> Result<String, Wrong> {
-        let Content::Scalar(Scalar { text, .. }) = &node.content else {
-            return Err((node.place, keys::expected(arg, &node.content)));
-        };
-        let flag = keys::name(arg).unwrap_or_default();
-        let in_folder = |path: &str| self.folder.join(path).display().to_string();
-        Ok(match text.strip_prefix("file:") {
-            Some(path) => format!("file:{}", in_folder(path)),
-            None if keys::names_a_file(flag) && flag != keys::INPUT && text != "none" => in_folder(text),
-            None if flag == keys::INPUT && self.folder.join(text).is_file() => in_folder(text),
-            None => text.clone(),
-        })
-    }
-}
-
-/// Says of each name that it is a stream's, so that none is taken for a file.
-fn as_streams(names: &str) -> String {
-    let names = names.split(',').map(str::trim).filter(|name| !name.is_empty());
-    let said = names.map(|name| match name {
-        name if name.starts_with("arn:") || name.starts_with("stream:") => name.to_owned(),
-        name => format!("stream:{name}"),
-    });
-    said.collect::<Vec<_>>().join(",")
-}
-
-/// Checks a value as the command line does.
-fn checked(arg: &Arg, value: &str) -> Result<(), String> {
-    let Some(flag) = keys::name(arg) else { return Ok(()) };
-    let alone = Arg::new("value")
-        .long(flag.to_owned())
-        .action(arg.get_action().clone())
-        .value_parser(arg.get_value_parser().clone());
-    let mut given = OsStr::new("--").to_owned();
-    given.push(flag);
-    given.push("=");
-    given.push(value);
-    let command =
-        Command::new("value").no_binary_name(true).disable_help_flag(true).disable_version_flag(true).arg(alone);
-    match command.try_get_matches_from([given]) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(format!("{}: {}", keys::key_of(flag), crate::clap_error::reason(&error))),
-    }
-}
-
-/// The settings of a transform, which are texts, as a JSON object: a value by itself stays as it is written.
-fn texts(entries: &[Entry]) -> String {
-    let text = |entry: &Entry| match &entry.value.content {
-        Content::Scalar(scalar) => scalar.text.clone().into(),
-        _ => to_json(&entry.value),
-    };
-    serde_json::Value::Object(entries.iter().map(|entry| (entry.key.clone(), text(entry))).collect()).to_string()
-}
-
-/// A part as JSON, with numbers and truth values as they are.
-fn to_json(node: &Node) -> serde_json::Value {
-    use serde_json::Value;
-
-    match &node.content {
-        Content::Null => Value::Null,
-        Content::Scalar(scalar) => scalar.to_json(),
-        Content::List(nodes) => Value::Array(nodes.iter().map(to_json).collect()),
-        Content::Map(entries) => entries
-            .iter()
-            .map(|entry| (entry.key.clone(), to_json(&entry.value)))
-            .collect::<serde_json::Map<_, _>>()
-            .into(),
-    }
 }

@@ -16,6 +16,7 @@ macro_rules! with_every_code {
             Contradiction "K104" "settings contradict each other";
             ConnectorUnreadable "K105" "connector file can't be read";
             InvalidConnector "K106" "invalid connector file";
+            LookupFailed "K107" "a value that stands elsewhere can't be looked up";
 
             TransformUnreadable "K201" "transform can't be read";
             NotWebAssembly "K202" "transform is not WebAssembly";
@@ -257,7 +258,7 @@ mod tests {
     fn a_code_is_taken_in_small_letters_and_an_unknown_one_named_with_the_nearest() {
         assert_eq!("k101".parse(), Ok(ErrorCode::UnknownSetting));
         assert_eq!("K904".parse(), Ok(ErrorCode::EnvironmentBroken));
-        for (text, expected) in [("K107", "K106"), ("999", "K904"), ("", "K101"), ("K99999999999999", "K904")] {
+        for (text, expected) in [("K108", "K107"), ("999", "K904"), ("", "K101"), ("K99999999999999", "K904")] {
             let unknown = text.parse::<ErrorCode>().expect_err(text);
             assert_eq!(unknown.nearest.as_str(), expected, "{text}");
         }

@@ -29,6 +29,7 @@
 //! | [`transform`] | the guest: engine, artifact, instance, limits, host functions |
 //! | [`filter`] | an expression that says of each event whether it goes on |
 //! | [`event`] | what came in: [`event::Batch`], [`event::SequenceNumber`], the envelope parsers; KPL aggregates, and payloads to decode |
+//! | `interpolation` | values that stand elsewhere: in a variable, a file, a parameter or a secret |
 //! | `backoff` | how long to wait before a service is asked again |
 //! | [`aws`] | what the clients of all services have in common, of sinks and sources |
 //! | [`telemetry`] | the structured log |
@@ -65,6 +66,7 @@ pub mod event;
 mod files;
 pub mod filter;
 mod foreign;
+mod interpolation;
 mod json_error;
 mod json_pointer;
 pub mod lambda;

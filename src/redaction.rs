@@ -1,12 +1,8 @@
 //! Credentials taken out of what is logged or shown: the user and password of an address, as
 //! `http://user:password@proxy:3128`. Clients quote the address that they can't use.
 
-mod secret;
-
 use std::borrow::Cow;
 use std::sync::OnceLock;
-
-pub use secret::Secret;
 
 /// What stands in the place of credentials.
 const REDACTED: &str = "***";

@@ -28,7 +28,8 @@ use crate::filter::Filter;
 
 pub use crate::aws::{Arn, InvalidArn, InvalidStreamName, StreamName, reach_services_by};
 pub use crate::event::{Decode, DecodeOther};
-pub use crate::redaction::Secret;
+use crate::interpolation::LookupError;
+pub use crate::interpolation::Secret;
 pub(crate) use crate::sink::s3_prefix;
 pub use crate::sink::{Compression, Encode, InvalidTarget, Order, Pack, Target};
 pub use access::{AccessSettings, AssumedRoles, TableAccessSettings};
@@ -78,6 +79,21 @@ pub enum SettingsError {
     /// The connector file can't be used.
     #[error(transparent)]
     Connector(#[from] ConnectorError),
+    /// What a setting refers to can't be looked up. No value is in the message.
+    #[error("{name}: {reason}")]
+    LookupFailed {
+        /// The setting.
+        name: &'static str,
+        /// What was looked up, and why it is not known.
+        reason: String,
+    },
+}
+
+/// What a setting of the transform refers to can't be looked up.
+impl From<LookupError> for SettingsError {
+    fn from(error: LookupError) -> Self {
+        SettingsError::LookupFailed { name: "KINESIEVE_TRANSFORM_SETTINGS", reason: error.to_string() }
+    }
 }
 
 impl SettingsError {
@@ -89,6 +105,7 @@ impl SettingsError {
             SettingsError::Missing { .. } => ErrorCode::MissingSetting,
             SettingsError::Contradiction(_) => ErrorCode::Contradiction,
             SettingsError::Connector(error) => error.code(),
+            SettingsError::LookupFailed { .. } => ErrorCode::LookupFailed,
         }
     }
 }
@@ -111,7 +128,8 @@ pub struct Settings {
     #[arg(long, env = "KINESIEVE_FILTER", value_name = "EXPRESSION")]
     pub filter: Option<Filter>,
 
-    /// Settings for the transform: key=value pairs separated by commas, or a JSON object
+    /// Settings for the transform: key=value pairs separated by commas, or a JSON object. A value can stand elsewhere:
+    /// ${env:NAME}, ${file:PATH}, ${ssm:NAME} or ${secretsmanager:ID#FIELD}
     // Taken as it is, since clap would quote a malformed value, and there may be secrets in it.
     #[arg(long, env = "KINESIEVE_TRANSFORM_SETTINGS", value_name = "SETTINGS", hide_env_values = true)]
     pub transform_settings: Option<String>,

@@ -113,8 +113,8 @@ fn an_unknown_code_is_named_with_the_nearest_one() {
         errors
     };
     assert_eq!(
-        unknown("K107"),
-        "kinesieve: unknown error code \"K107\": did you mean K106? `kinesieve explain` lists all of them\n"
+        unknown("K108"),
+        "kinesieve: unknown error code \"K108\": did you mean K107? `kinesieve explain` lists all of them\n"
     );
     let hostile = unknown("K1\u{1b}[31m\n01");
     assert_eq!(hostile.lines().count(), 1, "{hostile:?}");
@@ -166,6 +166,9 @@ fn settings_fail_as_their_pages_say() {
     fails_as_the_page_says("K101", with("KINESIEVE_DEADLETTER", "file:dead.ndjson"));
     fails_as_the_page_says("K102", with("KINESIEVE_ROUTE_X", "nowhere"));
     fails_as_the_page_says("K104", with("KINESIEVE_MAX_ATTEMPTS", "3"));
+    let mut elsewhere = run(folder.path(), "drop_and_redact", "");
+    elsewhere.env("KINESIEVE_TRANSFORM_SETTINGS", "password=${env:PASSWORD}").env_remove("PASSWORD");
+    fails_as_the_page_says("K107", elsewhere);
     let connector = || command(folder.path(), "run --connector readings.yaml");
     fails_as_the_page_says("K105", connector());
     std::fs::write(folder.path().join("readings.yaml"), "\n\ndead_leter: stdout\n").expect("written");

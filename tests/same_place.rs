@@ -44,7 +44,7 @@ fn target(text: &str) -> Target {
 fn is_refused(output: &str, dead_letter: &str) -> bool {
     let variables = [("TRANSFORM", "t.wasm"), ("OUTPUT", output), ("DEAD_LETTER", dead_letter)];
     let variables = variables.map(|(name, value)| (OsString::from(format!("KINESIEVE_{name}")), OsString::from(value)));
-    let (settings, routes) = FunctionSettings::from_variables(variables).expect("settings");
+    let (settings, routes) = block_on(FunctionSettings::from_variables(variables)).expect("settings");
     let routes = settings.common.routes(&routes).expect("routes");
     match settings.common.check(&routes) {
         Ok(()) => false,

@@ -144,8 +144,8 @@ impl HttpConnector for BoundedConnector {
             let mut response = answer.map_err(|error| unknown_host::told(error, &host))?;
             // The SDK reads the answer of an error as a whole, whatever was asked for.
             let is_streamed = is_streamed && response.status().is_success();
-            let body = response.take_body();
-            *response.body_mut() = SdkBody::from_body_1_x(Receiving::new(body, bounds, is_streamed));
+            let (status, body) = (response.status().as_u16(), response.take_body());
+            *response.body_mut() = SdkBody::from_body_1_x(Receiving::new(body, bounds, status, is_streamed));
             Ok(response)
         })
     }

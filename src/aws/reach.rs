@@ -7,7 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::OnceLock;
 
-use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 
 use super::Arn;
 use crate::redaction::redacted;
@@ -46,15 +46,23 @@ pub(crate) enum CredentialsFrom {
     /// From a profile alone.
     Profile(String),
     /// From the settings themselves.
-    Key(Credentials),
+    Key(AccessKeyHolder),
     /// From the metadata service of the instance alone.
     Instance,
 }
 
-impl CredentialsFrom {
-    /// An access key, perhaps with the token of its session.
-    pub(crate) fn key(id: &str, secret: &str, token: Option<String>) -> Self {
-        CredentialsFrom::Key(Credentials::new(id, secret, token, None, "Kinesieve"))
+/// Who gives the access key of the settings. Two are the same where they give one key.
+#[derive(Clone)]
+pub(crate) struct AccessKeyHolder {
+    /// The id of the key, or where it stands.
+    pub(crate) id: String,
+    /// It is asked for each request.
+    pub(crate) provider: SharedCredentialsProvider,
+}
+
+impl PartialEq for AccessKeyHolder {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
     }
 }
 
@@ -64,7 +72,7 @@ impl fmt::Debug for CredentialsFrom {
         match self {
             CredentialsFrom::Sdk => formatter.write_str("Sdk"),
             CredentialsFrom::Profile(name) => formatter.debug_tuple("Profile").field(name).finish(),
-            CredentialsFrom::Key(key) => formatter.debug_tuple("Key").field(&key.access_key_id()).finish(),
+            CredentialsFrom::Key(key) => formatter.debug_tuple("Key").field(&key.id).finish(),
             CredentialsFrom::Instance => formatter.write_str("Instance"),
         }
     }
@@ -165,11 +173,15 @@ pub(crate) fn has_own_role(resource: &Arn) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use aws_credential_types::Credentials;
+
     use super::*;
 
     #[test]
     fn a_secret_is_in_no_debugging_output() {
-        let key = CredentialsFrom::key("AKID", "hunter2", Some("hunter2".to_owned()));
+        let key = Credentials::new("AKID", "hunter2", Some("hunter2".to_owned()), None, "test");
+        let provider = SharedCredentialsProvider::new(key);
+        let key = CredentialsFrom::Key(AccessKeyHolder { id: "AKID".to_owned(), provider });
         let reach = Reach { credentials: key, ..Reach::default() };
         let shown = format!("{:#?}", Reaches { common: reach.clone(), table: reach, roles: Vec::new() });
         assert!(shown.contains("AKID") && !shown.contains("hunter2"), "{shown}");

@@ -67,7 +67,7 @@ fn keep_what_is_freed() {
 }
 
 async fn start(budget: StartBudget) -> Result<Function, FunctionStartError> {
-    let (settings, routes) = FunctionSettings::from_variables(std::env::vars_os())?;
+    let (settings, routes) = FunctionSettings::from_variables(std::env::vars_os()).await?;
     telemetry::log_json(settings.common.log);
     settings.common.access.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
     reach_services_by(settings.common.access.reaches(Some(settings.checkpoint.access()))?);

@@ -25,7 +25,8 @@ use super::interrupt::{INTERRUPTED, Interrupt};
 use super::place::{CaseSettings, component, files_alone};
 use super::progress::ProgressDisplay;
 use super::{ALL_ACKNOWLEDGED, print, print_json};
-use crate::settings::{GuestSettings, check_variables};
+use crate::interpolation::looked_up_now;
+use crate::settings::{GuestSettings, SettingsError, check_variables};
 use crate::source::Format;
 use crate::transform::{Insight, StartError, Transform, check_precompiled};
 
@@ -102,7 +103,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 pub(super) fn bench(arguments: &BenchArguments) -> Result<u8, CommandError> {
     check_variables(std::env::vars_os())?;
-    let given = arguments.settings.transform_settings()?;
+    let given = looked_up_now(arguments.settings.transform_settings()?).map_err(SettingsError::from)?;
     let settings = arguments.case.beneath_pairs(given, &arguments.place)?;
     let input = BenchInput {
         path: arguments.input.clone(),

@@ -33,7 +33,8 @@ use super::progress::ProgressDisplay;
 use super::run::show::{ShowStream, columns_on};
 use super::{ALL_ACKNOWLEDGED, print, print_json};
 use crate::event::{Batch, Event, Shard};
-use crate::settings::{AccessSettings, GuestSettings, check_variables, written_settings};
+use crate::interpolation::looked_up_now;
+use crate::settings::{AccessSettings, GuestSettings, SettingsError, check_variables, written_settings};
 use crate::source::Format;
 use crate::telemetry::LogOptions;
 use crate::timestamp::now_millis;
@@ -164,8 +165,11 @@ pub(super) fn compare_transforms(arguments: &CompareArguments) -> Result<u8, Com
         Some(text) => written_settings(name, Some(text)),
         None => Ok(common.clone()),
     };
-    let settings =
-        [settings("--old-settings", &arguments.old_settings)?, settings("--new-settings", &arguments.new_settings)?];
+    let known = |written| looked_up_now(written).map_err(SettingsError::from);
+    let settings = [
+        known(settings("--old-settings", &arguments.old_settings)?)?,
+        known(settings("--new-settings", &arguments.new_settings)?)?,
+    ];
     // Opened first: it is the cheapest of the ways to fail.
     let input = CompareInput::open(&arguments.input, arguments.input_format, &arguments.stream)?;
     let files = [component(&arguments.old)?, component(&arguments.new)?];

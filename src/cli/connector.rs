@@ -126,9 +126,16 @@ fn check(arguments: &CheckArguments) -> Result<(), CommandError> {
     let mut text = format!("{}: right\n", one_line(&arguments.file.display().to_string()));
     for given in file.given() {
         for value in &given.values {
-            let value = if may_be_secret(&given.flag) { "(left out)".into() } else { one_line(&redacted(value)) };
+            let value = match &given.elsewhere {
+                _ if may_be_secret(&given.flag) => "(left out)".to_owned(),
+                Some(elsewhere) => one_line(&redacted(elsewhere)),
+                None => one_line(&redacted(value)),
+            };
             text += &format!("  --{} {value}\n", given.flag);
         }
+    }
+    for (flag, written) in file.unresolved() {
+        text += &format!("  --{flag} {} (looked up at the start)\n", one_line(&redacted(&written)));
     }
     print(&text)?;
     file.secrets_written_out().iter().for_each(|warning| say(&one_line(warning)));

@@ -59,7 +59,8 @@ use self::access::AccessFlags;
 pub(crate) use self::connector::parameter;
 use self::error::CommandError;
 use crate::connector::{ConnectorError, ConnectorFile, Keys};
-use crate::settings::{FunctionSettings, Settings, SettingsError};
+use crate::interpolation::Lookups;
+use crate::settings::{AccessSettings, FunctionSettings, Settings, SettingsError};
 use crate::stdout::{self, StdoutError};
 
 /// Everything that was read is acknowledged.
@@ -249,12 +250,12 @@ fn parse() -> Result<Arguments, ParseError> {
     use clap::FromArgMatches;
 
     let mut command = command().mut_subcommands(crate::settings::ignore_empty_variables);
-    let file = connector_file(&command).map_err(|error| ParseError::Connector(error.into()))?;
-    if let Some(file) = &file {
-        command = command.mut_subcommands(|subcommand| match has_connector(&subcommand) {
-            true => file.beneath(subcommand),
-            false => subcommand,
-        });
+    let mut file = connector_file(&command).map_err(|error| ParseError::Connector(error.into()))?;
+    if let Some(file) = &mut file {
+        if file.unresolved().next().is_some() {
+            resolve(file, &command).map_err(ParseError::Connector)?;
+        }
+        command = beneath(command, file);
     }
     let matches = command.try_get_matches().map_err(|error| ParseError::Usage(on_one_line(error)))?;
     if let Some((_, given)) = matches.subcommand() {
@@ -268,6 +269,34 @@ fn parse() -> Result<Arguments, ParseError> {
         settings.take_routes_of(file).map_err(ParseError::Connector)?;
     }
     Ok(arguments)
+}
+
+/// Makes what a connector file says the default of all commands that take one.
+fn beneath(command: clap::Command, file: &ConnectorFile) -> clap::Command {
+    command.mut_subcommands(|subcommand| match has_connector(&subcommand) {
+        true => file.beneath(subcommand),
+        false => subcommand,
+    })
+}
+
+/// Looks up what services hold of a connector file. How they are reached, the arguments, the variables and the rest of the file
+/// say.
+fn resolve(file: &mut ConnectorFile, command: &clap::Command) -> Result<(), SettingsError> {
+    use clap::FromArgMatches;
+
+    // What else is wrong with the arguments is told when they are read in earnest.
+    let matches = beneath(command.clone(), file).ignore_errors(true).try_get_matches();
+    let access = matches.ok().and_then(|matches| {
+        let (_, given) = matches.subcommand()?;
+        AccessSettings::from_arg_matches(given).ok()
+    });
+    let reach = access.unwrap_or_default().reach()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| SettingsError::Contradiction(format!("no asynchronous runtime: {error}")))?;
+    let waiting = progress::ProgressDisplay::waiting_for("looking up what the connector file refers to".to_owned());
+    let resolved = runtime.block_on(file.resolve(&Lookups::by(reach)));
+    waiting.finish();
+    Ok(resolved?)
 }
 
 fn has_connector(subcommand: &clap::Command) -> bool {

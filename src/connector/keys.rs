@@ -48,6 +48,23 @@ pub(crate) fn is_secret(flag: &str) -> bool {
     SECRETS.contains(&flag)
 }
 
+/// Parts of a key that are no secrets, and change with them.
+const KEY_IDS: &[&str] = &["credentials-id", "checkpoint-credentials-id"];
+
+/// Whether the value of a flag is looked up where it is used: a key may be exchanged for another meanwhile, and the settings of a
+/// transform are looked up wherever they come from.
+pub(super) fn is_looked_up_later(flag: &str) -> bool {
+    is_secret(flag) || KEY_IDS.contains(&flag) || flag == TRANSFORM_SETTINGS
+}
+
+/// Whether a setting says how services are reached.
+pub(super) fn is_of_access(arg: &Arg) -> bool {
+    arg.get_help_heading() == Some(ACCESS_HEADING)
+}
+
+/// The heading of those settings in help texts.
+const ACCESS_HEADING: &str = "Of access to AWS";
+
 /// What names a file of its own, which counts from the folder of the connector file.
 const FILES: &[&str] = &["transform", INPUT];
 

@@ -56,9 +56,9 @@ fn property(arg: &Arg, flag: &str) -> Value {
     let (name, takes) = if keys::takes_a_mapping(flag) {
         ("type", json!("object"))
     } else if keys::is_switch(arg) || is_yes_or_no(arg) {
-        ("type", json!("boolean"))
+        ("anyOf", json!([{"type": "boolean"}, elsewhere()]))
     } else if !values.is_empty() {
-        ("enum", json!(values))
+        ("anyOf", json!([{"enum": values}, elsewhere()]))
     } else {
         ("type", json!(["string", "number", "array"]))
     };
@@ -70,6 +70,11 @@ fn property(arg: &Arg, flag: &str) -> Value {
         property.insert("default".to_owned(), default);
     }
     property.into()
+}
+
+/// A value that stands elsewhere.
+fn elsewhere() -> Value {
+    json!({"type": "string", "pattern": "\\$\\{(env|file|ssm|secretsmanager):"})
 }
 
 fn is_yes_or_no(arg: &Arg) -> bool {

@@ -128,6 +128,6 @@ fn the_schema_has_every_key() {
         let key = keys::key_of(keys::name(arg).expect("a flag"));
         assert!(schema["properties"][&key]["description"].as_str().is_some_and(|help| !help.is_empty()), "{key}");
     }
-    assert_eq!(schema["properties"]["checkpoint"]["properties"]["create"]["type"], "boolean");
-    assert_eq!(schema["properties"]["order"]["enum"], serde_json::json!(["key", "none"]));
+    assert_eq!(schema["properties"]["checkpoint"]["properties"]["create"]["anyOf"][0]["type"], "boolean");
+    assert_eq!(schema["properties"]["order"]["anyOf"][0]["enum"], serde_json::json!(["key", "none"]));
 }

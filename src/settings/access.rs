@@ -3,10 +3,12 @@
 
 use std::str::FromStr;
 
+use aws_credential_types::provider::SharedCredentialsProvider;
 use clap::Args;
 
 use super::{Secret, SettingsError, TableName, values};
-use crate::aws::{Arn, CredentialsFrom, EndpointUrl, Reach, Reaches, Role};
+use crate::aws::{AccessKeyHolder, Arn, CredentialsFrom, EndpointUrl, Reach, Reaches, Role};
+use crate::interpolation::{AccessKey, Text};
 use crate::redaction::redacted;
 
 /// How the streams are reached, and all else that has no settings of its own for that.
@@ -169,6 +171,14 @@ impl AccessSettings {
         &self.warnings
     }
 
+    /// Returns how services are reached that have no settings of their own.
+    ///
+    /// # Errors
+    /// When the settings contradict each other, or an address is none. No secret is in the message.
+    pub(crate) fn reach(&self) -> Result<Reach, SettingsError> {
+        Ok(self.reaches(None)?.common)
+    }
+
     /// Returns how services are reached by these settings; `table`: what is different for the checkpoint table, and which it
     /// is.
     ///
@@ -186,16 +196,17 @@ impl AccessSettings {
             role: self.credentials_role.as_ref(),
             external_id: said(self.credentials_role_external_id.as_ref()),
         };
-        let common = Reach {
+        let unsigned = Reach {
             region: said(self.region.as_ref()).map(str::to_owned),
             endpoint_url: endpoint("KINESIEVE_ENDPOINT_URL", self.endpoint_url.as_ref())?,
-            credentials: given.credentials()?.unwrap_or_default(),
-            role: given.role()?,
+            ..Reach::default()
         };
+        let credentials = given.credentials(&unsigned)?.unwrap_or_default();
+        let common = Reach { credentials, role: given.role()?, ..unsigned.clone() };
         let table = match table {
             Some((table, name)) => {
                 table.check(name.and_then(TableName::region))?;
-                table.reach(&common)?
+                table.reach(&common, &unsigned)?
             }
             None => common.clone(),
         };
@@ -214,7 +225,9 @@ impl AccessSettings {
 
 impl TableAccessSettings {
     /// What the table has none of its own of is as of the streams: the credentials as one, and the role with them.
-    fn reach(&self, common: &Reach) -> Result<Reach, SettingsError> {
+    ///
+    /// `unsigned` is how services are reached that hold the key.
+    fn reach(&self, common: &Reach, unsigned: &Reach) -> Result<Reach, SettingsError> {
         let given = GivenCredentials {
             prefix: "KINESIEVE_CHECKPOINT_",
             profile_variable: "KINESIEVE_CHECKPOINT_CREDENTIALS_PROFILE",
@@ -228,7 +241,7 @@ impl TableAccessSettings {
         };
         let region = said(self.region.as_ref()).map(str::to_owned);
         let own = endpoint("KINESIEVE_CHECKPOINT_ENDPOINT_URL", self.endpoint_url.as_ref())?;
-        let (credentials, role) = match (given.credentials()?, given.role()?) {
+        let (credentials, role) = match (given.credentials(unsigned)?, given.role()?) {
             (Some(credentials), role) => (credentials, role),
             (None, Some(role)) => (common.credentials.clone(), Some(role)),
             (None, None) => (common.credentials.clone(), common.role.clone()),
@@ -268,7 +281,8 @@ struct GivenCredentials<'a> {
 }
 
 impl GivenCredentials<'_> {
-    fn credentials(&self) -> Result<Option<CredentialsFrom>, SettingsError> {
+    /// Where credentials come from. `unsigned` is how services are reached that hold the key.
+    fn credentials(&self, unsigned: &Reach) -> Result<Option<CredentialsFrom>, SettingsError> {
         let Self { prefix, profile_variable, .. } = self;
         let contradiction = |message: String| Err(SettingsError::Contradiction(message));
         let kinds = [
@@ -301,15 +315,25 @@ impl GivenCredentials<'_> {
             }
             _ => {}
         }
-        let revealed = |secret: &Secret, what: &str| {
-            let name = format!("{prefix}CREDENTIALS_{what}");
-            secret.reveal().map_err(|reason| SettingsError::Invalid { name, reason })
+        let at_hand = |text: Result<Text, String>, what: &str| -> Result<Text, SettingsError> {
+            let invalid = |reason| SettingsError::Invalid { name: format!("{prefix}CREDENTIALS_{what}"), reason };
+            let text = text.map_err(invalid)?;
+            // What needs no request is asked for at once, to see whether it is there.
+            if !text.is_remote() {
+                text.local().map_err(|error| invalid(error.to_string()))?;
+            }
+            Ok(text)
         };
+        let secret_text = |secret: &Secret| secret.text().map_err(|error| error.to_string());
         Ok(match (self.profile, self.id.zip(self.secret)) {
             (Some(profile), _) => Some(CredentialsFrom::Profile(profile.to_owned())),
             (None, Some((id, secret))) => {
-                let token = self.token.map(|token| revealed(token, "TOKEN")).transpose()?;
-                Some(CredentialsFrom::key(id, &revealed(secret, "SECRET")?, token))
+                let token = self.token.map(|token| at_hand(secret_text(token), "TOKEN")).transpose()?;
+                let secret = at_hand(secret_text(secret), "SECRET")?;
+                let id_text = at_hand(id.parse::<Text>().map_err(|error| error.to_string()), "ID")?;
+                let key = AccessKey::new(id_text, secret, token, unsigned.clone());
+                let provider = SharedCredentialsProvider::new(key);
+                Some(CredentialsFrom::Key(AccessKeyHolder { id: id.to_owned(), provider }))
             }
             (None, None) => self.is_of_instance.then_some(CredentialsFrom::Instance),
         })

@@ -197,6 +197,7 @@ impl FromStr for TableCapacity {
 mod tests {
     use super::*;
     use crate::settings::FunctionSettings;
+    use futures_util::FutureExt;
 
     #[test]
     fn a_table_is_a_name_or_an_arn() {
@@ -221,7 +222,7 @@ mod tests {
     fn refusal(variables: &[(&str, &str)]) -> Option<String> {
         let least = [("KINESIEVE_TRANSFORM", "t.cwasm"), ("KINESIEVE_OUTPUT", "none")];
         let variables = least.iter().chain(variables).map(|(name, value)| (name.into(), value.into()));
-        match FunctionSettings::from_variables(variables) {
+        match FunctionSettings::from_variables(variables).now_or_never().expect("nobody is asked") {
             Ok((settings, _)) => settings.checkpoint.check().err().map(|error| error.to_string()),
             Err(error) => Some(error.to_string()),
         }

@@ -11,6 +11,7 @@ use super::values::Route;
 use super::{FunctionSettings, SettingsError};
 use crate::clap_error;
 use crate::connector::{ConnectorFile, Keys};
+use crate::interpolation::Lookups;
 
 /// What the names of all our variables start with.
 pub const PREFIX: &str = "KINESIEVE_";
@@ -26,38 +27,30 @@ const ROUTES: &str = "KINESIEVE_ROUTES";
 
 impl FunctionSettings {
     /// Reads the settings, and the routes, from variables. A variable that is empty counts as not
-    /// set, since a template can't leave one out.
+    /// set, since a template can't leave one out. What services hold of a connector file is looked up.
     ///
     /// # Errors
-    /// When a variable is unknown, malformed or missing.
-    pub fn from_variables(
+    /// When a variable is unknown, malformed or missing, or a service does not say what it holds.
+    pub async fn from_variables(
         variables: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<(Self, Vec<Route>), SettingsError> {
         let variables: Vec<(OsString, OsString)> =
             variables.into_iter().filter(|(_, value)| !value.is_empty()).collect();
         let routes = check_variables(variables.iter().cloned())?;
-        // The values are handed over as flags, so that what holds for flags holds for variables.
-        let command = Self::command().mut_args(|arg| arg.env(Resettable::Reset));
-        let value = |name: &OsStr| variables.iter().find(|(variable, _)| variable == name).map(|(_, value)| value);
-        let file = match value(CONNECTOR.as_ref()) {
-            Some(path) => Some(ConnectorFile::read(Path::new(path), &Keys::of([&command]))?),
+        let path = variables.iter().find(|(name, _)| name == CONNECTOR).map(|(_, value)| Path::new(value));
+        let file = match path {
+            Some(path) => {
+                let mut file = ConnectorFile::read(path, &Keys::of([&Self::command()]))?;
+                if file.unresolved().next().is_some() {
+                    // How a service is reached none of them says.
+                    let access = Self::given(&variables, Some(&file))?;
+                    file.resolve(&Lookups::by(access.common.access.reach()?)).await?;
+                }
+                Some(file)
+            }
             None => None,
         };
-        let mut flags = Vec::new();
-        for arg in Self::command().get_arguments() {
-            let (Some(name), Some(flag)) = (arg.get_env(), arg.get_long()) else { continue };
-            if let Some(value) = value(name) {
-                let mut given = OsString::from(format!("--{flag}="));
-                given.push(value);
-                flags.push(given);
-            }
-        }
-        let command = match &file {
-            Some(file) => file.beneath(command),
-            None => command,
-        };
-        let matches = command.try_get_matches_from(flags).map_err(|error| in_terms_of_variables(&error))?;
-        let mut settings = Self::from_arg_matches(&matches).map_err(|error| in_terms_of_variables(&error))?;
+        let mut settings = Self::given(&variables, file.as_ref())?;
         if let Some(file) = &file {
             settings.common.take_routes_of(file)?;
             settings.common.access.warnings = file.secrets_written_out();
@@ -68,6 +61,28 @@ impl FunctionSettings {
             return Err(missing(arg.as_ref(), "KINESIEVE_OUTPUT"));
         }
         Ok((settings, routes))
+    }
+
+    /// The settings as variables say them, with a connector file beneath.
+    fn given(variables: &[(OsString, OsString)], file: Option<&ConnectorFile>) -> Result<Self, SettingsError> {
+        // The values are handed over as flags, so that what holds for flags holds for variables.
+        let command = Self::command().mut_args(|arg| arg.env(Resettable::Reset));
+        let value = |name: &OsStr| variables.iter().find(|(variable, _)| variable == name).map(|(_, value)| value);
+        let mut flags = Vec::new();
+        for arg in Self::command().get_arguments() {
+            let (Some(name), Some(flag)) = (arg.get_env(), arg.get_long()) else { continue };
+            if let Some(value) = value(name) {
+                let mut given = OsString::from(format!("--{flag}="));
+                given.push(value);
+                flags.push(given);
+            }
+        }
+        let command = match file {
+            Some(file) => file.beneath(command),
+            None => command,
+        };
+        let matches = command.try_get_matches_from(flags).map_err(|error| in_terms_of_variables(&error))?;
+        Self::from_arg_matches(&matches).map_err(|error| in_terms_of_variables(&error))
     }
 }
 
@@ -144,10 +159,13 @@ fn missing(arg: Option<&Arg>, name: &str) -> SettingsError {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
 
     fn read(variables: &[(&str, &str)]) -> Result<(FunctionSettings, Vec<Route>), SettingsError> {
-        FunctionSettings::from_variables(variables.iter().map(|(name, value)| (name.into(), value.into())))
+        let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
+        FunctionSettings::from_variables(variables).now_or_never().expect("nobody is asked")
     }
 
     const LEAST: [(&str, &str); 2] = [("KINESIEVE_TRANSFORM", "t.cwasm"), ("KINESIEVE_OUTPUT", "none")];

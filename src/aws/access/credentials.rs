@@ -67,7 +67,7 @@ impl CredentialsChain {
         let web_identity = WebIdentityTokenCredentialsProvider::builder().configure(&config).build();
         let places: Vec<(Place, Box<dyn ProvideCredentials>)> = match &reach.credentials {
             CredentialsFrom::Profile(name) => vec![(Place::Profile, Box::new(profile.profile_name(name).build()))],
-            CredentialsFrom::Key(key) => vec![(Place::Settings, Box::new(key.clone()))],
+            CredentialsFrom::Key(key) => vec![(Place::Settings, Box::new(key.provider.clone()))],
             CredentialsFrom::Instance => vec![(Place::Instance, instance)],
             CredentialsFrom::Sdk => vec![
                 (Place::Environment, Box::new(EnvironmentVariableCredentialsProvider::new())),

@@ -11,6 +11,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
 use super::{Ended, ExchangeBounds, LOOKS};
+use crate::aws::refusal;
 
 /// Bytes that have to come between two looks, or nothing counts as moved: a service that sends a byte now and then does
 /// not keep a request for ever.
@@ -29,11 +30,24 @@ pub(super) struct Receiving {
     /// The next look; none: nothing was waited for yet.
     look: Option<Pin<Box<Sleep>>>,
     has_ended: bool,
+    /// Whether it may say that credentials are refused.
+    may_refuse: bool,
 }
 
 impl Receiving {
-    pub(super) fn new(body: SdkBody, bounds: ExchangeBounds, is_streamed: bool) -> Self {
-        Self { body, bounds, is_streamed, received: 0, received_at_look: 0, quiet: 0, look: None, has_ended: false }
+    pub(super) fn new(body: SdkBody, bounds: ExchangeBounds, status: u16, is_streamed: bool) -> Self {
+        let may_refuse = refusal::is_possible(status);
+        Self {
+            body,
+            bounds,
+            is_streamed,
+            received: 0,
+            received_at_look: 0,
+            quiet: 0,
+            look: None,
+            has_ended: false,
+            may_refuse,
+        }
     }
 
     /// Lets go of the connection, too.
@@ -83,7 +97,11 @@ impl Body for Receiving {
         }
         match Pin::new(&mut self.body).poll_frame(context) {
             Poll::Ready(Some(Ok(frame))) => {
-                self.received += frame.data_ref().map_or(0, |data| data.len() as u64);
+                let data = frame.data_ref().map_or(&[][..], |data| data);
+                if self.may_refuse {
+                    refusal::look_at(data);
+                }
+                self.received += data.len() as u64;
                 if self.is_too_long() {
                     return self.end(Ended::TooLong { answer_bytes });
                 }

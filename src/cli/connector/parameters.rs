@@ -97,6 +97,10 @@ pub(super) fn parameters(file: &ConnectorFile) -> Parameters {
             Err(reason) => parameters.left_out.push((given.flag.clone(), reason)),
         }
     }
+    for (flag, written) in file.unresolved() {
+        let reason = format!("{written} is looked up at the start: write its value, or put the file into the package");
+        parameters.left_out.push((flag.to_owned(), reason));
+    }
     parameters
 }
 
@@ -289,6 +293,7 @@ mod tests {
                 _ => "1s",
             };
             let given = Given {
+                elsewhere: None,
                 flag: flag.to_owned(),
                 values: vec![value.to_owned()],
                 place: crate::connector::Place { line: 1, column: 1 },

@@ -52,6 +52,7 @@ mod tests {
     use super::*;
     use crate::cli::doctor::finding::FindingStatus;
     use crate::settings::FunctionSettings;
+    use futures_util::FutureExt;
 
     fn found(variables: &[(&str, &str)], room: u64, event: u64) -> Finding {
         let least = [
@@ -60,7 +61,8 @@ mod tests {
             ("KINESIEVE_DEAD_LETTER", "arn:aws:sqs:eu-west-1:123456789012:dead"),
         ];
         let variables = least.iter().chain(variables).map(|(name, value)| (name.into(), value.into()));
-        let (settings, _) = FunctionSettings::from_variables(variables).expect("settings");
+        let settings = FunctionSettings::from_variables(variables).now_or_never().expect("nobody is asked");
+        let (settings, _) = settings.expect("settings");
         let target = settings.common.dead_letter().expect("a target").clone();
         finding(&settings.common, &target, room, event)
     }

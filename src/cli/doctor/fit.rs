@@ -116,11 +116,13 @@ mod tests {
     use super::*;
     use crate::cli::doctor::finding::FindingStatus;
     use crate::settings::FunctionSettings;
+    use futures_util::FutureExt;
 
     fn found(variables: &[(&str, &str)], memory: u64, timeout: u64) -> Vec<Finding> {
         let least = [("KINESIEVE_TRANSFORM", "t.cwasm"), ("KINESIEVE_OUTPUT", "none")];
         let variables = least.iter().chain(variables).map(|(name, value)| (name.into(), value.into()));
-        let (settings, _) = FunctionSettings::from_variables(variables).expect("settings");
+        let settings = FunctionSettings::from_variables(variables).now_or_never().expect("nobody is asked");
+        let (settings, _) = settings.expect("settings");
         let size =
             FunctionSize { memory: ByteSize::mib(memory), timeout: Duration::from_secs(timeout), batch_size: 1000 };
         check(&settings.common, &settings.checkpoint, &settings.only, size)

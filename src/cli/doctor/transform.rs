@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::finding::Finding;
 use crate::foreign;
+use crate::interpolation::looked_up_now;
 use crate::settings::Settings;
 use crate::transform::{CompileTarget, Guests, Limits, Manifest, Transform, check_precompiled};
 
@@ -43,7 +44,8 @@ pub(super) fn check(settings: &Settings, architecture: CompileTarget) -> Vec<Fin
 
 /// Starts it with its settings, as the function does.
 fn start(settings: &Settings, path: &Path, what: &str) -> Vec<Finding> {
-    let transform_settings = match settings.transform_settings() {
+    let known = settings.transform_settings().and_then(|written| Ok(looked_up_now(written)?));
+    let transform_settings = match known {
         Ok(transform_settings) => transform_settings,
         Err(error) => return vec![Finding::missing(what, error.to_string())],
     };
