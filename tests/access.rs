@@ -1,7 +1,9 @@
 //! What a command says where it can't ask AWS for anything: no credentials, no region, a region that is none, a token that
 //! has expired.
 
+mod elsewhere;
 mod settings;
+mod sign_in;
 
 use std::net::{TcpListener, ToSocketAddrs};
 use std::path::Path;
@@ -146,7 +148,7 @@ fn a_profile_that_is_not_there_or_gives_nothing_is_named() {
         assert!(line.contains(&format!("profile empty {files}, which has none")), "{line}");
         let line = said("login");
         assert!(line.contains(&format!("profile login {files}, for which somebody has to log in")), "{line}");
-        assert!(line.contains("$(aws configure export-credentials --profile login --format env)"), "{line}");
+        assert!(line.contains("sign in, with aws sso login --profile login"), "{line}");
     }
 }
 

@@ -78,7 +78,9 @@ impl AskedPlaces {
                     }
                     (true, None) => format!("{profile}, which has none"),
                     // The SDK speaks of how it was built.
-                    (false, _) if said.contains(NOT_BUILT_IN) => format!("{profile}, for which somebody has to log in"),
+                    (false, _) if said.contains(NOT_BUILT_IN) || sign_in(&said).is_some() => {
+                        format!("{profile}, for which somebody has to log in")
+                    }
                     (false, _) => format!("{profile} ({said})"),
                 }
             }
@@ -109,9 +111,18 @@ impl AskedPlaces {
     }
 }
 
-/// What the SDK says of a profile whose credentials come of a session (IAM Identity Center) or of a program: those are the
-/// AWS CLI's to ask.
+/// What the SDK says of a profile whose credentials come of a session or of a program, where it was built without those: they are
+/// the AWS CLI's to ask.
 const NOT_BUILT_IN: &str = "cargo feature";
+
+/// What the SDK says where nobody has signed in, or too long ago, and the command of the AWS CLI that does.
+const SIGN_INS: [(&str, &str); 3] =
+    [("SSO token", "aws sso login"), ("Login token", "aws login"), ("login/cache", "aws login")];
+
+/// The command by which somebody signs in, if that is what is missing.
+fn sign_in(said: &str) -> Option<&'static str> {
+    SIGN_INS.iter().find(|(words, _)| said.contains(words)).map(|(_, command)| *command)
+}
 
 const KEYS: &str = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
 
@@ -158,6 +169,9 @@ impl Profile {
                 "Kinesieve does not log in by itself, so give it what the AWS CLI has, with eval \"$(aws configure \
                  export-credentials --profile {name} --format env)\"",
             );
+        }
+        if let Some(command) = sign_in(said) {
+            return format!("sign in, with {command} --profile {name}");
         }
         format!("mend the profile {name}, name another with {by}, or set {KEYS}")
     }
