@@ -2,6 +2,7 @@
 
 mod aggregates;
 mod bad_input;
+mod batches;
 mod checkpoints;
 pub mod closed_shards;
 mod enhanced;

@@ -248,6 +248,44 @@ fn files_of_one_name_do_not_replace_each_others_objects_and_a_replay_does() {
     }
 }
 
+/// Each batch is an object of the bucket.
+#[test]
+fn batches_of_a_file_are_as_large_as_they_may_be() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let line = |index: usize| if index == 5000 { "y".repeat(200_000) } else { format!("{index:09}") };
+    let lines: Vec<String> = (0..100_000).map(line).collect();
+    std::fs::write(folder.path().join("in.ndjson"), lines.join("\n")).expect("written");
+    for (bounds, is_as_large) in [
+        (&["--batch-bytes", "90000"][..], (|batch: &[&str]| batch.len() <= 10_000) as fn(&[&str]) -> bool),
+        (&["--max-in-flight", "3000"], |batch| batch.len() <= 3000),
+    ] {
+        let bucket = Stub::start(Service::S3, Faults::default(), 1);
+        let output = run(folder.path(), "in.ndjson")
+            .args(["--output", "arn:aws:s3:::out", "--pack", "lines"])
+            .args(bounds)
+            .env("AWS_ENDPOINT_URL_S3", bucket.endpoint())
+            .env("AWS_REGION", "eu-west-1")
+            .env("AWS_ACCESS_KEY_ID", "a")
+            .env("AWS_SECRET_ACCESS_KEY", "b")
+            .output()
+            .expect("it runs");
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        let mut all = Vec::new();
+        for object in bucket.objects().into_values() {
+            let text = String::from_utf8_lossy(&object).into_owned();
+            let batch: Vec<&str> = text.lines().collect();
+            let bytes: usize = batch.iter().map(|line| line.len()).sum();
+            assert!(is_as_large(&batch), "{bounds:?}: {} records", batch.len());
+            assert!(bounds[0] != "--batch-bytes" || batch.len() == 1 || bytes <= 90_000, "{bytes} bytes");
+            all.extend(batch.into_iter().map(str::to_owned));
+        }
+        all.sort_unstable();
+        let mut expected = lines.clone();
+        expected.sort_unstable();
+        assert!(all == expected, "{bounds:?}: {} lines of {}", all.len(), expected.len());
+    }
+}
+
 #[test]
 fn records_arrive_when_a_field_of_theirs_says() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -1,5 +1,6 @@
 //! `kinesieve run`: a transform over the records of a file or a stream, through the same processor as in Lambda.
 
+mod batches;
 mod condition;
 mod ending;
 mod flags;
@@ -22,8 +23,9 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
+use self::batches::BatchFlags;
 use self::flags::StreamFlags;
-use self::input::RecordInput;
+use self::input::{RecordInput, RecordSource};
 use self::show::{Show, ShowDelivery, ShowStream};
 use self::stream::StreamRun;
 use super::access::AccessFlags;
@@ -159,6 +161,9 @@ pub(super) struct RunArguments {
     settings: Settings,
 
     #[command(flatten)]
+    batches: BatchFlags,
+
+    #[command(flatten)]
     stream: StreamFlags,
 }
 
@@ -199,7 +204,8 @@ fn run_input(arguments: &RunArguments) -> Result<u8, CommandError> {
             let (show, tumbling_window) = (arguments.show, arguments.tumbling_window);
             let implied = if flags.json { LogFormatFlag::Json } else { LogFormatFlag::Text };
             let log = log::of_run(arguments.log_format.unwrap_or(implied), RunInput::Stream);
-            let run = StreamRun { places, flags, settings, routes: &routes, show, log, tumbling_window };
+            let batches = &arguments.batches;
+            let run = StreamRun { places, flags, batches, settings, routes: &routes, show, log, tumbling_window };
             run.run().map_err(|error| not_a_file_either(&arguments.input, error))
         }
         None => run_file(arguments, &routes),
@@ -259,13 +265,14 @@ fn run_file(arguments: &RunArguments, routes: &[Route]) -> Result<u8, CommandErr
     }
     // The input is looked at first: reading it is the cheaper of two ways to fail.
     let open = || match arguments.from_stream {
-        true => DescribedStream::open(input).map(RecordInput::Described),
+        true => DescribedStream::open(input).map(RecordSource::Described),
         false => {
             let source = FileSource::open(input, arguments.input_format);
-            source.map(|source| RecordInput::File(source.with_arrivals(arguments.arrived_at.clone())))
+            source.map(|source| RecordSource::File(source.with_arrivals(arguments.arrived_at.clone())))
         }
     };
     let source = open().map_err(|error| not_a_stream(&arguments.input, error))?;
+    let source = RecordInput::new(source, arguments.batches.bounds());
     let log = log::of_run(arguments.log_format.unwrap_or(LogFormatFlag::Text), RunInput::File);
     let showing = match arguments.show {
         Some(most) => Some(Showing::begin(most, settings, log, routes)?),

@@ -14,6 +14,7 @@ const ALIASES: &[(&str, &str)] = &[
     ("consumer-arn", "consumer"),
     (START_FROM_OLDEST, WITHOUT_ROW),
     ("assume-roles", ASSUME_ROLE),
+    ("checkpoint-limit", "max-in-flight"),
     ("endpoint", "endpoint-url"),
     ("checkpoint-endpoint", "checkpoint-endpoint-url"),
 ];
@@ -74,6 +75,7 @@ const NO_KEYS: &[&str] = &["connector", "help", "version"];
 /// Settings of a run that the function leaves to its event source mapping. It ignores them, so that one file serves both.
 pub const OF_A_RUN: &[&str] = &[
     "arrived-at",
+    "batch-bytes",
     "batch-size",
     "batch-window",
     "bisect",
@@ -86,6 +88,7 @@ pub const OF_A_RUN: &[&str] = &[
     "input-format",
     "json",
     "log-format",
+    "max-in-flight",
     "max-record-age",
     "max-retry-attempts",
     "mode",

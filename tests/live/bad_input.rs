@@ -52,6 +52,9 @@ fn flags_that_contradict_each_other_are_named() {
         (&["--or", "2100-01-01"], "use --or latest"),
         (&["--or", "latest", "--until", "now"], "name another start"),
         (&["--batch-size", "10001"], "10001 is not in 1..=10000"),
+        (&["--batch-bytes", "0"], "use 1B to 1GiB"),
+        (&["--batch-bytes", "many"], "use for example 5000 or 1MiB"),
+        (&["--max-in-flight", "0"], "--max-in-flight"),
         (&["--batch-window", "6m"], "use 0s to 5m"),
         (&["--max-record-age", "1s"], "use 1m to 7days"),
         (

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::batches::BatchFlags;
 use super::shards::ShardChoice;
 use crate::checkpoint;
 use crate::cli::read_flags::{ReadFlags, duration_within};
@@ -201,7 +202,13 @@ impl StreamFlags {
     }
 
     /// What is to be read.
-    pub(super) async fn plan(&self, places: Vec<StreamPlace>, tumbling_window: Option<Duration>) -> ReadPlan {
+    pub(super) async fn plan(
+        &self,
+        places: Vec<StreamPlace>,
+        batches: &BatchFlags,
+        tumbling_window: Option<Duration>,
+    ) -> ReadPlan {
+        let bounds = batches.bounds();
         let start = self.start();
         let checkpoints = match &self.checkpoint.table {
             Some(name) if start == StartPosition::Checkpoint || self.to_checkpoint => Some(Checkpoints {
@@ -229,6 +236,8 @@ impl StreamFlags {
             },
             limits: BatchLimits {
                 records: self.batch_size.map_or(BatchLimits::default().records, usize::from),
+                bytes: bounds.bytes,
+                in_flight: bounds.records,
                 window: self.batch_window.unwrap_or_default(),
             },
             lanes: self.lanes(),

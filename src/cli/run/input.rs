@@ -2,11 +2,17 @@
 
 use crate::cli::error::CommandError;
 use crate::event::Batch;
-use crate::source::FileSource;
 use crate::source::on_failure::DescribedStream;
+use crate::source::{BatchBounds, BatchCutter, FileSource};
 
-/// The records of a run over a file.
-pub(super) enum RecordInput {
+/// The records of a run over a file, in batches of a size.
+pub(super) struct RecordInput {
+    source: RecordSource,
+    cutter: BatchCutter,
+}
+
+/// Where the records of a run over a file are.
+pub(super) enum RecordSource {
     /// They are in it.
     File(FileSource),
     /// It describes them, and they are in it or in their streams.
@@ -14,27 +20,41 @@ pub(super) enum RecordInput {
 }
 
 impl RecordInput {
+    /// Records in batches of no more than this.
+    pub(super) fn new(source: RecordSource, bounds: BatchBounds) -> Self {
+        Self { source, cutter: BatchCutter::new(bounds) }
+    }
+
     /// The next batch; none at the end.
     pub(super) async fn next_batch(&mut self) -> Result<Option<Batch>, CommandError> {
-        match self {
-            RecordInput::File(source) => Ok(source.next_batch()?),
-            RecordInput::Described(source) => Ok(source.next_batch().await?),
+        loop {
+            if let Some(piece) = self.cutter.next_piece() {
+                return Ok(Some(piece));
+            }
+            let next = match &mut self.source {
+                RecordSource::File(source) => source.next_batch()?,
+                RecordSource::Described(source) => source.next_batch().await?,
+            };
+            match next {
+                Some(batch) => self.cutter.cut(batch),
+                None => return Ok(None),
+            }
         }
     }
 
     /// How long the file is, in bytes, where that is known.
     pub(super) fn bytes(&self) -> Option<u64> {
-        match self {
-            RecordInput::File(source) => source.bytes(),
-            RecordInput::Described(source) => source.bytes(),
+        match &self.source {
+            RecordSource::File(source) => source.bytes(),
+            RecordSource::Described(source) => source.bytes(),
         }
     }
 
     /// How much of the file was read so far, in bytes.
     pub(super) fn bytes_read(&self) -> u64 {
-        match self {
-            RecordInput::File(source) => source.bytes_read(),
-            RecordInput::Described(source) => source.bytes_read(),
+        match &self.source {
+            RecordSource::File(source) => source.bytes_read(),
+            RecordSource::Described(source) => source.bytes_read(),
         }
     }
 }

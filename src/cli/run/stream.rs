@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::batches::BatchFlags;
 use super::flags::StreamFlags;
 use super::metrics;
 use super::reporter::{ReportFormat, RunReporter};
@@ -38,6 +39,7 @@ const MOST_WORKERS: usize = 64;
 pub(super) struct StreamRun<'a> {
     pub(super) places: Vec<StreamPlace>,
     pub(super) flags: &'a StreamFlags,
+    pub(super) batches: &'a BatchFlags,
     pub(super) settings: &'a Settings,
     pub(super) routes: &'a [Route],
     /// Whether records are shown, or so many of the last outputs.
@@ -65,7 +67,7 @@ impl StreamRun<'_> {
     }
 
     async fn run_on_it(self) -> Result<u8, CommandError> {
-        let Self { flags, settings, .. } = self;
+        let Self { flags, batches, settings, .. } = self;
         let is_a_look = self.is_a_look()?;
         let fate = if is_a_look { OutputFate::NotDelivered } else { OutputFate::of(settings, self.routes)? };
         let writes_to_stdout = self.writes_to_stdout()?;
@@ -87,7 +89,7 @@ impl StreamRun<'_> {
             tokio::spawn(metrics::serve(metrics::listen(address).await?, looked.clone()));
         }
         // The streams are looked at first: that is the cheaper of two ways to fail.
-        let live = LiveSource::open(flags.plan(self.places.clone(), self.tumbling_window).await).await?;
+        let live = LiveSource::open(flags.plan(self.places.clone(), batches, self.tumbling_window).await).await?;
         self.check_for_loops(&live)?;
         let choice = flags.shards();
         choice.check(&live)?;

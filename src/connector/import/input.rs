@@ -70,8 +70,8 @@ fn field(entry: &Entry, imported: &mut Imported) -> Result<(), DocumentError> {
         "streams" => streams(node, imported)?,
         "dynamodb" => table(node, imported)?,
         "checkpoint_limit" => {
-            if count(key, node)?.is_some_and(|limit| limit > 1) {
-                imported.leave_out(key, "a shard is in lock-step: its next batch begins when this one is acknowledged, so batch_size is the limit");
+            if let Some(limit) = count(key, node)? {
+                imported.set(&["max_in_flight"], limit.min(u32::MAX.into()).to_string());
             }
         }
         "auto_replay_nacks" => {
@@ -294,6 +294,9 @@ fn tcp(name: &str, node: &Node, imported: &mut Imported) -> Result<(), DocumentE
     Ok(())
 }
 
+/// More than a batch ever has.
+const MOST_BATCH_BYTES: u64 = 1 << 30;
+
 fn batching(node: &Node, imported: &mut Imported) -> Result<(), DocumentError> {
     for entry in entries("batching", node)? {
         let (key, node) = (entry.key.as_str(), &entry.value);
@@ -313,11 +316,8 @@ fn batching(node: &Node, imported: &mut Imported) -> Result<(), DocumentError> {
                 }
             }
             "byte_size" => {
-                if count(key, node)?.is_some() {
-                    imported.leave_out(
-                        "batching.byte_size",
-                        "a batch has 6 MB at most, as in Lambda, and batch_size records",
-                    );
+                if let Some(bytes) = count(key, node)? {
+                    imported.set(&["batch_bytes"], bytes.min(MOST_BATCH_BYTES).to_string());
                 }
             }
             "period" => {

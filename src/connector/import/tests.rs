@@ -118,6 +118,9 @@ fn each_field_of_an_input() {
         ("streams: ['${STREAM:readings}']", "input=stream:${STREAM:readings}"),
         ("batching: {count: 10}", "batch-size=10"),
         ("batching: {count: 50000}", "batch-size=10000"),
+        ("batching: {byte_size: 5000}", "batch-bytes=5000"),
+        ("batching: {byte_size: 99999999999}", "batch-bytes=1073741824"),
+        ("checkpoint_limit: 1024", "max-in-flight=1024"),
         ("batching: {period: 1m}", "batch-window=1m"),
         ("batching: {processors: [{archive: {format: lines}}]}", "pack=lines"),
         ("batching: {processors: [{archive: {format: json_array}}]}", "pack=array"),
@@ -144,7 +147,6 @@ fn each_field_of_an_input() {
         "dynamodb: {create: true, billing_mode: PROVISIONED, read_capacity_units: 5, write_capacity_units: 7}";
     assert!(of_input(provisioned).0.contains(&"checkpoint-capacity=5,7".to_owned()));
     for (field, left) in [
-        ("checkpoint_limit: 1024", "checkpoint_limit"),
         ("auto_replay_nacks: false", "auto_replay_nacks"),
         ("steal_grace_period: 2s", "steal_grace_period"),
         ("rebalance_period: 30s", "rebalance_period"),
@@ -160,7 +162,6 @@ fn each_field_of_an_input() {
         ("dynamodb: {billing_mode: PROVISIONED, create: false}", "dynamodb.billing_mode"),
         ("dynamodb: {credentials: {id: a, secret: hunter2}}", "dynamodb.credentials"),
         ("dynamodb: {tcp: {keep_alive: {count: 3}}}", "dynamodb.tcp.keep_alive.count"),
-        ("batching: {byte_size: 5000}", "batching.byte_size"),
         ("batching: {check: 'this.type == \"end\"'}", "batching.check"),
         ("batching: {processors: [{archive: {format: concatenate}}]}", "batching.processors"),
         ("batching: {processors: [{mapping: root = this}]}", "batching.processors"),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::activity::BatchStage;
 use super::cancellation::CancellationLevel;
 use super::commits::CheckpointCommits;
+use super::in_flight::InFlight;
 use super::on_failure::OnFailure;
 use super::read_ledger::ReadLedger;
 use super::reading::Reading;
@@ -37,6 +38,7 @@ pub(super) struct LaneContext<'a> {
     pub(super) run: &'a RunContext<'a>,
     pub(super) statuses: &'a ShardBoard,
     pub(super) read_ledger: &'a RefCell<ReadLedger>,
+    pub(super) in_flight: &'a InFlight,
 }
 
 /// The run was stopped.

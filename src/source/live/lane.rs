@@ -90,10 +90,17 @@ impl<'a> ShardLane<'a> {
                 Err(_) => return Ok(NextBatch::EndOfWindow),
             }
         }
-        let until = Instant::now() + self.at.run.limits.window;
+        let at = self.at;
+        let until = Instant::now() + at.run.limits.window;
         let mut count = self.fits();
         while count == self.waiting.len() && !self.at.run.limits.window.is_zero() {
-            match timeout_at(until, self.receive()).await {
+            // More than may be in flight does not come.
+            let more = tokio::select! {
+                biased;
+                more = timeout_at(until, self.receive()) => more,
+                () = at.in_flight.is_full(at.read_ledger) => break,
+            };
+            match more {
                 Ok(more) => match more? {
                     Some(records) => self.waiting.extend(records),
                     None => break,
@@ -210,6 +217,7 @@ impl<'a> ShardLane<'a> {
             let mut read_ledger = self.at.read_ledger.borrow_mut();
             let before = progress(self.at.statuses, &read_ledger);
             read_ledger.done(done);
+            self.at.in_flight.has_changed();
             read_ledger.stands_still(self.at.index, stop.map(stuck));
             if progress(self.at.statuses, &read_ledger) == before {
                 // Another lane is behind this one.

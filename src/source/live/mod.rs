@@ -16,6 +16,7 @@ mod durations;
 mod end;
 mod enhanced;
 mod followed;
+mod in_flight;
 mod lane;
 mod lineage;
 mod on_failure;

@@ -67,6 +67,11 @@ impl ReadLedger {
         self.stuck.iter().flatten().min_by_key(|stuck| &stuck.position)
     }
 
+    /// How many records there are from the first that is not done on.
+    pub(super) fn in_flight(&self) -> usize {
+        self.records.len()
+    }
+
     /// The arrival of the oldest record that is not done, in milliseconds since the Unix epoch.
     pub(super) fn oldest_arrival(&self) -> Option<u64> {
         self.records.front().map(|record| record.arrived_at)
@@ -92,8 +97,10 @@ mod tests {
         assert_eq!(numbers, [0, 1, 2, 3, 4]);
         read_ledger.done([1, 3]);
         assert_eq!((read_ledger.position(), read_ledger.oldest_arrival()), (None, Some(10)));
+        assert_eq!(read_ledger.in_flight(), 5, "also what is done behind the first that is not");
         read_ledger.done([0]);
         assert_eq!(read_ledger.position().map(|last| last.sequence_number.as_str()), Some("11"));
+        assert_eq!(read_ledger.in_flight(), 3);
         read_ledger.done([2, 4]);
         assert_eq!(read_ledger.position().map(|last| last.sequence_number.as_str()), Some("14"));
         assert_eq!(read_ledger.oldest_arrival(), None);

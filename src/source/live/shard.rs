@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use super::commits::progress;
 use super::context::{LaneContext, RunContext, RunStopped};
 use super::followed::ReadyShard;
+use super::in_flight::InFlight;
 use super::lane::{ReadRecord, ShardLane};
 use super::page::arrived_at;
 use super::read_ledger::ReadLedger;
@@ -25,18 +26,19 @@ pub(super) async fn follow(context: &RunContext<'_>, ready: ReadyShard) -> Resul
         return Err(error);
     }
     let read_ledger = RefCell::new(ReadLedger::new(context.lanes));
+    let in_flight = InFlight::new(context.limits.in_flight);
     let mut inboxes = Vec::new();
     let mut lanes = Vec::new();
     for index in 0..context.lanes {
         let (inbox, receiver) = mpsc::channel(1);
         inboxes.push(inbox);
-        let lane = LaneContext { index, run: context, statuses, read_ledger: &read_ledger };
+        let lane = LaneContext { index, run: context, statuses, read_ledger: &read_ledger, in_flight: &in_flight };
         lanes.push(ShardLane::new(lane, receiver).run());
     }
     let read = async {
         // The lanes end with their inboxes.
         let inboxes = inboxes;
-        let give = async |records| give(records, statuses, &read_ledger, &inboxes).await;
+        let give = async |records| give(records, statuses, &read_ledger, &in_flight, &inboxes).await;
         context.reading.read(statuses, &mut reader, give).await
     };
     let (stage, lane_ends) = tokio::join!(read, join_all(lanes));
@@ -48,26 +50,36 @@ pub(super) async fn follow(context: &RunContext<'_>, ready: ReadyShard) -> Resul
     stage
 }
 
-/// Deals the records of a page out to the lanes.
+/// Deals the records of a page out to the lanes, as there is room for them.
 async fn give(
     records: Vec<Record>,
     statuses: &ShardBoard,
     read_ledger: &RefCell<ReadLedger>,
+    in_flight: &InFlight,
     inboxes: &[mpsc::Sender<Vec<ReadRecord>>],
 ) -> Result<(), RunStopped> {
-    let dealt = deal(records, read_ledger, inboxes.len());
-    statuses.holds(read_ledger.borrow().oldest_arrival());
-    let dealt = inboxes.iter().zip(dealt);
-    let sent = dealt.filter(|(_, records)| !records.is_empty()).map(|(inbox, records)| inbox.send(records));
-    // All at once: a lane that stands still must not keep a page from the others.
-    match join_all(sent).await.iter().any(Result::is_err) {
-        true => Err(RunStopped),
-        false => Ok(()),
+    let mut records = records.into_iter();
+    while records.len() > 0 {
+        let room = in_flight.room(read_ledger).await;
+        let dealt = deal(records.by_ref().take(room), read_ledger, inboxes.len());
+        statuses.holds(read_ledger.borrow().oldest_arrival());
+        in_flight.has_changed();
+        let dealt = inboxes.iter().zip(dealt);
+        let sent = dealt.filter(|(_, records)| !records.is_empty()).map(|(inbox, records)| inbox.send(records));
+        // All at once: a lane that stands still must not keep a page from the others.
+        if join_all(sent).await.iter().any(Result::is_err) {
+            return Err(RunStopped);
+        }
     }
+    Ok(())
 }
 
 /// Records by lane: all of a partition key in one, so that no two of them are under way at once.
-fn deal(records: Vec<Record>, read_ledger: &RefCell<ReadLedger>, lanes: usize) -> Vec<Vec<ReadRecord>> {
+fn deal(
+    records: impl Iterator<Item = Record>,
+    read_ledger: &RefCell<ReadLedger>,
+    lanes: usize,
+) -> Vec<Vec<ReadRecord>> {
     let mut dealt: Vec<Vec<ReadRecord>> = (0..lanes).map(|_| Vec::new()).collect();
     let mut read_ledger = read_ledger.borrow_mut();
     for record in records {

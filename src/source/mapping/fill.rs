@@ -1,4 +1,4 @@
-//! Where a batch ends: at so many records, or so much of the event's JSON.
+//! Where a batch ends: at so many records or payload bytes, or so much of the event's JSON.
 
 use std::time::Duration;
 
@@ -13,6 +13,10 @@ const ENVELOPE_BYTES: usize = 490;
 pub struct BatchLimits {
     /// Records, 1 to 10,000 (`BatchSize`).
     pub records: usize,
+    /// Bytes of the records' data, as it is in the stream; none: as many as the event holds.
+    pub bytes: Option<usize>,
+    /// Records of a shard that are handed to its lanes, from the first that is not acknowledged on; none: as many as there are.
+    pub in_flight: Option<usize>,
     /// How long is waited for more, from the first record on (`MaximumBatchingWindowInSeconds`).
     pub window: Duration,
 }
@@ -20,7 +24,7 @@ pub struct BatchLimits {
 impl Default for BatchLimits {
     /// As Lambda has it.
     fn default() -> Self {
-        Self { records: 100, window: Duration::ZERO }
+        Self { records: 100, bytes: None, in_flight: None, window: Duration::ZERO }
     }
 }
 
@@ -29,21 +33,28 @@ impl Default for BatchLimits {
 pub struct BatchFill {
     limits: BatchLimits,
     records: usize,
+    data: usize,
     bytes: usize,
 }
 
 impl BatchFill {
     /// Of an empty batch.
     pub fn new(limits: BatchLimits) -> Self {
-        Self { limits, records: 0, bytes: 0 }
+        Self { limits, records: 0, data: 0, bytes: 0 }
     }
 
     /// Takes in a record of so much data and key, in bytes, if it has room. An empty batch has room for any.
     pub fn takes(&mut self, data: usize, key: usize) -> bool {
         let bytes = self.bytes + ENVELOPE_BYTES + data.div_ceil(3) * 4 + key;
-        if self.records > 0 && (self.records >= self.limits.records || bytes > MAX_EVENT_BYTES) {
+        let BatchLimits { records, bytes: data_limit, in_flight, .. } = self.limits;
+        let all_data = self.data.saturating_add(data);
+        let is_full = self.records >= records.min(in_flight.unwrap_or(usize::MAX))
+            || bytes > MAX_EVENT_BYTES
+            || data_limit.is_some_and(|limit| all_data > limit);
+        if self.records > 0 && is_full {
             return false;
         }
+        self.data = all_data;
         self.records += 1;
         self.bytes = bytes;
         true
@@ -67,6 +78,24 @@ mod tests {
         // 490 + 8 + 136 bytes each.
         assert_eq!(taken(10_000, 100), 6_000_000 / 634);
         assert_eq!(taken(10_000, 1 << 20), 4);
+    }
+
+    #[test]
+    fn a_batch_ends_before_the_record_that_exceeds_its_bytes() {
+        let taken = |bytes, sizes: &[usize]| {
+            let mut fill = BatchFill::new(BatchLimits { bytes: Some(bytes), ..BatchLimits::default() });
+            sizes.iter().take_while(|size| fill.takes(**size, 8)).count()
+        };
+        assert_eq!(taken(100, &[40, 60, 1]), 2);
+        assert_eq!(taken(100, &[40, 61, 1]), 1, "what comes behind does not overtake it");
+        assert_eq!(taken(100, &[101, 0]), 1);
+        assert_eq!(taken(100, &[0, 0, 100, 0]), 4);
+    }
+
+    #[test]
+    fn a_batch_has_no_more_than_may_be_in_flight() {
+        let mut fill = BatchFill::new(BatchLimits { in_flight: Some(3), ..BatchLimits::default() });
+        assert_eq!((0..10).take_while(|_| fill.takes(1, 1)).count(), 3);
     }
 
     #[test]
