@@ -250,6 +250,7 @@ async fn assemble(
             let sink = open(place(target), SinkOptions { lines: LineContent::Bare, order, events, ..options }).await?;
             let cutting = if settings.dead_letter_cut { Cutting::Allowed } else { Cutting::Forbidden };
             let dead_letters = DeadLetters::new(sink, digest).with_cutting(cutting);
+            let dead_letters = if *target == Target::Discard { dead_letters.discarded() } else { dead_letters };
             Some(match &settings.dead_letter_large {
                 Some(large) if processor_options.delivering == TargetUse::Deliver => {
                     dead_letters.with_large(Arc::new(open_large(large, settings.s3_compression).await?))

@@ -2,8 +2,9 @@
 //!
 //! Any event can be dead-lettered to any target. A letter that its target refuses for its size is written compressed;
 //! where that is too large as well, it goes whole to another place, with a pointer to it in the target, or its data is
-//! cut.
+//! cut. Or nothing is written, where somebody asked for that by name.
 
+mod discards;
 mod envelope;
 mod form;
 mod kind;
@@ -14,8 +15,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::event::{Batch, Event};
-use crate::sink::{DeliveryTiming, Sink, SinkResponse, TargetHealth, WarmUp};
+use crate::sink::{Delivery, DeliveryTiming, Sink, SinkResponse, TargetHealth, WarmUp};
 
+use discards::Discards;
 pub use envelope::{DataFingerprint, Envelope, OptionalText, Undecoded};
 pub use kind::DeadLetterKind;
 pub use large::{LargeLetters, StoreFuture};
@@ -51,12 +53,14 @@ pub struct DeadLetters {
     transform: Arc<str>,
     large: Option<Arc<dyn LargeLetters>>,
     cutting: Cutting,
+    /// Whether letters are not written at all.
+    discards: Option<Arc<Discards>>,
 }
 
 impl DeadLetters {
     /// Dead letters of one transform, named by its digest.
     pub fn new(sink: Arc<dyn Sink>, transform: &str) -> Self {
-        Self { sink, transform: transform.into(), large: None, cutting: Cutting::Allowed }
+        Self { sink, transform: transform.into(), large: None, cutting: Cutting::Allowed, discards: None }
     }
 
     /// Returns the dead letters with a second place, where letters that are too large for the target are stored whole.
@@ -69,6 +73,17 @@ impl DeadLetters {
     #[must_use]
     pub fn with_cutting(self, cutting: Cutting) -> Self {
         Self { cutting, ..self }
+    }
+
+    /// Returns the dead letters with nothing written: what fails is given up, which is counted and logged.
+    #[must_use]
+    pub fn discarded(self) -> Self {
+        Self { discards: Some(Arc::default()), ..self }
+    }
+
+    /// Whether what fails is given up.
+    pub fn are_discarded(&self) -> bool {
+        self.discards.is_some()
     }
 
     /// When letters are best handed over.
@@ -89,6 +104,10 @@ impl DeadLetters {
     /// Writes dead letters and waits until the target has them, or the time is up: one result a letter, in
     /// order. Behind those that are handed over together with one that fails, none is sent.
     pub async fn write(&self, batch: &Batch, letters: &[DeadLetter<'_>], until: Option<Instant>) -> SinkResponse {
+        if let Some(discards) = &self.discards {
+            discards.take_in(batch, letters);
+            return SinkResponse::of_all(letters.len(), Delivery::Delivered);
+        }
         writer::write(self, batch, letters, until).await
     }
 }

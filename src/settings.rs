@@ -169,7 +169,8 @@ pub struct Settings {
     pub connector_routes: Vec<Route>,
 
     /// Destination of records that can't be processed, with payload and reason. Without it, such a record blocks its
-    /// shard until it is processed or expires
+    /// shard until it is processed or expires. With discard, such a record is given up: it is counted, logged once a second
+    /// at most, and nowhere but in the stream
     #[arg(long, env = "KINESIEVE_DEAD_LETTER", value_name = "TARGET")]
     pub dead_letter: Option<Target>,
 
@@ -389,6 +390,7 @@ impl Settings {
                 "{name} dead-letters records, but no destination is set for them: set KINESIEVE_DEAD_LETTER as well"
             )));
         }
+        self.check_discarding(routes)?;
         self.check_packing(routes)?;
         self.check_large(routes)?;
         let Some(dead_letter) = self.dead_letter() else { return Ok(()) };
@@ -399,6 +401,23 @@ impl Settings {
             return Err(SettingsError::Contradiction(format!(
                 "outputs and dead letters both go to {dead_letter}: give each of them {remedy} of its own"
             )));
+        }
+        Ok(())
+    }
+
+    /// What fails may be given up, and nothing else.
+    fn check_discarding(&self, routes: &BTreeMap<&str, &Target>) -> Result<(), SettingsError> {
+        let contradiction = |message: &str| Err(SettingsError::Contradiction(message.to_owned()));
+        if self.output.iter().chain(routes.values().copied()).any(|target| !target.capabilities().outputs) {
+            return contradiction(
+                "discard is for dead letters (KINESIEVE_DEAD_LETTER): outputs that are to go nowhere go to none",
+            );
+        }
+        if self.dead_letter_large.is_some() && self.dead_letter() == Some(&Target::Discard) {
+            return contradiction(
+                "KINESIEVE_DEAD_LETTER_LARGE is for dead letters, and with KINESIEVE_DEAD_LETTER=discard there are none: leave \
+                 one of the two out",
+            );
         }
         Ok(())
     }

@@ -119,6 +119,15 @@ fn a_destination_that_is_the_stream_that_is_read_is_named() {
 }
 
 #[test]
+fn what_gives_records_up_is_a_warning() {
+    let moto = Moto::start();
+    let stream = moto.create_stream("doctor-discards", 1);
+    let (found, code) = findings(&mut doctor(&moto, &stream, &["--output", "stdout", "--dead-letter", "discard"]));
+    assert!(of_verdict(&found, "care").contains(&"dead letters: discard"), "{found:?}");
+    assert_eq!(code, Some(0));
+}
+
+#[test]
 fn dead_letters_that_do_not_fit_are_told_beforehand() {
     let moto = Moto::shared();
     let queue = moto.create_queue("doctor-small");

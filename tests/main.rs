@@ -9,6 +9,7 @@ mod checkpoint;
 mod command_line;
 mod compare;
 mod connector;
+mod discards;
 mod doctor;
 mod emulators;
 mod exit_codes;

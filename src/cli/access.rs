@@ -60,7 +60,7 @@ pub(super) fn written<'a>(settings: &'a Settings, routes: &'a [Route]) -> Result
     let targets = settings.output.iter().chain(settings.dead_letter()).chain(routes.into_values());
     let arns = targets.filter_map(|target| match target {
         Target::Aws(destination) => Some(destination.arn()),
-        Target::Stdout | Target::None | Target::File(_) => None,
+        Target::Stdout | Target::None | Target::Discard | Target::File(_) => None,
     });
     Ok(arns.chain(&settings.dead_letter_large).collect())
 }

@@ -51,6 +51,12 @@ impl Backlog<'_> {
                 "{target} and the {noun} of --from {from} would mix: name another place to write to"
             )));
         }
+        if settings.dead_letter() == Some(&Target::Discard) {
+            return Err(SettingsError::Contradiction(format!(
+                "KINESIEVE_DEAD_LETTER=discard would give up {noun} that fail once more, and no stream need have them any \
+                 longer: name another destination, or none"
+            )));
+        }
         if settings.output.is_none() && self.is_taken_away && self.mode == RunMode::Really {
             return Err(SettingsError::Contradiction(format!(
                 "what is delivered is deleted from {from}: say with --output where it is to go, and be it stdout"

@@ -38,6 +38,9 @@ impl fmt::Display for RunSummary<'_> {
             write!(formatter, " ({})", kinds.join(", "))?;
         }
         writeln!(formatter)?;
+        if counts.discarded > 0 {
+            writeln!(formatter, "  given up          {}", counts.discarded)?;
+        }
         writeln!(formatter, "  not acknowledged  {}", counts.unacknowledged)?;
         write!(
             formatter,
@@ -96,7 +99,7 @@ mod tests {
     #[test]
     fn what_became_of_records_adds_up() {
         let counts = Counts {
-            records: 0xff,
+            records: 0x1ff,
             kept: 1,
             dropped: 1 << 1,
             folded: 1 << 2,
@@ -105,6 +108,7 @@ mod tests {
             control: 1 << 5,
             skipped: 1 << 6,
             unacknowledged: 1 << 7,
+            discarded: 1 << 8,
             ..Counts::default()
         };
         let (fate, elapsed) = (OutputFate::NotDelivered, Duration::from_millis(250));
@@ -125,6 +129,7 @@ mod tests {
             folded: 0,
             emitted: 90,
             dead_lettered: [(DeadLetterKind::Rejected, 9), (DeadLetterKind::Decode, 1)].into(),
+            discarded: 0,
             control: 0,
             skipped: 0,
             unacknowledged: 100,

@@ -134,6 +134,7 @@ fn log(handled: &HandledInvocation) {
         folded = counts.folded,
         emitted = counts.emitted,
         dead_lettered = counts.all_dead_lettered(),
+        discarded = Some(counts.discarded).filter(|count| *count > 0),
         control = counts.control,
         skipped = counts.skipped,
         unacknowledged = counts.unacknowledged,

@@ -92,6 +92,10 @@ impl MetricsLine {
         ] {
             self.add(metric, count);
         }
+        // Each metric is paid for, so what most functions have none of is only there where there is some.
+        if counts.discarded > 0 {
+            self.add(Metric::RecordsDiscarded, counts.discarded);
+        }
         self.add(Metric::GuestTime, fraction(statistics.guest));
         self.add(Metric::DeliveryTime, fraction(statistics.delivery));
         self.add(Metric::TotalTime, fraction(handled.elapsed));
@@ -101,8 +105,11 @@ impl MetricsLine {
         if let Some(closed) = &handled.closed {
             self.add(Metric::WindowsClosed, 1);
             self.add(Metric::WindowsDeadLettered, u64::from(closed.dead_lettered.is_some()));
+            if closed.discarded {
+                self.add(Metric::WindowsDiscarded, 1);
+            }
         }
-        // Each metric is paid for, so those of windows are only there with windows.
+        // Likewise, those of windows are only there with windows.
         if let Some(carried) = &handled.carried {
             self.add(Metric::RecordsFolded, counts.folded);
             self.add(Metric::WindowStateBytes, carried.bytes() as u64);
@@ -165,6 +172,17 @@ mod tests {
             carried: None,
             closed: None,
         }
+    }
+
+    #[test]
+    fn what_was_given_up_is_counted_where_there_is_some() {
+        let line_of = |discarded| {
+            let counts = Counts { records: 3, discarded, ..Counts::default() };
+            line("f", "1", &handled(counts, Statistics::default()), 0, UNIX_EPOCH)
+        };
+        assert_eq!(line_of(2)["RecordsDiscarded"], 2);
+        assert!(defined(&line_of(2)).contains(&"RecordsDiscarded".to_owned()));
+        assert_eq!(line_of(0).get("RecordsDiscarded"), None);
     }
 
     fn defined(line: &Value) -> Vec<String> {
@@ -234,6 +252,7 @@ mod tests {
             folded: 0,
             emitted: 1,
             dead_lettered: [(DeadLetterKind::Rejected, 1), (DeadLetterKind::Exhausted, 1)].into(),
+            discarded: 0,
             control: 0,
             skipped: 0,
             unacknowledged: 0,

@@ -197,7 +197,7 @@ impl fmt::Display for Cause {
 }
 
 /// What became of the events of a batch, or of several together. Each event is counted once:
-/// `records = kept + dropped + folded + emitted + dead-lettered + control + skipped + unacknowledged`.
+/// `records = kept + dropped + folded + emitted + dead-lettered + discarded + control + skipped + unacknowledged`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Events that came in: an aggregate is as many as it holds.
@@ -214,6 +214,8 @@ pub struct Counts {
     pub emitted: u64,
     /// Acknowledged: dead-lettered, by reason.
     pub dead_lettered: BTreeMap<DeadLetterKind, u64>,
+    /// Acknowledged: failed for good, and given up, as the settings ask for.
+    pub discarded: u64,
     /// Acknowledged: messages that hold nothing for a transform, as control messages of CloudWatch Logs.
     pub control: u64,
     /// Acknowledged when they came before, as the checkpoint table or the state of their window says, and not
@@ -239,13 +241,14 @@ impl Counts {
             folded,
             emitted,
             dead_lettered: _,
+            discarded,
             control,
             skipped,
             unacknowledged: _,
             outputs: _,
             output_bytes: _,
         } = self;
-        kept + dropped + folded + emitted + self.all_dead_lettered() + control + skipped
+        kept + dropped + folded + emitted + self.all_dead_lettered() + discarded + control + skipped
     }
 
     /// All dead letters, whatever the reason.
@@ -265,6 +268,7 @@ impl AddAssign<&Counts> for Counts {
         for (kind, count) in &other.dead_lettered {
             *self.dead_lettered.entry(*kind).or_default() += count;
         }
+        self.discarded += other.discarded;
         self.control += other.control;
         self.skipped += other.skipped;
         self.unacknowledged += other.unacknowledged;

@@ -261,7 +261,10 @@ impl<'a> BatchRun<'a> {
         }
         let checkpoint = self.batch_checkpoint.note(stop.as_ref(), &self.time).await;
         let (counts, first_dead_letter) = self.ledger.finish(end, self.left);
-        let counts = Counts { bytes: self.bytes as u64, ..counts };
+        let mut counts = Counts { bytes: self.bytes as u64, ..counts };
+        if self.destinations.dead_letters.as_ref().is_some_and(|letters| letters.are_discarded()) {
+            counts.discarded = std::mem::take(&mut counts.dead_lettered).into_values().sum();
+        }
         let mut statistics = Statistics { total: started.elapsed(), ..self.statistics };
         (statistics.checkpoint, statistics.checkpoint_troubles) = self.batch_checkpoint.statistics();
         self.log.end();

@@ -333,7 +333,9 @@ impl<'s, 'a> Settlement<'s, 'a> {
         for failure in failures {
             let why_not = match deliveries.next() {
                 Some(Delivery::Delivered) => {
-                    self.log_dead_letter(&failure);
+                    if !dead_letters.are_discarded() {
+                        self.log_dead_letter(&failure);
+                    }
                     self.run.ledger.dead_lettered(failure);
                     continue;
                 }

@@ -75,6 +75,8 @@ pub struct WindowClosed {
     pub outputs: u64,
     /// Why its state was dead-lettered, if it was.
     pub dead_lettered: Option<Failure>,
+    /// Whether it failed for good, and was given up.
+    pub discarded: bool,
 }
 
 /// Why nothing came of part of a window: all of it has to come again.
@@ -210,7 +212,9 @@ impl Processor {
                 let Counts { outputs, output_bytes, .. } = came_of_it.counts;
                 report.counts.outputs += outputs;
                 report.counts.output_bytes += output_bytes;
-                let closed = WindowClosed { outputs, dead_lettered: came_of_it.first_dead_letter };
+                let discarded = came_of_it.counts.discarded > 0;
+                let dead_lettered = came_of_it.first_dead_letter.filter(|_| !discarded);
+                let closed = WindowClosed { outputs, dead_lettered, discarded };
                 Ok(FoldedBatch { report, state: None, closed: Some(closed) })
             }
             Some(stop) => match front {

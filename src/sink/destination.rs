@@ -34,6 +34,8 @@ pub struct Capabilities {
     /// Whether whoever reads there is promised an order. From a stream, dead letters are picked one by one, and their
     /// order tells nobody anything.
     pub keeps_order: bool,
+    /// Whether outputs can go there.
+    pub outputs: bool,
     /// Whether dead letters can be left there.
     pub dead_letters: bool,
     /// What outputs and dead letters need one each of, where they would mix in one, or replace each other.
@@ -63,6 +65,7 @@ impl Capabilities {
         encodes: false,
         aggregates: false,
         keeps_order: false,
+        outputs: true,
         dead_letters: true,
         storage: None,
     };

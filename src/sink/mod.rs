@@ -252,7 +252,7 @@ pub async fn open(target: &Target, options: SinkOptions) -> io::Result<Arc<dyn S
     Ok(match target {
         Target::Aws(target) => target.kind().open(target.arn(), &options).await?,
         Target::Stdout => Arc::new(stdout::StdoutSink::new(options.lines)),
-        Target::None => Arc::new(none::NullSink),
+        Target::None | Target::Discard => Arc::new(none::NullSink),
         Target::File(path) => Arc::new(file::FileSink::open(path, options.lines)?),
     })
 }

@@ -17,6 +17,8 @@ pub enum Target {
     File(PathBuf),
     /// `none`: nowhere.
     None,
+    /// `discard`, for dead letters alone: what fails is given up.
+    Discard,
     /// The ARN of a destination in AWS.
     Aws(AwsTarget),
 }
@@ -73,6 +75,7 @@ impl Target {
             Target::Stdout => Capabilities::PLAIN,
             // Nothing may be lost in silence.
             Target::None => Capabilities { dead_letters: false, ..Capabilities::PLAIN },
+            Target::Discard => Capabilities { outputs: false, ..Capabilities::PLAIN },
         }
     }
 
@@ -109,6 +112,7 @@ impl FromStr for Target {
         match text {
             "stdout" => Ok(Target::Stdout),
             "none" => Ok(Target::None),
+            "discard" => Ok(Target::Discard),
             "file:" => Err(InvalidTarget::NoPath),
             _ => match text.strip_prefix("file:") {
                 Some(path) => Ok(Target::File(path.into())),
@@ -132,6 +136,7 @@ impl fmt::Display for Target {
             Target::Stdout => formatter.write_str("stdout"),
             Target::File(path) => write!(formatter, "file:{}", path.display()),
             Target::None => formatter.write_str("none"),
+            Target::Discard => formatter.write_str("discard"),
             Target::Aws(target) => target.fmt(formatter),
         }
     }
@@ -146,6 +151,7 @@ mod tests {
         for text in [
             "stdout",
             "none",
+            "discard",
             "file:/tmp/out.ndjson",
             "file:relative path.ndjson",
             "arn:aws-cn:kinesis:cn-north-1:123456789012:stream/readings",

@@ -11,6 +11,11 @@ use crate::settings::{Arn, Target};
 pub(super) async fn check(role: &str, target: &Target) -> Vec<Finding> {
     match target {
         Target::None => vec![Finding::fine(format!("{role}: none"))],
+        Target::Discard => vec![Finding::care(
+            format!("{role}: discard"),
+            "what fails is given up and is nowhere but in the stream, until its retention ends: name a destination, and \
+             redrive takes it up again",
+        )],
         Target::Stdout => vec![Finding::fine(format!("{role}: stdout, which is the function's log in Lambda"))],
         Target::File(path) => vec![file(role, path)],
         Target::Aws(destination) => {

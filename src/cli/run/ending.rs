@@ -40,7 +40,7 @@ impl fmt::Display for RunEnding<'_> {
         )?;
         write!(formatter, "{}", FateLines(counts))?;
         writeln!(formatter, "  dead-lettered     {}", counts.all_dead_lettered())?;
-        writeln!(formatter, "  given up          {discarded}")?;
+        writeln!(formatter, "  given up          {}", discarded + counts.discarded)?;
         let outputs = counted(counts.outputs, "output");
         write!(formatter, "{outputs}{}, {}", self.fate.after_count(), size(counts.output_bytes))?;
         self.write_shards(formatter)

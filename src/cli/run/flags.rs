@@ -162,6 +162,9 @@ impl StreamFlags {
                 "--shards says which shards a person sees, and --json reports all of them: leave one of the two out",
             );
         }
+        if self.on_failure == Some(Target::Discard) {
+            return contradiction("--on-failure discard: without --on-failure, what is given up is described nowhere");
+        }
         if let Some(on_failure) = &self.on_failure
             && settings.dead_letter().is_some_and(|dead_letter| dead_letter.is_same_place(on_failure))
         {

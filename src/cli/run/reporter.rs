@@ -181,6 +181,7 @@ fn counts_object(counts: &Counts) -> Value {
         "folded": counts.folded,
         "emitted": counts.emitted,
         "deadLettered": counts.all_dead_lettered(),
+        "discarded": counts.discarded,
         "control": counts.control,
         "skipped": counts.skipped,
         "outputs": counts.outputs,

@@ -57,7 +57,7 @@ pub(super) mod tests {
     pub(in crate::cli::run) fn shard_of_all_fates() -> ShardView {
         let mut shard = ShardView::begun(Shard { stream_arn: "arn".to_owned(), id: "shardId-000000000000".to_owned() });
         shard.counts = Counts {
-            records: 0b11_1111_1111,
+            records: 0b111_1111_1111,
             kept: 1,
             dropped: 1 << 1,
             folded: 1 << 2,
@@ -65,6 +65,7 @@ pub(super) mod tests {
             dead_lettered: [(DeadLetterKind::Rejected, 1 << 4), (DeadLetterKind::Trap, 1 << 5)].into(),
             control: 1 << 6,
             skipped: 1 << 7,
+            discarded: 1 << 10,
             unacknowledged: (1 << 8) + (1 << 9),
             ..Counts::default()
         };
@@ -73,7 +74,7 @@ pub(super) mod tests {
     }
 
     /// What of its records is acknowledged.
-    pub(in crate::cli::run) const ACKNOWLEDGED: u64 = 0b1111_1111;
+    pub(in crate::cli::run) const ACKNOWLEDGED: u64 = 0b100_1111_1111;
 
     #[test]
     fn a_run_that_was_stopped_is_as_far_behind_as_it_was_left() {

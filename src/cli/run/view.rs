@@ -54,8 +54,9 @@ impl View<'_> {
                 line += &format!(", {count} {word}");
             }
         }
-        if *discarded > 0 {
-            line += &format!(", {discarded} given up");
+        let given_up = discarded + counts.discarded;
+        if given_up > 0 {
+            line += &format!(", {given_up} given up");
         }
         if *throttled > 0 {
             line += &format!(", {} throttled", counted(*throttled, "read"));

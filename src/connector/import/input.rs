@@ -76,7 +76,12 @@ fn field(entry: &Entry, imported: &mut Imported) -> Result<(), DocumentError> {
         }
         "auto_replay_nacks" => {
             if truth(key, node)? == Some(false) {
-                imported.leave_out(key, "nothing is deleted that was not delivered: name a dead_letter destination, and with max_attempts a record goes there");
+                imported.decide(
+                    &["dead_letter"],
+                    "discard",
+                    "what fails is given up, as there; a destination would keep it",
+                );
+                imported.decide(&["max_attempts"], "1", "a destination that takes nothing at all is still waited for");
             }
         }
         "commit_period" => {

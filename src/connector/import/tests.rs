@@ -147,7 +147,6 @@ fn each_field_of_an_input() {
         "dynamodb: {create: true, billing_mode: PROVISIONED, read_capacity_units: 5, write_capacity_units: 7}";
     assert!(of_input(provisioned).0.contains(&"checkpoint-capacity=5,7".to_owned()));
     for (field, left) in [
-        ("auto_replay_nacks: false", "auto_replay_nacks"),
         ("steal_grace_period: 2s", "steal_grace_period"),
         ("rebalance_period: 30s", "rebalance_period"),
         ("lease_period: 30s", "lease_period"),
@@ -174,6 +173,8 @@ fn each_field_of_an_input() {
                     credentials: {profile: '', id: '', from_ec2_role: ''}}";
     assert_eq!(of_input(defaults), (vec![latest.to_owned()], Vec::new()));
     assert_eq!(of_input("auto_replay_nacks: true").1, [""; 0]);
+    let given_up = ["dead-letter=discard".to_owned(), "max-attempts=1".to_owned()];
+    assert!(given_up.iter().all(|setting| of_input("auto_replay_nacks: false").0.contains(setting)));
     assert_eq!(of_input("batching: {count: 0, byte_size: 0, period: '', check: ''}").1, [""; 0]);
 }
 

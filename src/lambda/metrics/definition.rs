@@ -43,6 +43,7 @@ metrics! {
     RecordsDropped: "Count", "Records that the transform dropped";
     RecordsEmitted: "Count", "Records that the transform replaced by outputs";
     RecordsDeadLettered: "Count", "Records that were dead-lettered. `RecordsDeadLettered.KIND` counts those of a kind, where there are any";
+    RecordsDiscarded: "Count", "Records that failed and were given up, with KINESIEVE_DEAD_LETTER=discard. Only where there are any";
     RecordsControl: "Count", "Messages that hold nothing for a transform, such as a control message of CloudWatch Logs, or a payload without a line";
     RecordsSkipped: "Count", "Records that were acknowledged already and not processed again";
     RecordsUnacknowledged: "Count", "Records that are not acknowledged: they come again";
@@ -57,6 +58,7 @@ metrics! {
     LastRecordAge: "Milliseconds", "Time since the last record of the batch arrived in the stream";
     WindowsClosed: "Count", "Tumbling windows that closed. Only with windows";
     WindowsDeadLettered: "Count", "Tumbling windows that were dead-lettered. Only with windows";
+    WindowsDiscarded: "Count", "Tumbling windows that failed and were given up, with KINESIEVE_DEAD_LETTER=discard. Only where there are any";
     RecordsFolded: "Count", "Records that were folded into the state of a window. Only with windows";
     WindowStateBytes: "Bytes", "Size of the state that Lambda carries to the next batch of the window. Only with windows";
     CheckpointTime: "Milliseconds", "Time in which the checkpoint table was waited for. Only with a table";

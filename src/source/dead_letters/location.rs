@@ -76,7 +76,9 @@ impl FromStr for DeadLetterLocation {
                 }
             }
             Target::Stdout => not_readable("name the file that it was written to, or - for standard input"),
-            Target::None => not_readable("name a file, or the ARN of an S3 bucket, an SQS queue or a Kinesis stream"),
+            Target::None | Target::Discard => {
+                not_readable("name a file, or the ARN of an S3 bucket, an SQS queue or a Kinesis stream")
+            }
         }
     }
 }

@@ -106,7 +106,7 @@ impl LiveSource {
     pub fn reads_from(&self, target: &Target) -> bool {
         self.streams.iter().any(|open| match target {
             Target::Aws(target) => target.arn().to_string() == open.stream.arn,
-            Target::Stdout | Target::None | Target::File(_) => false,
+            Target::Stdout | Target::None | Target::Discard | Target::File(_) => false,
         })
     }
 

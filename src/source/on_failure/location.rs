@@ -89,7 +89,9 @@ impl OnFailureLocation {
                     _ => not_readable("name an S3 bucket or an SQS queue"),
                 }
             }
-            Target::Stdout | Target::None => not_readable("name a file, a folder, an S3 bucket or an SQS queue"),
+            Target::Stdout | Target::None | Target::Discard => {
+                not_readable("name a file, a folder, an S3 bucket or an SQS queue")
+            }
         }
     }
 }
