@@ -36,10 +36,6 @@ const OWN_NETWORK: &str = "a function reaches the services of its own region";
 /// Settings without a parameter, and why.
 const WITHOUT: &[(&str, &str)] = &[
     ("arrived-at", "records of a stream arrived when it says"),
-    (
-        "assume-role",
-        "let the policy of the destination name the function's role, or set KINESIEVE_ASSUME_ROLES in the template",
-    ),
     ("batch-bytes", "an event source mapping bounds its batches by BatchSize, and by 6 MB"),
     ("case", "it is for trying a transform"),
     ("checkpoint-credentials-from-ec2-role", OWN_ROLE),
@@ -125,7 +121,11 @@ fn of(given: &Given) -> Result<Vec<(String, String)>, String> {
         return one(name, up_to_seconds(length).to_string());
     }
     match flag {
-        "input" => stream(&value).and_then(|arn| one("StreamArn", arn)),
+        "assume-role" => Ok(vec![
+            ("AssumeRoles".to_owned(), value),
+            ("AssumableRoleArns".to_owned(), assumed(&given.values).join(",")),
+        ]),
+        "input" => streams(&value),
         "from" => start(&value),
         "mode" => one("EnhancedFanOut", (value != "shared").to_string()),
         "consumer" if value.starts_with("arn:") => one("ConsumerArn", value),
@@ -156,11 +156,38 @@ fn is_in_aws(target: &str) -> bool {
     target.starts_with("arn:") || target == "none"
 }
 
-/// The one stream of a mapping.
-fn stream(input: &str) -> Result<String, String> {
-    if input.contains(',') {
-        return Err("a deployment has one stream: deploy once for each, with its ARN as StreamArn".to_owned());
+/// The ARNs of the roles that destinations are reached by, each once.
+fn assumed(roles: &[String]) -> Vec<&str> {
+    let behind_the_sign = |role: &'_ String| role.rfind("=arn:").map(|sign| sign + 1);
+    let mut arns: Vec<&str> =
+        roles.iter().filter_map(|role| role.get(behind_the_sign(role)?..)?.split('#').next()).collect();
+    arns.sort_unstable();
+    arns.dedup();
+    arns
+}
+
+/// As many streams as the template has mappings for.
+const MOST_STREAMS: usize = 5;
+
+/// The streams of the mappings, one each.
+fn streams(input: &str) -> Result<Vec<(String, String)>, String> {
+    let arns = input.split(',').map(stream).collect::<Result<Vec<String>, String>>()?;
+    if arns.len() > MOST_STREAMS {
+        return Err(format!(
+            "a deployment has {MOST_STREAMS} streams at most, and these are {}: deploy once more for the others",
+            arns.len()
+        ));
     }
+    let Some((first, more)) = arns.split_first() else { return Ok(Vec::new()) };
+    let mut parameters = vec![("StreamArn".to_owned(), first.clone())];
+    if !more.is_empty() {
+        parameters.push(("MoreStreamArns".to_owned(), more.join(",")));
+    }
+    Ok(parameters)
+}
+
+/// The stream of a mapping.
+fn stream(input: &str) -> Result<String, String> {
     match input.parse::<StreamPlace>() {
         Ok(StreamPlace { shard: Some(_), .. }) => {
             Err("an event source mapping reads all shards: name the stream alone".to_owned())
@@ -260,6 +287,14 @@ mod tests {
         assert_eq!(Value::Object(values), expected);
         let flags: Vec<&str> = left_out.iter().map(|(flag, _)| flag.as_str()).collect();
         assert_eq!(flags, ["transform", "patience"]);
+        let Parameters { values, .. } = of_text(&format!("streams: ['{arn}', '{arn}-2,{arn}-3']\n"));
+        let expected = serde_json::json!({"StreamArn": arn, "MoreStreamArns": format!("{arn}-2,{arn}-3")});
+        assert_eq!(Value::Object(values), expected);
+        let role = "arn:aws:iam::222222222222:role/deliver";
+        let roles = format!("assume_roles: {{'arn:aws:sqs:': '{role}#e', 'arn:aws:s3:::b': '{role}'}}\n");
+        let Parameters { values, .. } = of_text(&roles);
+        assert_eq!(values["AssumableRoleArns"], role);
+        assert_eq!(values["AssumeRoles"], format!("arn:aws:sqs:={role}#e,arn:aws:s3:::b={role}"));
         let consumer = format!("{arn}/consumer/c:1545084650");
         let Parameters { values, .. } = of_text(&format!("mode: extended\nconsumer_arn: '{consumer}'\n"));
         let expected = serde_json::json!({"EnhancedFanOut": "true", "ConsumerArn": consumer});
@@ -273,11 +308,13 @@ mod tests {
             ("dead_letter: file:dead.ndjson", "is on this machine"),
             ("routes: {a: none, b: stdout}", "b=stdout is on this machine"),
             ("stream: readings", "StreamArn takes an ARN"),
-            ("streams: [a, b]", "one stream"),
+            ("streams: [a, b]", "a is a name"),
+            ("streams: [ARN1, ARN2, ARN3, ARN4, ARN5, ARN6]", "5 streams at most"),
             ("stream: 'arn:aws:kinesis:eu-west-1:123456789012:stream/a:0'", "reads all shards"),
             ("stream: 'arn:aws:kinesis:*:123456789012:stream/a'", "leaves its region or its account open"),
             ("from: checkpoint", "none of them"),
         ] {
+            let text = &text.replace("ARN", "arn:aws:kinesis:eu-west-1:123456789012:stream/s");
             let Parameters { values, left_out } = of_text(text);
             assert!(values.is_empty() && left_out[0].1.contains(said), "{text}: {left_out:?}");
         }
