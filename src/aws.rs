@@ -11,6 +11,7 @@ mod regions;
 mod remedy;
 mod shard_name;
 mod stream_name;
+mod tcp_options;
 mod trace;
 
 use std::error::Error;
@@ -28,6 +29,7 @@ pub(crate) use access::{
     has_no_credentials, missing_credentials,
 };
 pub use arn::{Arn, InvalidArn};
+use http::client_by;
 pub use http::{ExchangeBounds, client};
 pub(crate) use http::{Streamed, unknown_host};
 pub(crate) use probe::{DestinationProbe, ProbeAnswer, is_gone};
@@ -38,6 +40,7 @@ pub(crate) use regions::doubt as doubt_region;
 pub(crate) use remedy::with_remedy;
 pub use shard_name::{split_at_shard, stream_and_shard};
 pub use stream_name::{InvalidStreamName, OpenArn, StreamAddress, StreamName};
+pub(crate) use tcp_options::{KeepAlive, TcpOptions};
 pub(crate) use trace::{TraceHeader, traced};
 
 use crate::redaction::redacted;
@@ -89,8 +92,8 @@ fn loader(reach: &Reach) -> ConfigLoader {
         loader = loader.identity_cache(IdentityCache::no_cache());
     }
     loader
-        .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).build())
-        .http_client(client(ExchangeBounds { silence: SILENCE, answer_bytes: ANSWER_BYTES }))
+        .timeout_config(TimeoutConfig::builder().connect_timeout(reach.tcp.connect_timeout.unwrap_or(CONNECT)).build())
+        .http_client(client_by(&reach.tcp, ExchangeBounds { silence: SILENCE, answer_bytes: ANSWER_BYTES }))
         // It sees a body in memory leave at once.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
 }
@@ -102,17 +105,17 @@ pub(crate) fn region(arn: &Arn) -> Option<&str> {
 
 /// Returns the configuration of a client that reads. A response may have many megabytes, and the link may be slow.
 pub(crate) async fn reading_config(arn: &Arn) -> SdkConfig {
-    patient(config(arn).await)
+    patient(config(arn).await, &reach::of(arn))
 }
 
 /// Returns the configuration of a client that reads in a region; none: in the SDK's default region.
 pub(crate) async fn reading_config_in(region: Option<&str>) -> SdkConfig {
-    patient(config_in(region).await)
+    patient(config_in(region).await, reach::common())
 }
 
 /// The same with more time for an answer.
-fn patient(config: SdkConfig) -> SdkConfig {
-    let client = client(ExchangeBounds { silence: READING_SILENCE, answer_bytes: ANSWER_BYTES });
+fn patient(config: SdkConfig, reach: &Reach) -> SdkConfig {
+    let client = client_by(&reach.tcp, ExchangeBounds { silence: READING_SILENCE, answer_bytes: ANSWER_BYTES });
     config.into_builder().http_client(client).build()
 }
 

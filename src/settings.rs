@@ -9,6 +9,7 @@ mod checkpoint;
 #[cfg(feature = "compiler")]
 mod guest;
 mod stream_id;
+mod tcp;
 mod transform_place;
 mod values;
 mod variables;
@@ -37,6 +38,7 @@ pub use checkpoint::{CheckpointSettings, TableCapacity, TableName};
 #[cfg(feature = "compiler")]
 pub use guest::GuestSettings;
 pub use stream_id::{StreamAlias, StreamIdForm};
+pub use tcp::{TableTcpSettings, TcpSettings};
 pub use transform_place::TransformPlace;
 pub use values::{
     MetricsFormat, Route, name_of, normal_route, transform_settings as parse_transform_settings, written_settings,

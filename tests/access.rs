@@ -4,6 +4,7 @@
 mod elsewhere;
 mod settings;
 mod sign_in;
+mod tcp;
 
 use std::net::{TcpListener, ToSocketAddrs};
 use std::path::Path;

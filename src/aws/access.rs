@@ -109,7 +109,7 @@ pub(crate) async fn check_region(region: Option<&str>) -> Result<(), AccessError
 /// # Errors
 /// When nobody names a region, or nobody gives credentials.
 pub(crate) async fn checked_reading_config(region: Option<&str>) -> Result<SdkConfig, AccessError> {
-    Ok(super::patient(checked_config(region).await?))
+    Ok(super::patient(checked_config(region).await?, reach::common()))
 }
 
 async fn with_chain(reach: &Reach, region: Option<&str>) -> (SdkConfig, CredentialsChain) {

@@ -5,6 +5,8 @@
 
 mod receiving;
 mod sending;
+#[cfg(feature = "tcp")]
+mod tcp;
 mod unknown_host;
 
 use std::borrow::Cow;
@@ -29,6 +31,7 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::ConfigBag;
 use tokio::time::timeout;
 
+use crate::aws::tcp_options::TcpOptions;
 use receiving::Receiving;
 use sending::{SendProgress, Sending};
 pub(crate) use unknown_host::unknown_host;
@@ -55,7 +58,12 @@ pub struct ExchangeBounds {
 
 /// Returns a client that ends what stalls, and refuses answers that are too long.
 pub fn client(bounds: ExchangeBounds) -> SharedHttpClient {
-    SharedHttpClient::new(BoundedClient { bounds, connectors: Mutex::default() })
+    client_by(&TcpOptions::NONE, bounds)
+}
+
+/// The same, over connections with options of their own.
+pub(super) fn client_by(tcp: &TcpOptions, bounds: ExchangeBounds) -> SharedHttpClient {
+    SharedHttpClient::new(BoundedClient { bounds, tcp: *tcp, connectors: Mutex::default() })
 }
 
 /// Why an exchange was ended.
@@ -93,6 +101,7 @@ impl Intercept for Streamed {
 #[derive(Debug)]
 struct BoundedClient {
     bounds: ExchangeBounds,
+    tcp: TcpOptions,
     /// Each with its connections, by the timeouts that it was made for.
     connectors: Mutex<HashMap<Timeouts, SharedHttpConnector>>,
 }
@@ -105,7 +114,7 @@ impl HttpClient for BoundedClient {
         let timeouts = (settings.connect_timeout(), settings.read_timeout());
         let mut connectors = self.connectors.lock().unwrap_or_else(PoisonError::into_inner);
         let connector = connectors.entry(timeouts).or_insert_with(|| {
-            let inner = SharedHttpConnector::new(connector(settings, components));
+            let inner = connector(&self.tcp, settings, components);
             SharedHttpConnector::new(BoundedConnector { inner, bounds: self.bounds })
         });
         connector.clone()
@@ -116,8 +125,28 @@ impl HttpClient for BoundedClient {
     }
 }
 
+/// What sends requests. Where sockets have no options of their own, it is the SDK's.
+fn connector(
+    tcp: &TcpOptions,
+    settings: &HttpConnectorSettings,
+    components: &RuntimeComponents,
+) -> SharedHttpConnector {
+    #[cfg(feature = "tcp")]
+    if tcp.are_of_sockets() {
+        match tcp::connector(tcp, settings.connect_timeout()) {
+            Ok(connector) => return SharedHttpConnector::new(connector),
+            // The SDK's will say the same of each request.
+            Err(error) => {
+                tracing::warn!("connections have no options of their own: the system's certificates: {error}")
+            }
+        }
+    }
+    let _ = tcp;
+    SharedHttpConnector::new(sdk_connector(settings, components))
+}
+
 /// Made as the SDK makes it where it is left to it.
-fn connector(settings: &HttpConnectorSettings, components: &RuntimeComponents) -> Connector {
+fn sdk_connector(settings: &HttpConnectorSettings, components: &RuntimeComponents) -> Connector {
     let mut builder = Connector::builder().connector_settings(settings.clone()).proxy_config(ProxyConfig::from_env());
     builder.set_sleep_impl(components.sleep_impl());
     builder.tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc)).build()

@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 use aws_credential_types::provider::SharedCredentialsProvider;
 
 use super::Arn;
+use super::tcp_options::TcpOptions;
 use crate::redaction::redacted;
 
 /// The address of services. It may hold a password, which is not shown.
@@ -98,6 +99,8 @@ pub(crate) struct Reach {
     pub(crate) credentials: CredentialsFrom,
     /// The role that is assumed with them.
     pub(crate) role: Option<Role>,
+    /// What connections are made by.
+    pub(crate) tcp: TcpOptions,
 }
 
 impl Reach {
@@ -147,7 +150,13 @@ pub fn reach_services_by(reaches: Reaches) {
 
 fn reaches() -> &'static Reaches {
     static AS_THE_SDK_FINDS: Reaches = Reaches { common: AS_FOUND, table: AS_FOUND, roles: Vec::new() };
-    const AS_FOUND: Reach = Reach { region: None, endpoint_url: None, credentials: CredentialsFrom::Sdk, role: None };
+    const AS_FOUND: Reach = Reach {
+        region: None,
+        endpoint_url: None,
+        credentials: CredentialsFrom::Sdk,
+        role: None,
+        tcp: TcpOptions::NONE,
+    };
     REACHES.get().unwrap_or(&AS_THE_SDK_FINDS)
 }
 

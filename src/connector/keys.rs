@@ -15,6 +15,8 @@ const ALIASES: &[(&str, &str)] = &[
     (START_FROM_OLDEST, WITHOUT_ROW),
     ("assume-roles", ASSUME_ROLE),
     ("checkpoint-limit", "max-in-flight"),
+    ("checkpoint-tcp-tcp-user-timeout", "checkpoint-tcp-user-timeout"),
+    ("tcp-tcp-user-timeout", "tcp-user-timeout"),
     ("endpoint", "endpoint-url"),
     ("checkpoint-endpoint", "checkpoint-endpoint-url"),
 ];

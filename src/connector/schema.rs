@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::keys::{self, Keys};
 
 /// Settings that are shown below one key. In a file each of them may also stand by itself, under its whole name.
-const GROUPS: &[&str] = &["checkpoint", "credentials"];
+const GROUPS: &[&str] = &["checkpoint", "credentials", "tcp"];
 
 /// Returns the schema.
 pub(crate) fn schema(keys: &Keys) -> Value {

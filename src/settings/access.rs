@@ -6,7 +6,7 @@ use std::str::FromStr;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use clap::Args;
 
-use super::{Secret, SettingsError, TableName, values};
+use super::{Secret, SettingsError, TableName, TableTcpSettings, TcpSettings, values};
 use crate::aws::{AccessKeyHolder, Arn, CredentialsFrom, EndpointUrl, Reach, Reaches, Role};
 use crate::interpolation::{AccessKey, Text};
 use crate::redaction::redacted;
@@ -73,6 +73,10 @@ pub struct AccessSettings {
         value_name = "ARN=ROLE"
     )]
     pub assume_roles: Vec<AssumedRoles>,
+
+    /// How connections are made.
+    #[command(flatten)]
+    pub tcp: TcpSettings,
 
     /// What is to be said of secrets that the connector file holds.
     #[arg(skip)]
@@ -163,6 +167,10 @@ pub struct TableAccessSettings {
     /// Take the credentials of the instance's role for the table, and look nowhere else: true or false
     #[arg(id = "checkpoint_credentials_from_ec2_role", long = "checkpoint-credentials-from-ec2-role", env = "KINESIEVE_CHECKPOINT_CREDENTIALS_FROM_EC2_ROLE", value_name = "BOOL", default_value = "false", value_parser = values::yes_or_no, action = clap::ArgAction::Set)]
     pub from_ec2_role: bool,
+
+    /// How connections to the table are made.
+    #[command(flatten)]
+    pub tcp: TableTcpSettings,
 }
 
 impl AccessSettings {
@@ -199,6 +207,7 @@ impl AccessSettings {
         let unsigned = Reach {
             region: said(self.region.as_ref()).map(str::to_owned),
             endpoint_url: endpoint("KINESIEVE_ENDPOINT_URL", self.endpoint_url.as_ref())?,
+            tcp: self.tcp.options()?,
             ..Reach::default()
         };
         let credentials = given.credentials(&unsigned)?.unwrap_or_default();
@@ -249,7 +258,9 @@ impl TableAccessSettings {
         // The profile of the table may say its region.
         let has_own_profile = matches!(credentials, CredentialsFrom::Profile(_)) && credentials != common.credentials;
         let region = region.or_else(|| common.region.clone().filter(|_| !has_own_profile));
-        Ok(Reach { region, endpoint_url: own.or_else(|| common.endpoint_url.clone()), credentials, role })
+        let endpoint_url = own.or_else(|| common.endpoint_url.clone());
+        let tcp = self.tcp.options()?.unwrap_or(common.tcp);
+        Ok(Reach { region, endpoint_url, credentials, role, tcp })
     }
 
     /// Checks the region against that of an ARN of the table.

@@ -107,6 +107,20 @@ pub(super) fn checkpoint_period(text: &str) -> Result<Duration, String> {
     duration(text, Duration::ZERO..=Duration::from_secs(3600))
 }
 
+/// Less is less than a way around the earth, and the kernel gives up by itself after some minutes.
+pub(super) fn connect_timeout(text: &str) -> Result<Duration, String> {
+    duration(text, Duration::from_millis(100)..=Duration::from_secs(300))
+}
+
+/// The kernel takes whole seconds, up to 32,767 of them (tcp(7)).
+pub(super) fn probing(text: &str) -> Result<Duration, String> {
+    duration(text, Duration::from_secs(1)..=Duration::from_secs(9 * 3600))
+}
+
+pub(super) fn user_timeout(text: &str) -> Result<Duration, String> {
+    duration(text, Duration::from_secs(1)..=Duration::from_secs(3600))
+}
+
 pub(super) fn yes_or_no(text: &str) -> Result<bool, String> {
     text.parse().map_err(|_| format!("invalid value {text:?}: use true or false"))
 }

@@ -22,7 +22,7 @@ use aws_credential_types::provider::{self, ProvideCredentials, future};
 
 use super::asked::{AskedPlaces, Place, REMEDY};
 use crate::aws::reach::{self, CredentialsFrom, Reach, Role};
-use crate::aws::{ANSWER_BYTES, ExchangeBounds, SILENCE, chain, client, loader};
+use crate::aws::{ANSWER_BYTES, ExchangeBounds, SILENCE, chain, client_by, loader};
 
 /// Asks place after place for credentials. A clone is another handle to the same.
 #[derive(Debug, Clone)]
@@ -60,7 +60,7 @@ impl CredentialsChain {
 
     fn before_a_role(reach: &Reach, region: Option<Region>, metadata: imds::Client) -> Self {
         // Those who give credentials are asked over our client, as services are.
-        let http_client = client(ExchangeBounds { silence: SILENCE, answer_bytes: ANSWER_BYTES });
+        let http_client = client_by(&reach.tcp, ExchangeBounds { silence: SILENCE, answer_bytes: ANSWER_BYTES });
         let config = ProviderConfig::without_region().with_http_client(http_client).with_region(region);
         let profile = ProfileFileCredentialsProvider::builder().configure(&config);
         let instance = Box::new(ImdsCredentialsProvider::builder().configure(&config).imds_client(metadata).build());

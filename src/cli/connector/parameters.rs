@@ -33,6 +33,10 @@ const OWN_ROLE: &str = "credentials of a function are those of its role";
 /// ... and addresses.
 const OWN_NETWORK: &str = "a function reaches the services of its own region";
 
+/// ... and options of connections.
+const OWN_CONNECTIONS: &str =
+    "a function reaches the services of its own region in milliseconds, and its connections rest with it";
+
 /// Settings without a parameter, and why.
 const WITHOUT: &[(&str, &str)] = &[
     ("arrived-at", "records of a stream arrived when it says"),
@@ -46,6 +50,11 @@ const WITHOUT: &[(&str, &str)] = &[
     ("checkpoint-credentials-secret", OWN_ROLE),
     ("checkpoint-credentials-token", OWN_ROLE),
     ("checkpoint-endpoint-url", OWN_NETWORK),
+    ("checkpoint-tcp-connect-timeout", OWN_CONNECTIONS),
+    ("checkpoint-tcp-keep-alive-count", OWN_CONNECTIONS),
+    ("checkpoint-tcp-keep-alive-idle", OWN_CONNECTIONS),
+    ("checkpoint-tcp-keep-alive-interval", OWN_CONNECTIONS),
+    ("checkpoint-tcp-user-timeout", OWN_CONNECTIONS),
     ("checkpoint-region", "name the table by its ARN as CheckpointTable"),
     ("credentials-from-ec2-role", OWN_ROLE),
     ("credentials-id", OWN_ROLE),
@@ -68,6 +77,11 @@ const WITHOUT: &[(&str, &str)] = &[
     ("region", "the function is in the region that it is deployed to"),
     ("shards", "it says what a person sees of a run"),
     ("show", "it says what a person sees of a run"),
+    ("tcp-connect-timeout", OWN_CONNECTIONS),
+    ("tcp-keep-alive-count", OWN_CONNECTIONS),
+    ("tcp-keep-alive-idle", OWN_CONNECTIONS),
+    ("tcp-keep-alive-interval", OWN_CONNECTIONS),
+    ("tcp-user-timeout", OWN_CONNECTIONS),
     ("to-checkpoint", "the function writes its positions whenever there is a CheckpointTable"),
     ("transform", "it is in the package: `kinesieve package`, or TRANSFORM=... sam build"),
     ("until", "a function has no end"),

@@ -1,5 +1,8 @@
 //! Redpanda Connect's input `aws_kinesis`.
 
+mod tcp;
+
+use self::tcp::tcp;
 use super::super::document::{Content, DocumentError, Entry, Node};
 use super::{CREDENTIALS, ENDPOINT, Imported, count, entries, text, truth, wrong};
 use crate::aws::{Arn, StreamName, stream_and_shard};
@@ -223,7 +226,7 @@ fn connection(above: &str, key: &str, entry: &Entry, imported: &mut Imported) ->
             }
         }
         "credentials" => credentials(&name, entry, keys, imported)?,
-        _ => tcp(&name, &entry.value, imported)?,
+        _ => tcp(&name, &entry.value, if above.is_empty() { &tcp::OF_STREAMS } else { &tcp::OF_TABLE }, imported)?,
     }
     Ok(())
 }
@@ -264,37 +267,6 @@ fn credentials(name: &str, entry: &Entry, keys: &AccessKeys, imported: &mut Impo
     }
     if has_key {
         imported.leave_out(name, keys.key);
-    }
-    Ok(())
-}
-
-/// Fields of a socket, with their defaults: what has these is not worth a word.
-const TCP_DEFAULTS: &[(&str, &[&str])] = &[
-    ("connect_timeout", &["0s"]),
-    ("tcp_user_timeout", &["0s"]),
-    ("idle", &["0s", "15s"]),
-    ("interval", &["0s", "15s"]),
-    ("count", &["0", "9"]),
-];
-
-fn tcp(name: &str, node: &Node, imported: &mut Imported) -> Result<(), DocumentError> {
-    for entry in entries(name, node)? {
-        if entry.key == "keep_alive" {
-            tcp(&format!("{name}.keep_alive"), &entry.value, imported)?;
-            continue;
-        }
-        let Some((_, defaults)) = TCP_DEFAULTS.iter().find(|(field, _)| *field == entry.key) else {
-            let known = "connect_timeout, keep_alive with idle, interval and count, and tcp_user_timeout";
-            return Err(wrong(entry.place, format!("unknown field {name}.{}: there are {known}", entry.key)));
-        };
-        if let Some(value) = text(&entry.key, &entry.value)?
-            && !defaults.contains(&value)
-        {
-            imported.leave_out(
-                format!("{name}.{}", entry.key),
-                "connections have bounds of their own: 2 seconds to be made, and 5 or 30 of silence",
-            );
-        }
     }
     Ok(())
 }
