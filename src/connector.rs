@@ -183,7 +183,11 @@ impl ConnectorFile {
     /// and wins or loses by itself.
     pub(crate) fn beneath(&self, command: Command) -> Command {
         command.mut_args(|arg| {
-            let of_this = |given: &&Given| Some(given.flag.as_str()) == keys::name(&arg) && given.flag != keys::ROUTE;
+            // `doctor` calls the streams by another name than a run does.
+            let is_called = |flag: &str| {
+                keys::name(&arg) == Some(flag) || arg.get_all_aliases().is_some_and(|aliases| aliases.contains(&flag))
+            };
+            let of_this = |given: &&Given| is_called(&given.flag) && given.flag != keys::ROUTE;
             match self.given.iter().find(of_this) {
                 Some(given) => {
                     // Help texts show defaults, and what hides its variable hides this, too.

@@ -33,6 +33,7 @@ use crate::interpolation::LookupError;
 pub use crate::interpolation::Secret;
 pub(crate) use crate::sink::s3_prefix;
 pub use crate::sink::{Compression, Encode, InvalidTarget, Order, Pack, Target};
+pub(crate) use access::role_arn;
 pub use access::{AccessSettings, AssumedRoles, TableAccessSettings};
 pub use checkpoint::{CheckpointSettings, TableCapacity, TableName};
 #[cfg(feature = "compiler")]

@@ -1,5 +1,8 @@
 //! `kinesieve doctor`: what a deployment needs, looked at with the credentials at hand.
 
+mod role;
+mod streams;
+
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -205,7 +208,9 @@ fn a_permission_that_is_missing_comes_with_the_statement_that_grants_it() {
         |action: &str, resource: &str| format!(r#"{{"Action":"{action}","Effect":"Allow","Resource":"{resource}"}}"#);
     let expected = [
         statement("kinesis:DescribeStreamSummary", STREAM_ARN),
+        statement("kinesis:DescribeStream", STREAM_ARN),
         statement("kinesis:ListShards", STREAM_ARN),
+        statement("kinesis:ListStreams", "*"),
         statement("kinesis:PutRecords", &output),
         statement("sns:Publish", &topic),
         statement("events:PutEvents", &bus),

@@ -75,6 +75,14 @@ impl StreamName {
         }
     }
 
+    /// The ARN as far as it is known, with empty parts for the others; none: there is only a name.
+    pub(crate) fn known(&self) -> Option<&Arn> {
+        match self {
+            StreamName::Name(_) => None,
+            StreamName::Arn(arn) | StreamName::Open(OpenArn { known: arn }) => Some(arn),
+        }
+    }
+
     /// Returns the stream as requests in a region name it. Whose account an open ARN means is whose credentials they are.
     pub fn address(&self, region: Option<&str>) -> StreamAddress {
         match self {

@@ -3,7 +3,7 @@
 
 use super::error::CommandError;
 use super::say;
-use crate::aws::{AccessError, checked_config_for, doubt_region, has_own_role};
+use crate::aws::{AccessError, Reaches, checked_config_for, doubt_region, has_own_role};
 use crate::settings::{
     AccessSettings, Arn, Route, Settings, SettingsError, TableAccessSettings, TableName, Target, reach_services_by,
 };
@@ -18,17 +18,27 @@ pub(super) struct AccessFlags<'a> {
 }
 
 impl AccessFlags<'_> {
-    /// Makes all clients of the process reach AWS like this. A region that is not known is doubted, and used.
+    /// Makes all clients of the process reach AWS like this.
     ///
     /// # Errors
     /// When the settings contradict each other.
     pub(super) fn choose(self) -> Result<(), SettingsError> {
-        reach_services_by(self.all.reaches(self.table)?);
+        let reaches = self.reaches()?;
+        reach_services_by(reaches);
+        Ok(())
+    }
+
+    /// Says how AWS is reached. A region that is not known is doubted, and used.
+    ///
+    /// # Errors
+    /// When the settings contradict each other.
+    pub(super) fn reaches(self) -> Result<Reaches, SettingsError> {
+        let reaches = self.all.reaches(self.table)?;
         let of_environment = || std::env::var("AWS_REGION").ok().filter(|region| !region.is_empty());
         let region = self.all.region.clone().filter(|region| !region.is_empty()).or_else(of_environment);
         let of_table = self.table.and_then(|(table, _)| table.region.clone()).filter(|region| !region.is_empty());
         region.iter().chain(&of_table).for_each(|region| say_doubt_of(region));
-        Ok(())
+        Ok(reaches)
     }
 }
 

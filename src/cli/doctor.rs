@@ -1,27 +1,35 @@
 //! `kinesieve doctor`: whether all is there that a deployment needs.
 
+mod caller;
 mod capacity;
+mod consumer;
 mod finding;
 mod fit;
 mod mapping;
+mod permission;
 mod probe;
+mod role;
 mod stream;
 mod table;
 mod targets;
 mod transform;
 
-use aws_sdk_sts::Client as Sts;
-use aws_sdk_sts::error::ProvideErrorMetadata;
 use bytesize::ByteSize;
 use clap::Args;
 
 use super::access::AccessFlags;
 use super::error::CommandError;
+use super::run::ReadSharing;
 use super::{ALL_ACKNOWLEDGED, NOT_ACKNOWLEDGED, place, print_coloured, print_json};
-use crate::aws::{causes, checked_config, with_remedy};
-use crate::settings::{Arn, CheckpointSettings, FunctionOnly, Settings, Target, check_variables};
+use crate::aws::{Reach, Reaches, checked_config};
+use crate::settings::{
+    Arn, CheckpointSettings, FunctionOnly, Settings, StreamName, Target, check_variables, reach_services_by, role_arn,
+};
+use crate::source::live::ConsumerName;
 use crate::transform::CompileTarget as Machine;
 use finding::{Finding, FindingStatus};
+use permission::Permission;
+use role::Asked;
 
 /// Check that everything a deployment needs is in place
 ///
@@ -31,7 +39,8 @@ use finding::{Finding, FindingStatus};
 /// written anywhere: permissions are checked by requests that each service refuses for their content.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The result holds for your credentials. To check the role of the function, assume it first (aws sts assume-role).
+The result holds for your credentials. With --as it holds for the role of the function: that is assumed where its trust policy
+lets you, and else IAM is asked what it may do, which takes iam:SimulatePrincipalPolicy.
 
 Exit codes:
   0  nothing is missing
@@ -43,9 +52,22 @@ Example:
   kinesieve doctor --transform transform.cwasm --stream arn:aws:kinesis:eu-west-1:123456789012:stream/in \\
     --output arn:aws:kinesis:eu-west-1:123456789012:stream/out --checkpoint-table positions --memory 512")]
 pub(super) struct DoctorArguments {
-    /// ARN of the stream that the function reads
-    #[arg(long, value_name = "ARN")]
-    stream: Arn,
+    /// Stream that the function reads: its ARN, or its name in the region and the account at hand; several are separated by commas
+    // In a connector file, they are the input.
+    #[arg(long, alias = "input", value_name = "STREAM")]
+    stream: String,
+
+    /// How the event source mapping reads: shared or enhanced
+    #[arg(long, value_enum, default_value = "shared")]
+    mode: ReadSharing,
+
+    /// Consumer of enhanced fan-out, its name or its ARN [default: the stack registers one]
+    #[arg(long, visible_alias = "consumer-name", value_name = "CONSUMER")]
+    consumer: Option<ConsumerName>,
+
+    /// ARN of the function's role: what it may do, and not what you may
+    #[arg(long = "as", value_name = "ROLE", value_parser = role_arn)]
+    role: Option<Arn>,
 
     /// Name or ARN of the function, where it is deployed: looks at its event source mapping of the stream, which needs
     /// lambda:ListEventSourceMappings
@@ -100,10 +122,33 @@ pub(super) fn doctor(arguments: &DoctorArguments) -> Result<u8, CommandError> {
     let routes = settings.routes(&routes_from_variables)?;
     settings.check(&routes)?;
     arguments.checkpoint.check()?;
-    stream::check_arn(&arguments.stream)?;
+    let names = stream::names(&arguments.stream)?;
+    let reaches = arguments.access().reaches()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut report = DoctorReporter { json: arguments.json, is_something_missing: false };
+    let mut report =
+        DoctorReporter { json: arguments.json, is_something_missing: false, asks_iam: false, permissions: Vec::new() };
 
+    let region = names.iter().find_map(StreamName::region);
+    if let Some(role) = &arguments.role {
+        match runtime.block_on(role::assume(role, &reaches.common, region)) {
+            Asked::Itself(by_role) => {
+                let table = Reach {
+                    credentials: by_role.credentials.clone(),
+                    role: by_role.role.clone(),
+                    ..reaches.table.clone()
+                };
+                reach_services_by(Reaches { common: by_role, table, ..reaches });
+            }
+            Asked::Iam { reason } => {
+                report.asks_iam = true;
+                reach_services_by(reaches);
+                let what = format!("the role {role} was not assumed, and IAM is asked what it may do");
+                report.say(&[Finding::unknown(what, reason)])?;
+            }
+        }
+    } else {
+        reach_services_by(reaches);
+    }
     settings.insist_on_transform()?;
     let settings = &place::with_component(settings)?;
     report.say(&transform::check(settings, arguments.architecture))?;
@@ -114,19 +159,14 @@ pub(super) fn doctor(arguments: &DoctorArguments) -> Result<u8, CommandError> {
     };
     report.say(&fit::check(settings, &arguments.checkpoint, &arguments.only, size))?;
     runtime.block_on(async {
-        let (who, account) = identity(&arguments.stream).await;
-        let is_known = matches!(who.verdict, FindingStatus::Fine);
-        report.say(&[who])?;
-        if !is_known {
+        let Some((caller, region)) = identity(region, &mut report).await? else {
             // Each of the rest would take its time to say the same.
             return Ok(());
-        }
-        let stream = stream::check(&arguments.stream).await;
-        report.say(&stream.findings)?;
-        if let Some(function) = &arguments.function {
-            let batch_size = arguments.batch_size;
-            let query = mapping::MappingQuery { function, stream: &arguments.stream, batch_size };
-            report.say(&mapping::check(&query).await)?;
+        };
+        let streams: Vec<Arn> = names.iter().map(|name| stream::arn(name, &caller, &region)).collect();
+        let mut largest_record = None;
+        for stream in &streams {
+            largest_record = arguments.check_stream(stream, &mut report).await?.max(largest_record);
         }
         let output = ("output".to_owned(), settings.output.as_ref().unwrap_or(&Target::Stdout));
         let of_routes = routes.iter().map(|(name, target)| (format!("route {name}"), *target));
@@ -135,41 +175,65 @@ pub(super) fn doctor(arguments: &DoctorArguments) -> Result<u8, CommandError> {
         let large = large.as_ref().map(|target| ("large dead letters".to_owned(), target));
         for (role, target) in std::iter::once(output).chain(of_routes).chain(dead_letter).chain(large) {
             report.say(&targets::check(&role, target).await)?;
-            report.say(targets::leads_back(&role, target, &arguments.stream).as_slice())?;
+            for stream in &streams {
+                report.say(targets::leads_back(&role, target, stream).as_slice())?;
+            }
         }
-        if let Some(finding) = capacity::check(settings, stream.largest_record).await {
+        if let Some(finding) = capacity::check(settings, largest_record).await {
             report.say(&[finding])?;
         }
-        if let Some(name) = &arguments.checkpoint.table {
+        if let (Some(name), Some(stream)) = (&arguments.checkpoint.table, streams.first()) {
             let reads = arguments.checkpoint.skip_acknowledged || settings.max_attempts.is_some();
-            let table = table::TableQuery { name, stream: &arguments.stream, account: &account, reads };
+            let table = table::TableQuery { name, stream, account: &caller.account, reads };
             report.say(&table::check(&table, arguments.checkpoint.create).await)?;
+        }
+        if let Some(role) = arguments.role.as_ref().filter(|_| report.asks_iam) {
+            let permissions = std::mem::take(&mut report.permissions);
+            report.asks_iam = false;
+            report.say(&role::simulate(role, &permissions).await)?;
         }
         Ok::<(), CommandError>(())
     })?;
     Ok(if report.is_something_missing { NOT_ACKNOWLEDGED } else { ALL_ACKNOWLEDGED })
 }
 
-/// Whose credentials are at hand, and their account.
-async fn identity(stream: &Arn) -> (Finding, String) {
-    let config = match checked_config(Some(&stream.region)).await {
-        Ok(config) => config,
-        Err(error) => return (Finding::missing("credentials", error.to_string()), String::new()),
-    };
-    let client = Sts::new(&config);
-    match client.get_caller_identity().send().await {
-        Ok(who) => {
-            let name = who.arn.unwrap_or_default();
-            (Finding::fine(format!("credentials: {name}")), who.account.unwrap_or_default())
+impl DoctorArguments {
+    /// Checks a stream and how it is read, and returns the bytes of the largest record that it takes, where it says that.
+    async fn check_stream(&self, stream: &Arn, report: &mut DoctorReporter) -> Result<Option<u64>, CommandError> {
+        let found = stream::check(stream).await;
+        report.say(&found.findings)?;
+        if self.mode == ReadSharing::Enhanced {
+            report.say(&consumer::check(stream, self.consumer.as_ref()).await)?;
         }
+        if let Some(function) = &self.function {
+            let query = mapping::MappingQuery { function, stream, batch_size: self.batch_size };
+            report.say(&mapping::check(&query).await)?;
+        }
+        Ok(found.largest_record)
+    }
+}
+
+/// Says whose credentials are at hand, and returns that and the region; none: there are none.
+async fn identity(
+    region: Option<&str>,
+    report: &mut DoctorReporter,
+) -> Result<Option<(caller::Caller, String)>, CommandError> {
+    let config = match checked_config(region).await {
+        Ok(config) => config,
         Err(error) => {
-            let code = error.code().unwrap_or_default();
-            let reason = match (code, error.message()) {
-                ("", _) => causes(&error),
-                (code, None) => code.to_owned(),
-                (code, Some(message)) => format!("{code}: {message}"),
-            };
-            (Finding::missing("credentials", with_remedy(reason, code)), String::new())
+            report.say(&[Finding::missing("credentials", error.to_string())])?;
+            return Ok(None);
+        }
+    };
+    match caller::caller(&config).await {
+        Ok(caller) => {
+            report.say(&[Finding::fine(format!("credentials: {}", caller.name))])?;
+            let region = config.region().map(ToString::to_string).unwrap_or_default();
+            Ok(Some((caller, region)))
+        }
+        Err(reason) => {
+            report.say(&[Finding::missing("credentials", reason)])?;
+            Ok(None)
         }
     }
 }
@@ -178,11 +242,19 @@ async fn identity(stream: &Arn) -> (Finding, String) {
 struct DoctorReporter {
     json: bool,
     is_something_missing: bool,
+    /// Whether what is found of permissions is that of others, and IAM is asked in its place, at the end.
+    asks_iam: bool,
+    /// What it is asked about.
+    permissions: Vec<Permission>,
 }
 
 impl DoctorReporter {
     fn say(&mut self, findings: &[Finding]) -> Result<(), CommandError> {
         for finding in findings {
+            if let Some(permission) = finding.permission.as_ref().filter(|_| self.asks_iam) {
+                self.permissions.push(permission.clone());
+                continue;
+            }
             self.is_something_missing |= matches!(finding.verdict, FindingStatus::Missing { .. });
             if self.json {
                 print_json(&(serde_json::to_string(&finding.object())? + "\n"))?;

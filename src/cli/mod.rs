@@ -119,7 +119,7 @@ impl Command {
             Command::Put(arguments) => Some(arguments.access()),
             Command::Status(arguments) => Some(arguments.access()),
             Command::Streams(arguments) => Some(arguments.access()),
-            Command::Doctor(arguments) => Some(arguments.access()),
+            // `doctor` says so itself: by its own role, or another's.
             #[cfg(feature = "compiler")]
             Command::Compare(arguments) => Some(arguments.access()),
             _ => None,

@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 
 use self::batches::BatchFlags;
+pub(super) use self::flags::ReadSharing;
 use self::flags::StreamFlags;
 use self::input::{RecordInput, RecordSource};
 use self::show::{Show, ShowDelivery, ShowStream};

@@ -410,7 +410,7 @@ fn assumed_role(text: &str) -> Result<(String, Role), String> {
 }
 
 /// The ARN of a role, by its form.
-fn role_arn(text: &str) -> Result<Arn, String> {
+pub(crate) fn role_arn(text: &str) -> Result<Arn, String> {
     let arn = text
         .parse::<Arn>()
         .ok()

@@ -5,6 +5,7 @@ use std::fmt;
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
+use super::permission::Permission;
 use crate::cli::foreign::{one_line, plain};
 use crate::foreign::json;
 
@@ -14,6 +15,8 @@ pub(super) struct Finding {
     /// What was looked at.
     pub(super) what: String,
     pub(super) verdict: FindingStatus,
+    /// The permission that it is about, if it is about one.
+    pub(super) permission: Option<Permission>,
 }
 
 /// How it is with it.
@@ -46,19 +49,19 @@ impl Statement {
 
 impl Finding {
     pub(super) fn fine(what: impl Into<String>) -> Self {
-        Self { what: what.into(), verdict: FindingStatus::Fine }
+        Self { what: what.into(), verdict: FindingStatus::Fine, permission: None }
     }
 
     pub(super) fn care(what: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { what: what.into(), verdict: FindingStatus::Care { advice: advice.into() } }
+        Self { verdict: FindingStatus::Care { advice: advice.into() }, ..Self::fine(what) }
     }
 
     pub(super) fn missing(what: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { what: what.into(), verdict: FindingStatus::Missing { reason: reason.into(), grant: None } }
+        Self { verdict: FindingStatus::Missing { reason: reason.into(), grant: None }, ..Self::fine(what) }
     }
 
     pub(super) fn unknown(what: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { what: what.into(), verdict: FindingStatus::Unknown { reason: reason.into() } }
+        Self { verdict: FindingStatus::Unknown { reason: reason.into() }, ..Self::fine(what) }
     }
 
     /// For a program.
@@ -121,7 +124,7 @@ mod tests {
         };
         let findings = [
             Finding::fine("stream in: ACTIVE"),
-            Finding { what: "kinesis:PutRecords".to_owned(), verdict },
+            Finding { verdict, ..Finding::fine("kinesis:PutRecords") },
             Finding::care("memory", "give the function 512 MB"),
             Finding::unknown("bucket out", "it can't be looked at"),
         ];

@@ -1,6 +1,7 @@
 //! What the answer to a request says of a permission, as a finding.
 
 use super::finding::{Finding, FindingStatus, Statement};
+use super::permission::Permission;
 pub(super) use crate::aws::ProbeAnswer;
 
 impl ProbeAnswer {
@@ -15,7 +16,8 @@ impl ProbeAnswer {
             ProbeAnswer::NoSuchThing(reason) => FindingStatus::Missing { reason, grant: None },
             ProbeAnswer::Unclear(reason) => FindingStatus::Unknown { reason },
         };
-        Finding { what, verdict }
+        let permission = Permission { action: action.to_owned(), resource: resource.to_owned() };
+        Finding { what, verdict, permission: Some(permission) }
     }
 }
 

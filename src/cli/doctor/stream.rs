@@ -4,20 +4,40 @@ use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::types::{EncryptionType, ShardIteratorType, StreamStatus};
 use bytesize::ByteSize;
 
+use super::caller::Caller;
 use super::finding::Finding;
 use super::probe::{ProbeAnswer, is_there};
 use crate::aws::{self, bytes_of_kib};
-use crate::settings::{Arn, SettingsError};
+use crate::settings::{Arn, SettingsError, StreamName};
+use crate::source::live::StreamPlace;
 
-/// Whether an ARN is a stream's.
-pub(super) fn check_arn(arn: &Arn) -> Result<(), SettingsError> {
-    if arn.service == "kinesis" && arn.resource.starts_with("stream/") && !arn.resource.contains("/consumer/") {
-        return Ok(());
+/// The streams of a text, separated by commas.
+///
+/// # Errors
+/// When one is none.
+pub(super) fn names(text: &str) -> Result<Vec<StreamName>, SettingsError> {
+    let name = |part: &str| -> Result<StreamName, SettingsError> {
+        let invalid = |reason| SettingsError::Invalid { name: "--stream".to_owned(), reason };
+        Ok(part.parse::<StreamPlace>().map_err(|error| invalid(error.to_string()))?.stream)
+    };
+    text.split(',').map(str::trim).map(name).collect()
+}
+
+/// The ARN of a stream, by whoever asks and the region where they ask, as far as the name does not say it.
+pub(super) fn arn(name: &StreamName, caller: &Caller, region: &str) -> Arn {
+    let Caller { account, partition, .. } = caller;
+    let asked = match name {
+        StreamName::Arn(arn) => return arn.clone(),
+        name => name.known(),
+    };
+    let or = |part: &str, own: &str| if part.is_empty() { own.to_owned() } else { part.to_owned() };
+    Arn {
+        partition: asked.map_or(partition, |arn| &arn.partition).clone(),
+        service: "kinesis".to_owned(),
+        region: or(asked.map_or("", |arn| &arn.region), region),
+        account: or(asked.map_or("", |arn| &arn.account), account),
+        resource: format!("stream/{}", name.name()),
     }
-    Err(SettingsError::Invalid {
-        name: "--stream".to_owned(),
-        reason: format!("{arn} is not a stream: use arn:PARTITION:kinesis:REGION:ACCOUNT:stream/NAME"),
-    })
 }
 
 /// What was found of the stream.
@@ -86,10 +106,15 @@ pub(super) async fn check(arn: &Arn) -> StreamFindings {
             findings.push(answer.on("kinesis:DescribeStreamSummary", &stream));
         }
     }
+    let described = client.describe_stream().stream_arn(&stream).limit(1).send().await;
+    findings.push(ProbeAnswer::of(described, &[]).on("kinesis:DescribeStream", &stream));
     let shards = client.list_shards().stream_arn(&stream).max_results(1).send().await;
     let shard =
         shards.as_ref().ok().and_then(|answer| answer.shards().first()).map(|shard| shard.shard_id().to_owned());
     findings.push(ProbeAnswer::of(shards, &[]).on("kinesis:ListShards", &stream));
+    // It is for no stream in particular.
+    let listed = client.list_streams().limit(1).send().await;
+    findings.push(ProbeAnswer::of(listed, &[]).on("kinesis:ListStreams", "*"));
     let Some(shard) = shard else { return StreamFindings { findings, largest_record } };
     let request = client.get_shard_iterator().stream_arn(&stream).shard_id(shard);
     let iterator = request.shard_iterator_type(ShardIteratorType::Latest).send().await;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::finding::{Finding, FindingStatus, Statement};
+use super::permission::Permission;
 use crate::checkpoint::{self, CheckpointError, CheckpointErrorKind, KeysError, Table};
 use crate::settings::{Arn, TableName};
 
@@ -62,15 +63,17 @@ async fn try_read(table: &Table) -> Result<(), CheckpointError> {
 
 fn permission(outcome: Result<(), CheckpointError>, action: &str, arn: &str) -> Finding {
     let what = format!("{action} on {arn}");
-    match outcome {
+    let finding = match outcome {
         Ok(()) => Finding::fine(what),
         Err(CheckpointError::Denied(reason)) => {
             let grant = Some(Statement::allowing(action, arn));
-            Finding { what, verdict: FindingStatus::Missing { reason, grant } }
+            Finding { verdict: FindingStatus::Missing { reason, grant }, ..Finding::fine(what) }
         }
         Err(trouble) if matches!(trouble.kind(), CheckpointErrorKind::Missing | CheckpointErrorKind::Refused) => {
             Finding::missing(what, trouble.to_string())
         }
         Err(trouble) => Finding::unknown(what, trouble.to_string()),
-    }
+    };
+    let permission = Permission { action: action.to_owned(), resource: arn.to_owned() };
+    Finding { permission: Some(permission), ..finding }
 }

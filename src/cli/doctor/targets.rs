@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::finding::{Finding, FindingStatus};
+use super::finding::Finding;
 use super::probe::{ProbeAnswer, is_there};
 use crate::aws::{check_region, region};
 use crate::settings::{Arn, Target};
@@ -36,14 +36,11 @@ pub(super) async fn check(role: &str, target: &Target) -> Vec<Finding> {
 /// What is wrong with a target that is the stream that the function reads; none: it is another place.
 pub(super) fn leads_back(role: &str, target: &Target, stream: &Arn) -> Option<Finding> {
     let Target::Aws(destination) = target else { return None };
-    (destination.arn() == stream).then(|| Finding {
-        what: format!("{role}: {destination} is the stream that the function reads"),
-        verdict: FindingStatus::Missing {
-            reason: "what it delivers there would be read, transformed and delivered again, for ever: name another \
-                     stream"
-                .to_owned(),
-            grant: None,
-        },
+    (destination.arn() == stream).then(|| {
+        Finding::missing(
+            format!("{role}: {destination} is the stream that the function reads"),
+            "what it delivers there would be read, transformed and delivered again, for ever: name another stream",
+        )
     })
 }
 

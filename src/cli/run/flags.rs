@@ -97,7 +97,7 @@ pub(super) struct StreamFlags {
 
 /// Who the reads of a shard are shared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ReadSharing {
+pub(in crate::cli) enum ReadSharing {
     Shared,
     #[value(alias = "extended")]
     Enhanced,
