@@ -1,5 +1,7 @@
 //! All settings in one file: what it says is what flags would say, beneath them and beneath variables.
 
+mod documents;
+
 use std::fs;
 use std::path::Path;
 use std::process::Output;
