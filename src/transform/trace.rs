@@ -113,11 +113,21 @@ fn laid_out(text: &str, has_names: bool, sources: &SourceFolder) -> Vec<String> 
 /// The line of a function, with as much of its name as a line has room for beside where it is.
 fn readable(line: &str) -> String {
     let (before, name) = line.split_once("- ").map_or(("", line), |(before, name)| (before, name));
-    let name = without_digests(name);
+    let name = without_digests(&demangled(name));
     let short: String = name.chars().take(NAME_CHARACTERS).collect();
     let sign = if short.len() < name.len() { "…" } else { "" };
     let separator = if before.is_empty() { "" } else { "- " };
     format!("{before}{separator}{short}{sign}")
+}
+
+/// A name of Rust as its author wrote it, behind its module and `!`. The engine does the same where it is built for that, and for
+/// C++ as well: so much is not in the package of a function.
+fn demangled(name: &str) -> String {
+    let (module, function) = name.split_at(name.rfind('!').map_or(0, |place| place + 1));
+    match rustc_demangle::try_demangle(function) {
+        Ok(function) => format!("{module}{function:#}"),
+        Err(_) => name.to_owned(),
+    }
 }
 
 /// A name of Rust without what tells crates of one name apart: `std[d123b7a1a2ed1472]::process` is `std::process`.
@@ -158,6 +168,18 @@ mod tests {
                         - process at src/transform.c:40
             1:     0x2000 - masker.wasm!kinesieve:transform#process
         ");
+    }
+
+    #[test]
+    fn names_of_rust_are_read_without_the_engine() {
+        for (name, expected) in [
+            ("a.wasm!_ZN4core9panicking5panic17h0123456789abcdefE", "a.wasm!core::panicking::panic"),
+            ("_RNvCs1234_7mycrate3foo", "mycrate::foo"),
+            ("a.wasm!kinesieve:transform#process", "a.wasm!kinesieve:transform#process"),
+            ("a.wasm!_ZN", "a.wasm!_ZN"),
+        ] {
+            assert_eq!(demangled(name), expected);
+        }
     }
 
     #[test]
