@@ -199,11 +199,13 @@ pub struct Settings {
     #[arg(long, env = "KINESIEVE_AGGREGATE", value_name = "BOOL", default_value = "false", value_parser = values::yes_or_no, action = clap::ArgAction::Set)]
     pub aggregate: bool,
 
-    /// How several outputs are packed into one record of Firehose, one message of SQS or SNS or one object in S3
+    /// How several outputs are packed into one record of Kinesis or Firehose, one message of SQS or SNS, one object in S3, or
+    /// what is written to a file or standard output. A record of Kinesis and a message have outputs of one partition key
     #[arg(long, env = "KINESIEVE_PACK", value_name = "FORM", default_value = "none")]
     pub pack: Pack,
 
-    /// Maximum number of outputs in a pack, 1 to 10000. An object in S3 holds all outputs of its batch
+    /// Maximum number of outputs in a pack, 1 to 10000. An object in S3 holds all outputs of its batch, and lines in a file
+    /// have no end
     #[arg(long, env = "KINESIEVE_PACK_RECORDS", value_name = "COUNT", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub pack_records: u32,
 
@@ -447,15 +449,26 @@ impl Settings {
 
     /// What asks for targets of a kind has one.
     fn check_packing(&self, routes: &BTreeMap<&str, &Target>) -> Result<(), SettingsError> {
-        let targets = || self.output.iter().chain(routes.values().copied());
+        let output = self.output.as_ref().unwrap_or(&Target::Stdout);
+        let targets = || std::iter::once(output).chain(routes.values().copied());
         // Where the output is nowhere, Firehose itself may be answered.
         let is_nowhere = targets().any(|target| *target == Target::None);
         let lacks = |is_able: Ability| !targets().any(|target| is_able(target.capabilities()));
         let (aggregates, encodes): (Ability, Ability) = (|able| able.aggregates, |able| able.encodes);
-        let packs: Ability = |able| able.packing != PackGroups::None;
+        // A stream has one of the two.
+        let packs: Ability = match self.aggregate {
+            true => |able| able.packing != PackGroups::None && !able.aggregates,
+            false => |able| able.packing != PackGroups::None,
+        };
+        let what_packs = match self.aggregate {
+            true => format!("{}, a file or standard output beside the aggregates of a stream", names_of(packs)),
+            false => {
+                format!("{}, a file or standard output (an event of EventBridge is one JSON object)", names_of(packs))
+            }
+        };
         let needs = [
             ("KINESIEVE_AGGREGATE", self.aggregate && lacks(aggregates), nouns_of(aggregates)),
-            ("KINESIEVE_PACK", self.pack != Pack::None && !is_nowhere && lacks(packs), names_of(packs)),
+            ("KINESIEVE_PACK", self.pack != Pack::None && !is_nowhere && lacks(packs), what_packs),
             ("KINESIEVE_ENCODE", self.encode != Encode::None && lacks(encodes), names_of(encodes)),
         ];
         if let Some((name, _, what)) = needs.iter().find(|(_, is_missing, _)| *is_missing) {

@@ -227,7 +227,9 @@ mod tests {
         );
         assert!(said("KINESIEVE_DECODE_OTHER", "drop").ends_with("invalid value \"drop\": use dead-letter or pass"));
         assert!(said("KINESIEVE_ENCODE", "auto").ends_with("invalid value \"auto\": use none, gzip, zlib or zstd"));
-        assert!(said("KINESIEVE_PACK", "csv").ends_with("invalid value \"csv\": use none, lines or array"));
+        assert!(
+            said("KINESIEVE_PACK", "csv").ends_with("invalid value \"csv\": use none, lines, array or concatenate")
+        );
         assert!(said("KINESIEVE_DECODE_LIMIT", "2GiB").ends_with("out of range: use 1KiB to 1GiB"));
         assert!(said("KINESIEVE_PACK_BYTES", "1MiB").ends_with("out of range: use 1KiB to 750KiB"));
         assert!(said("KINESIEVE_DEAGGREGATE", "yes").ends_with("invalid value \"yes\": use true or false"));
@@ -245,11 +247,22 @@ mod tests {
         let (aggregate, pack, encode) =
             (("KINESIEVE_AGGREGATE", "true"), ("KINESIEVE_PACK", "lines"), ("KINESIEVE_ENCODE", "gzip"));
         assert_eq!(complaint(&[stream, aggregate, encode]), None);
+        assert_eq!(complaint(&[stream, pack]), None);
+        // A stream gets aggregates or packs, and an event is one object.
         assert_eq!(
-            complaint(&[stream, pack]).as_deref(),
+            complaint(&[stream, pack, aggregate]).as_deref(),
             Some(
-                "KINESIEVE_PACK applies to outputs for Firehose, SQS, SNS or S3, but no output goes there: set \
-                 KINESIEVE_OUTPUT to one, or unset KINESIEVE_PACK"
+                "KINESIEVE_PACK applies to outputs for Firehose, SQS, SNS or S3, a file or standard output beside the \
+                 aggregates of a stream, but no output goes there: set KINESIEVE_OUTPUT to one, or unset KINESIEVE_PACK"
+            )
+        );
+        let bus = ("KINESIEVE_OUTPUT", "arn:aws:events:eu-west-1:123456789012:event-bus/out");
+        assert_eq!(
+            complaint(&[bus, pack]).as_deref(),
+            Some(
+                "KINESIEVE_PACK applies to outputs for Kinesis, Firehose, SQS, SNS or S3, a file or standard output (an event \
+                 of EventBridge is one JSON object), but no output goes there: set KINESIEVE_OUTPUT to one, or unset \
+                 KINESIEVE_PACK"
             )
         );
         let stdout = ("KINESIEVE_OUTPUT", "stdout");
@@ -257,7 +270,8 @@ mod tests {
         assert!(complaint(&[stdout, encode]).is_some_and(|said| said.contains("Kinesis, Firehose, SQS or SNS")));
         // A route is enough, and nowhere is where Firehose is answered.
         let route = ("KINESIEVE_ROUTE_A", "arn:aws:s3:::bucket/prefix");
-        assert_eq!(complaint(&[stdout, route, pack]), None);
+        assert_eq!(complaint(&[bus, route, pack]), None);
+        assert_eq!(complaint(&[stdout, pack]), None);
         assert_eq!(complaint(&[("KINESIEVE_OUTPUT", "none"), pack]), None);
     }
 

@@ -53,6 +53,8 @@ pub enum PackGroups {
     Any,
     /// All that are handed over together, by the target itself.
     Object,
+    /// Any, in what is written one behind the other: a file has no records.
+    Text,
 }
 
 /// Whether a target can do something.
@@ -242,7 +244,7 @@ mod tests {
 
     #[test]
     fn services_are_listed_by_what_they_can_do() {
-        assert_eq!(names_of(|able| able.packing != PackGroups::None), "Firehose, SQS, SNS or S3");
+        assert_eq!(names_of(|able| able.packing != PackGroups::None), "Kinesis, Firehose, SQS, SNS or S3");
         assert_eq!(names_of(|able| able.encodes), "Kinesis, Firehose, SQS or SNS");
         assert_eq!(names_of(|able| able.keeps_order), "");
         assert!(nouns_of(|_| true).ends_with("an EventBridge event bus or an S3 bucket with a prefix"));

@@ -1,4 +1,4 @@
-//! The target `file:PATH`: a line an output, appended.
+//! The target `file:PATH`: a line an output, or what outputs are packed into, appended.
 //!
 //! Delivered means handed to the operating system: it survives the end of this process, not a power
 //! cut. One process writes to a file at a time.

@@ -9,7 +9,7 @@ use aws_sdk_kinesis::config::retry::RetryConfig;
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::{PutRecordsRequestEntry, PutRecordsResultEntry};
 
-use super::destination::{Capabilities, Destination, Measuring, Opening, Probing, check_named};
+use super::destination::{Capabilities, Destination, Measuring, Opening, PackGroups, Probing, check_named};
 use super::queue::{RecordResponse, RequestLimits};
 use super::requests::{RequestOutcome, RequestService, deliver};
 use super::{Output, Sink, SinkFuture, SinkOptions, TargetHealth, WarmUp, aws};
@@ -56,7 +56,7 @@ impl Destination for Stream {
     }
 
     fn capabilities(&self, _arn: &Arn) -> Capabilities {
-        Capabilities { encodes: true, aggregates: true, ..Capabilities::PLAIN }
+        Capabilities { packing: PackGroups::OfKey, encodes: true, aggregates: true, ..Capabilities::PLAIN }
     }
 
     fn open<'a>(&'a self, arn: &'a Arn, options: &'a SinkOptions) -> Opening<'a> {

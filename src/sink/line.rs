@@ -27,7 +27,7 @@ enum LineData<'a> {
     Base64(Cow<'a, str>),
 }
 
-/// Writes outputs as lines, each with its end, or as one array, piece by piece.
+/// Writes outputs as lines, each with its end, as one array or one behind the other, piece by piece.
 #[derive(Debug)]
 pub(super) struct LineWriter {
     lines: LineContent,
@@ -44,6 +44,7 @@ impl LineWriter {
         let is_first = std::mem::replace(&mut self.is_first, false);
         match self.lines {
             LineContent::Bare => text.extend_from_slice(output.data),
+            LineContent::Joined => return text.extend_from_slice(output.data),
             LineContent::Envelopes => write_envelope(text, output),
             LineContent::Elements => {
                 text.push(if is_first { b'[' } else { b',' });

@@ -229,6 +229,8 @@ pub enum LineContent {
     Bare,
     /// The output's data as an element: all of an object's are one JSON array.
     Elements,
+    /// The output's data alone, without a line end.
+    Joined,
 }
 
 /// How a target is written to.

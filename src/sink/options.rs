@@ -41,5 +41,8 @@ pub enum Pack {
     /// Lines, each with a line end
     Lines,
     /// A JSON array
+    #[value(alias = "json_array")]
     Array,
+    /// One behind the other, with nothing between
+    Concatenate,
 }

@@ -1,4 +1,4 @@
-//! What a pack of outputs looks like: lines, or a JSON array.
+//! What a pack of outputs looks like: lines, a JSON array, or one output behind the other.
 
 use serde::de::IgnoredAny;
 
@@ -9,6 +9,7 @@ use super::Pack;
 pub(crate) enum PackForm {
     Lines,
     Array,
+    Concatenate,
 }
 
 impl Pack {
@@ -18,6 +19,7 @@ impl Pack {
             Pack::None => None,
             Pack::Lines => Some(PackForm::Lines),
             Pack::Array => Some(PackForm::Array),
+            Pack::Concatenate => Some(PackForm::Concatenate),
         }
     }
 }
@@ -30,11 +32,17 @@ impl PackForm {
     pub(crate) fn element(self, data: &[u8]) -> Result<&[u8], &'static str> {
         match self {
             PackForm::Lines => Ok(data.strip_suffix(b"\n").unwrap_or(data)),
+            PackForm::Concatenate => Ok(data),
             PackForm::Array => match serde_json::from_slice::<IgnoredAny>(data) {
                 Ok(_) => Ok(data.trim_ascii()),
                 Err(_) => Err("it is no JSON, and is to be packed into a JSON array (KINESIEVE_PACK)"),
             },
         }
+    }
+
+    /// Whether an element that is alone in a pack makes one without any data.
+    pub(crate) fn is_nothing(self, element: &[u8]) -> bool {
+        self == PackForm::Concatenate && element.is_empty()
     }
 
     /// Appends an element to a pack that has those before it.
@@ -48,6 +56,7 @@ impl PackForm {
                 pack.push(if pack.is_empty() { b'[' } else { b',' });
                 pack.extend_from_slice(element);
             }
+            PackForm::Concatenate => pack.extend_from_slice(element),
         }
     }
 
@@ -83,6 +92,14 @@ mod tests {
     #[test]
     fn lines_end_once_each() {
         assert_eq!(pack(PackForm::Lines, &["a\tb", "c\n", "", "d\ne\n", "f\r\n"]), "a\tb\nc\n\nd\ne\nf\r\n");
+    }
+
+    #[test]
+    fn what_is_concatenated_stays_as_it_is() {
+        assert_eq!(pack(PackForm::Concatenate, &["a", "b\n", "", " {", "c\r\n"]), "ab\n {c\r\n");
+        assert_eq!(PackForm::Concatenate.pack_of_one(b"\n"), b"\n");
+        assert!(PackForm::Concatenate.is_nothing(b"") && !PackForm::Concatenate.is_nothing(b"\n"));
+        assert!(!PackForm::Lines.is_nothing(b"") && !PackForm::Array.is_nothing(b"1"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Outputs that travel together, or compressed: packs for delivery streams and queues, KPL aggregates for streams.
+//! Outputs that travel together, or compressed: packs for streams, delivery streams and queues, KPL aggregates for streams.
 //!
 //! A parcel is what the service gets, one record or message of it. What becomes of a parcel becomes of each output in
 //! it, so that an event is acknowledged as exactly as if its outputs travelled alone. Parcels are made of what is handed
@@ -41,7 +41,7 @@ const SOME_DATA: &[u8] = b"?";
 pub struct Packing {
     /// Whether what goes into a Kinesis stream travels in KPL aggregates.
     pub aggregate: bool,
-    /// What several outputs become for a delivery stream, a queue or a bucket.
+    /// What several outputs become for what takes packs. A stream gets aggregates, where both are asked for.
     pub pack: Pack,
     /// Outputs in a pack at most; a bucket's object holds all that it is given.
     pub pack_records: usize,
@@ -112,8 +112,10 @@ impl Packing {
     /// What a line is in a target of outputs that holds lines.
     fn lines(&self, target: &Target) -> LineContent {
         match (target.capabilities().packing, self.pack) {
-            (PackGroups::Object, Pack::Lines) => LineContent::Bare,
             (PackGroups::Object, Pack::Array) => LineContent::Elements,
+            // Each array is a line.
+            (PackGroups::Object | PackGroups::Text, Pack::Lines) | (PackGroups::Text, Pack::Array) => LineContent::Bare,
+            (PackGroups::Object | PackGroups::Text, Pack::Concatenate) => LineContent::Joined,
             _ => LineContent::Envelopes,
         }
     }
@@ -129,14 +131,17 @@ impl Packing {
         let how = match (capabilities.packing, form) {
             _ if self.aggregate && capabilities.aggregates => PackMethod::Aggregate,
             (PackGroups::OfKey, Some(form)) => PackMethod::Pack { form, by: PackGrouping::Key },
-            (PackGroups::Any, Some(form)) => PackMethod::Pack { form, by: PackGrouping::Nothing },
-            (PackGroups::Object, Some(form)) => {
+            (PackGroups::Any, Some(form)) | (PackGroups::Text, Some(form @ PackForm::Array)) => {
+                PackMethod::Pack { form, by: PackGrouping::Nothing }
+            }
+            (PackGroups::Object | PackGroups::Text, Some(form)) => {
                 return Arc::new(Packer { inner: sink, shards, wrapping: Wrapping::Elements(form) });
             }
             _ if self.encode != Encode::None && capabilities.encodes => PackMethod::Single,
             _ => return sink,
         };
-        let Self { encode, pack_records, pack_bytes, .. } = self;
+        let Self { pack_records, pack_bytes, .. } = self;
+        let encode = if capabilities.encodes { self.encode } else { Encode::None };
         let shape = ParcelShape { how, encode, pack_records, pack_bytes };
         Arc::new(Packer { inner: sink, shards, wrapping: Wrapping::Parcels(shape) })
     }
@@ -208,8 +213,8 @@ impl Packer {
 
 /// The parcels of outputs. What takes a while is not done where services are waited for.
 async fn parcels(shape: ParcelShape, shards: Option<Arc<ShardMap>>, outputs: &[Output<'_>]) -> Result<Parcels, String> {
-    let is_costly =
-        shape.encode != Encode::None || !matches!(shape.how, PackMethod::Pack { form: PackForm::Lines, .. });
+    let is_mere_copy = matches!(shape.how, PackMethod::Pack { form: PackForm::Lines | PackForm::Concatenate, .. });
+    let is_costly = shape.encode != Encode::None || !is_mere_copy;
     let bytes = outputs.iter().map(|output| output.data.len()).sum();
     if !is_costly || bytes <= AT_ONCE_BYTES {
         let pieces: Vec<ParcelPiece<'_>> = outputs.iter().map(ParcelPiece::of).collect();
@@ -262,7 +267,9 @@ impl Sink for Packer {
             Wrapping::Parcels(ParcelShape { how: PackMethod::Pack { form, by }, encode, .. }) => {
                 let key = if by == PackGrouping::Key { key } else { "" };
                 element(form).map_or_else(Some, |element| match encode {
-                    Encode::None if element.len() >= SMALL_BYTES => inner(key, &form.pack_of_one(element)),
+                    Encode::None if element.len() >= SMALL_BYTES || form.is_nothing(element) => {
+                        inner(key, &form.pack_of_one(element))
+                    }
                     _ => inner(key, SOME_DATA),
                 })
             }

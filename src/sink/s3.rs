@@ -159,6 +159,8 @@ impl S3Sink {
         match (self.lines, self.compression) {
             (LineContent::Elements, Compression::None) => ".json",
             (LineContent::Elements, Compression::Gzip) => ".json.gz",
+            (LineContent::Joined, Compression::None) => ".bin",
+            (LineContent::Joined, Compression::Gzip) => ".bin.gz",
             (LineContent::Envelopes | LineContent::Bare, Compression::None) => ".ndjson",
             (LineContent::Envelopes | LineContent::Bare, Compression::Gzip) => ".ndjson.gz",
         }
@@ -232,6 +234,7 @@ impl RequestService for Upload<'_> {
         let content_type = match (self.target.compression, self.target.lines) {
             (Compression::Gzip, _) => "application/gzip",
             (Compression::None, LineContent::Elements) => "application/json",
+            (Compression::None, LineContent::Joined) => "application/octet-stream",
             (Compression::None, LineContent::Envelopes | LineContent::Bare) => "application/x-ndjson",
         };
         let call = self

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::destination::{AwsTarget, Capabilities, nouns_of};
+use super::destination::{AwsTarget, Capabilities, PackGroups, nouns_of};
 use crate::aws::Arn;
 use crate::files::is_same_file;
 
@@ -71,8 +71,10 @@ impl Target {
     pub fn capabilities(&self) -> Capabilities {
         match self {
             Target::Aws(target) => target.capabilities(),
-            Target::File(_) => Capabilities { storage: Some("a file"), ..Capabilities::PLAIN },
-            Target::Stdout => Capabilities::PLAIN,
+            Target::File(_) => {
+                Capabilities { packing: PackGroups::Text, storage: Some("a file"), ..Capabilities::PLAIN }
+            }
+            Target::Stdout => Capabilities { packing: PackGroups::Text, ..Capabilities::PLAIN },
             // Nothing may be lost in silence.
             Target::None => Capabilities { dead_letters: false, ..Capabilities::PLAIN },
             Target::Discard => Capabilities { outputs: false, ..Capabilities::PLAIN },

@@ -102,8 +102,8 @@ fn aggregates_keep_the_order_of_each_key_under_faults() {
 
 #[test]
 fn packs_arrive_whole_and_in_order_under_faults() {
-    for kind in [Kind::FifoQueue, Kind::Queue, Kind::FifoTopic, Kind::Topic, Kind::Firehose] {
-        for (form, encode) in [("lines", "none"), ("array", "gzip")] {
+    for kind in [Kind::Kinesis, Kind::FifoQueue, Kind::Queue, Kind::FifoTopic, Kind::Topic, Kind::Firehose] {
+        for (form, encode) in [("lines", "none"), ("array", "gzip"), ("concatenate", "none")] {
             let stub = Stub::start(kind.service(), faults(), 7);
             run(&stub, kind, &["--pack", form, "--pack-records", "30", "--encode", encode]);
             let mut all = Vec::new();
@@ -118,6 +118,7 @@ fn packs_arrive_whole_and_in_order_under_faults() {
                 let text = String::from_utf8(text).expect("text");
                 let elements: Vec<String> = match form {
                     "lines" => text.lines().map(str::to_owned).collect(),
+                    "concatenate" => text.split_inclusive('}').map(str::to_owned).collect(),
                     _ => {
                         let array: Vec<Value> = serde_json::from_str(&text).expect("an array");
                         array.iter().map(Value::to_string).collect()
@@ -128,7 +129,7 @@ fn packs_arrive_whole_and_in_order_under_faults() {
                     let number: Value = serde_json::from_str(data).expect("JSON");
                     key_of(usize::try_from(number["number"].as_u64().expect("a number")).expect("small"))
                 };
-                if let Details::Message { .. } = put.details {
+                if matches!(put.details, Details::Message { .. }) || matches!(kind, Kind::Kinesis) {
                     assert!(elements.iter().all(|data| Some(key(data)) == put.partition_key));
                 }
                 all.extend(elements.into_iter().map(|data| (key(&data), data)));
@@ -139,8 +140,8 @@ fn packs_arrive_whole_and_in_order_under_faults() {
 }
 
 #[test]
-fn an_object_holds_the_data_alone_as_lines_or_as_an_array() {
-    for (form, ending) in [("lines", ".ndjson"), ("array", ".json")] {
+fn an_object_holds_the_data_alone() {
+    for (form, ending) in [("lines", ".ndjson"), ("json_array", ".json"), ("concatenate", ".bin")] {
         let stub = Stub::start(Service::S3, Faults::default(), 1);
         run(&stub, Kind::Bucket, &["--pack", form]);
         let objects = stub.objects();
@@ -151,9 +152,49 @@ fn an_object_holds_the_data_alone_as_lines_or_as_an_array() {
             "lines" => {
                 String::from_utf8_lossy(text).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
             }
+            "concatenate" => {
+                assert!(!text.contains(&b'\n'));
+                serde_json::Deserializer::from_slice(text).into_iter().map(|value| value.expect("JSON")).collect()
+            }
             _ => serde_json::from_slice(text).expect("an array"),
         };
         assert_eq!(found, expected);
+    }
+}
+
+/// A file of packs is of the data alone, whatever the batches are, and standard output has the same.
+#[test]
+fn a_file_holds_the_data_alone() {
+    const MANY: usize = 100_000;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (input, file) = (folder.path().join("in.ndjson"), folder.path().join("out"));
+    let lines: String = (0..MANY).map(|index| data_of(index) + "\n").collect();
+    std::fs::write(&input, &lines).expect("written");
+    for (form, target) in [("none", "file"), ("lines", "file"), ("array", "file"), ("concatenate", "file")]
+        .into_iter()
+        .chain([("lines", "stdout"), ("json_array", "stdout"), ("concatenate", "stdout")])
+    {
+        let target = if target == "file" { format!("file:{}", file.display()) } else { target.to_owned() };
+        let _ = std::fs::remove_file(&file);
+        let output = kinesieve(&["run", "--output", &target, "--pack", form, "--pack-records", "70", "--input"])
+            .arg(&input)
+            .output()
+            .expect("it runs");
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        let text = if target == "stdout" { output.stdout } else { std::fs::read(&file).expect("a file") };
+        let text = String::from_utf8(text).expect("text");
+        match form {
+            "none" => assert!(text.lines().all(|line| line.starts_with("{\"partitionKey\":"))),
+            "lines" => assert!(text == lines, "{form} {target}"),
+            "concatenate" => assert!(text == lines.replace('\n', ""), "{form} {target}"),
+            _ => {
+                let arrays: Vec<Vec<Value>> =
+                    text.lines().map(|line| serde_json::from_str(line).expect("an array")).collect();
+                assert!(arrays.iter().all(|array| (1..=70).contains(&array.len())));
+                let numbers = arrays.concat().into_iter().map(|number| number["number"].as_u64());
+                assert!(numbers.eq((0..MANY as u64).map(Some)), "{target}");
+            }
+        }
     }
 }
 

@@ -317,6 +317,9 @@ fn batching(node: &Node, imported: &mut Imported) -> Result<(), DocumentError> {
     Ok(())
 }
 
+/// What is to be known of a pack.
+const PACKS: &str = "for any output but to EventBridge; in Kinesis, SQS and SNS by partition key";
+
 fn processors(node: &Node, imported: &mut Imported) -> Result<(), DocumentError> {
     let nodes: &[Node] = match &node.content {
         Content::List(nodes) => nodes,
@@ -326,13 +329,12 @@ fn processors(node: &Node, imported: &mut Imported) -> Result<(), DocumentError>
     for node in nodes {
         let format = node.get("archive").and_then(|archive| archive.get("format"));
         match format.map(|format| text("format", format)).transpose()?.flatten() {
-            Some("lines") => imported.decide(&["pack"], "lines", "for outputs to Firehose, SQS, SNS or S3"),
-            Some("json_array") => {
-                imported.decide(&["pack"], "array", "\"json_array\" there; for outputs to Firehose, SQS, SNS or S3")
-            }
+            Some("lines") => imported.decide(&["pack"], "lines", PACKS),
+            Some("json_array") => imported.decide(&["pack"], "array", format!("\"json_array\" there; {PACKS}")),
+            Some("concatenate") => imported.decide(&["pack"], "concatenate", PACKS),
             Some(format) => imported.leave_out(
                 "batching.processors",
-                format!("outputs are packed as lines or as an array, and not as {format}"),
+                format!("outputs are packed as lines, as an array or one behind the other, and not as {format}"),
             ),
             None => imported.leave_out("batching.processors", "what processes records is the transform"),
         }

@@ -124,6 +124,7 @@ fn each_field_of_an_input() {
         ("batching: {period: 1m}", "batch-window=1m"),
         ("batching: {processors: [{archive: {format: lines}}]}", "pack=lines"),
         ("batching: {processors: [{archive: {format: json_array}}]}", "pack=array"),
+        ("batching: {processors: [{archive: {format: concatenate}}]}", "pack=concatenate"),
         ("dynamodb: {table: positions}", "checkpoint-table=positions"),
         ("dynamodb: {create: true}", "checkpoint-create=true"),
         ("commit_period: 5s", "checkpoint-period=5s"),
@@ -168,7 +169,7 @@ fn each_field_of_an_input() {
         ("dynamodb: {billing_mode: PROVISIONED, create: false}", "dynamodb.billing_mode"),
         ("dynamodb: {credentials: {id: a, secret: hunter2}}", "dynamodb.credentials"),
         ("batching: {check: 'this.type == \"end\"'}", "batching.check"),
-        ("batching: {processors: [{archive: {format: concatenate}}]}", "batching.processors"),
+        ("batching: {processors: [{archive: {format: tar}}]}", "batching.processors"),
         ("batching: {processors: [{mapping: root = this}]}", "batching.processors"),
     ] {
         assert_eq!(of_input(field).1, [left], "{field}");

@@ -26,6 +26,7 @@ const KINESIS: &str = "arn:aws:kinesis:eu-west-1:123456789012:stream/out";
 const FIREHOSE: &str = "arn:aws:firehose:eu-west-1:123456789012:deliverystream/out";
 const SQS: &str = "arn:aws:sqs:eu-west-1:123456789012:out";
 const S3: &str = "arn:aws:s3:::bucket/prefix";
+const FILE: &str = "file:out";
 
 /// What the target is given, with keys, and what becomes of each output.
 fn deliver(
@@ -76,7 +77,7 @@ const LINES: Packing =
     Packing { aggregate: false, pack: Pack::Lines, pack_records: 3, pack_bytes: 30, encode: Encode::None };
 
 #[test]
-fn packs_are_lines_or_arrays_by_count_bytes_and_key() {
+fn packs_are_formed_by_count_bytes_and_key() {
     let outputs = records(&[
         ("a", "1"),
         ("b", "2\n"),
@@ -95,6 +96,20 @@ fn packs_are_lines_or_arrays_by_count_bytes_and_key() {
     let (given, _) = deliver(arrays, FIREHOSE, &outputs, takes);
     let expected = ["[1,2,3]", "[4,5]", "[\"a long text that fills it\"]"];
     assert_eq!(texts(&given), expected.map(|text| ("", text.to_owned())));
+    let joined = Packing { pack: Pack::Concatenate, ..LINES };
+    let (given, _) = deliver(joined, FIREHOSE, &outputs, takes);
+    let expected = ["12\n 3", "45", "\"a long text that fills it\""];
+    assert_eq!(texts(&given), expected.map(|text| ("", text.to_owned())));
+    let (given, _) = deliver(LINES, KINESIS, &outputs, takes);
+    let expected = [("a", "1\n 3\n4\n"), ("b", "2\n"), ("a", "5\n"), ("b", "\"a long text that fills it\"\n")];
+    assert_eq!(texts(&given), expected.map(|(key, text)| (key, text.to_owned())));
+    // A file takes arrays as lines, and what is no array by itself; compression is for others.
+    let (given, _) = deliver(Packing { encode: Encode::Gzip, ..arrays }, FILE, &outputs, takes);
+    let expected = ["[1,2,3]", "[4,5]", "[\"a long text that fills it\"]"];
+    assert_eq!(texts(&given), expected.map(|text| ("", text.to_owned())));
+    for packing in [LINES, joined] {
+        assert_eq!(deliver(packing, FILE, &outputs, takes).0.len(), 6);
+    }
     let (given, _) = deliver(arrays, S3, &outputs[..3], takes);
     assert_eq!(texts(&given), [("a", "1".to_owned()), ("b", "2".to_owned()), ("a", "3".to_owned())]);
 }
@@ -173,6 +188,16 @@ fn unpack(packing: Packing, given: &[(String, Vec<u8>)]) -> Vec<(String, Vec<u8>
                 let lines = text.strip_suffix(b"\n").expect("a line end").split(|byte| *byte == b'\n');
                 all.extend(lines.map(|line| (key.clone(), line.to_vec())));
             }
+            // What the outputs of these tests bring as their ends.
+            (None, Pack::Concatenate) => {
+                let text = String::from_utf8(decode(data)).expect("text");
+                all.extend(
+                    text.split_inclusive('"')
+                        .collect::<Vec<_>>()
+                        .chunks(2)
+                        .map(|value| (key.clone(), value.concat().into_bytes())),
+                );
+            }
             (None, Pack::Array) => {
                 let array: Vec<Box<RawValue>> = serde_json::from_slice(&decode(data)).expect("an array");
                 all.extend(array.iter().map(|value| (key.clone(), value.get().as_bytes().to_vec())));
@@ -189,7 +214,7 @@ proptest! {
     fn what_is_packed_is_unpacked(
         outputs in prop::collection::vec(("[a-d]", "[a-z0-9]{0,40}"), 1..120),
         aggregate: bool,
-        pack in prop::sample::select(vec![Pack::None, Pack::Lines, Pack::Array]),
+        pack in prop::sample::select(vec![Pack::None, Pack::Lines, Pack::Array, Pack::Concatenate]),
         encode in prop::sample::select(vec![Encode::None, Encode::Gzip, Encode::Zlib, Encode::Zstd]),
         pack_records in 1usize..20,
         pack_bytes in 1usize..300,
@@ -201,7 +226,8 @@ proptest! {
             let (given, deliveries) = deliver(packing, target, &outputs, takes);
             prop_assert!(deliveries.iter().all(|delivery| *delivery == Delivery::Delivered));
             prop_assert_eq!(deliveries.len(), outputs.len());
-            let packs = if target == KINESIS { Packing { pack: Pack::None, ..packing } } else { Packing { aggregate: false, ..packing } };
+            let is_aggregate = target == KINESIS && aggregate;
+            let packs = if is_aggregate { Packing { pack: Pack::None, ..packing } } else { Packing { aggregate: false, ..packing } };
             let unpacked = unpack(packs, &given);
             prop_assert_eq!(unpacked.len(), outputs.len());
             let of = |all: &[(String, Vec<u8>)], key: &str| -> Vec<Vec<u8>> {
@@ -305,7 +331,13 @@ fn what_never_fits_is_known_before_it_is_packed() {
         data.extend((bytes - 3..bytes + 3).map(|bytes| vec![b'1'; bytes]));
     }
     for target in [KINESIS, FIREHOSE, SQS, S3] {
-        for (aggregate, pack) in [(false, Pack::None), (true, Pack::None), (false, Pack::Lines), (false, Pack::Array)] {
+        for (aggregate, pack) in [
+            (false, Pack::None),
+            (true, Pack::None),
+            (false, Pack::Lines),
+            (false, Pack::Array),
+            (false, Pack::Concatenate),
+        ] {
             for encode in [Encode::None, Encode::Gzip] {
                 let packing = Packing { aggregate, pack, encode, ..Packing::default() };
                 let sink = packing.wrap(Arc::new(Ruled), &target.parse().expect("a target"));
@@ -395,6 +427,8 @@ fn others_go_on_while_much_is_packed() {
         (Packing { pack: Pack::Lines, encode: Encode::Gzip, ..none }, SQS),
         (Packing { pack: Pack::Array, ..none }, FIREHOSE),
         (Packing { pack: Pack::Array, ..none }, S3),
+        (Packing { pack: Pack::Concatenate, encode: Encode::Gzip, ..none }, SQS),
+        (Packing { pack: Pack::Concatenate, ..none }, S3),
     ] {
         let (turns, threads) = turns_and_threads(packing, target, text.as_bytes(), 300);
         assert!(threads > 0 || turns > 10, "{target}, {packing:?}: {turns} turns, {threads} threads");

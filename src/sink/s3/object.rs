@@ -85,7 +85,7 @@ mod tests {
         let data: Vec<String> =
             (0..50_000).map(|number| format!("{{\"number\":{number},\"square\":{}}}", number * number)).collect();
         for count in [0, 1, 100, 50_000] {
-            for lines in [LineContent::Envelopes, LineContent::Bare, LineContent::Elements] {
+            for lines in [LineContent::Envelopes, LineContent::Bare, LineContent::Elements, LineContent::Joined] {
                 let outputs: Vec<Output<'_>> = data[..count].iter().map(|data| output(data.as_bytes())).collect();
                 let compressed = gzipped(&outputs, lines).await.expect("compressed");
                 assert!(gzipped(&outputs, lines).await.as_ref() == Ok(&compressed), "{count} {lines:?}");
