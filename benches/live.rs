@@ -64,6 +64,7 @@ fn plan(shards: usize) -> ReadPlan {
         read_options: ReadOptions { between_reads: Duration::ZERO, when_idle: Duration::ZERO, bytes_per_second: 1e12 },
         rules: MappingRules::default(),
         limits: BatchLimits { records: 10_000, ..BatchLimits::default() },
+        check: None,
         lanes: 1,
         tumbling_window: None,
         checkpoints: None,

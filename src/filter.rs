@@ -71,6 +71,11 @@ impl Filter {
 
     /// Judges an event whose payload is decoded, in the time that there is until then.
     pub fn judge(&self, batch: &Batch, event: Event<'_>, until: Option<Instant>) -> Judgement {
+        self.judge_as("the filter", batch, event, until)
+    }
+
+    /// Judges an event likewise, for an expression that reasons call by this name: `true` is to keep it.
+    pub fn judge_as(&self, name: &str, batch: &Batch, event: Event<'_>, until: Option<Instant>) -> Judgement {
         let variables = Variables::of(&self.0, batch, event, until);
         let context = self.0.context(&variables);
         let result = Value::resolve_val(self.0.tree(), &context);
@@ -80,24 +85,24 @@ impl Filter {
         }
         if variables.budget().is_used_up() {
             return Judgement::Unclear(format!(
-                "the filter looks at more than {MOST_ROUNDS} elements for this record: use an expression that looks at fewer"
+                "{name} looks at more than {MOST_ROUNDS} elements for this record: use an expression that looks at fewer"
             ));
         }
         if let Some(obstacle) = variables.budget().obstacle() {
-            return Judgement::Unclear(format!("the filter can't judge this record: {obstacle}"));
+            return Judgement::Unclear(format!("{name} can't judge this record: {obstacle}"));
         }
         match result {
             Ok(value) => match value.downcast_ref::<CelBool>() {
                 Some(is_kept) if *is_kept.inner() => Judgement::Keep,
                 Some(_) => Judgement::Drop,
                 None => Judgement::Unclear(format!(
-                    "the filter gives {} for this record, and is to give true or false",
+                    "{name} gives {} for this record, and is to give true or false",
                     with_article(value.get_type().name())
                 )),
             },
             Err(error) => {
                 let reason = variables.flaw().map_or_else(|| explained(&error), str::to_owned);
-                Judgement::Unclear(format!("the filter can't judge this record: {reason}"))
+                Judgement::Unclear(format!("{name} can't judge this record: {reason}"))
             }
         }
     }

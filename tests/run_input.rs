@@ -258,6 +258,10 @@ fn batches_of_a_file_are_as_large_as_they_may_be() {
     for (bounds, is_as_large) in [
         (&["--batch-bytes", "90000"][..], (|batch: &[&str]| batch.len() <= 10_000) as fn(&[&str]) -> bool),
         (&["--max-in-flight", "3000"], |batch| batch.len() <= 3000),
+        // Nothing is behind the line that ends it.
+        (&["--batch-check", "text.endsWith('99')"], |batch| {
+            batch.iter().position(|line| line.ends_with("99")) == Some(batch.len() - 1)
+        }),
     ] {
         let bucket = Stub::start(Service::S3, Faults::default(), 1);
         let output = run(folder.path(), "in.ndjson")
@@ -284,6 +288,28 @@ fn batches_of_a_file_are_as_large_as_they_may_be() {
         expected.sort_unstable();
         assert!(all == expected, "{bounds:?}: {} lines of {}", all.len(), expected.len());
     }
+}
+
+/// It is said now and then, with the position and without the payload, and at the end how often.
+#[test]
+fn what_a_batch_check_can_not_judge_is_counted_in_the_log() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let lines: String = (0..100_000).map(|index| format!("secret-{index}\n")).collect();
+    std::fs::write(folder.path().join("in.ndjson"), lines).expect("written");
+    let output = run(folder.path(), "in.ndjson")
+        .args(["--output", "file:out", "--batch-check", "json.end || size == 0"])
+        .output()
+        .expect("it runs");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let said = stderr(&output);
+    let first = said.lines().find(|line| line.contains("no batch ends behind it")).expect(&said);
+    assert!(first.contains("--batch-check can't judge this record: its payload is no JSON"), "{first}");
+    assert!(first.contains("unclear=1") && first.contains("sequence_number="), "{first}");
+    assert!(said.contains("unclear=100000"), "{said}");
+    assert!(!said.contains("secret"), "{said}");
+    assert!(said.matches("no batch ends behind it").count() < 60, "{said}");
+    let delivered = std::fs::read_to_string(folder.path().join("out")).expect("a file");
+    assert_eq!(delivered.lines().count(), 100_000);
 }
 
 #[test]

@@ -187,6 +187,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<u8, CommandError> {
 
 fn run_input(arguments: &RunArguments) -> Result<u8, CommandError> {
     let routes = check_variables(std::env::vars_os())?;
+    arguments.batches.refuse_contradictions(arguments.stream.batch_size())?;
     match StreamPlace::in_input(&arguments.input)? {
         Some(_) if arguments.from_stream => Err(SettingsError::Contradiction(format!(
             "--from-stream is for a file that describes given-up records, and --input {} is a stream: leave it out",
@@ -273,7 +274,8 @@ fn run_file(arguments: &RunArguments, routes: &[Route]) -> Result<u8, CommandErr
         }
     };
     let source = open().map_err(|error| not_a_stream(&arguments.input, error))?;
-    let source = RecordInput::new(source, arguments.batches.bounds());
+    let check = arguments.batches.check(settings);
+    let source = RecordInput::new(source, arguments.batches.bounds(), check.clone());
     let log = log::of_run(arguments.log_format.unwrap_or(LogFormatFlag::Text), RunInput::File);
     let showing = match arguments.show {
         Some(most) => Some(Showing::begin(most, settings, log, routes)?),
@@ -308,6 +310,9 @@ fn run_file(arguments: &RunArguments, routes: &[Route]) -> Result<u8, CommandErr
             Some(length) => windows::process_all(source, &processor, length, &progress, &mut counts).await,
         }
     });
+    if let Some(check) = check {
+        check.say_the_rest();
+    }
     progress.finish();
     let stop = match &outcome {
         Ok(FileEnd::Stopped(stop)) => Some(stop),

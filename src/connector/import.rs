@@ -5,6 +5,7 @@
 //! Secrets are not taken over: the file would be where everybody reads them.
 
 mod binding;
+mod bloblang;
 mod flow_service;
 mod input;
 mod object;

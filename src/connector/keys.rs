@@ -78,6 +78,7 @@ const NO_KEYS: &[&str] = &["connector", "help", "version"];
 pub const OF_A_RUN: &[&str] = &[
     "arrived-at",
     "batch-bytes",
+    "batch-check",
     "batch-size",
     "batch-window",
     "bisect",

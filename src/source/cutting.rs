@@ -12,15 +12,15 @@ pub struct BatchBounds {
 }
 
 impl BatchBounds {
-    /// How many payloads of these sizes a batch holds: one at least, where there is one.
-    fn fitting(self, sizes: impl Iterator<Item = usize>) -> usize {
+    /// How many payloads of these sizes a batch holds, which ends behind one that says so: one at least, where there is one.
+    fn fitting(self, records: impl Iterator<Item = (usize, bool)>) -> usize {
         let most_bytes = self.bytes.unwrap_or(usize::MAX);
-        let mut bytes = 0usize;
-        let fits = |(index, size): &(usize, usize)| {
+        let (mut bytes, mut is_over) = (0usize, false);
+        let fits = |(index, (size, ends)): &(usize, (usize, bool))| {
             bytes = bytes.saturating_add(*size);
-            *index == 0 || bytes <= most_bytes
+            !std::mem::replace(&mut is_over, *ends) && (*index == 0 || bytes <= most_bytes)
         };
-        sizes.enumerate().take(self.records.unwrap_or(usize::MAX).max(1)).take_while(fits).count()
+        records.enumerate().take(self.records.unwrap_or(usize::MAX).max(1)).take_while(fits).count()
     }
 }
 
@@ -28,8 +28,17 @@ impl BatchBounds {
 #[derive(Debug, Default)]
 pub struct BatchCutter {
     bounds: BatchBounds,
-    /// What is cut, and how many of its records are given.
-    rest: Option<(Batch, usize)>,
+    rest: Option<Uncut>,
+}
+
+/// What is cut.
+#[derive(Debug)]
+struct Uncut {
+    batch: Batch,
+    /// How many of its records are given.
+    given: usize,
+    /// Behind which of its records a batch ends; those that are not there say nothing.
+    ends: Vec<bool>,
 }
 
 impl BatchCutter {
@@ -38,24 +47,25 @@ impl BatchCutter {
         Self { bounds, rest: None }
     }
 
-    /// Takes in the next batch, when all of the last one is given.
-    pub fn cut(&mut self, batch: Batch) {
-        self.rest = Some((batch, 0));
+    /// Takes in the next batch, when all of the last one is given, and behind which of its records one ends in any case.
+    pub fn cut(&mut self, batch: Batch, ends: Vec<bool>) {
+        self.rest = Some(Uncut { batch, given: 0, ends });
     }
 
     /// The next piece; none: another batch is due. One that is small enough is given as it is.
     pub fn next_piece(&mut self) -> Option<Batch> {
-        let (batch, given) = self.rest.take()?;
+        let Uncut { batch, given, ends } = self.rest.take()?;
         if batch.is_empty() {
             return Some(batch);
         }
-        let sizes = (given..batch.len()).map(|index| batch.event(index).payload.bytes().len());
-        let end = given + self.bounds.fitting(sizes);
+        let ends_behind = |index| ends.get(index).copied().unwrap_or_default();
+        let record = |index| (batch.event(index).payload.bytes().len(), ends_behind(index));
+        let end = given + self.bounds.fitting((given..batch.len()).map(record));
         if given == 0 && end == batch.len() {
             return Some(batch);
         }
         let piece = batch.part(given..end);
-        self.rest = Some((batch, end)).filter(|(batch, given)| *given < batch.len());
+        self.rest = (end < batch.len()).then_some(Uncut { batch, given: end, ends });
         Some(piece)
     }
 }
@@ -78,15 +88,17 @@ mod tests {
     }
 
     proptest! {
-        /// All records in their order; no piece is larger than its bounds unless it is one record; none has room for the next.
+        /// All records in their order; no piece is larger than its bounds unless it is one record, nor goes on behind one that
+        /// ends it; none has room for the next.
         #[test]
         fn pieces_are_as_large_as_their_bounds_let_them(
             sizes in prop::collection::vec(0usize..60, 0..80),
             records in prop::option::of(1usize..20),
             bytes in prop::option::of(1usize..100),
+            ends in prop::collection::vec(prop::bool::weighted(0.2), 0..80),
         ) {
             let mut cutter = BatchCutter::new(BatchBounds { records, bytes });
-            cutter.cut(batch(&sizes));
+            cutter.cut(batch(&sizes), ends.clone());
             let mut pieces: Vec<Vec<usize>> = Vec::new();
             let mut numbers = Vec::new();
             while let Some(piece) = cutter.next_piece() {
@@ -102,8 +114,16 @@ mod tests {
             if !sizes.is_empty() {
                 prop_assert!(pieces.iter().all(|piece| fits(piece)), "{:?}", pieces);
             }
-            for two in pieces.windows(2) {
-                prop_assert!(!fits(&[&two[0][..], &two[1][..1]].concat()), "{:?}", pieces);
+            let ends_behind = |index: usize| ends.get(index).copied().unwrap_or_default();
+            let mut start = 0;
+            for (index, piece) in pieces.iter().enumerate() {
+                let end = start + piece.len();
+                prop_assert!((start + 1..end).all(|next| !ends_behind(next - 1)), "{:?} {:?}", pieces, ends);
+                if let Some(next) = pieces.get(index + 1) {
+                    let has_room = fits(&[&piece[..], &next[..1]].concat());
+                    prop_assert!(!has_room || ends_behind(end - 1), "{:?} {:?}", pieces, ends);
+                }
+                start = end;
             }
         }
     }

@@ -5,6 +5,7 @@
 //! [`dead_letters`] reads back what could not be processed, [`on_failure`] what an event source mapping gave up, and
 //! [`LagMeter`] what is still to come, and [`shards_of`] says which shards there are.
 
+mod batch_check;
 mod cutting;
 pub mod dead_letters;
 mod file;
@@ -23,6 +24,7 @@ use std::io;
 
 use crate::error_code::ErrorCode;
 
+pub use batch_check::BatchCheck;
 pub use cutting::{BatchBounds, BatchCutter};
 pub use file::{ArrivalField, FileSource, Format};
 pub use lag::{Lag, LagMeter};

@@ -55,6 +55,11 @@ fn flags_that_contradict_each_other_are_named() {
         (&["--batch-bytes", "0"], "use 1B to 1GiB"),
         (&["--batch-bytes", "many"], "use for example 5000 or 1MiB"),
         (&["--max-in-flight", "0"], "--max-in-flight"),
+        (&["--batch-check", "json.end ==="], "at line 1 column 12"),
+        (&["--batch-check", "jsn.end"], "jsn"),
+        (&["--batch-check", "size"], "has to give true or false"),
+        (&["--batch-check", "json.end", "--batch-size", "1"], "with --batch-size 1 each is one record already"),
+        (&["--batch-check", "json.end", "--max-in-flight", "1"], "with --max-in-flight 1 each is one record already"),
         (&["--batch-window", "6m"], "use 0s to 5m"),
         (&["--max-record-age", "1s"], "use 1m to 7days"),
         (

@@ -1,11 +1,14 @@
 //! Bounds on batches and on what is in flight, over 100,000 records of a shard: nothing is lost, and order is kept.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use kinesieve::event::Unpacking;
 use kinesieve::processor::{Outputs, Processor};
 use kinesieve::sink::{Delivery, DeliveryTiming, Output, Sink, SinkFuture, SinkResponse};
+use kinesieve::source::BatchCheck;
 use kinesieve::source::live::{
     Cancellation, EndCondition, Force, LiveSource, ReadMode, ReadOptions, ReadPlan, RunParts, ShardStatuses,
     StartPosition,
@@ -30,8 +33,8 @@ fn payload(index: usize) -> String {
     format!("keep {}", "x".repeat(length - 5))
 }
 
-/// A stream of one shard with so many records.
-fn stream() -> Stub {
+/// A stream of one shard with so many records. With a gate, a page comes once so many are delivered as are before it.
+fn stream(gate: Option<Arc<AtomicUsize>>) -> Stub {
     let record = |index: usize| {
         json!({
             "Data": base64_simd::STANDARD.encode_to_string(payload(index)),
@@ -51,7 +54,8 @@ fn stream() -> Stub {
             "GetShardIterator" => json!({ "ShardIterator": "0" }),
             _ => {
                 let start: usize = body["ShardIterator"].as_str().and_then(|at| at.parse().ok()).unwrap_or_default();
-                let end = (start + PAGE).min(RECORDS);
+                let is_open = gate.as_ref().is_none_or(|delivered| delivered.load(Ordering::Relaxed) >= start);
+                let end = if is_open { (start + PAGE).min(RECORDS) } else { start };
                 let records: Vec<Value> = (start..end).map(record).collect();
                 json!({ "Records": records, "NextShardIterator": end.to_string(), "MillisBehindLatest": RECORDS - end })
             }
@@ -66,6 +70,8 @@ struct BatchWatch {
     seen: Mutex<Seen>,
     refuses_each: Option<usize>,
     pause: Duration,
+    /// How many records are delivered, for the stream.
+    gate: Option<Arc<AtomicUsize>>,
 }
 
 #[derive(Default)]
@@ -108,6 +114,9 @@ impl Sink for BatchWatch {
             while seen.delivered[seen.first_open] {
                 seen.first_open += 1;
             }
+            if let Some(gate) = &self.gate {
+                gate.fetch_add(indices.len(), Ordering::Relaxed);
+            }
             seen.batches.push(indices);
             SinkResponse::of_all(outputs.len(), Delivery::Delivered)
         })
@@ -120,7 +129,11 @@ impl Sink for BatchWatch {
 
 /// Reads all records with these limits, and answers with what the target saw.
 fn run(limits: BatchLimits, lanes: u8, watch: BatchWatch) -> Seen {
-    let (stub, watch) = (stream(), Arc::new(watch));
+    run_with(limits, None, lanes, watch)
+}
+
+fn run_with(limits: BatchLimits, check: Option<BatchCheck>, lanes: u8, watch: BatchWatch) -> Seen {
+    let (stub, watch) = (stream(watch.gate.clone()), Arc::new(watch));
     let config = config(stub.endpoint());
     let plan = ReadPlan {
         places: vec![STREAM_ARN.parse().expect("a stream")],
@@ -130,6 +143,7 @@ fn run(limits: BatchLimits, lanes: u8, watch: BatchWatch) -> Seen {
         read_options: ReadOptions { between_reads: Duration::ZERO, when_idle: Duration::ZERO, bytes_per_second: 1e12 },
         rules: MappingRules::default(),
         limits,
+        check,
         lanes,
         tumbling_window: None,
         checkpoints: None,
@@ -147,7 +161,8 @@ fn run(limits: BatchLimits, lanes: u8, watch: BatchWatch) -> Seen {
     };
     block_on(async {
         let live = LiveSource::open_with(plan, std::slice::from_ref(&config)).await.expect("it opens");
-        live.run(parts).await.expect("it ends");
+        let ended = tokio::time::timeout(Duration::from_secs(240), live.run(parts)).await;
+        ended.expect("nothing is waited for in vain").expect("it ends");
     });
     let done: u64 = statuses.views().iter().map(|shard| shard.counts.kept).sum();
     let seen = std::mem::take(&mut *watch.seen.lock().expect("unpoisoned"));
@@ -194,4 +209,52 @@ fn no_more_of_a_shard_is_in_flight_than_may_be() {
             assert!(seen.most_in_flight > 300, "lanes work side by side: {}", seen.most_in_flight);
         }
     }
+}
+
+fn check(expression: &str) -> BatchCheck {
+    BatchCheck::new(expression.parse().expect("an expression"), Unpacking::default(), Duration::from_secs(1))
+}
+
+#[test]
+fn batches_end_behind_the_record_of_which_the_check_is_true() {
+    let is_last = |index: &usize| index % 1000 == 999;
+    // A batch that is ended does not wait for more. With one lane the next page comes only once it is delivered.
+    let limits = BatchLimits { records: 10_000, window: Duration::from_secs(300), ..BatchLimits::default() };
+    for lanes in [1, 4] {
+        let gate = (lanes == 1).then(Arc::default);
+        let watch = BatchWatch { refuses_each: Some(30), gate, ..BatchWatch::default() };
+        let seen = run_with(limits, Some(check("size == 3000")), lanes, watch);
+        for batch in &seen.batches {
+            let others = &batch[..batch.len() - 1];
+            assert!(!others.iter().any(is_last), "it goes on behind one that ends it: {batch:?}");
+        }
+        if lanes == 1 {
+            assert_eq!(seen.batches.len(), RECORDS / 1000);
+        } else {
+            // The batch of its lane, and no other. The last of a lane ends with the stream.
+            let ended = seen.batches.iter().filter(|batch| batch.last().is_some_and(|last| is_last(last))).count();
+            assert_eq!(ended, RECORDS / 1000);
+        }
+    }
+}
+
+#[test]
+fn a_check_and_a_bound_end_batches_together() {
+    let limits = BatchLimits { records: 300, bytes: Some(20_000), ..BatchLimits::default() };
+    let seen = run_with(limits, Some(check("sequence_number.endsWith('0')")), 2, BatchWatch::default());
+    let is_last = |index: &usize| sequence_number(*index).ends_with('0');
+    let bytes = |batch: &[usize]| batch.iter().map(|index| payload(*index).len()).sum::<usize>();
+    for batch in &seen.batches {
+        assert!(batch.len() <= 300 && bytes(batch) <= 20_000);
+        assert!(!batch[..batch.len() - 1].iter().any(is_last), "{batch:?}");
+    }
+}
+
+#[test]
+fn what_a_check_can_not_judge_ends_no_batch() {
+    let check = check("json.end");
+    let limits = BatchLimits { records: 500, ..BatchLimits::default() };
+    let seen = run_with(limits, Some(check.clone()), 1, BatchWatch { refuses_each: Some(20), ..BatchWatch::default() });
+    assert_eq!(seen.batches.len(), RECORDS / 500, "as without it");
+    assert_eq!(check.unclear(), RECORDS as u64, "each is judged once, however often its batch comes");
 }

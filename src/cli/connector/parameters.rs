@@ -41,6 +41,7 @@ const OWN_CONNECTIONS: &str =
 const WITHOUT: &[(&str, &str)] = &[
     ("arrived-at", "records of a stream arrived when it says"),
     ("batch-bytes", "an event source mapping bounds its batches by BatchSize, and by 6 MB"),
+    ("batch-check", "an event source mapping ends its batches by size and by time"),
     ("case", "it is for trying a transform"),
     ("checkpoint-credentials-from-ec2-role", OWN_ROLE),
     ("checkpoint-credentials-id", OWN_ROLE),

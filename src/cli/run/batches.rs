@@ -5,7 +5,10 @@ use std::num::NonZeroU32;
 use bytesize::ByteSize;
 use clap::Args;
 
-use crate::source::BatchBounds;
+use crate::assembly;
+use crate::filter::Filter;
+use crate::settings::{Settings, SettingsError};
+use crate::source::{BatchBounds, BatchCheck};
 
 /// How large batches become, whatever they come from.
 #[derive(Debug, Args)]
@@ -22,9 +25,37 @@ pub(super) struct BatchFlags {
     /// batch has no more records than this [default: as many as the batches have]
     #[arg(long, value_name = "COUNT")]
     max_in_flight: Option<NonZeroU32>,
+
+    /// Expression that ends batches, in the language of --filter and of the same names; for example `json.type == 'end'`. It is
+    /// judged for each event as it comes in, decoded and before the filter: where it is true, the batch ends behind the
+    /// event's record. What it can't judge counts as false, and is counted in the log
+    #[arg(long, value_name = "EXPRESSION")]
+    batch_check: Option<Filter>,
 }
 
 impl BatchFlags {
+    /// Checks that batches can be ended where one is to end them.
+    ///
+    /// # Errors
+    /// When each batch has one record in any case.
+    pub(super) fn refuse_contradictions(&self, batch_size: Option<u16>) -> Result<(), SettingsError> {
+        let one = match (batch_size, self.max_in_flight.map(NonZeroU32::get)) {
+            _ if self.batch_check.is_none() => return Ok(()),
+            (Some(1), _) => "--batch-size 1",
+            (_, Some(1)) => "--max-in-flight 1",
+            _ => return Ok(()),
+        };
+        Err(SettingsError::Contradiction(format!(
+            "--batch-check ends batches, and with {one} each is one record already: leave one of the two out"
+        )))
+    }
+
+    /// What ends batches besides their size; none: nothing does. Events are decoded as for the transform.
+    pub(super) fn check(&self, settings: &Settings) -> Option<BatchCheck> {
+        let expression = self.batch_check.clone()?;
+        Some(BatchCheck::new(expression, assembly::unpacking(settings), settings.event_timeout))
+    }
+
     /// What a batch holds at most. All of a file is one shard's, or each batch is, and a batch is settled before the next
     /// begins: so what may be in flight is a batch.
     pub(super) fn bounds(&self) -> BatchBounds {

@@ -9,6 +9,7 @@ use super::shards::ShardChoice;
 use crate::checkpoint;
 use crate::cli::read_flags::{ReadFlags, duration_within};
 use crate::settings::{CheckpointSettings, Settings, SettingsError, TableAccessSettings, TableName, Target};
+use crate::source::BatchCheck;
 use crate::source::live::{
     Checkpoints, ConsumerName, EndCondition, Force, ReadMode, ReadPlan, StartPosition, StartWithoutRow, StreamPlace,
 };
@@ -107,6 +108,11 @@ impl StreamFlags {
     /// How the checkpoint table is reached, and which it is.
     pub(super) fn table_access(&self) -> (&TableAccessSettings, Option<&TableName>) {
         self.checkpoint.access()
+    }
+
+    /// The number of records that a batch has at most, where it is given.
+    pub(super) fn batch_size(&self) -> Option<u16> {
+        self.batch_size
     }
 
     /// The flags, and whether each is given.
@@ -209,6 +215,7 @@ impl StreamFlags {
         &self,
         places: Vec<StreamPlace>,
         batches: &BatchFlags,
+        check: Option<BatchCheck>,
         tumbling_window: Option<Duration>,
     ) -> ReadPlan {
         let bounds = batches.bounds();
@@ -243,6 +250,7 @@ impl StreamFlags {
                 in_flight: bounds.records,
                 window: self.batch_window.unwrap_or_default(),
             },
+            check,
             lanes: self.lanes(),
             tumbling_window,
             checkpoints,

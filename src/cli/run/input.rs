@@ -1,13 +1,16 @@
 //! What a run over a file reads: the file, or the streams that it leads to.
 
+use std::sync::Arc;
+
 use crate::cli::error::CommandError;
 use crate::event::Batch;
 use crate::source::on_failure::DescribedStream;
-use crate::source::{BatchBounds, BatchCutter, FileSource};
+use crate::source::{BatchBounds, BatchCheck, BatchCutter, FileSource};
 
 /// The records of a run over a file, in batches of a size.
 pub(super) struct RecordInput {
     source: RecordSource,
+    check: Option<BatchCheck>,
     cutter: BatchCutter,
 }
 
@@ -20,9 +23,9 @@ pub(super) enum RecordSource {
 }
 
 impl RecordInput {
-    /// Records in batches of no more than this.
-    pub(super) fn new(source: RecordSource, bounds: BatchBounds) -> Self {
-        Self { source, cutter: BatchCutter::new(bounds) }
+    /// Records in batches of no more than this, which a check ends as well, if there is one.
+    pub(super) fn new(source: RecordSource, bounds: BatchBounds, check: Option<BatchCheck>) -> Self {
+        Self { source, check, cutter: BatchCutter::new(bounds) }
     }
 
     /// The next batch; none at the end.
@@ -35,9 +38,14 @@ impl RecordInput {
                 RecordSource::File(source) => source.next_batch()?,
                 RecordSource::Described(source) => source.next_batch().await?,
             };
-            match next {
-                Some(batch) => self.cutter.cut(batch),
-                None => return Ok(None),
+            match (next, &self.check) {
+                (Some(batch), None) => self.cutter.cut(batch, Vec::new()),
+                (Some(batch), Some(check)) => {
+                    let batch = Arc::new(batch);
+                    let ends = check.ends(Arc::clone(&batch)).await;
+                    self.cutter.cut(Arc::unwrap_or_clone(batch), ends);
+                }
+                (None, _) => return Ok(None),
             }
         }
     }

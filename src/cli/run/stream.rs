@@ -89,7 +89,9 @@ impl StreamRun<'_> {
             tokio::spawn(metrics::serve(metrics::listen(address).await?, looked.clone()));
         }
         // The streams are looked at first: that is the cheaper of two ways to fail.
-        let live = LiveSource::open(flags.plan(self.places.clone(), batches, self.tumbling_window).await).await?;
+        let check = batches.check(settings);
+        let plan = flags.plan(self.places.clone(), batches, check.clone(), self.tumbling_window).await;
+        let live = LiveSource::open(plan).await?;
         self.check_for_loops(&live)?;
         let choice = flags.shards();
         choice.check(&live)?;
@@ -141,6 +143,9 @@ impl StreamRun<'_> {
         };
         let interrupt = reporter.interrupt(commits);
         let outcome = until_it_ends(live, parts, &mut reporter, &mut watchman, interrupt).await;
+        if let Some(check) = check {
+            check.say_the_rest();
+        }
         let in_vain = outcome.as_ref().ok().and_then(Option::as_deref);
         reporter.end(commits, outcome.as_ref().err(), in_vain);
         let is_in_vain = in_vain.is_some();

@@ -4,7 +4,7 @@ mod tcp;
 
 use self::tcp::tcp;
 use super::super::document::{Content, DocumentError, Entry, Node};
-use super::{CREDENTIALS, ENDPOINT, Imported, count, entries, text, truth, wrong};
+use super::{CREDENTIALS, ENDPOINT, Imported, bloblang, count, entries, text, truth, wrong};
 use crate::aws::{Arn, StreamName, stream_and_shard};
 
 /// The input in a document: below `input` or `inputs`, or by itself.
@@ -303,8 +303,14 @@ fn batching(node: &Node, imported: &mut Imported) -> Result<(), DocumentError> {
                 }
             }
             "check" => {
-                if text(key, node)?.is_some() {
-                    imported.leave_out("batching.check", "a batch ends by its size and its time alone. What belongs together, a window transform gathers");
+                if let Some(query) = text(key, node)? {
+                    match bloblang::as_cel(query) {
+                        Some(cel) => imported.decide(&["batch_check"], cel, format!("{query} there, in Bloblang")),
+                        None => imported.leave_out(
+                            "batching.check",
+                            format!("set batch_check, in CEL, to what this says in Bloblang: {query}"),
+                        ),
+                    }
                 }
             }
             "processors" => processors(node, imported)?,

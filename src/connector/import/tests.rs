@@ -121,6 +121,7 @@ fn each_field_of_an_input() {
         ("batching: {byte_size: 5000}", "batch-bytes=5000"),
         ("batching: {byte_size: 99999999999}", "batch-bytes=1073741824"),
         ("checkpoint_limit: 1024", "max-in-flight=1024"),
+        ("batching: {check: 'this.type == \"end\"'}", "batch-check=json.type == \"end\""),
         ("batching: {period: 1m}", "batch-window=1m"),
         ("batching: {processors: [{archive: {format: lines}}]}", "pack=lines"),
         ("batching: {processors: [{archive: {format: json_array}}]}", "pack=array"),
@@ -168,7 +169,7 @@ fn each_field_of_an_input() {
         ("tcp: {keep_alive: {idle: -1s}}", "tcp.keep_alive.idle"),
         ("dynamodb: {billing_mode: PROVISIONED, create: false}", "dynamodb.billing_mode"),
         ("dynamodb: {credentials: {id: a, secret: hunter2}}", "dynamodb.credentials"),
-        ("batching: {check: 'this.type == \"end\"'}", "batching.check"),
+        ("batching: {check: 'this.type != \"end\"'}", "batching.check"),
         ("batching: {processors: [{archive: {format: tar}}]}", "batching.processors"),
         ("batching: {processors: [{mapping: root = this}]}", "batching.processors"),
     ] {

@@ -13,6 +13,7 @@ use super::reading::Reading;
 use super::statuses::ShardBoard;
 use crate::backoff::Backoff;
 use crate::processor::Processor;
+use crate::source::BatchCheck;
 use crate::source::mapping::{BatchLimits, MappingRules};
 
 /// What all shards of a run have in common.
@@ -20,6 +21,7 @@ pub(super) struct RunContext<'a> {
     pub(super) processor: &'a Processor,
     pub(super) rules: MappingRules,
     pub(super) limits: BatchLimits,
+    pub(super) check: Option<BatchCheck>,
     /// How many batches of a shard may be under way at once.
     pub(super) lanes: usize,
     pub(super) tumbling_window: Option<Duration>,

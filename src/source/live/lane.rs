@@ -30,6 +30,8 @@ pub(super) struct ReadRecord {
     /// Its number in the ledger.
     pub(super) number: u64,
     pub(super) record: Record,
+    /// Whether a batch ends behind it, whatever room it has.
+    pub(super) ends_batch: bool,
 }
 
 /// One of the lanes of a shard.
@@ -37,6 +39,8 @@ pub(super) struct ShardLane<'a> {
     at: LaneContext<'a>,
     inbox: mpsc::Receiver<Vec<ReadRecord>>,
     waiting: VecDeque<ReadRecord>,
+    /// How many of those it is known of whether a batch ends behind them.
+    checked: usize,
     windows: Windowed<'a>,
 }
 
@@ -51,7 +55,7 @@ enum NextBatch {
 
 impl<'a> ShardLane<'a> {
     pub(super) fn new(at: LaneContext<'a>, inbox: mpsc::Receiver<Vec<ReadRecord>>) -> Self {
-        Self { at, inbox, waiting: VecDeque::new(), windows: Windowed::new(at) }
+        Self { at, inbox, waiting: VecDeque::new(), checked: 0, windows: Windowed::new(at) }
     }
 
     /// Delivers until all that was read is done with.
@@ -90,10 +94,11 @@ impl<'a> ShardLane<'a> {
                 Err(_) => return Ok(NextBatch::EndOfWindow),
             }
         }
+        self.check().await?;
         let at = self.at;
         let until = Instant::now() + at.run.limits.window;
         let mut count = self.fits();
-        while count == self.waiting.len() && !self.at.run.limits.window.is_zero() {
+        while count == self.waiting.len() && !self.ends_behind(count) && !at.run.limits.window.is_zero() {
             // More than may be in flight does not come.
             let more = tokio::select! {
                 biased;
@@ -107,12 +112,39 @@ impl<'a> ShardLane<'a> {
                 },
                 Err(_) => break,
             }
+            self.check().await?;
             count = self.fits();
         }
         if count == 0 {
             return Ok(NextBatch::EndOfWindow);
         }
+        self.checked = self.checked.saturating_sub(count);
         Ok(NextBatch::Batch(self.waiting.drain(..count).collect()))
+    }
+
+    /// Finds out of the records that came since whether a batch ends behind them. What is waiting stays, whatever comes of it.
+    async fn check(&mut self) -> Result<(), RunStopped> {
+        let Some(check) = &self.at.run.check else { return Ok(()) };
+        let unchecked = self.waiting.range(self.checked..).map(|taken| &taken.record);
+        if unchecked.len() == 0 {
+            return Ok(());
+        }
+        let batch = Arc::new(batch_of(self.at.statuses.shard(), unchecked));
+        let ends = tokio::select! {
+            biased;
+            () = self.at.run.reading.cancellation.reaches(CancellationLevel::Stop) => return Err(RunStopped),
+            ends = check.ends(batch) => ends,
+        };
+        for (taken, ends) in self.waiting.range_mut(self.checked..).zip(ends) {
+            taken.ends_batch = ends;
+        }
+        self.checked = self.waiting.len();
+        Ok(())
+    }
+
+    /// Whether a batch of the first so many that wait can't become larger.
+    fn ends_behind(&self, count: usize) -> bool {
+        count.checked_sub(1).and_then(|last| self.waiting.get(last)).is_some_and(|last| last.ends_batch)
     }
 
     async fn receive(&mut self) -> Result<Option<Vec<ReadRecord>>, RunStopped> {
@@ -126,9 +158,10 @@ impl<'a> ShardLane<'a> {
     /// How many of the records that wait fit into one batch; none: they are of a later window than the one that is open.
     fn fits(&mut self) -> usize {
         let mut fill = BatchFill::new(self.at.run.limits);
+        let mut is_over = false;
         let takes = |taken: &&ReadRecord| {
             let key = taken.record.partition_key().map_or(0, str::len);
-            fill.takes(taken.record.data.as_ref().len(), key)
+            !std::mem::replace(&mut is_over, taken.ends_batch) && fill.takes(taken.record.data.as_ref().len(), key)
         };
         let fits = self.waiting.iter().take_while(takes).count();
         match self.windows.next(self.waiting.iter().map(|taken| arrived_at(&taken.record))) {

@@ -124,6 +124,7 @@ impl LiveSource {
             processor: parts.processor,
             rules: self.plan.rules,
             limits: self.plan.limits,
+            check: self.plan.check.clone(),
             lanes: usize::from(self.plan.lanes.max(1)),
             tumbling_window: self.plan.tumbling_window,
             on_failure: parts.on_failure,

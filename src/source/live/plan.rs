@@ -20,6 +20,7 @@ use super::streams::{LiveStream, ShardStart};
 use crate::aws::{AccessError, checked_reading_config};
 use crate::checkpoint::{CheckpointError, CheckpointRow, GoneRun, Table, create_if_missing};
 use crate::settings::{StreamIdForm, TableCapacity};
+use crate::source::BatchCheck;
 use crate::source::mapping::{BatchLimits, MappingRules};
 use crate::timestamp::now_millis;
 
@@ -43,6 +44,8 @@ pub struct ReadPlan {
     pub rules: MappingRules,
     /// How large batches become.
     pub limits: BatchLimits,
+    /// What ends them besides; none: nothing does.
+    pub check: Option<BatchCheck>,
     /// How many batches of a shard may be under way at once (`ParallelizationFactor`).
     pub lanes: u8,
     /// How long tumbling windows are (`TumblingWindowInSeconds`); none: there are none.
@@ -227,6 +230,7 @@ impl ReadPlan {
             read_options,
             rules: MappingRules::default(),
             limits: BatchLimits::default(),
+            check: None,
             lanes: 1,
             tumbling_window: None,
             checkpoints: None,

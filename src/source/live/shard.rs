@@ -85,7 +85,7 @@ fn deal(
     for record in records {
         let number = read_ledger.read(&record.sequence_number, arrived_at(&record));
         let lane = if lanes == 1 { 0 } else { lane_of(record.partition_key(), lanes) };
-        dealt[lane].push(ReadRecord { number, record });
+        dealt[lane].push(ReadRecord { number, record, ends_batch: false });
     }
     dealt
 }
