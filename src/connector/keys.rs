@@ -14,6 +14,7 @@ const ALIASES: &[(&str, &str)] = &[
     ("consumer-arn", "consumer"),
     (START_FROM_OLDEST, WITHOUT_ROW),
     ("assume-roles", ASSUME_ROLE),
+    ("checkpoint-billing-mode", "checkpoint-capacity"),
     ("checkpoint-limit", "max-in-flight"),
     ("checkpoint-tcp-tcp-user-timeout", "checkpoint-tcp-user-timeout"),
     ("tcp-tcp-user-timeout", "tcp-user-timeout"),

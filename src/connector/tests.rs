@@ -89,6 +89,7 @@ fn what_is_wrong_is_named_with_its_place_and_the_remedy() {
         ("routes: stdout", "1:9: routes takes a mapping of names to values"),
         ("routes: {a: nowhere}", "1:13: routes: invalid destination \"nowhere\""),
         ("bisect: maybe", "1:9: bisect takes true or false"),
+        ("checkpoint: {billing_mode: PROVISIONED}", "1:28: checkpoint_capacity: PROVISIONED takes its units"),
         ("start_from_oldest: latest", "1:20: start_from_oldest takes true or false"),
         ("or: latest\nstart_from_oldest: true", "2:1: or is set in line 1 already, by another name"),
         ("[1]", "1:1: a connector file is a mapping of settings, as `streams: readings`, and this is a list"),

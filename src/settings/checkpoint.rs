@@ -182,8 +182,11 @@ impl FromStr for TableCapacity {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == "on-demand" {
-            return Ok(TableCapacity::OnDemand);
+        match text {
+            // The first is ours, the second that of DynamoDB.
+            "on-demand" | "PAY_PER_REQUEST" => return Ok(TableCapacity::OnDemand),
+            "PROVISIONED" => return Err("PROVISIONED takes its units: write them, READ,WRITE as in 5,5".to_owned()),
+            _ => {}
         }
         let units = |text: &str| text.trim().parse().ok();
         let provisioned = text.split_once(',').and_then(|(read, write)| Some((units(read)?, units(write)?)));

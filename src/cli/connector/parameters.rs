@@ -140,6 +140,7 @@ fn of(given: &Given) -> Result<Vec<(String, String)>, String> {
             ("AssumeRoles".to_owned(), value),
             ("AssumableRoleArns".to_owned(), assumed(&given.values).join(",")),
         ]),
+        "checkpoint-capacity" if value == "PAY_PER_REQUEST" => one("CheckpointCapacity", "on-demand".to_owned()),
         "input" => streams(&value),
         "from" => start(&value),
         "mode" => one("EnhancedFanOut", (value != "shared").to_string()),
@@ -304,6 +305,12 @@ mod tests {
         assert_eq!(flags, ["transform", "patience"]);
         let Parameters { values, .. } = of_text(&format!("streams: ['{arn}', '{arn}-2,{arn}-3']\n"));
         let expected = serde_json::json!({"StreamArn": arn, "MoreStreamArns": format!("{arn}-2,{arn}-3")});
+        assert_eq!(Value::Object(values), expected);
+        let Parameters { values, .. } =
+            of_text("dynamodb: {table: positions, create: true, billing_mode: PAY_PER_REQUEST}\n");
+        let expected = serde_json::json!({
+            "CheckpointTable": "positions", "CheckpointCreate": "true", "CheckpointCapacity": "on-demand",
+        });
         assert_eq!(Value::Object(values), expected);
         let role = "arn:aws:iam::222222222222:role/deliver";
         let roles = format!("assume_roles: {{'arn:aws:sqs:': '{role}#e', 'arn:aws:s3:::b': '{role}'}}\n");
