@@ -140,12 +140,13 @@ guests: rust-target-$(GUEST_TARGET) ## Build the sample transforms and the guest
 
 # What `sam build` calls; it says in ARTIFACTS_DIR where the package belongs. The compiler of transforms stays
 # out of the function: the transform is compiled here. FUNCTION_RUSTFLAGS are flags for the function alone; as RUSTFLAGS
-# they would make the command line be built once more.
+# they would make the command line be built once more. FEATURES are cargo features that it is to have all the same, separated
+# by commas.
 .PHONY: build-KinesieveFunction
 build-KinesieveFunction: tools-lambda package-arguments $(if $(filter $(SAMPLE),$(TRANSFORM)),guests)
 	$(call say,Building the function for $(ARCH))
 	$(if $(FUNCTION_RUSTFLAGS),RUSTFLAGS="$(FUNCTION_RUSTFLAGS)") PATH="$(VENV)/bin:$$PATH" \
-		$(CARGO_LAMBDA) lambda build --profile lambda --bin kinesieve-lambda --no-default-features \
+		$(CARGO_LAMBDA) lambda build --profile lambda --bin kinesieve-lambda --no-default-features $(if $(FEATURES),--features $(FEATURES)) \
 		$(if $(filter arm64,$(ARCH)),--arm64,--x86-64) --lambda-dir "$(ARTIFACTS_DIR)" --flatten kinesieve-lambda
 	$(call say,Packaging $(TRANSFORM) for $(ARCH))
 	cargo build --release --bin kinesieve

@@ -112,7 +112,7 @@ fn checked(options: TcpOptions, prefix: &str) -> Result<TcpOptions, SettingsErro
     if options.are_of_sockets() && !cfg!(feature = "tcp") {
         return contradiction(format!(
             "{prefix}KEEP_ALIVE_IDLE and its siblings, and {prefix}USER_TIMEOUT, need the cargo feature tcp, which this \
-             program was built without: leave them out, or build it with --features tcp"
+             program was built without: leave them out, or build it with that (FEATURES=tcp sam build)"
         ));
     }
     if options.user_timeout.is_some() && !cfg!(target_os = "linux") {

@@ -232,7 +232,7 @@ fn batches_end_behind_the_record_of_which_the_check_is_true() {
             assert_eq!(seen.batches.len(), RECORDS / 1000);
         } else {
             // The batch of its lane, and no other. The last of a lane ends with the stream.
-            let ended = seen.batches.iter().filter(|batch| batch.last().is_some_and(|last| is_last(last))).count();
+            let ended = seen.batches.iter().filter(|batch| batch.last().is_some_and(&is_last)).count();
             assert_eq!(ended, RECORDS / 1000);
         }
     }

@@ -30,8 +30,12 @@ impl Pty {
         let words = std::iter::once(command.get_program()).chain(command.get_args());
         let line: Vec<String> = words.map(quoted).collect();
         let tty = folder.path().join("tty");
-        let line =
-            format!("stty cols {columns} rows {rows}; tty >{}; exec {}", quoted(tty.as_os_str()), line.join(" "));
+        // A job in the background of a script ignores both signals, and so would all that it starts: a person's shell does not.
+        let line = format!(
+            "stty cols {columns} rows {rows}; tty >{}; exec env --default-signal=INT,QUIT {}",
+            quoted(tty.as_os_str()),
+            line.join(" ")
+        );
         let mut script = Command::new("script");
         script.args(["-q", "-e", "-f", "-E", "never", "-c", &line, "/dev/null"]);
         for (name, value) in command.get_envs() {
