@@ -6,7 +6,6 @@ mod simulation;
 use super::caller::caller;
 #[cfg(not(feature = "iam"))]
 use super::finding::Finding;
-#[cfg(not(feature = "iam"))]
 use super::permission::Permission;
 use crate::aws::{Reach, Role, config_by};
 use crate::settings::Arn;
@@ -37,9 +36,14 @@ pub(super) use simulation::simulate;
 
 /// Without the client of IAM, nobody is asked.
 #[cfg(not(feature = "iam"))]
-pub(super) async fn simulate(role: &Arn, _permissions: &[Permission]) -> Vec<Finding> {
-    vec![Finding::unknown(
-        format!("what {role} may do"),
-        "IAM is not asked: build kinesieve with the cargo feature iam",
-    )]
+pub(super) async fn simulate(_role: &Arn, permissions: &[Permission]) -> Vec<Finding> {
+    let not_asked = "IAM is not asked: build kinesieve with the cargo feature iam";
+    permissions.iter().map(|permission| Finding::unknown(what(permission), not_asked)).collect()
+}
+
+/// The permission, and what it is for.
+fn what(permission: &Permission) -> String {
+    let Permission { action, resource } = permission;
+    let purpose = permission.purpose().map(|purpose| format!(" ({purpose})")).unwrap_or_default();
+    format!("{action} on {resource}{purpose}")
 }

@@ -6,6 +6,7 @@ use aws_sdk_iam::types::PolicyEvaluationDecisionType;
 use crate::aws::{causes, config_in};
 use crate::cli::doctor::finding::{Finding, FindingStatus, Statement};
 use crate::cli::doctor::permission::Permission;
+use crate::cli::doctor::role::what;
 use crate::settings::Arn;
 
 /// Actions that one request asks about at most, so that the answer is one page (of 100).
@@ -66,11 +67,4 @@ async fn on_resource(client: &Iam, role: &Arn, resource: &str, asked: &[&Permiss
             None => Finding::unknown(what(permission), "IAM says nothing of it"),
         })
         .collect()
-}
-
-/// The permission, and what it is for.
-fn what(permission: &Permission) -> String {
-    let Permission { action, resource } = permission;
-    let purpose = permission.purpose().map(|purpose| format!(" ({purpose})")).unwrap_or_default();
-    format!("{action} on {resource}{purpose}")
 }
