@@ -142,11 +142,12 @@ guests: rust-target-$(GUEST_TARGET) ## Build the sample transforms and the guest
 # out of the function: the transform is compiled here. FUNCTION_RUSTFLAGS are flags for the function alone; as RUSTFLAGS
 # they would make the command line be built once more. FEATURES are cargo features that it is to have all the same, separated
 # by commas.
+LAMBDA_PROFILE ?= lambda
 .PHONY: build-KinesieveFunction
 build-KinesieveFunction: tools-lambda package-arguments $(if $(filter $(SAMPLE),$(TRANSFORM)),guests)
 	$(call say,Building the function for $(ARCH))
 	$(if $(FUNCTION_RUSTFLAGS),RUSTFLAGS="$(FUNCTION_RUSTFLAGS)") PATH="$(VENV)/bin:$$PATH" \
-		$(CARGO_LAMBDA) lambda build --profile lambda --bin kinesieve-lambda --no-default-features $(if $(FEATURES),--features $(FEATURES)) \
+		$(CARGO_LAMBDA) lambda build --profile $(LAMBDA_PROFILE) --bin kinesieve-lambda --no-default-features $(if $(FEATURES),--features $(FEATURES)) \
 		$(if $(filter arm64,$(ARCH)),--arm64,--x86-64) --lambda-dir "$(ARTIFACTS_DIR)" --flatten kinesieve-lambda
 	$(call say,Packaging $(TRANSFORM) for $(ARCH))
 	cargo build --release --bin kinesieve
@@ -273,7 +274,7 @@ test-kit: tools-guests rust-target-$(GUEST_TARGET)
 	PATH="$$PATH:$(VENV)/bin" $(CARGO_TEST) test --release --test behaviour kit:: -- --ignored
 
 # Optimizing takes minutes, and changes nothing of what the tests of a package ask.
-UNOPTIMIZED := CARGO_PROFILE_LAMBDA_LTO=off CARGO_PROFILE_LAMBDA_CODEGEN_UNITS=16 CARGO_PROFILE_LAMBDA_OPT_LEVEL=0
+UNOPTIMIZED := LAMBDA_PROFILE=lambda-unoptimized
 
 # As a deployment does it, where what is left over without the compiler of transforms is an error. What is for another
 # architecture can't run here, and is looked at. With STARTS it is the very function that a deployment packages, and is
