@@ -180,14 +180,10 @@ impl ConnectorFile {
     }
 
     /// Makes what the file says the default of a command's arguments, but for routes: each of them has a name of its own,
-    /// and wins or loses by itself.
-    pub(crate) fn beneath(&self, command: Command) -> Command {
+    /// and wins or loses by itself. `keys` are those that the file was read by.
+    pub(crate) fn beneath(&self, command: Command, keys: &Keys) -> Command {
         command.mut_args(|arg| {
-            // `doctor` calls the streams by another name than a run does.
-            let is_called = |flag: &str| {
-                keys::name(&arg) == Some(flag) || arg.get_all_aliases().is_some_and(|aliases| aliases.contains(&flag))
-            };
-            let of_this = |given: &&Given| is_called(&given.flag) && given.flag != keys::ROUTE;
+            let of_this = |given: &&Given| given.flag != keys::ROUTE && keys.is_setting(&given.flag, &arg);
             match self.given.iter().find(of_this) {
                 Some(given) => {
                     // Help texts show defaults, and what hides its variable hides this, too.

@@ -126,6 +126,22 @@ fn what_is_checked_is_shown_without_what_may_be_secret() {
     assert!(said.contains("  --transform-settings (left out)\n") && !said.contains("hunter2"), "{said}");
 }
 
+/// Where a run starts is no place of dead letters, though both flags are called `--from`.
+#[test]
+fn a_setting_of_a_run_is_none_of_a_command_that_calls_another_thing_so() {
+    let folder = folder("from: latest\nuntil: now\ntransform: none\noutput: stdout\n");
+    let connector = folder.path().join("c.yaml").display().to_string();
+    for command in ["redrive", "rescue"] {
+        let done = kinesieve(&[command, "--connector", &connector]).output().expect("it runs");
+        assert_eq!(done.status.code(), Some(2), "{command}: {}", stderr(&done));
+        assert!(stderr(&done).contains("--from <PLACE>"), "{command}: {}", stderr(&done));
+    }
+    std::fs::write(folder.path().join("letters"), "").expect("written");
+    let letters = folder.path().join("letters").display().to_string();
+    let done = kinesieve(&["redrive", "--connector", &connector, "--from", &letters]).output().expect("it runs");
+    assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
+}
+
 #[test]
 fn the_function_takes_its_settings_from_a_file_and_leaves_what_only_a_run_has() {
     let emulator = Emulator::start();

@@ -62,7 +62,7 @@ pub(super) struct DoctorArguments {
     mode: ReadSharing,
 
     /// Consumer of enhanced fan-out, its name or its ARN [default: the stack registers one]
-    #[arg(long, visible_alias = "consumer-name", value_name = "CONSUMER")]
+    #[arg(long, visible_alias = "consumer-name", value_name = "NAME|ARN")]
     consumer: Option<ConsumerName>,
 
     /// ARN of the function's role: what it may do, and not what you may
@@ -87,7 +87,7 @@ pub(super) struct DoctorArguments {
     timeout: u64,
 
     /// Batch size of the event source mapping
-    #[arg(long, value_name = "RECORDS", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "COUNT", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     batch_size: u32,
 
     /// Print JSON, one object a line

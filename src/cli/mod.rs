@@ -273,8 +273,9 @@ fn parse() -> Result<Arguments, ParseError> {
 
 /// Makes what a connector file says the default of all commands that take one.
 fn beneath(command: clap::Command, file: &ConnectorFile) -> clap::Command {
+    let keys = connector_keys();
     command.mut_subcommands(|subcommand| match has_connector(&subcommand) {
-        true => file.beneath(subcommand),
+        true => file.beneath(subcommand, &keys),
         false => subcommand,
     })
 }

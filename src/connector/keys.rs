@@ -213,6 +213,15 @@ impl Keys {
             .find(|arg| name(arg) == Some(flag) || arg.get_all_aliases().is_some_and(|aliases| aliases.contains(&flag)))
     }
 
+    /// Whether an argument of any command is the setting of a flag. Commands call different things alike: `--from` is where a
+    /// run starts, and where `redrive` finds its letters. What takes another value is another thing; `doctor` calls the streams
+    /// by another name than a run does, and has that one besides.
+    pub(super) fn is_setting(&self, flag: &str, arg: &Arg) -> bool {
+        let is_alike = || self.get(flag).is_none_or(|setting| setting.get_value_names() == arg.get_value_names());
+        let is_alias = || arg.get_all_aliases().is_some_and(|aliases| aliases.contains(&flag));
+        if name(arg) == Some(flag) { is_alike() } else { is_alias() }
+    }
+
     /// All of them, in the order of the commands.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Arg> {
         self.args.iter()

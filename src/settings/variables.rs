@@ -78,7 +78,7 @@ impl FunctionSettings {
             }
         }
         let command = match file {
-            Some(file) => file.beneath(command),
+            Some(file) => file.beneath(command, &Keys::of([&Self::command()])),
             None => command,
         };
         let matches = command.try_get_matches_from(flags).map_err(|error| in_terms_of_variables(&error))?;
