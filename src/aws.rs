@@ -3,6 +3,7 @@
 
 mod access;
 mod arn;
+mod cause;
 mod http;
 mod probe;
 mod reach;

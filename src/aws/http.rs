@@ -133,13 +133,7 @@ fn connector(
 ) -> SharedHttpConnector {
     #[cfg(feature = "tcp")]
     if tcp.are_of_sockets() {
-        match tcp::connector(tcp, settings.connect_timeout()) {
-            Ok(connector) => return SharedHttpConnector::new(connector),
-            // The SDK's will say the same of each request.
-            Err(error) => {
-                tracing::warn!("connections have no options of their own: the system's certificates: {error}")
-            }
-        }
+        return SharedHttpConnector::new(tcp::connector(tcp, settings.connect_timeout()));
     }
     let _ = tcp;
     SharedHttpConnector::new(sdk_connector(settings, components))

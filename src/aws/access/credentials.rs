@@ -21,6 +21,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{self, ProvideCredentials, future};
 
 use super::asked::{AskedPlaces, Place, REMEDY};
+use crate::aws::cause::found;
 use crate::aws::reach::{self, CredentialsFrom, Reach, Role};
 use crate::aws::{ANSWER_BYTES, ExchangeBounds, SILENCE, chain, client_by, loader};
 
@@ -131,18 +132,6 @@ async fn assuming(role: &Role, reach: &Reach, region: Option<Region>, base: Cred
     provider.build_from_provider(base).await
 }
 
-/// The first of its kind among an error and what led to it.
-fn found<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
-    let mut next = Some(error);
-    while let Some(cause) = next {
-        if let Some(found) = cause.downcast_ref::<E>() {
-            return Some(found);
-        }
-        next = cause.source();
-    }
-    None
-}
-
 impl ProvideCredentials for CredentialsChain {
     fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
     where
@@ -165,14 +154,7 @@ impl fmt::Debug for ChainParts {
 /// Whether a request failed since nobody who was asked has credentials. Who has some and fails to give them now, a role that
 /// is throttled say, may give them a little later.
 pub(crate) fn has_no_credentials(error: &(dyn Error + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(cause) = next {
-        if let Some(error) = cause.downcast_ref::<CredentialsError>() {
-            return matches!(error, CredentialsError::CredentialsNotLoaded(_));
-        }
-        next = cause.source();
-    }
-    false
+    found::<CredentialsError>(error).is_some_and(|error| matches!(error, CredentialsError::CredentialsNotLoaded(_)))
 }
 
 /// Returns why there are no credentials, with the remedy, if a request failed for that: to try again changes nothing.

@@ -5,7 +5,7 @@
 use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::ErrorKind;
 use hyper::Uri;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector as TcpConnector;
 use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::client::legacy::connect::{CaptureConnection, HttpInfo, capture_connection};
@@ -24,29 +24,25 @@ use hyper_util::client::legacy::{self, Client};
 use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::crypto::aws_lc_rs;
+use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tower_service::Service;
 
+use crate::aws::cause::found;
 use crate::aws::tcp_options::TcpOptions;
 
 /// Returns what sends requests over connections with these options; `connect_timeout` is how long one may take to be made, its
 /// TLS handshake included.
-///
-/// # Errors
-/// When the roots of the system can't be read.
-pub(super) fn connector(
-    options: &TcpOptions,
-    connect_timeout: Option<Duration>,
-) -> Result<impl HttpConnector + 'static, std::io::Error> {
+pub(super) fn connector(options: &TcpOptions, connect_timeout: Option<Duration>) -> impl HttpConnector + 'static {
     let mut builder = Client::builder(TokioExecutor::new());
     builder.pool_timer(TokioTimer::new());
-    Ok(PooledConnector { client: builder.build(Dialer { way: way(options)?, connect_timeout }) })
+    PooledConnector { client: builder.build(Dialer { way: way(options), connect_timeout }) }
 }
 
 /// TLS over a tunnel, or over the socket itself.
 type Way = HttpsConnector<MaybeTunnel>;
 
-fn way(options: &TcpOptions) -> Result<Way, std::io::Error> {
+fn way(options: &TcpOptions) -> Way {
     let mut tcp = TcpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
@@ -57,14 +53,29 @@ fn way(options: &TcpOptions) -> Result<Way, std::io::Error> {
     }
     #[cfg(target_os = "linux")]
     tcp.set_tcp_user_timeout(options.user_timeout);
-    let tls = || {
-        let builder = HttpsConnectorBuilder::new();
-        Ok::<_, std::io::Error>(builder.with_provider_and_native_roots(aws_lc_rs::default_provider())?.https_or_http())
-    };
+    let tls = || HttpsConnectorBuilder::new().with_tls_config(tls_config()).https_or_http();
     // A proxy itself may be reached by TLS.
-    let to_proxy = tls()?.enable_http1().wrap_connector(tcp);
+    let to_proxy = tls().enable_http1().wrap_connector(tcp);
     let maybe_tunnel = MaybeTunnel { to_proxy, proxies: Arc::new(Matcher::from_env()) };
-    Ok(tls()?.enable_all_versions().wrap_connector(maybe_tunnel))
+    tls().enable_all_versions().wrap_connector(maybe_tunnel)
+}
+
+/// TLS by the roots of the system, which are read once. Without any, nothing is spoken by TLS, and each request says that the
+/// certificate of its service is signed by nobody.
+fn tls_config() -> ClientConfig {
+    static ONCE: OnceLock<ClientConfig> = OnceLock::new();
+
+    let config = ONCE.get_or_init(|| {
+        let builder = || {
+            let provider = Arc::new(aws_lc_rs::default_provider());
+            let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+            // Which provider it is, and which versions these are, is decided here and nowhere else.
+            builder.expect("the provider speaks the versions that are usual")
+        };
+        let roots = builder().with_native_roots();
+        roots.unwrap_or_else(|_| builder().with_root_certificates(RootCertStore::empty())).with_no_client_auth()
+    });
+    config.clone()
 }
 
 /// A connection to come.
@@ -209,18 +220,6 @@ fn told(error: legacy::Error) -> ConnectorError {
     }
 }
 
-/// The first of its kind among what led to an error.
-fn found<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
-    let mut next = Some(error);
-    while let Some(cause) = next {
-        if let Some(found) = cause.downcast_ref::<E>() {
-            return Some(found);
-        }
-        next = cause.source();
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
@@ -235,7 +234,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
         let address = format!("http://{}", listener.local_addr().expect("an address")).parse::<Uri>().expect("a URI");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let connection = runtime.block_on(way(options).expect("roots").call(address)).expect("connected");
+        let connection = runtime.block_on(way(options).call(address)).expect("connected");
         assert!(!connection.connected().is_proxied());
         match connection {
             MaybeHttpsStream::Http(MaybeHttpsStream::Http(socket)) => socket,

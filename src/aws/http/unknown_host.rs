@@ -4,6 +4,8 @@ use std::error::Error;
 
 use aws_smithy_runtime_api::client::result::ConnectorError;
 
+use crate::aws::cause::found;
+
 /// No address is known for the host of a service.
 ///
 /// The SDK would try again several times, and each message would bury the name of the host.
@@ -41,14 +43,7 @@ pub(super) fn told(error: ConnectorError, host: &str) -> ConnectorError {
 
 /// Returns the host that nobody knows, if a request failed for that.
 pub(crate) fn unknown_host<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a UnknownHost> {
-    let mut next = Some(error);
-    while let Some(cause) = next {
-        if let Some(unknown) = cause.downcast_ref() {
-            return Some(unknown);
-        }
-        next = cause.source();
-    }
-    None
+    found(error)
 }
 
 #[cfg(test)]
