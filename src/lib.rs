@@ -37,6 +37,7 @@
 //! | [`error_code`] | the codes of errors, each with a page of its own |
 //! | `clap_error` | what is wrong with a value, without the flag that it came by |
 //! | `redaction` | credentials taken out of what is logged or shown |
+//! | `seldom` | what happens often, and is said seldom |
 //! | `foreign` | foreign text, made safe for a terminal and a log |
 //! | `json_error` | what is wrong with JSON that a person wrote, in the words of JSON |
 //! | `json_pointer` | a place in the JSON of a record |
@@ -78,6 +79,7 @@ mod project;
 mod redaction;
 #[cfg(feature = "compiler")]
 pub mod reference;
+mod seldom;
 pub mod settings;
 pub mod sink;
 pub mod source;

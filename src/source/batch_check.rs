@@ -3,14 +3,12 @@
 //! It is judged once for each record, when that comes in, on what the transform would see of it: each event out of the record,
 //! decoded. A batch is made of whole records, so it ends behind a record when one of its events says so.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::event::{Batch, Event, Payload, PayloadError, Unpacking};
 use crate::filter::{Filter, Judgement};
-
-/// How long it is silent after it said that something can't be judged.
-const SILENCE: Duration = Duration::from_secs(1);
+use crate::seldom::Seldom;
 
 /// The expression as messages call it.
 const NAME: &str = "--batch-check";
@@ -25,16 +23,8 @@ struct Checking {
     unpacking: Unpacking,
     /// The time for one event.
     event_time: Duration,
-    unclear: Mutex<UnclearEvents>,
-}
-
-/// Events that could not be judged.
-#[derive(Debug, Default)]
-struct UnclearEvents {
-    count: u64,
-    /// How many there were when it was last said, and when that was.
-    said: u64,
-    said_at: Option<Instant>,
+    /// Events that could not be judged.
+    unclear: Mutex<Seldom>,
 }
 
 impl BatchCheck {
@@ -53,16 +43,19 @@ impl BatchCheck {
 
     /// How many events it could not judge so far.
     pub fn unclear(&self) -> u64 {
-        self.0.unclear.lock().unwrap_or_else(PoisonError::into_inner).count
+        self.seldom().count()
     }
 
     /// Says at the end of a run how many events it could not judge, if that is not said yet.
     pub fn say_the_rest(&self) {
-        let mut unclear = self.0.unclear.lock().unwrap_or_else(PoisonError::into_inner);
-        if unclear.count > unclear.said {
-            unclear.said = unclear.count;
-            tracing::warn!(unclear = unclear.count, "{NAME} ended no batch behind events that it could not judge");
+        let mut unclear = self.seldom();
+        if unclear.take_unsaid() > 0 {
+            tracing::warn!(unclear = unclear.count(), "{NAME} ended no batch behind events that it could not judge");
         }
+    }
+
+    fn seldom(&self) -> MutexGuard<'_, Seldom> {
+        self.0.unclear.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn judge(&self, records: &Batch) -> Vec<bool> {
@@ -111,19 +104,17 @@ impl BatchCheck {
 
     /// Counts an event that can't be judged, and says where it is, unless it said so just now.
     fn note(&self, batch: &Batch, event: Event<'_>, reason: &str) {
-        let mut unclear = self.0.unclear.lock().unwrap_or_else(PoisonError::into_inner);
-        unclear.count += 1;
-        if unclear.said_at.is_some_and(|said_at| said_at.elapsed() < SILENCE) {
+        let mut unclear = self.seldom();
+        if !unclear.is_due(1, Instant::now()) {
             return;
         }
-        unclear.said_at = Some(Instant::now());
-        unclear.said = unclear.count;
+        unclear.take_unsaid();
         tracing::warn!(
             stream = batch.shard().stream_name(),
             shard_id = batch.shard_id(),
             sequence_number = event.sequence_number.as_str(),
             sub_sequence_number = event.sub_sequence_number,
-            unclear = unclear.count,
+            unclear = unclear.count(),
             "no batch ends behind it: {reason}"
         );
     }
