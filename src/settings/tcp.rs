@@ -69,13 +69,9 @@ impl TcpSettings {
     /// # Errors
     /// When they contradict each other, or this program was built without what they need.
     pub(super) fn options(&self) -> Result<TcpOptions, SettingsError> {
-        let Self { connect_timeout, keep_alive_idle, keep_alive_interval, keep_alive_count, user_timeout } = *self;
-        let options = TcpOptions {
-            connect_timeout,
-            keep_alive: keep_alive(keep_alive_idle, keep_alive_interval, keep_alive_count),
-            user_timeout,
-        };
-        checked(options, "KINESIEVE_TCP_")
+        let keep_alive = keep_alive(self.keep_alive_idle, self.keep_alive_interval, self.keep_alive_count);
+        let Self { connect_timeout, user_timeout, .. } = *self;
+        checked(TcpOptions { connect_timeout, keep_alive, user_timeout }, "KINESIEVE_TCP_")
     }
 }
 
@@ -85,13 +81,9 @@ impl TableTcpSettings {
     /// # Errors
     /// When they contradict each other, or this program was built without what they need.
     pub(super) fn options(&self) -> Result<Option<TcpOptions>, SettingsError> {
-        let Self { connect_timeout, keep_alive_idle, keep_alive_interval, keep_alive_count, user_timeout } = *self;
-        let options = TcpOptions {
-            connect_timeout,
-            keep_alive: keep_alive(keep_alive_idle, keep_alive_interval, keep_alive_count),
-            user_timeout,
-        };
-        let options = checked(options, "KINESIEVE_CHECKPOINT_TCP_")?;
+        let keep_alive = keep_alive(self.keep_alive_idle, self.keep_alive_interval, self.keep_alive_count);
+        let Self { connect_timeout, user_timeout, .. } = *self;
+        let options = checked(TcpOptions { connect_timeout, keep_alive, user_timeout }, "KINESIEVE_CHECKPOINT_TCP_")?;
         Ok(Some(options).filter(|options| *options != TcpOptions::NONE))
     }
 }
