@@ -91,6 +91,14 @@ soak: guests ## Play thousands of invocations in which everything goes wrong, an
 	SOAK_INVOCATIONS=$(SOAK_INVOCATIONS) SOAK_SECONDS=$(SOAK_SECONDS) SEED=$(SEED) $(CARGO_TEST) test --release \
 		--test behaviour soak::thousands -- --ignored --nocapture
 
+# How many stories of fleets are played of each kind. One that goes wrong names its seed; SIMULATION_SEED=N plays it again, and
+# SIMULATION_TRACE=1 tells it.
+SEEDS ?= 10000
+.PHONY: simulate
+simulate: ## Play SEEDS fleets of each kind, in which everything goes wrong, and audit what they delivered
+	$(call say,$(SEEDS) fleets of each kind)
+	SIMULATION_SEEDS=$(SEEDS) $(CARGO_TEST) test --release --lib fleet::simulation::
+
 .PHONY: bench
 bench: bench-records bench-peers bench-guests count ## Measure
 

@@ -4,6 +4,7 @@
 //! whatever is wrong with the table is logged once, counted, and waited for no longer than a bound. The table is
 //! laid out as the `aws_kinesis` input of Redpanda Connect has it, so that each can go on from where the other is.
 
+mod change;
 mod creation;
 mod error;
 mod error_log;
@@ -16,6 +17,7 @@ mod table;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+pub use change::{MayStand, RowAnswer, RowChange, RowItem};
 pub use creation::{CreationError, KeysError, create_if_missing};
 pub use error::{CheckpointError, CheckpointErrorKind};
 pub use heartbeat::{BETWEEN_HEARTBEATS, GoneRun, Heartbeat, UNTIL_GONE};

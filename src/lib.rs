@@ -21,6 +21,7 @@
 //! | [`assembly`] | from settings to a processor: loads, starts, opens, wires |
 //! | [`source`] | batches from a file or live streams, as an event source mapping would send them; dead letters and given-up records, to run them again |
 //! | [`processor`] | the batch algorithm: events through the transform into sinks, and where to replay from |
+//! | [`fleet`] | which process reads which shard, where several share a stream out: leases in the checkpoint table |
 //! | [`checkpoint`] | the mirror of positions in DynamoDB |
 //! | [`dead_letter`] | the envelope of an event that can't be processed |
 //! | [`settings`] | every setting, once; it knows destinations by the table of `sink::destination` |
@@ -66,6 +67,7 @@ pub mod error_code;
 pub mod event;
 mod files;
 pub mod filter;
+pub mod fleet;
 mod foreign;
 mod interpolation;
 mod json_error;

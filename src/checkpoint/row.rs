@@ -21,12 +21,12 @@ use crate::timestamp::{now_millis, rfc3339};
 pub(super) const STREAM_ID: &str = "StreamID";
 pub(super) const SHARD_ID: &str = "ShardID";
 /// The last sequence number that is acknowledged with all before it: a reader resumes after it.
-const POSITION: &str = "SequenceNumber";
+pub(super) const POSITION: &str = "SequenceNumber";
 /// The attribute for the highest acknowledged position where batches of a shard run side by side: records before it may
 /// not be acknowledged.
-const HIGH_WATER_MARK: &str = "HighWaterMark";
+pub(super) const HIGH_WATER_MARK: &str = "HighWaterMark";
 pub(super) const CLIENT_ID: &str = "ClientID";
-const LEASE_TIMEOUT: &str = "LeaseTimeout";
+pub(super) const LEASE_TIMEOUT: &str = "LeaseTimeout";
 const WRITTEN_AT: &str = "WrittenAt";
 const WRITTEN_BY: &str = "WrittenBy";
 const LAST_ARRIVAL_AT: &str = "LastArrivalAt";
@@ -75,30 +75,8 @@ pub(super) fn update(progress: &ShardProgress, stream_id: &str, options: &Checkp
     let acknowledged = progress.acknowledged.as_ref();
     if let Some(last) = acknowledged {
         changes.set(position, text(&last.sequence_number));
-        changes.set(LAST_ARRIVAL_AT, text(&rfc3339(last.arrived_at)));
-        changes.set(BEHIND, number(now_millis().saturating_sub(last.arrived_at)));
     }
-    changes.set(WRITTEN_AT, text(&rfc3339(now_millis())));
-    changes.set(WRITTEN_BY, text(&options.written_by));
-    changes.set(PARALLELIZATION_FACTOR, number(options.parallelization_factor.into()));
-    match &progress.stuck {
-        Some(stuck) => {
-            changes.set(STUCK_AT, text(stuck.position.sequence_number().as_str()));
-            changes.set(STUCK_SUB_SEQUENCE_NUMBER, number(stuck.position.sub_sequence_number()));
-            changes.set(STUCK_ATTEMPTS, number(stuck.attempts.into()));
-            changes.set(STUCK_REASON, text(&stuck.reason[..stuck.reason.floor_char_boundary(REASON_BYTES)]));
-            changes.set(STUCK_MADE_BY, text(&stuck.made_by));
-            match stuck.delivered {
-                Some(DeliveredOutputs { outputs, .. }) => changes.set(STUCK_OUTPUTS, number(outputs.into())),
-                None => changes.remove(&[STUCK_OUTPUTS]),
-            }
-            match stuck.delivered.and_then(|delivered| delivered.digest) {
-                Some(digest) => changes.set(STUCK_OUTPUTS_DIGEST, text(&hexadecimal(&digest))),
-                None => changes.remove(&[STUCK_OUTPUTS_DIGEST]),
-            }
-        }
-        None => changes.remove(&STUCK),
-    }
+    changes.say(progress, options.parallelization_factor, &options.written_by);
     if has_order && acknowledged.is_some() {
         changes.remove(&[HIGH_WATER_MARK]);
     }
@@ -117,12 +95,7 @@ pub(super) fn update(progress: &ShardProgress, stream_id: &str, options: &Checkp
         (None, _) => (None, "<"),
     };
     if let Some(bound) = bound {
-        condition += &format!(
-            " AND (attribute_not_exists({position}) OR size({position}) < :length \
-             OR (size({position}) = :length AND {position} {comparison} :bound))"
-        );
-        changes.values.insert(":bound".to_owned(), text(bound));
-        changes.values.insert(":length".to_owned(), number(bound.len() as u64));
+        condition += &format!(" AND {}", changes.forward(position, comparison, bound));
     }
     Update { key: key(stream_id, &progress.shard.id), change: changes.expression(), condition, values: changes.values }
 }
@@ -132,25 +105,73 @@ pub(super) fn key(stream_id: &str, shard_id: &str) -> HashMap<String, AttributeV
 }
 
 /// What changes in a row.
-#[derive(Debug, Default)]
-struct Changes {
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Changes {
     assignments: Vec<String>,
     removals: Vec<&'static str>,
-    values: HashMap<String, AttributeValue>,
+    pub(super) values: HashMap<String, AttributeValue>,
 }
 
 impl Changes {
-    fn set(&mut self, attribute: &'static str, value: AttributeValue) {
+    /// What there is to say beside the position: what a person wants to know, and whoever goes on from the row.
+    pub(super) fn say(&mut self, progress: &ShardProgress, parallelization_factor: u8, written_by: &str) {
+        if let Some(last) = &progress.acknowledged {
+            self.set(LAST_ARRIVAL_AT, text(&rfc3339(last.arrived_at)));
+            self.set(BEHIND, number(now_millis().saturating_sub(last.arrived_at)));
+        }
+        self.set(WRITTEN_AT, text(&rfc3339(now_millis())));
+        self.set(WRITTEN_BY, text(written_by));
+        self.set(PARALLELIZATION_FACTOR, number(parallelization_factor.into()));
+        match &progress.stuck {
+            Some(stuck) => {
+                self.set(STUCK_AT, text(stuck.position.sequence_number().as_str()));
+                self.set(STUCK_SUB_SEQUENCE_NUMBER, number(stuck.position.sub_sequence_number()));
+                self.set(STUCK_ATTEMPTS, number(stuck.attempts.into()));
+                self.set(STUCK_REASON, text(&stuck.reason[..stuck.reason.floor_char_boundary(REASON_BYTES)]));
+                self.set(STUCK_MADE_BY, text(&stuck.made_by));
+                match stuck.delivered {
+                    Some(DeliveredOutputs { outputs, .. }) => self.set(STUCK_OUTPUTS, number(outputs.into())),
+                    None => self.remove(&[STUCK_OUTPUTS]),
+                }
+                match stuck.delivered.and_then(|delivered| delivered.digest) {
+                    Some(digest) => self.set(STUCK_OUTPUTS_DIGEST, text(&hexadecimal(&digest))),
+                    None => self.remove(&[STUCK_OUTPUTS_DIGEST]),
+                }
+            }
+            None => self.remove(&STUCK),
+        }
+    }
+
+    /// The condition that a position is before `bound`, or by `<=` also at it. Sequence numbers have no leading zeros, so a
+    /// longer one is larger, and of two that are of one length the order of the digits decides.
+    pub(super) fn forward(&mut self, position: &str, comparison: &str, bound: &str) -> String {
+        self.values.insert(":bound".to_owned(), text(bound));
+        self.values.insert(":length".to_owned(), number(bound.len() as u64));
+        format!(
+            "(attribute_not_exists({position}) OR size({position}) < :length \
+             OR (size({position}) = :length AND {position} {comparison} :bound))"
+        )
+    }
+
+    pub(super) fn set(&mut self, attribute: &'static str, value: AttributeValue) {
         self.assignments.push(format!("{attribute} = :{attribute}"));
         self.values.insert(format!(":{attribute}"), value);
     }
 
-    fn remove(&mut self, attributes: &[&'static str]) {
+    pub(super) fn set_if_missing(&mut self, attribute: &'static str, value: AttributeValue) {
+        self.assignments.push(format!("{attribute} = if_not_exists({attribute}, :{attribute})"));
+        self.values.insert(format!(":{attribute}"), value);
+    }
+
+    pub(super) fn remove(&mut self, attributes: &[&'static str]) {
         self.removals.extend(attributes);
     }
 
-    fn expression(&self) -> String {
-        let mut expression = format!("SET {}", self.assignments.join(", "));
+    pub(super) fn expression(&self) -> String {
+        let mut expression = match self.assignments.is_empty() {
+            true => String::new(),
+            false => format!("SET {}", self.assignments.join(", ")),
+        };
         if !self.removals.is_empty() {
             expression += &format!(" REMOVE {}", self.removals.join(", "));
         }
@@ -279,7 +300,7 @@ pub(super) fn text(text: &str) -> AttributeValue {
     AttributeValue::S(text.to_owned())
 }
 
-fn number(number: u64) -> AttributeValue {
+pub(super) fn number(number: u64) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }
 

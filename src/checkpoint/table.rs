@@ -4,12 +4,14 @@ use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::change::{RowAnswer, RowChange, RowItem};
 use super::creation::KeysError;
 use super::error::{self, CheckpointError};
 use super::heartbeat::{self, Heartbeat};
@@ -114,9 +116,91 @@ impl Table {
         }
     }
 
+    /// Changes a row where the conditions of the change hold. `within` is how long it is waited for: a part of it is left for
+    /// another try, so that a change whose first answer got lost can be refused because it was done.
+    ///
+    /// # Errors
+    /// When it is not known whether it was done.
+    pub async fn change(&self, change: RowChange, within: Duration) -> Result<RowAnswer, CheckpointError> {
+        self.update(change.into_update(), ReturnValue::AllNew, within).await
+    }
+
+    /// Removes the row of a shard, where the conditions of a change hold that changes nothing else. `within` is how long it is
+    /// waited for.
+    ///
+    /// # Errors
+    /// When it is not known whether it was done.
+    pub async fn remove(&self, change: RowChange, within: Duration) -> Result<RowAnswer, CheckpointError> {
+        let Update { key, condition, values, .. } = change.into_update();
+        let request = self
+            .client
+            .delete_item()
+            .table_name(&self.name)
+            .set_key(Some(key))
+            .condition_expression(condition)
+            .set_expression_attribute_values(Some(values).filter(|values| !values.is_empty()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        match request.customize().config_override(patient(within)).send().await {
+            Ok(_) => Ok(RowAnswer::Done(None)),
+            Err(error) => match error.as_service_error() {
+                Some(DeleteItemError::ConditionalCheckFailedException(failure)) => {
+                    Ok(RowAnswer::Refused(failure.item.clone()))
+                }
+                _ => Err(error::of(&error)),
+            },
+        }
+    }
+
+    /// All items of a stream, page by page, to `take`, which is given each one's shard too: as they are now, or, for half the
+    /// price, as they were some seconds ago.
+    ///
+    /// # Errors
+    /// When the table can't be read. What was taken before is not all then.
+    pub async fn items_of(
+        &self,
+        stream_id: &str,
+        is_exact: bool,
+        mut take: impl FnMut(String, RowItem),
+    ) -> Result<(), CheckpointError> {
+        let of_stream = format!("{} = :stream", row::STREAM_ID);
+        let request = self.client.query().table_name(&self.name).key_condition_expression(of_stream);
+        let request = request.consistent_read(is_exact);
+        let value = AttributeValue::S(stream_id.to_owned());
+        let mut items = request.expression_attribute_values(":stream", value).into_paginator().items().send();
+        while let Some(item) = items.next().await {
+            let item = item.map_err(|error| error::of(&error))?;
+            if let Some(AttributeValue::S(shard_id)) = item.get(row::SHARD_ID) {
+                take(shard_id.clone(), item);
+            }
+        }
+        Ok(())
+    }
+
+    /// The item of a shard, as it is now.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn item(&self, stream_id: &str, shard_id: &str) -> Result<Option<RowItem>, CheckpointError> {
+        let key = Some(row::key(stream_id, shard_id));
+        let request = self.client.get_item().table_name(&self.name).set_key(key).consistent_read(true);
+        Ok(request.send().await.map_err(|error| error::of(&error))?.item)
+    }
+
     /// `within` is how long it is waited for: a part of it is left for another try.
     pub(super) async fn write(&self, update: Update, within: Duration) -> Result<(), CheckpointError> {
         let run = update.values.get(&format!(":{}", heartbeat::RUN_BY)).and_then(|run| run.as_s().ok()).cloned();
+        match self.update(update, ReturnValue::None, within).await? {
+            RowAnswer::Done(_) => Ok(()),
+            RowAnswer::Refused(item) => Err(in_the_way(item.as_ref(), run.as_deref())),
+        }
+    }
+
+    async fn update(
+        &self,
+        update: Update,
+        returns: ReturnValue,
+        within: Duration,
+    ) -> Result<RowAnswer, CheckpointError> {
         let request = self
             .client
             .update_item()
@@ -124,23 +208,27 @@ impl Table {
             .set_key(Some(update.key))
             .update_expression(update.change)
             .condition_expression(update.condition)
-            .set_expression_attribute_values(Some(update.values))
+            .set_expression_attribute_values(Some(update.values).filter(|values| !values.is_empty()))
+            .return_values(returns)
             // Who was there instead, without another request.
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        // Whoever has more time than a batch gives each try more as well. The time to connect stays that of the client: for
-        // each other one the SDK would make a pool of connections, and keep it.
-        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(within / 2);
-        let patient = aws_sdk_dynamodb::config::Builder::new().timeout_config(timeouts.build());
-        match request.customize().config_override(patient).send().await {
-            Ok(_) => Ok(()),
+        match request.customize().config_override(patient(within)).send().await {
+            Ok(answer) => Ok(RowAnswer::Done(answer.attributes)),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(failure)) => {
-                    Err(in_the_way(failure.item.as_ref(), run.as_deref()))
+                    Ok(RowAnswer::Refused(failure.item.clone()))
                 }
                 _ => Err(error::of(&error)),
             },
         }
     }
+}
+
+/// Whoever has more time than a batch gives each try more as well. The time to connect stays that of the client: for each
+/// other one the SDK would make a pool of connections, and keep it.
+fn patient(within: Duration) -> aws_sdk_dynamodb::config::Builder {
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(within / 2);
+    aws_sdk_dynamodb::config::Builder::new().timeout_config(timeouts.build())
 }
 
 /// An item that has the keys of a row.
