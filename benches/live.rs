@@ -68,6 +68,7 @@ fn plan(shards: usize) -> ReadPlan {
         lanes: 1,
         tumbling_window: None,
         checkpoints: None,
+        fleet: None,
         force: Force::No,
     }
 }

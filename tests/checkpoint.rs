@@ -3,6 +3,7 @@
 mod attempts;
 mod creation;
 mod interoperation;
+mod leases;
 mod parts;
 mod period;
 mod replays;

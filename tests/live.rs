@@ -7,6 +7,7 @@ mod checkpoints;
 pub mod closed_shards;
 mod enhanced;
 pub mod faults;
+mod fleet;
 mod look;
 mod resharding;
 mod retries;

@@ -4,6 +4,7 @@ mod batches;
 mod condition;
 mod ending;
 mod flags;
+mod fleet;
 mod input;
 pub(crate) mod metrics;
 mod rate;
@@ -77,7 +78,7 @@ the file's path, so that files of one name do not replace each other's objects i
 Permissions: kinesis:DescribeStreamSummary (unless the ARN is given), kinesis:ListShards, kinesis:GetShardIterator and
 kinesis:GetRecords on the stream. With --mode enhanced also kinesis:DescribeStreamConsumer,
 kinesis:RegisterStreamConsumer and kinesis:SubscribeToShard. With a checkpoint table also dynamodb:GetItem and
-dynamodb:UpdateItem.
+dynamodb:UpdateItem, and with --balance dynamodb:Query and dynamodb:DeleteItem.
 
 With --show and no destination (--output, --route, --dead-letter), nothing is delivered, and a record that can't be
 processed does not stop the run; --to-checkpoint is refused then, since nothing is done. With a destination, outputs are
@@ -110,7 +111,9 @@ Examples, over streams:
   kinesieve run --transform t.wasm --input arn:aws:kinesis:eu-west-1:123456789012:stream/readings \\
     --from at-timestamp=2026-11-20T00:00:00Z --until now --batch-size 5000 --output file:out.ndjson
   kinesieve run --transform t.wasm --input readings --from checkpoint --to-checkpoint \\
-    --checkpoint-table positions --output arn:aws:kinesis:eu-west-1:123456789012:stream/clean")]
+    --checkpoint-table positions --output arn:aws:kinesis:eu-west-1:123456789012:stream/clean
+  kinesieve run --transform t.wasm --input readings --balance --checkpoint-table positions \\
+    --output arn:aws:kinesis:eu-west-1:123456789012:stream/clean")]
 #[command(mut_arg("transform", |flag| flag
     .default_value_if("project", clap::builder::ArgPredicate::IsPresent, PLACE_OF_PROJECT)))]
 pub(super) struct RunArguments {

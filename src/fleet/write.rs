@@ -192,7 +192,7 @@ impl LeaseWrite {
                 LeaseRow { position: Some(position.clone()), ..row }
             }
             LeaseWrite::Forget => {
-                if before.is_some() && (row.hold.is_some() || !row.is_drained) {
+                if row.hold.is_some() || !row.is_drained {
                     return Err(RefusedWrite);
                 }
                 return Ok(None);

@@ -147,6 +147,7 @@ fn run_with(limits: BatchLimits, check: Option<BatchCheck>, lanes: u8, watch: Ba
         lanes,
         tumbling_window: None,
         checkpoints: None,
+        fleet: None,
         force: Force::No,
     };
     let sink: Arc<dyn Sink> = watch.clone();

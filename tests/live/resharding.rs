@@ -11,7 +11,7 @@ use crate::support::kinesis_local::KinesisLocal;
 
 const KEYS: usize = 8;
 
-fn open_shards(server: &KinesisLocal) -> Vec<Shard> {
+pub(super) fn open_shards(server: &KinesisLocal) -> Vec<Shard> {
     let request = Client::new(&server.config()).list_shards().stream_name("in");
     let shards = block_on(request.send()).expect("shards").shards.unwrap_or_default();
     let parents: BTreeSet<String> = shards
@@ -21,7 +21,7 @@ fn open_shards(server: &KinesisLocal) -> Vec<Shard> {
     shards.into_iter().filter(|shard| !parents.contains(&shard.shard_id)).collect()
 }
 
-fn split(server: &KinesisLocal, shard: &Shard) {
+pub(super) fn split(server: &KinesisLocal, shard: &Shard) {
     let range = shard.hash_key_range.as_ref().expect("a range");
     let (start, end): (u128, u128) =
         (range.starting_hash_key.parse().expect("a key"), range.ending_hash_key.parse().expect("a key"));
@@ -32,7 +32,7 @@ fn split(server: &KinesisLocal, shard: &Shard) {
     server.arn("in");
 }
 
-fn merge(server: &KinesisLocal, left: &Shard, right: &Shard) {
+pub(super) fn merge(server: &KinesisLocal, left: &Shard, right: &Shard) {
     let request = Client::new(&server.config()).merge_shards().stream_name("in");
     let request = request.shard_to_merge(&left.shard_id).adjacent_shard_to_merge(&right.shard_id);
     block_on(request.send()).expect("they are merged");

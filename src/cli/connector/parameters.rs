@@ -37,12 +37,21 @@ const OWN_NETWORK: &str = "a function reaches the services of its own region";
 const OWN_CONNECTIONS: &str =
     "a function reaches the services of its own region in milliseconds, and its connections rest with it";
 
+/// Why there is no parameter for how processes share shards out.
+const OWN_SHARDS: &str = "Lambda shares the shards out itself";
+
 /// Settings without a parameter, and why.
 const WITHOUT: &[(&str, &str)] = &[
     ("arrived-at", "records of a stream arrived when it says"),
+    ("balance", OWN_SHARDS),
     ("batch-bytes", "an event source mapping bounds its batches by BatchSize, and by 6 MB"),
     ("batch-check", "an event source mapping ends its batches by size and by time"),
     ("case", "it is for trying a transform"),
+    ("client-id", OWN_SHARDS),
+    ("drain-timeout", OWN_SHARDS),
+    ("lease-period", OWN_SHARDS),
+    ("rebalance-period", OWN_SHARDS),
+    ("steal-grace-period", OWN_SHARDS),
     ("checkpoint-credentials-from-ec2-role", OWN_ROLE),
     ("checkpoint-credentials-id", OWN_ROLE),
     ("checkpoint-credentials-profile", OWN_ROLE),

@@ -87,6 +87,7 @@ impl RunEnding<'_> {
             ShardStage::Reading | ShardStage::Stopped => "stopped",
             ShardStage::Ended => "read to its end",
             ShardStage::Reached => "read as far as --until says",
+            ShardStage::Elsewhere => "left to other processes",
             ShardStage::LeftOut => return "left out, nothing of it is wanted from this start".to_owned(),
             ShardStage::AfterEnd => return "not begun, all of it is later than --until says".to_owned(),
             ShardStage::NotBegun => return "NOT read: a shard that it came from was not read to its end".to_owned(),

@@ -5,9 +5,11 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::batches::BatchFlags;
+use super::fleet::{AskedOfFleet, FleetFlags, start_without_row};
 use super::shards::ShardChoice;
 use crate::checkpoint;
 use crate::cli::read_flags::{ReadFlags, duration_within};
+use crate::fleet::FleetStart;
 use crate::settings::{CheckpointSettings, Settings, SettingsError, TableAccessSettings, TableName, Target};
 use crate::source::BatchCheck;
 use crate::source::live::{
@@ -94,6 +96,9 @@ pub(super) struct StreamFlags {
 
     #[command(flatten)]
     checkpoint: CheckpointSettings,
+
+    #[command(flatten)]
+    pub(super) fleet: FleetFlags,
 }
 
 /// Who the reads of a shard are shared with.
@@ -133,11 +138,16 @@ impl StreamFlags {
             ("--shards", self.shards.is_some()),
             ("--metrics", self.metrics.is_some()),
         ];
-        self.read.given().into_iter().chain(own)
+        self.read.given().into_iter().chain(own).chain(self.fleet.given())
     }
 
     /// Checks the flags against each other.
-    pub(super) fn check(&self, settings: &Settings) -> Result<(), SettingsError> {
+    pub(super) fn check(
+        &self,
+        settings: &Settings,
+        places: &[StreamPlace],
+        tumbling_window: Option<Duration>,
+    ) -> Result<(), SettingsError> {
         let contradiction = |message: &str| Err(SettingsError::Contradiction(message.to_owned()));
         let start = self.start();
         if self.checkpoint.table.is_none() && (start == StartPosition::Checkpoint || self.to_checkpoint) {
@@ -154,6 +164,14 @@ impl StreamFlags {
             return contradiction("--skip-acknowledged is for the function: here, --from checkpoint does it");
         }
         ReadFlags::check(&start, self.read.until)?;
+        self.fleet.check(&AskedOfFleet {
+            places,
+            has_table: self.checkpoint.table.is_some(),
+            has_windows: tumbling_window.is_some(),
+            commit_period: self.checkpoint.period,
+            until: self.read.until,
+            from: self.read.from.as_ref(),
+        })?;
         match (self.mode, &self.consumer) {
             (ReadSharing::Enhanced, None) => {
                 return contradiction("--mode enhanced reads by a consumer: name it with --consumer");
@@ -183,14 +201,15 @@ impl StreamFlags {
 
     /// Checks that nothing is asked for which a look, that delivers nothing, can't bear.
     pub(super) fn check_look(&self) -> Result<(), SettingsError> {
-        if !self.to_checkpoint {
-            return Ok(());
-        }
-        Err(SettingsError::Contradiction(
-            "--show without a destination delivers nothing, and --to-checkpoint would commit positions behind what was \
-             not delivered: name a destination, with --output for example, or leave --to-checkpoint out"
-                .to_owned(),
-        ))
+        let flag = match (self.fleet.balance, self.to_checkpoint) {
+            (true, _) => "--balance",
+            (false, true) => "--to-checkpoint",
+            (false, false) => return Ok(()),
+        };
+        Err(SettingsError::Contradiction(format!(
+            "--show without a destination delivers nothing, and {flag} would commit positions behind what was not delivered: \
+             name a destination, with --output for example, or leave {flag} out"
+        )))
     }
 
     /// Checks that nothing is asked for which windows can't bear.
@@ -221,13 +240,15 @@ impl StreamFlags {
         let bounds = batches.bounds();
         let start = self.start();
         let checkpoints = match &self.checkpoint.table {
-            Some(name) if start == StartPosition::Checkpoint || self.to_checkpoint => Some(Checkpoints {
-                table: checkpoint::open(name, TIME_LIMIT).await,
-                stream_id: self.checkpoint.stream_id.clone(),
-                without_row: self.without_row.unwrap_or_default(),
-                commits: self.to_checkpoint,
-                create: self.checkpoint.create.then_some(self.checkpoint.capacity),
-            }),
+            Some(name) if start == StartPosition::Checkpoint || self.to_checkpoint || self.fleet.balance => {
+                Some(Checkpoints {
+                    table: checkpoint::open(name, TIME_LIMIT).await,
+                    stream_id: self.checkpoint.stream_id.clone(),
+                    without_row: self.without_row.unwrap_or_default(),
+                    commits: self.to_checkpoint,
+                    create: self.checkpoint.create.then_some(self.checkpoint.capacity),
+                })
+            }
             _ => None,
         };
         ReadPlan {
@@ -254,8 +275,19 @@ impl StreamFlags {
             lanes: self.lanes(),
             tumbling_window,
             checkpoints,
+            fleet: self.fleet.plan(self.start_of_fleet(), self.checkpoint.period),
             force: if self.force { Force::Yes } else { Force::No },
         }
+    }
+
+    /// Where shards begin that nobody has read, where they are shared out.
+    fn start_of_fleet(&self) -> FleetStart {
+        let otherwise = match self.without_row.unwrap_or_default() {
+            StartWithoutRow::TrimHorizon => FleetStart::TrimHorizon,
+            StartWithoutRow::Latest => FleetStart::Latest,
+            StartWithoutRow::AtTimestamp(time) => FleetStart::AtTimestamp(time),
+        };
+        start_without_row(self.read.from.as_ref(), otherwise)
     }
 
     /// Whether the run ends by itself.
@@ -280,12 +312,20 @@ impl StreamFlags {
     /// before it done, so that anyone can go on from it.
     pub(super) fn commits(&self) -> Option<CheckpointSettings> {
         let in_order = CheckpointSettings { parallelization_factor: 1, ..self.checkpoint.clone() };
-        self.to_checkpoint.then_some(in_order)
+        (self.to_checkpoint && !self.fleet.balance).then_some(in_order)
+    }
+
+    /// Whether positions are committed, by whatever way.
+    pub(super) fn has_commits(&self) -> bool {
+        self.to_checkpoint || self.fleet.balance
     }
 
     /// Who names a table means the positions in it: to start elsewhere and commit over them would leave records out. Without
     /// one, a first look is to be small, and nothing that was processed before is to be delivered again.
     fn start(&self) -> StartPosition {
+        if self.fleet.balance {
+            return StartPosition::Checkpoint;
+        }
         match (&self.read.from, &self.checkpoint.table) {
             (Some(start), _) => start.clone(),
             (None, Some(_)) => StartPosition::Checkpoint,

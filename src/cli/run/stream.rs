@@ -26,8 +26,8 @@ use crate::processor::Observer;
 use crate::settings::{Route, Settings, SettingsError, Target};
 use crate::sink::OutputSamples;
 use crate::source::live::{
-    Cancellation, CommitOutcome, LiveError, LiveSource, RunParts, RunWatch, ShardStage, ShardStatuses, StreamPlace,
-    run_name,
+    Cancellation, CommitOutcome, GRACE, LiveError, LiveSource, RunParts, RunWatch, ShardStage, ShardStatuses,
+    StreamPlace, run_name,
 };
 use crate::telemetry::{EVENT_LINES, LogFormat, LogOptions};
 use crate::{assembly, stdout, telemetry};
@@ -51,7 +51,7 @@ pub(super) struct StreamRun<'a> {
 
 impl StreamRun<'_> {
     pub(super) fn run(self) -> Result<u8, CommandError> {
-        self.flags.check(self.settings)?;
+        self.flags.check(self.settings, &self.places, self.tumbling_window)?;
         if self.is_a_look()? {
             self.flags.check_look()?;
         }
@@ -83,7 +83,7 @@ impl StreamRun<'_> {
         let without: &[&str] = if is_a_look { &[EVENT_LINES] } else { &[] };
         telemetry::log_for_command(LogOptions { level: settings.log, format: self.log, without }, progress.clone());
         place::note_that_all_passes(self.settings);
-        let cancellation = Cancellation::default();
+        let cancellation = Cancellation::with_grace(flags.fleet.drain_timeout().unwrap_or(GRACE));
         let looked = metrics::Looked::before(&cancellation);
         if let Some(address) = flags.metrics {
             tokio::spawn(metrics::serve(metrics::listen(address).await?, looked.clone()));
@@ -128,11 +128,12 @@ impl StreamRun<'_> {
             destinations: processor.destinations().clone(),
             on_failure: on_failure.as_ref().map(|on_failure| Arc::clone(&on_failure.sink)),
             has_pace: has_pace(settings),
+            grace: cancellation.grace(),
         };
         looked.begins(watch.clone(), fate);
         let options = if flags.json { ReportFormat::Json } else { ReportFormat::Text };
         let mut reporter = RunReporter::new(options, progress.clone(), choice, watch.clone(), samples, fate);
-        let commits = flags.commits().is_some();
+        let commits = flags.has_commits();
         let mut watchman = Watchman::new(watch, flags.read.patience, flags.force);
         let parts = RunParts {
             processor: &processor,

@@ -42,7 +42,7 @@ impl Totals {
 fn furthest(shards: &[ShardView], behind: impl Fn(&ShardView) -> Option<Duration>) -> Option<Duration> {
     let is_begun = |shard: &&ShardView| match shard.stage {
         ShardStage::Reading | ShardStage::Ended | ShardStage::Reached | ShardStage::Stopped => true,
-        ShardStage::LeftOut | ShardStage::AfterEnd | ShardStage::NotBegun => false,
+        ShardStage::Elsewhere | ShardStage::LeftOut | ShardStage::AfterEnd | ShardStage::NotBegun => false,
     };
     shards.iter().filter(is_begun).try_fold(Duration::ZERO, |most, shard| behind(shard).map(|behind| most.max(behind)))
 }

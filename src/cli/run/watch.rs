@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::aws::is_gone;
 use crate::checkpoint::CheckpointErrorKind;
 use crate::cli::foreign::plain;
-use crate::source::live::{AwaitedPart, CommitOutcome, GRACE, LAST_COMMIT, RunWatch, ShardStage, ShardView, Wait};
+use crate::source::live::{AwaitedPart, CommitOutcome, LAST_COMMIT, RunWatch, ShardStage, ShardView, Wait};
 
 /// What takes less is no wait.
 pub(super) const WORTH_A_WORD: Duration = Duration::from_secs(3);
@@ -118,5 +118,5 @@ pub(super) fn farewell(watch: &RunWatch, commits: bool) -> String {
         false => String::new(),
     };
     let batches = if batches == 1 { "1 batch".to_owned() } else { format!("{batches} batches") };
-    format!("stopping: {batches} in flight may take {} s more{for_the_table}{waits}", GRACE.as_secs())
+    format!("stopping: {batches} in flight may take {} s more{for_the_table}{waits}", watch.grace.as_secs())
 }

@@ -87,21 +87,24 @@ fn field(entry: &Entry, imported: &mut Imported) -> Result<(), DocumentError> {
                 imported.decide(&["max_attempts"], "1", "a destination that takes nothing at all is still waited for");
             }
         }
-        "commit_period" => {
-            if let Some(period) = text(key, node)? {
-                imported.set(&["checkpoint", "period"], period);
-            }
-        }
-        "steal_grace_period" | "rebalance_period" | "lease_period" => {
-            text(key, node)?;
-            imported.leave_out(key, "shards are not balanced over processes: give each process its shards, or deploy the function, for which Lambda does it");
-        }
+        "commit_period" => period(&["checkpoint", "period"], key, node, imported)?,
+        // They have an effect with `balance`, which is not decided here: a run to try it has an end, and a fleet has none.
+        "steal_grace_period" => period(&["fleet", "steal_grace_period"], key, node, imported)?,
+        "rebalance_period" => period(&["fleet", "rebalance_period"], key, node, imported)?,
+        "lease_period" => period(&["fleet", "lease_period"], key, node, imported)?,
         "start_from_oldest" => {
             truth(key, node)?;
         }
         "region" | "endpoint" | "tcp" | "credentials" => connection("", key, entry, imported)?,
         "batching" => batching(node, imported)?,
         other => return Err(wrong(entry.place, format!("unknown field {other}: an input has {FIELDS}"))),
+    }
+    Ok(())
+}
+
+fn period(path: &'static [&'static str], key: &str, node: &Node, imported: &mut Imported) -> Result<(), DocumentError> {
+    if let Some(period) = text(key, node)? {
+        imported.set(path, period);
     }
     Ok(())
 }

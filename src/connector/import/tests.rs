@@ -151,6 +151,9 @@ fn each_field_of_an_input() {
         ("dynamodb: {tcp: {keep_alive: {interval: 20s}}}", "checkpoint-tcp-keep-alive-interval=20s"),
         ("dynamodb: {tcp: {keep_alive: {count: 3}}}", "checkpoint-tcp-keep-alive-count=3"),
         ("dynamodb: {tcp: {tcp_user_timeout: 5s}}", "checkpoint-tcp-user-timeout=5s"),
+        ("steal_grace_period: 2s", "steal-grace-period=2s"),
+        ("rebalance_period: 30s", "rebalance-period=30s"),
+        ("lease_period: 30s", "lease-period=30s"),
     ] {
         let (set, left) = of_input(field);
         assert_eq!(set[0], expected, "{field}");
@@ -160,9 +163,6 @@ fn each_field_of_an_input() {
         "dynamodb: {create: true, billing_mode: PROVISIONED, read_capacity_units: 5, write_capacity_units: 7}";
     assert!(of_input(provisioned).0.contains(&"checkpoint-capacity=5,7".to_owned()));
     for (field, left) in [
-        ("steal_grace_period: 2s", "steal_grace_period"),
-        ("rebalance_period: 30s", "rebalance_period"),
-        ("lease_period: 30s", "lease_period"),
         ("credentials: {id: a, secret: hunter2, token: t}", "credentials"),
         ("credentials: {role: r}", "credentials.role"),
         ("credentials: {role_external_id: e}", "credentials.role_external_id"),

@@ -67,7 +67,8 @@ impl FleetMember {
             let start_at = start_of(&self.shards, &key, self.options.start);
             let Some(shard) = self.shards.get(&key) else { continue };
             let availability = shard.availability(&self.client, &self.options, self.observed(now));
-            let may_begin = may_begin || self.broken_order();
+            // Of shards that are claimed by name, nobody else may read what they came of.
+            let may_begin = may_begin || self.broken_order() || (!self.pinned.is_empty() && self.is_readable(&key));
             let is_unknown = shard.row.is_none() && !shard.had_row && shard.left_out.is_none();
             if let (false, true, true, Some(start_at)) = (may_begin, self.is_mixed, is_unknown, start_at)
                 && shard.under_way.is_none()
@@ -191,6 +192,11 @@ impl FleetMember {
             Some(HeldShard { key: key.clone(), client, weight: load.weight(), manner })
         };
         self.shards.iter().filter_map(of).collect()
+    }
+
+    /// Whether a shard is there, and not read to its end.
+    fn is_readable(&self, key: &ShardKey) -> bool {
+        self.shards.get(key).is_some_and(|shard| shard.is_listed && !shard.is_drained())
     }
 
     /// How much more this member may take before it carries more than its share.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::super::row::{LeaseHold, LeaseRow, ShardKey};
 use super::stream::ModelRecord;
-use super::world::{BATCH, Event, NOON, STREAM, World, millis};
+use super::world::{BATCH, NOON, STREAM, World, WorldEvent, millis};
 
 const REBALANCE_PERIOD: Duration = Duration::from_secs(30);
 const LEASE_PERIOD: Duration = Duration::from_secs(30);
@@ -48,7 +48,7 @@ impl World {
         let skew = self.random.i64(-2000..2000);
         self.foreign.push(ForeignClient { name: name.to_owned(), is_alive: true, skew, consumers: BTreeMap::new() });
         let index = self.foreign.len() - 1;
-        self.schedule(millis(0), Event::Foreign(index, ForeignStep::Rebalances));
+        self.schedule(millis(0), WorldEvent::Foreign(index, ForeignStep::Rebalances));
         index
     }
 
@@ -75,7 +75,7 @@ impl World {
         match step {
             ForeignStep::Rebalances => {
                 self.rebalances(client);
-                self.schedule(REBALANCE_PERIOD, Event::Foreign(client, ForeignStep::Rebalances));
+                self.schedule(REBALANCE_PERIOD, WorldEvent::Foreign(client, ForeignStep::Rebalances));
             }
             ForeignStep::Resumes(key) => {
                 let row = self.table.get(&key).cloned().unwrap_or_default();
@@ -91,7 +91,7 @@ impl World {
                 if let Some(consumer) = self.consumer(client, &key, tenure) {
                     consumer.position = records.last().map(|record| record.number).or(consumer.position);
                 }
-                self.schedule(millis(5), Event::Foreign(client, ForeignStep::Reads(key, tenure)));
+                self.schedule(millis(5), WorldEvent::Foreign(client, ForeignStep::Reads(key, tenure)));
             }
             ForeignStep::Commits(key, tenure) => self.commits(client, key, tenure),
         }
@@ -140,7 +140,7 @@ impl World {
         let wait =
             u64::try_from(commit - self.wall(client)).unwrap_or_default() + STEAL_GRACE_PERIOD.as_millis() as u64;
         self.claims(client, &key);
-        self.schedule(millis(wait), Event::Foreign(client, ForeignStep::Resumes(key)));
+        self.schedule(millis(wait), WorldEvent::Foreign(client, ForeignStep::Resumes(key)));
     }
 
     /// Takes a row, and answers the position that it has.
@@ -157,8 +157,8 @@ impl World {
         self.next_tenure += 1;
         let tenure = self.next_tenure;
         self.foreign[client].consumers.insert(key.clone(), ForeignConsumer { tenure, position });
-        self.schedule(millis(5), Event::Foreign(client, ForeignStep::Reads(key.clone(), tenure)));
-        self.schedule(COMMIT_PERIOD, Event::Foreign(client, ForeignStep::Commits(key, tenure)));
+        self.schedule(millis(5), WorldEvent::Foreign(client, ForeignStep::Reads(key.clone(), tenure)));
+        self.schedule(COMMIT_PERIOD, WorldEvent::Foreign(client, ForeignStep::Commits(key, tenure)));
     }
 
     fn reads(&mut self, client: usize, key: ShardKey, tenure: u64) {
@@ -175,7 +175,7 @@ impl World {
             true => (millis(500), ForeignStep::Reads(key, tenure)),
             false => (millis(20 + self.random.u64(..400)), ForeignStep::Lands(key, tenure, records)),
         };
-        self.schedule(after, Event::Foreign(client, step));
+        self.schedule(after, WorldEvent::Foreign(client, step));
     }
 
     fn commits(&mut self, client: usize, key: ShardKey, tenure: u64) {
@@ -184,7 +184,7 @@ impl World {
         if self.held_by(&key, &name) {
             let hold = self.lease_of(client);
             self.puts(&name, &key, position, Some(hold));
-            return self.schedule(COMMIT_PERIOD, Event::Foreign(client, ForeignStep::Commits(key, tenure)));
+            return self.schedule(COMMIT_PERIOD, WorldEvent::Foreign(client, ForeignStep::Commits(key, tenure)));
         }
         // It was robbed: it says how far it is, whatever the row says.
         self.foreign[client].consumers.remove(&key);

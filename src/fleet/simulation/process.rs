@@ -8,7 +8,7 @@ use super::super::member::{FleetEffect, FleetMember, FleetShardStart, FleetTime,
 use super::super::row::{LeaseRow, ShardKey, ShardLoad};
 use super::super::write::WriteAnswer;
 use super::BrokenRule;
-use super::world::{BATCH, Event, NOON, STREAM, Weather, World, millis};
+use super::world::{BATCH, NOON, STREAM, Weather, World, WorldEvent, millis};
 
 #[derive(Debug, Clone)]
 pub(super) enum Told {
@@ -62,7 +62,7 @@ impl World {
         };
         self.nodes.push(node);
         let index = self.nodes.len() - 1;
-        self.schedule(millis(0), Event::Tick(index));
+        self.schedule(millis(0), WorldEvent::Tick(index));
         index
     }
 
@@ -76,7 +76,7 @@ impl World {
     pub(super) fn pause(&mut self, node: usize, span: Duration) {
         if self.nodes[node].is_alive && !self.nodes[node].asleep {
             self.nodes[node].asleep = true;
-            self.schedule(span, Event::Wakes(node));
+            self.schedule(span, WorldEvent::Wakes(node));
         }
     }
 
@@ -98,7 +98,7 @@ impl World {
 
     pub(super) fn tells(&mut self, node: usize, what: Told) {
         let (after, life) = (millis(2 + self.random.u64(..50)), self.nodes[node].life);
-        self.schedule(after, Event::Told { node, life, what });
+        self.schedule(after, WorldEvent::Told { node, life, what });
     }
 
     pub(super) fn is_told(&mut self, node: usize, what: Told) {
@@ -146,7 +146,7 @@ impl World {
                 if !is_answered {
                     let life = self.nodes[node].life;
                     let what = Told::Answer(id, key.clone(), WriteAnswer::Unknown);
-                    self.schedule(millis(2000), Event::Told { node, life, what });
+                    self.schedule(millis(2000), WorldEvent::Told { node, life, what });
                 }
                 let after = match fate {
                     fate if fate < lost => return,
@@ -154,7 +154,7 @@ impl World {
                     fate if fate < lost + unanswered + late => self.random.u64(..60_000),
                     _ => 1 + self.random.u64(..30),
                 };
-                self.schedule(millis(after), Event::Arrives { node, id, key, write, is_answered });
+                self.schedule(millis(after), WorldEvent::Arrives { node, id, key, write, is_answered });
             }
             FleetEffect::Start { key, from } => {
                 self.next_tenure += 1;
@@ -180,7 +180,7 @@ impl World {
 
     fn comes_to_work(&mut self, node: usize, key: ShardKey, tenure: u64, after: u64) {
         let life = self.nodes[node].life;
-        self.schedule(millis(after), Event::Told { node, life, what: Told::Works(key, tenure, None) });
+        self.schedule(millis(after), WorldEvent::Told { node, life, what: Told::Works(key, tenure, None) });
     }
 
     /// A consumer goes on: with the next batch, or with what came of the last one.
@@ -229,6 +229,6 @@ impl World {
             self.nodes[node].member.progressed(key, Some(last.to_string()), load);
         }
         let after = millis(20 + self.random.u64(..800));
-        self.schedule(after, Event::Lands { node, key: key.clone(), tenure, records });
+        self.schedule(after, WorldEvent::Lands { node, key: key.clone(), tenure, records });
     }
 }

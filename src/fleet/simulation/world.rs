@@ -38,7 +38,7 @@ pub(super) struct Weather {
 
 /// What happens.
 #[derive(Debug)]
-pub(super) enum Event {
+pub(super) enum WorldEvent {
     Tick(usize),
     /// A write is at the table.
     Arrives {
@@ -69,7 +69,7 @@ pub(super) enum Event {
 
 /// Orders events by time, and those of one time by when they were made.
 #[derive(Debug)]
-struct Scheduled(Duration, u64, Event);
+struct Scheduled(Duration, u64, WorldEvent);
 
 impl PartialEq for Scheduled {
     fn eq(&self, other: &Self) -> bool {
@@ -135,7 +135,7 @@ impl World {
             scheduled: 0,
             next_tenure: 0,
         };
-        world.schedule(millis(0), Event::Puts);
+        world.schedule(millis(0), WorldEvent::Puts);
         world
     }
 
@@ -157,35 +157,35 @@ impl World {
         self.now = until;
     }
 
-    pub(super) fn schedule(&mut self, after: Duration, event: Event) {
+    pub(super) fn schedule(&mut self, after: Duration, event: WorldEvent) {
         self.scheduled += 1;
         self.events.push(Reverse(Scheduled(self.now + after, self.scheduled, event)));
     }
 
-    fn happens(&mut self, event: Event) {
+    fn happens(&mut self, event: WorldEvent) {
         match event {
-            Event::Puts => {
+            WorldEvent::Puts => {
                 if self.puts {
                     let mut random = self.random.fork();
                     self.stream.put(&mut random);
                 }
-                self.schedule(millis(1000), Event::Puts);
+                self.schedule(millis(1000), WorldEvent::Puts);
             }
-            Event::Tick(node) => {
+            WorldEvent::Tick(node) => {
                 if self.nodes[node].is_alive {
                     if !self.nodes[node].asleep {
                         self.tick(node);
                     }
-                    self.schedule(millis(500), Event::Tick(node));
+                    self.schedule(millis(500), WorldEvent::Tick(node));
                 }
             }
-            Event::Arrives { node, id, key, write, is_answered } => {
+            WorldEvent::Arrives { node, id, key, write, is_answered } => {
                 let answer = self.writes_row(node, &key, &write);
                 if is_answered {
                     self.tells(node, Told::Answer(id, key, answer));
                 }
             }
-            Event::Told { node, life, what } => {
+            WorldEvent::Told { node, life, what } => {
                 if self.nodes[node].life != life || !self.nodes[node].is_alive {
                     return;
                 }
@@ -194,15 +194,15 @@ impl World {
                 }
                 self.is_told(node, what);
             }
-            Event::Lands { node, key, tenure, records } => {
+            WorldEvent::Lands { node, key, tenure, records } => {
                 let name = self.nodes[node].name.clone();
                 self.audit.delivers(&key, tenure, &name, &records);
                 let last = records.last().map(|record| record.number);
                 let life = self.nodes[node].life;
-                self.schedule(millis(1), Event::Told { node, life, what: Told::Works(key, tenure, last) });
+                self.schedule(millis(1), WorldEvent::Told { node, life, what: Told::Works(key, tenure, last) });
             }
-            Event::Foreign(client, step) => self.goes_on(client, step),
-            Event::Wakes(node) => {
+            WorldEvent::Foreign(client, step) => self.goes_on(client, step),
+            WorldEvent::Wakes(node) => {
                 self.nodes[node].asleep = false;
                 let mut deferred = std::mem::take(&mut self.nodes[node].deferred);
                 // What was ready meanwhile comes in any order, before or after the member looks at its clock.

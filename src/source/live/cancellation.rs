@@ -6,13 +6,14 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// How long what is in flight may take after [`Cancellation::stop`]. Whoever ends a container waits for 30 seconds, and
+/// How long what is in flight may take after [`Cancellation::stop`], where nobody says it. Whoever ends a container waits for 30 seconds, and
 /// the checkpoint table needs some of them.
 pub const GRACE: Duration = Duration::from_secs(15);
 
 /// Ends a run, from wherever it is held.
 #[derive(Debug, Clone)]
 pub struct Cancellation {
+    grace: Duration,
     level: watch::Sender<CancellationLevel>,
     stopped_at: Arc<OnceLock<Instant>>,
 }
@@ -30,12 +31,22 @@ pub(super) enum CancellationLevel {
 
 impl Default for Cancellation {
     fn default() -> Self {
-        Self { level: watch::Sender::new(CancellationLevel::Go), stopped_at: Arc::default() }
+        Self::with_grace(GRACE)
     }
 }
 
 impl Cancellation {
-    /// Lets what is in flight come to its end within [`GRACE`], and nothing else.
+    /// One that gives what is in flight so long to come to its end.
+    pub fn with_grace(grace: Duration) -> Self {
+        Self { grace, level: watch::Sender::new(CancellationLevel::Go), stopped_at: Arc::default() }
+    }
+
+    /// How long what is in flight may take after [`Cancellation::stop`].
+    pub fn grace(&self) -> Duration {
+        self.grace
+    }
+
+    /// Lets what is in flight come to its end within the time for that, and nothing else.
     pub fn stop(&self) {
         // The first time counts.
         let _ = self.stopped_at.set(Instant::now());
@@ -61,7 +72,7 @@ impl Cancellation {
     pub(super) async fn cuts_off(&self) {
         self.reaches(CancellationLevel::Stop).await;
         let stopped_at = self.stopped_at.get().copied().unwrap_or_else(Instant::now);
-        tokio::time::sleep_until(stopped_at + GRACE).await;
+        tokio::time::sleep_until(stopped_at + self.grace).await;
     }
 
     fn raise(&self, level: CancellationLevel) {

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::balanced::ShardNews;
 use super::read_ledger::ReadLedger;
 use super::refusal::LiveError;
 use super::statuses::{CommitOutcome, ShardBoard};
@@ -15,11 +16,18 @@ pub const LAST_COMMIT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct CheckpointCommits<'a> {
     checkpoint_writer: Option<&'a CheckpointWriter>,
+    /// Where streams are shared out: positions go into the table with the leases.
+    news: Option<&'a ShardNews>,
 }
 
 impl<'a> CheckpointCommits<'a> {
     pub(super) fn new(checkpoint_writer: Option<&'a CheckpointWriter>) -> Self {
-        Self { checkpoint_writer }
+        Self { checkpoint_writer, news: None }
+    }
+
+    /// Tells how far shards are to whoever writes it down with their leases.
+    pub(super) fn with_leases(news: &'a ShardNews) -> Self {
+        Self { checkpoint_writer: None, news: Some(news) }
     }
 
     /// Begins with a shard: says in its row that this run is at work on it.
@@ -49,6 +57,9 @@ impl<'a> CheckpointCommits<'a> {
 
     /// Says where a shard is. It waits no longer than a batch may.
     pub(super) async fn note(&self, statuses: &ShardBoard, progress: ShardProgress) {
+        if let Some(news) = self.news {
+            return news.tell(progress);
+        }
         let Some(checkpoint_writer) = self.checkpoint_writer else { return };
         self.write(checkpoint_writer, statuses, progress, checkpoint_writer.timeout()).await;
     }
@@ -56,6 +67,9 @@ impl<'a> CheckpointCommits<'a> {
     /// Says where a shard is when the run leaves it, and that it does: what could not be written is tried again, for
     /// longer, and nothing is held back.
     pub(super) async fn leave(&self, statuses: &ShardBoard, progress: ShardProgress) {
+        if let Some(news) = self.news {
+            return news.tell(progress);
+        }
         self.note_last(statuses, progress).await;
         if let Some(checkpoint_writer) = self.checkpoint_writer {
             checkpoint_writer.leave(statuses.shard(), checkpoint_writer.timeout()).await;

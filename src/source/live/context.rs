@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use super::activity::BatchStage;
-use super::cancellation::CancellationLevel;
+use super::cancellation::{Cancellation, CancellationLevel};
 use super::commits::CheckpointCommits;
 use super::in_flight::InFlight;
 use super::on_failure::OnFailure;
@@ -38,6 +38,8 @@ pub(super) struct LaneContext<'a> {
     /// The lane's number among those of its shard, counted from 0.
     pub(super) index: usize,
     pub(super) run: &'a RunContext<'a>,
+    /// Ends the work on the shard.
+    pub(super) cancellation: &'a Cancellation,
     pub(super) statuses: &'a ShardBoard,
     pub(super) read_ledger: &'a RefCell<ReadLedger>,
     pub(super) in_flight: &'a InFlight,
@@ -61,7 +63,7 @@ impl LaneContext<'_> {
         let wait = backoff.after_failure(0.5 + fastrand::f64() / 2.0);
         tokio::select! {
             biased;
-            () = self.run.reading.cancellation.reaches(CancellationLevel::Stop) => Err(RunStopped),
+            () = self.cancellation.reaches(CancellationLevel::Stop) => Err(RunStopped),
             () = tokio::time::sleep(wait) => Ok(()),
         }
     }

@@ -28,6 +28,8 @@ pub(super) struct ReadyShard {
     pub(super) reader: ShardReader,
     /// The run that was at work on it before.
     pub(super) gone: Option<GoneRun>,
+    /// Ends the work on it.
+    pub(super) cancellation: Cancellation,
 }
 
 /// What becomes of a shard that is followed.
@@ -119,7 +121,7 @@ impl<'f, F: Fn(ReadyShard) -> ShardEnd<'f>> FollowedShards<'f, F> {
             let reader = open.reader(&shard_id, self.source.plan.read_options, &statuses);
             // Of a shard that was closed when it was listed, they are known already.
             let asks_for_children = open.follows_children() && !open.lineage.has_children(&shard_id);
-            let end = (self.follow)(ReadyShard { statuses, reader, gone });
+            let end = (self.follow)(ReadyShard { statuses, reader, gone, cancellation: self.cancellation.clone() });
             let cancellation = self.cancellation;
             self.running.push(Box::pin(async move {
                 let left = match end.await {

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::activity::BatchStage;
-use super::cancellation::{CancellationLevel, GRACE};
+use super::cancellation::CancellationLevel;
 use super::commits::progress;
 use super::context::{LaneContext, RunStopped};
 use super::page::{arrived_at, batch_of};
@@ -132,7 +132,7 @@ impl<'a> ShardLane<'a> {
         let batch = Arc::new(batch_of(self.at.statuses.shard(), unchecked));
         let ends = tokio::select! {
             biased;
-            () = self.at.run.reading.cancellation.reaches(CancellationLevel::Stop) => return Err(RunStopped),
+            () = self.at.cancellation.reaches(CancellationLevel::Stop) => return Err(RunStopped),
             ends = check.ends(batch) => ends,
         };
         for (taken, ends) in self.waiting.range_mut(self.checked..).zip(ends) {
@@ -150,7 +150,7 @@ impl<'a> ShardLane<'a> {
     async fn receive(&mut self) -> Result<Option<Vec<ReadRecord>>, RunStopped> {
         tokio::select! {
             biased;
-            () = self.at.run.reading.cancellation.reaches(CancellationLevel::Stop) => Err(RunStopped),
+            () = self.at.cancellation.reaches(CancellationLevel::Stop) => Err(RunStopped),
             records = self.inbox.recv() => Ok(records),
         }
     }
@@ -179,7 +179,7 @@ impl<'a> ShardLane<'a> {
         let started = Instant::now();
         let mut backoff = Backoff::default();
         loop {
-            if self.at.run.reading.cancellation.is_stopped() {
+            if self.at.cancellation.is_stopped() {
                 return Err(RunStopped);
             }
             match retries.next(now_millis()) {
@@ -199,7 +199,7 @@ impl<'a> ShardLane<'a> {
                     let processed = tokio::select! {
                         biased;
                         processed = self.windows.process(Arc::clone(&batch)) => processed,
-                        () = self.at.run.reading.cancellation.cuts_off() => {
+                        () = self.at.cancellation.cuts_off() => {
                             return Err(self.leave_behind(&batch, delivery.attempt).await);
                         }
                     };
@@ -236,7 +236,7 @@ impl<'a> ShardLane<'a> {
                 reason: format!(
                     "its batch was under way, and not acknowledged within the {} s that a run has to end; outputs of it \
                      that were delivered come again",
-                    GRACE.as_secs()
+                    self.at.cancellation.grace().as_secs()
                 ),
             };
             self.settle(std::iter::empty(), Some(&stop)).await;
@@ -287,7 +287,7 @@ impl<'a> ShardLane<'a> {
                 let answer = tokio::select! {
                     biased;
                     answer = on_failure.sink.deliver(&outputs, None) => answer,
-                    () = self.at.run.reading.cancellation.cuts_off() => return Err(RunStopped),
+                    () = self.at.cancellation.cuts_off() => return Err(RunStopped),
                 };
                 match answer.deliveries.into_iter().next() {
                     Some(Delivery::Delivered) => break,

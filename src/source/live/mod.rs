@@ -7,6 +7,7 @@
 
 mod activity;
 mod address;
+mod balanced;
 mod bounds;
 mod cancellation;
 mod commits;
@@ -43,6 +44,7 @@ use tokio::time::{Instant, interval_at};
 
 pub use activity::{BatchStage, BatchUnderWay};
 pub use address::{InvalidStream, StreamPlace};
+pub use balanced::FleetPlan;
 pub use bounds::{EndCondition, StartPosition, StartWithoutRow};
 pub use cancellation::{Cancellation, GRACE};
 pub use commits::LAST_COMMIT;
@@ -61,6 +63,7 @@ pub(super) use page::arrived_at;
 pub(super) use refusal::{ITERATOR, READ};
 pub(super) use streams::{LiveStream, ShardStart, patiently_within};
 
+use balanced::{BalancedParts, ShardNews};
 use commits::CheckpointCommits;
 use context::{RunContext, RunStopped};
 use followed::{FollowedShards, ReadyShard, ShardEnd};
@@ -71,6 +74,7 @@ use shard::follow;
 
 use crate::checkpoint::CheckpointWriter;
 use crate::event::Batch;
+use crate::fleet::LeaseTable;
 use crate::processor::Processor;
 use crate::sink::Target;
 
@@ -120,6 +124,7 @@ impl LiveSource {
     /// # Errors
     /// When a stream can't be read any further. What was read before is done with by then, as far as it goes.
     pub async fn run(self, parts: RunParts<'_>) -> Result<(), LiveError> {
+        let news = &ShardNews::default();
         let context = &RunContext {
             processor: parts.processor,
             rules: self.plan.rules,
@@ -128,10 +133,20 @@ impl LiveSource {
             lanes: usize::from(self.plan.lanes.max(1)),
             tumbling_window: self.plan.tumbling_window,
             on_failure: parts.on_failure,
-            commits: CheckpointCommits::new(parts.checkpoint_writer),
+            commits: match &self.plan.fleet {
+                Some(_) => CheckpointCommits::with_leases(news),
+                None => CheckpointCommits::new(parts.checkpoint_writer),
+            },
             is_forced: self.plan.force == Force::Yes,
             reading: Reading::until(self.plan.until, self.opened_at, parts.cancellation),
         };
+        if let (Some(fleet), Some(checkpoints)) = (&self.plan.fleet, &self.plan.checkpoints) {
+            let table = LeaseTable::new(checkpoints.table.clone(), run_name(), fleet.table_timeout);
+            let RunParts { statuses, cancellation, .. } = parts;
+            let (plan, streams) = (&self.plan, &self.streams[..]);
+            let parts = BalancedParts { plan, streams, context, statuses, cancellation, news, fleet, table };
+            return balanced::run(parts).await;
+        }
         let follow = |ready| -> ShardEnd<'_> { Box::pin(follow(context, ready)) };
         let mut followed = FollowedShards::begin(self, parts.statuses, parts.cancellation, follow);
         let period = parts.checkpoint_writer.map(CheckpointWriter::period).filter(|period| !period.is_zero());
@@ -187,12 +202,12 @@ async fn give_away(
     batches: &mpsc::Sender<Batch>,
     ready: ReadyShard,
 ) -> Result<ShardStage, LiveError> {
-    let ReadyShard { statuses, mut reader, .. } = ready;
+    let ReadyShard { statuses, mut reader, cancellation, .. } = ready;
     let give = async |records: Vec<Record>| match records.is_empty() {
         true => Ok(()),
         false => batches.send(batch_of(statuses.shard(), records.iter())).await.map_err(|_| RunStopped),
     };
-    let stage = reading.read(&statuses, &mut reader, give).await;
+    let stage = reading.read(&cancellation, &statuses, &mut reader, give).await;
     statuses.is_at(stage.as_ref().map_or(ShardStage::Stopped, |stage| *stage));
     stage
 }

@@ -8,6 +8,7 @@ use aws_config::SdkConfig;
 
 use super::LiveSource;
 use super::address::StreamPlace;
+use super::balanced::FleetPlan;
 use super::bounds::{EndCondition, StartPosition, StartWithoutRow};
 use super::consumer::ConsumerName;
 use super::enhanced::Subscription;
@@ -18,7 +19,7 @@ use super::shared::{Polling, ReadOptions};
 use super::statuses::ShardBoard;
 use super::streams::{LiveStream, ShardStart};
 use crate::aws::{AccessError, checked_reading_config};
-use crate::checkpoint::{CheckpointError, CheckpointRow, GoneRun, Table, create_if_missing};
+use crate::checkpoint::{CheckpointError, CheckpointRow, GoneRun, KeysError, Table, create_if_missing};
 use crate::settings::{StreamIdForm, TableCapacity};
 use crate::source::BatchCheck;
 use crate::source::mapping::{BatchLimits, MappingRules};
@@ -52,6 +53,8 @@ pub struct ReadPlan {
     pub tumbling_window: Option<Duration>,
     /// The checkpoint table, where it is read or written.
     pub checkpoints: Option<Checkpoints>,
+    /// How the streams are shared out with others; none: they are not.
+    pub fleet: Option<FleetPlan>,
     /// Whether to go on where records may be missing, or somebody else may be at work.
     pub force: Force,
 }
@@ -118,7 +121,18 @@ impl OpenStream {
 
     /// What reads a shard of it.
     pub(super) fn reader(&self, shard_id: &str, options: ReadOptions, statuses: &Arc<ShardBoard>) -> ShardReader {
-        let (stream, start, statuses) = (self.stream.clone(), self.start_of(shard_id), Arc::clone(statuses));
+        self.reader_from(self.start_of(shard_id), shard_id, options, statuses)
+    }
+
+    /// What reads a shard of it from this place on.
+    pub(super) fn reader_from(
+        &self,
+        start: ShardStart,
+        shard_id: &str,
+        options: ReadOptions,
+        statuses: &Arc<ShardBoard>,
+    ) -> ShardReader {
+        let (stream, statuses) = (self.stream.clone(), Arc::clone(statuses));
         match &self.consumer_arn {
             None => ShardReader::Shared(Polling::new(stream, shard_id, start, options, statuses)),
             Some(arn) => ShardReader::Enhanced(Box::new(Subscription::new(stream, arn, shard_id, start, statuses))),
@@ -192,6 +206,9 @@ impl LiveSource {
         plan.make_table().await?;
         let mut opened = Vec::new();
         for (place, stream, shards) in streams {
+            if plan.fleet.is_some() {
+                plan.check_rows_of_fleet(&stream).await?;
+            }
             let mut rows = plan.rows(&stream, &shards).await?;
             let others = plan.other_runs(plan.stream_id(&stream), &rows).await?;
             if others.was_waited {
@@ -234,6 +251,7 @@ impl ReadPlan {
             lanes: 1,
             tumbling_window: None,
             checkpoints: None,
+            fleet: None,
             force: Force::No,
         }
     }
@@ -270,7 +288,9 @@ impl ReadPlan {
         stream: &LiveStream,
         shards: &[ListedShard],
     ) -> Result<BTreeMap<String, CheckpointRow>, LiveError> {
-        let Some(Checkpoints { table, .. }) = &self.checkpoints else { return Ok(BTreeMap::new()) };
+        let Some(Checkpoints { table, .. }) = self.checkpoints.as_ref().filter(|_| self.fleet.is_none()) else {
+            return Ok(BTreeMap::new());
+        };
         let stream_id = self.stream_id(stream);
         let mut rows = BTreeMap::new();
         for shard in shards {
@@ -283,6 +303,24 @@ impl ReadPlan {
             rows.insert(shard.id.clone(), row);
         }
         Ok(rows)
+    }
+
+    /// Reads the rows of a stream that is shared out once, so that what is wrong with the table is known before a record moves.
+    /// Where each shard begins is found out with its lease.
+    async fn check_rows_of_fleet(&self, stream: &LiveStream) -> Result<(), LiveError> {
+        let Some(Checkpoints { table, .. }) = &self.checkpoints else { return Ok(()) };
+        let rows = table.rows(Some(self.stream_id(stream))).await.map_err(|error| match error {
+            KeysError::Trouble(trouble) => LiveError::Table { table: table.name().to_owned(), trouble },
+            error @ (KeysError::Other { .. } | KeysError::NoRow { .. }) => {
+                let trouble = CheckpointError::Refused(error.to_string());
+                LiveError::Table { table: table.name().to_owned(), trouble }
+            }
+        })?;
+        for row in &rows {
+            self.position(row)?;
+        }
+        self.warn_of_functions(&rows.into_iter().map(|row| (row.shard_id.clone(), row)).collect());
+        Ok(())
     }
 
     /// The position that a row has to go on behind.

@@ -15,7 +15,7 @@ use crate::timestamp::now_millis;
 
 /// How far the shards of a source are read, all of them together.
 pub(super) struct Reading<'a> {
-    pub(super) cancellation: &'a Cancellation,
+    cancellation: &'a Cancellation,
     end: ReadEnd,
     /// How many records may still be read, if that is bounded.
     budget: Option<Cell<u64>>,
@@ -38,19 +38,21 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Reads a shard page after page, and gives the records of each away. The next page is read when they are taken.
+    /// Reads a shard page after page, until `cancellation` ends that, and gives the records of each away. The next page is read
+    /// when they are taken.
     pub(super) async fn read(
         &self,
+        cancellation: &Cancellation,
         statuses: &ShardBoard,
         reader: &mut ShardReader,
         mut give: impl AsyncFnMut(Vec<Record>) -> Result<(), RunStopped>,
     ) -> Result<ShardStage, LiveError> {
-        let ended = || if self.cancellation.is_stopped() { ShardStage::Stopped } else { ShardStage::Reached };
+        let ended = || if cancellation.is_stopped() { ShardStage::Stopped } else { ShardStage::Reached };
         loop {
             let asked_at = now_millis();
             let mut page = tokio::select! {
                 biased;
-                () = self.cancellation.reaches(CancellationLevel::ReadNoMore) => return Ok(ended()),
+                () = cancellation.reaches(CancellationLevel::ReadNoMore) => return Ok(ended()),
                 page = reader.next_page() => page?,
             };
             statuses.is_answered(page.behind);
@@ -66,7 +68,7 @@ impl<'a> Reading<'a> {
             }
             tokio::select! {
                 biased;
-                () = self.cancellation.reaches(CancellationLevel::Stop) => return Ok(ShardStage::Stopped),
+                () = cancellation.reaches(CancellationLevel::Stop) => return Ok(ShardStage::Stopped),
                 given = give(page.records) => if given.is_err() { return Ok(ShardStage::Stopped) },
             }
             if is_cut {

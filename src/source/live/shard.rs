@@ -19,7 +19,7 @@ use super::statuses::{ShardBoard, ShardStage};
 
 /// Follows a shard until it ends, or reading does, and all that was read of it is done with.
 pub(super) async fn follow(context: &RunContext<'_>, ready: ReadyShard) -> Result<ShardStage, LiveError> {
-    let ReadyShard { statuses, mut reader, gone } = ready;
+    let ReadyShard { statuses, mut reader, gone, cancellation } = ready;
     let statuses: &ShardBoard = &statuses;
     if let Err(error) = context.commits.begin(statuses.shard(), gone.as_ref(), context.is_forced).await {
         statuses.is_at(ShardStage::Stopped);
@@ -32,14 +32,21 @@ pub(super) async fn follow(context: &RunContext<'_>, ready: ReadyShard) -> Resul
     for index in 0..context.lanes {
         let (inbox, receiver) = mpsc::channel(1);
         inboxes.push(inbox);
-        let lane = LaneContext { index, run: context, statuses, read_ledger: &read_ledger, in_flight: &in_flight };
+        let lane = LaneContext {
+            index,
+            run: context,
+            cancellation: &cancellation,
+            statuses,
+            read_ledger: &read_ledger,
+            in_flight: &in_flight,
+        };
         lanes.push(ShardLane::new(lane, receiver).run());
     }
     let read = async {
         // The lanes end with their inboxes.
         let inboxes = inboxes;
         let give = async |records| give(records, statuses, &read_ledger, &in_flight, &inboxes).await;
-        context.reading.read(statuses, &mut reader, give).await
+        context.reading.read(&cancellation, statuses, &mut reader, give).await
     };
     let (stage, lane_ends) = tokio::join!(read, join_all(lanes));
     let last = progress(statuses, &read_ledger.borrow());

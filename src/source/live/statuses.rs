@@ -129,6 +129,8 @@ pub enum ShardStage {
     Reached,
     /// The run was stopped.
     Stopped,
+    /// Another process reads it, or may: this one shares shards out with others.
+    Elsewhere,
     /// It was not begun: nothing of it is wanted from the start of the run.
     LeftOut,
     /// It was not begun: all of it is later than the end of the run.
@@ -145,6 +147,7 @@ impl ShardStage {
             ShardStage::Ended => "ended",
             ShardStage::Reached => "reached",
             ShardStage::Stopped => "stopped",
+            ShardStage::Elsewhere => "elsewhere",
             ShardStage::LeftOut => "left-out",
             ShardStage::AfterEnd => "after-end",
             ShardStage::NotBegun => "not-begun",
@@ -154,7 +157,11 @@ impl ShardStage {
     /// Whether all of the shard that is wanted was read.
     pub fn is_read(self) -> bool {
         match self {
-            ShardStage::Ended | ShardStage::Reached | ShardStage::LeftOut | ShardStage::AfterEnd => true,
+            ShardStage::Ended
+            | ShardStage::Reached
+            | ShardStage::Elsewhere
+            | ShardStage::LeftOut
+            | ShardStage::AfterEnd => true,
             ShardStage::Reading | ShardStage::Stopped | ShardStage::NotBegun => false,
         }
     }
@@ -216,6 +223,20 @@ impl ShardBoard {
 
     pub(super) fn is_at(&self, stage: ShardStage) {
         self.lock().stage = stage;
+    }
+
+    /// It is read again, after another process may have read it.
+    pub(super) fn begins_again(&self) {
+        let mut view = self.lock();
+        view.stage = ShardStage::Reading;
+        view.trouble = None;
+        view.stuck = None;
+        view.blocked_at = None;
+        view.oldest_arrival = None;
+        view.reader_behind = None;
+        view.answered_at = None;
+        view.commit = CommitOutcome::None;
+        view.activity = Activity::default();
     }
 
     /// The stream is asked for the next records.

@@ -97,6 +97,8 @@ pub struct RunWatch {
     pub on_failure: Option<Arc<dyn Sink>>,
     /// Whether a pace is kept: then a batch takes its time with the transform.
     pub has_pace: bool,
+    /// How long what is in flight may take at the end.
+    pub grace: Duration,
 }
 
 impl RunWatch {

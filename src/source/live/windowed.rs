@@ -71,7 +71,7 @@ impl<'a> Windowed<'a> {
             let folded = tokio::select! {
                 biased;
                 folded = self.at.run.processor.fold(Arc::new(nothing), slice, None) => folded,
-                () = self.at.run.reading.cancellation.cuts_off() => return Err(RunStopped),
+                () = self.at.cancellation.cuts_off() => return Err(RunStopped),
             };
             match folded {
                 Ok(folded) => {
