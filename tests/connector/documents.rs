@@ -136,7 +136,7 @@ input:
     credentials: {profile: "", id: "AKIDEXAMPLE", secret: "hunter2", token: ""}
     batching: {count: 0, byte_size: 0, period: "", check: "", processors: []}
 "#;
-    let left_out = ["label", "steal_grace_period", "rebalance_period", "lease_period", "credentials"];
+    let left_out = ["label", "credentials"];
     let connector = service.import("input.yaml", input, &left_out);
     assert_eq!(service.run(&connector, &[]), ["one", "two"]);
     service.put("three\n");

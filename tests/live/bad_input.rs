@@ -62,6 +62,27 @@ fn flags_that_contradict_each_other_are_named() {
         (&["--batch-check", "json.end", "--max-in-flight", "1"], "with --max-in-flight 1 each is one record already"),
         (&["--batch-window", "6m"], "use 0s to 5m"),
         (&["--max-record-age", "1s"], "use 1m to 7days"),
+        (&["--balance"], "name it with --checkpoint-table"),
+        (&["--client-id", "a"], "is for --balance"),
+        (
+            &["--balance", "--checkpoint-table", "positions", "--until", "now", "--from", "latest"],
+            "leave out --until or --balance",
+        ),
+        (
+            &["--balance", "--checkpoint-table", "positions", "--from", "at-sequence-number=1"],
+            "use trim-horizon, latest or a time",
+        ),
+        (
+            &["--balance", "--checkpoint-table", "positions", "--commit-period", "11s"],
+            "more than a third of --lease-period 30s",
+        ),
+        (&["--balance", "--checkpoint-table", "positions", "--client-id", " a"], "is no name"),
+        (&["--balance", "--checkpoint-table", "positions", "--lease-period", "1s"], "use 5s to 1h"),
+        (
+            &["--balance", "--checkpoint-table", "positions", "--tumbling-window", "60s"],
+            "leave it out with --tumbling-window",
+        ),
+        (&["--balance", "--checkpoint-table", "positions", "--show"], "--balance would commit positions"),
         (
             &["--from", "at-timestamp=2020-01-02T00:00:00Z", "--until", "at-timestamp=2020-01-01T00:00:00Z"],
             "nothing between",
@@ -70,6 +91,9 @@ fn flags_that_contradict_each_other_are_named() {
         let message = refusal(STREAM_ARN, arguments);
         assert!(message.contains(named), "{message}");
     }
+    let both = format!("{STREAM_ARN}:0,stream:other");
+    let message = refusal(&both, &["--balance", "--checkpoint-table", "positions"]);
+    assert!(message.contains("use a process for each"), "{message}");
     let message = refusal("Cargo.toml", &["--from", "latest"]);
     assert!(message.contains("--from is for streams") && message.contains("stream:NAME"), "{message}");
     let message = refusal("stream:a b", &[]);

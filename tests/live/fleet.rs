@@ -14,6 +14,7 @@ use crate::support::block_on;
 use crate::support::kinesis_local::KinesisLocal;
 use crate::support::positions::Positions;
 use crate::support::process::wait_until;
+use crate::support::relay::{Relay, Way};
 
 const KEYS: usize = 12;
 
@@ -126,6 +127,34 @@ fn processes_that_come_and_go_in_order_hand_shards_over_and_deliver_nothing_twic
     second.interrupt();
     assert_eq!(second.end(), Some(0), "{}", fleet.run.log());
     assert!(fleet.held().is_empty());
+}
+
+/// Whoever does not reach the table can't know whether another one reads its shards by now: it stops, and goes on later.
+#[test]
+fn a_process_that_does_not_reach_the_table_delivers_no_more_and_goes_on_when_it_does() {
+    for way in [Way::Hangs, Way::Refuses] {
+        let mut fleet = Fleet::of(2);
+        let relay = Relay::to(&fleet.positions.moto.endpoint());
+        fleet.run.dynamodb = Some(relay.endpoint());
+        fleet.puts(10);
+        let mut running = fleet.joins();
+        wait_until("the first are delivered", || fleet.run.delivered().len() == 10);
+        // And committed, so that nothing has to come again.
+        std::thread::sleep(Duration::from_secs(3));
+        relay.is(way);
+        // Its lease was renewed two seconds ago at least.
+        std::thread::sleep(Duration::from_secs(7));
+        fleet.puts(10);
+        std::thread::sleep(Duration::from_secs(3));
+        assert_eq!(fleet.run.delivered().len(), 10, "{way:?}: {}", fleet.run.log());
+        relay.is(Way::Open);
+        assert_eq!(fleet.audit(), 0, "{way:?}: {}", fleet.run.log());
+        running.interrupt();
+        assert_eq!(running.end(), Some(0), "{way:?}: {}", fleet.run.log());
+        assert!(fleet.held().is_empty(), "{way:?}");
+        let log = fleet.run.log();
+        assert!(log.contains("the checkpoint table answers again"), "{way:?}: {log}");
+    }
 }
 
 #[test]

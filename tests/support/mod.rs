@@ -11,6 +11,7 @@ pub mod moto;
 pub mod positions;
 pub mod process;
 pub mod pty;
+pub mod relay;
 pub mod runtime_api;
 pub mod screen;
 pub mod services;

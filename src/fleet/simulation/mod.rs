@@ -5,6 +5,7 @@
 //! Each seed is a story of its own. `SIMULATION_SEED=N` plays one again, and `SIMULATION_SEEDS=N` so many.
 
 mod audit;
+mod costs;
 mod foreign;
 mod process;
 mod stories;

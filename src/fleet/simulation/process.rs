@@ -130,11 +130,14 @@ impl World {
         let Weather { lost, unanswered, late } = self.weather;
         match effect {
             FleetEffect::List(_) => {
+                self.requests.listings += 1;
                 let listing = self.stream.listing();
                 self.tells(node, Told::Listed(listing));
             }
             FleetEffect::Look { is_exact, .. } => {
                 let rows = if fate < lost { None } else { Some(self.rows(is_exact)) };
+                self.requests.looks += 1;
+                self.requests.rows += rows.as_ref().map_or(0, |rows| rows.len() as u64);
                 self.tells(node, Told::Rows(rows));
             }
             FleetEffect::LookAt(key) => {

@@ -36,6 +36,16 @@ pub(super) struct Weather {
     pub(super) late: u64,
 }
 
+/// How often the table and the stream were asked for something.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Requests {
+    pub(super) writes: u64,
+    /// Reads of all rows, and the rows of them.
+    pub(super) looks: u64,
+    pub(super) rows: u64,
+    pub(super) listings: u64,
+}
+
 /// What happens.
 #[derive(Debug)]
 pub(super) enum WorldEvent {
@@ -102,8 +112,8 @@ pub(super) struct World {
     pub(super) weather: Weather,
     pub(super) puts: bool,
     pub(super) options: FleetOptions,
-    /// How many rows were written and read.
-    pub(super) writes: u64,
+    /// What the table and the stream were asked for.
+    pub(super) requests: Requests,
     pub(super) hand_overs: u64,
     /// Whether the story is told while it is played.
     is_told: bool,
@@ -128,7 +138,7 @@ impl World {
             weather: Weather::default(),
             puts: true,
             options: FleetOptions::default(),
-            writes: 0,
+            requests: Requests::default(),
             hand_overs: 0,
             broken,
             events: BinaryHeap::new(),
@@ -217,7 +227,7 @@ impl World {
     }
 
     fn writes_row(&mut self, node: usize, key: &ShardKey, write: &LeaseWrite) -> WriteAnswer {
-        self.writes += 1;
+        self.requests.writes += 1;
         let before = self.table.get(key).cloned();
         self.tell(|world| format!("{} writes {key} {write:?}", world.nodes[node].name));
         match self.broken_write(before.as_ref(), write).apply(before.as_ref()) {
