@@ -11,7 +11,9 @@ mod error_log;
 mod heartbeat;
 mod pending;
 mod progress;
+mod resume_point;
 mod row;
+mod start_at;
 mod table;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -22,13 +24,15 @@ pub use creation::{CreationError, KeysError, create_if_missing};
 pub use error::{CheckpointError, CheckpointErrorKind};
 pub use heartbeat::{BETWEEN_HEARTBEATS, GoneRun, Heartbeat, UNTIL_GONE};
 pub use progress::{Acknowledged, BlockedProgress, DeliveredOutputs, ShardProgress};
+pub use resume_point::ResumePoint;
 pub use row::{CheckpointRow, LeaseHolder, NotSafeToResume};
+pub use start_at::StartAt;
 pub use table::{Table, open};
 
 use error_log::ErrorLog;
 use pending::{CheckpointStep, Pending};
 
-use crate::event::Shard;
+use crate::event::{Position, Shard};
 use crate::settings::StreamIdForm;
 
 /// How positions are mirrored.
@@ -75,9 +79,11 @@ pub enum CheckpointOutcome {
 /// What the table knows of a shard at the beginning of a batch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StoredCheckpoint {
-    /// Events up to this sequence number are acknowledged, by this function or by one that it follows; none: that
-    /// is not known, or nothing to rely on.
-    pub position: Option<String>,
+    /// What is before this point is acknowledged, by this function or by one that it follows; none: that is not known, or
+    /// nothing to rely on.
+    pub acknowledged: Option<ResumePoint>,
+    /// The user record of a KPL aggregate at which another consumer broke off: those before it are done.
+    pub broken_off_at: Option<Position>,
     /// What the shard stood still at.
     pub stuck: Option<BlockedProgress>,
     /// Why the row could not be read, or not be relied on.
@@ -121,8 +127,8 @@ impl CheckpointWriter {
                 return StoredCheckpoint { trouble: Some(trouble.kind()), ..StoredCheckpoint::default() };
             }
         };
-        let (position, trouble) = match self.reliable_position(&row) {
-            Ok(position) => (position.map(str::to_owned), None),
+        let (acknowledged, trouble) = match self.reliable_point(&row) {
+            Ok(point) => (point, None),
             Err(trouble) => {
                 self.error_log.about(&trouble, &shard.id);
                 (None, Some(trouble.kind()))
@@ -131,7 +137,8 @@ impl CheckpointWriter {
         let is_ours = row.held_by.is_none() && row.written_by.as_ref() == Some(&self.options.written_by);
         // What another one delivered says nothing of our outputs.
         let stuck = row.stuck.map(|stuck| BlockedProgress { delivered: stuck.delivered.filter(|_| is_ours), ..stuck });
-        StoredCheckpoint { position, stuck, trouble }
+        let broken_off_at = row.broken_off_at.filter(|_| row.held_by.is_none());
+        StoredCheckpoint { acknowledged, broken_off_at, stuck, trouble }
     }
 
     /// Mirrors what came of a batch. It takes no longer than `within`, and never fails more than the mirror.
@@ -224,11 +231,12 @@ impl CheckpointWriter {
         tokio::time::timeout(within, request).await.unwrap_or(Err(CheckpointError::TimedOut { after: within }))
     }
 
-    /// The position of a row, if events up to it may be taken for acknowledged.
-    fn reliable_position<'a>(&self, row: &'a CheckpointRow) -> Result<Option<&'a str>, CheckpointError> {
-        if !self.options.skips_acknowledged || row.position.is_none() {
+    /// The point up to which a row says that events are acknowledged, if they may be taken for that.
+    fn reliable_point(&self, row: &CheckpointRow) -> Result<Option<ResumePoint>, CheckpointError> {
+        if !self.options.skips_acknowledged {
             return Ok(None);
         }
+        let Some(point) = row.resume_point().ok().flatten() else { return Ok(None) };
         if let Some(holder) = &row.held_by {
             return Err(CheckpointError::held(holder));
         }
@@ -236,8 +244,8 @@ impl CheckpointWriter {
             Some(writer) if *writer != self.options.written_by => {
                 Err(CheckpointError::Foreign { writer: writer.clone() })
             }
-            // A row of another consumer, who gave it up, has no writer.
-            _ => Ok(row.resume_after().ok().flatten()),
+            // A row of another consumer, who gave it up, has no writer, and neither has one that a person set.
+            _ => Ok(Some(point)),
         }
     }
 

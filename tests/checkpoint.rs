@@ -7,6 +7,7 @@ mod leases;
 mod parts;
 mod period;
 mod replays;
+mod taken_over;
 mod trouble;
 
 use std::collections::BTreeSet;

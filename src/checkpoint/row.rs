@@ -14,6 +14,8 @@ use time::format_description::well_known::Rfc3339;
 use super::CheckpointOptions;
 use super::heartbeat::{self, Heartbeat};
 use super::progress::{BlockedProgress, DeliveredOutputs, ShardProgress};
+use super::resume_point::ResumePoint;
+use super::start_at::StartAt;
 use crate::error_code::ErrorCode;
 use crate::event::Position;
 use crate::timestamp::{now_millis, rfc3339};
@@ -41,6 +43,14 @@ const STUCK_OUTPUTS: &str = "StuckOutputs";
 const STUCK_OUTPUTS_DIGEST: &str = "StuckOutputsDigest";
 /// By what the record was taken apart and transformed.
 const STUCK_MADE_BY: &str = "StuckMadeBy";
+
+/// The value of [`STUCK_MADE_BY`] where the position was taken over from another consumer, which counts the user records of a
+/// KPL aggregate, and which was not blocked there: its work ended in the middle of the aggregate.
+const USER_RECORDS: &str = "user-records";
+/// Whether the shard was read to its end.
+const SHARD_END: &str = "ShardEnd";
+/// Where the shard begins as long as it has no position.
+const START_AT: &str = "StartAt";
 
 /// All that a row says of what a shard is blocked at.
 const STUCK: [&str; 7] = [
@@ -204,6 +214,13 @@ pub struct CheckpointRow {
     pub behind: Option<Duration>,
     /// What the shard stood still at.
     pub stuck: Option<BlockedProgress>,
+    /// The user record of a KPL aggregate at which another consumer broke off: those before it, and all records before the
+    /// aggregate, are done.
+    pub broken_off_at: Option<Position>,
+    /// Where the shard begins as long as it has no position.
+    pub start_at: Option<StartAt>,
+    /// Whether the shard was read to its end.
+    pub is_drained: bool,
 }
 
 /// A consumer that has claimed a shard.
@@ -255,6 +272,21 @@ impl CheckpointRow {
         }
     }
 
+    /// Where a consumer goes on in the shard; none: the row does not say it, or by what is no sequence number.
+    ///
+    /// # Errors
+    /// When there was no order across the shard when it was written.
+    pub fn resume_point(&self) -> Result<Option<ResumePoint>, NotSafeToResume> {
+        if self.is_drained {
+            return Ok(Some(ResumePoint::ShardEnd));
+        }
+        if let Some(position) = self.resume_after()? {
+            return Ok(Position::new(position, 0).ok().map(ResumePoint::After));
+        }
+        let within = self.broken_off_at.clone().map(ResumePoint::Within);
+        Ok(within.or(self.start_at.map(ResumePoint::Start)))
+    }
+
     pub(super) fn of(item: &HashMap<String, AttributeValue>) -> Self {
         let text = |attribute: &str| item.get(attribute).and_then(|value| value.as_s().ok()).cloned();
         let number = |attribute: &str| item.get(attribute)?.as_n().ok()?.parse::<u64>().ok();
@@ -262,6 +294,8 @@ impl CheckpointRow {
         let stuck_at = text(STUCK_AT).and_then(|sequence_number| {
             Position::new(&sequence_number, number(STUCK_SUB_SEQUENCE_NUMBER).unwrap_or_default()).ok()
         });
+        let is_taken_over = item.get(STUCK_MADE_BY).and_then(|by| by.as_s().ok()).is_some_and(|by| by == USER_RECORDS);
+        let (broken_off_at, stuck_at) = if is_taken_over { (stuck_at, None) } else { (None, stuck_at) };
         Self {
             stream_id: text(STREAM_ID).unwrap_or_default(),
             shard_id: text(SHARD_ID).unwrap_or_default(),
@@ -283,6 +317,9 @@ impl CheckpointRow {
                 attempts: number(STUCK_ATTEMPTS).and_then(|attempts| attempts.try_into().ok()).unwrap_or(u32::MAX),
                 reason: text(STUCK_REASON).unwrap_or_default(),
             }),
+            broken_off_at,
+            start_at: text(START_AT).and_then(|start| StartAt::parse(&start)),
+            is_drained: item.get(SHARD_END).and_then(|end| end.as_bool().ok()).copied().unwrap_or_default(),
         }
     }
 }

@@ -7,9 +7,9 @@ use super::blocked::BlockedRecord;
 use super::report::Stop;
 use super::time::TimeBudget;
 use crate::checkpoint::{
-    Acknowledged, BlockedProgress, CheckpointErrorKind, CheckpointOutcome, CheckpointWriter, ShardProgress,
+    Acknowledged, BlockedProgress, CheckpointErrorKind, CheckpointOutcome, CheckpointWriter, ResumePoint, ShardProgress,
 };
-use crate::event::{Batch, Position, SequenceNumber, Shard};
+use crate::event::{Batch, Position, SequenceNumber, Shard, Unpacking};
 
 /// One invocation and the table, if there is one.
 pub(super) struct BatchCheckpoint<'a> {
@@ -17,6 +17,7 @@ pub(super) struct BatchCheckpoint<'a> {
     shard: Shard,
     /// By what records are taken apart and transformed here.
     made_by: String,
+    unpacking: Unpacking,
     /// How long was waited for the table.
     waited: Duration,
     has_recalled: bool,
@@ -34,18 +35,24 @@ struct AcknowledgedPrefix {
 /// What the table says of a shard before its batch is processed.
 #[derive(Debug, Default)]
 pub(super) struct RecalledProgress {
-    /// Records up to this one are acknowledged already.
-    pub(super) acknowledged: Option<Position>,
+    /// What is before this point is acknowledged already.
+    pub(super) acknowledged: Option<ResumePoint>,
     /// What the shard is blocked at.
     pub(super) blocked: Option<BlockedRecord>,
 }
 
 impl<'a> BatchCheckpoint<'a> {
-    pub(super) fn new(checkpoint_writer: Option<&'a CheckpointWriter>, shard: &Shard, made_by: String) -> Self {
+    pub(super) fn new(
+        checkpoint_writer: Option<&'a CheckpointWriter>,
+        shard: &Shard,
+        made_by: String,
+        unpacking: Unpacking,
+    ) -> Self {
         Self {
             checkpoint_writer,
             shard: shard.clone(),
             made_by,
+            unpacking,
             waited: Duration::ZERO,
             has_recalled: false,
             troubles: Vec::new(),
@@ -75,9 +82,9 @@ impl<'a> BatchCheckpoint<'a> {
         let recalled = checkpoint_writer.recall(&self.shard, within).await;
         self.waited += started.elapsed();
         self.troubles.extend(recalled.trouble);
-        let acknowledged = recalled.position.and_then(|position| Position::new(&position, 0).ok());
         let blocked = recalled.stuck.map(|stuck| BlockedRecord::in_table(stuck, &self.made_by));
-        RecalledProgress { acknowledged, blocked }
+        let broken_off = recalled.broken_off_at.map(|at| BlockedRecord::broken_off(at, self.unpacking));
+        RecalledProgress { acknowledged: recalled.acknowledged, blocked: blocked.or(broken_off) }
     }
 
     /// Takes in which events of a part are acknowledged: those before `end`, of which so many at the front were before.

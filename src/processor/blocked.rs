@@ -11,7 +11,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use crate::checkpoint::{BlockedProgress, DeliveredOutputs};
-use crate::event::{Batch, Event, Position, Shard};
+use crate::event::{Batch, Event, Position, Shard, Unpacking};
 use crate::transform::Emission;
 
 /// The most blocked records that are remembered: the oldest one is forgotten first. An environment sees few shards; a
@@ -78,6 +78,18 @@ impl BlockedRecord {
             attempts: stuck.attempts,
             is_front_done: delivered.is_some(),
             delivered,
+            behind: DoneBehind::default(),
+        }
+    }
+
+    /// Returns the record at whose user record another consumer broke off. That counts only if records are taken apart into
+    /// user records here as well.
+    pub(super) fn broken_off(at: Position, unpacking: Unpacking) -> Self {
+        Self {
+            position: at,
+            attempts: 0,
+            is_front_done: unpacking.counts_user_records(),
+            delivered: None,
             behind: DoneBehind::default(),
         }
     }

@@ -14,7 +14,7 @@ use super::report::{Cause, Counts, Report, Statistics, Stop};
 use super::retry_budget::RetryBudget;
 use super::time::TimeBudget;
 use super::{Deadline, Destinations, Processor, StopLog};
-use crate::checkpoint::CheckpointWriter;
+use crate::checkpoint::{CheckpointWriter, ResumePoint};
 use crate::event::{Batch, Event, Position, Shard};
 use crate::transform::{Emissions, LogBudget};
 
@@ -49,8 +49,8 @@ struct KnownProgress {
     remembered: Option<Arc<BlockedRecord>>,
     /// The record that blocked the shard, as the checkpoint table has it.
     in_table: Option<Arc<BlockedRecord>>,
-    /// Records up to this one are acknowledged.
-    acknowledged: Option<Position>,
+    /// What is before this point is acknowledged.
+    acknowledged: Option<ResumePoint>,
 }
 
 /// Where a batch stopped, and what is done behind.
@@ -111,7 +111,7 @@ impl<'a> BatchRun<'a> {
             log: LogBudget::of(batch),
             took_anything: false,
             shard: batch.shard().clone(),
-            batch_checkpoint: BatchCheckpoint::new(checkpoint_writer, batch.shard(), made_by),
+            batch_checkpoint: BatchCheckpoint::new(checkpoint_writer, batch.shard(), made_by, processor.unpacking),
             known: KnownProgress { remembered, ..KnownProgress::default() },
             bytes: 0,
             left: 0,
@@ -143,7 +143,7 @@ impl<'a> BatchRun<'a> {
     /// Returns whether an event is done already.
     pub(super) fn is_done(&self, event: Event<'_>) -> bool {
         let KnownProgress { remembered, in_table, acknowledged } = &self.known;
-        acknowledged.as_ref().is_some_and(|position| event.sequence_number <= position.sequence_number())
+        acknowledged.as_ref().is_some_and(|point| point.is_behind(event))
             || remembered.iter().chain(in_table).any(|blocked| blocked.is_done(event))
     }
 

@@ -79,7 +79,11 @@ impl Listing<'_> {
     fn cells(&self, shard: &ShardStatus) -> [String; 4] {
         let row = &shard.row;
         let position = match row.position.as_deref().or(row.high_water_mark.as_deref()) {
+            _ if row.is_drained => "end of the shard".to_owned(),
             Some(position) => plain(position),
+            None if row.broken_off_at.is_some() || row.start_at.is_some() => {
+                row.resume_point().ok().flatten().map_or_else(|| "-".to_owned(), |point| point.to_string())
+            }
             None if shard.is_closed => "no position, and closed".to_owned(),
             None if !shard.has_row => "no position yet".to_owned(),
             None => "-".to_owned(),

@@ -64,6 +64,11 @@ pub struct Unpacked {
 }
 
 impl Unpacking {
+    /// Whether the events of a KPL aggregate are its user records, one for one, so that others count them alike.
+    pub fn counts_user_records(self) -> bool {
+        self.deaggregate && self.decode.splitting().is_none()
+    }
+
     /// Whether unpacking a batch takes long enough to be a burden on others: something in it has to be decoded.
     pub fn is_work(&self, batch: &Batch) -> bool {
         !self.decode.is_none() && batch.slots.iter().any(|slot| self.is_packed(batch, slot))

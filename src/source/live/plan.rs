@@ -19,7 +19,9 @@ use super::shared::{Polling, ReadOptions};
 use super::statuses::ShardBoard;
 use super::streams::{LiveStream, ShardStart};
 use crate::aws::{AccessError, checked_reading_config};
-use crate::checkpoint::{CheckpointError, CheckpointRow, GoneRun, KeysError, Table, create_if_missing};
+use crate::checkpoint::{
+    CheckpointError, CheckpointRow, GoneRun, KeysError, ResumePoint, StartAt, Table, create_if_missing,
+};
 use crate::settings::{StreamIdForm, TableCapacity};
 use crate::source::BatchCheck;
 use crate::source::mapping::{BatchLimits, MappingRules};
@@ -103,6 +105,17 @@ pub(super) struct OpenStream {
     /// The runs that were at work on shards before, by shard.
     pub(super) gone: BTreeMap<String, GoneRun>,
     follows: ReadScope,
+}
+
+/// What a row says of where its shard starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum StartByRow {
+    /// Nowhere: it was read to its end.
+    Drained,
+    /// At a position, so that all of its parents are done.
+    Position(ShardStart),
+    /// Where the shard begins, or at a time: that says nothing of its parents.
+    Beginning(ShardStart),
 }
 
 /// What of a stream is read.
@@ -317,19 +330,37 @@ impl ReadPlan {
             }
         })?;
         for row in &rows {
-            self.position(row)?;
+            self.start_by(row)?;
         }
         self.warn_of_functions(&rows.into_iter().map(|row| (row.shard_id.clone(), row)).collect());
         Ok(())
     }
 
-    /// The position that a row has to go on behind.
-    pub(super) fn position(&self, row: &CheckpointRow) -> Result<Option<String>, LiveError> {
-        match (row.resume_after(), self.force) {
-            (Ok(position), _) => Ok(position.map(str::to_owned)),
-            (Err(refusal), Force::Yes) => Ok(Some(refusal.high_water_mark)),
-            (Err(refusal), Force::No) => Err(LiveError::NotSafe(refusal)),
-        }
+    /// What a row says of where its shard starts; none: nothing.
+    pub(super) fn start_by(&self, row: &CheckpointRow) -> Result<Option<StartByRow>, LiveError> {
+        let point = match (row.resume_point(), self.force) {
+            (Ok(point), _) => point,
+            (Err(refusal), Force::Yes) => {
+                return Ok(Some(StartByRow::Position(ShardStart::After(refusal.high_water_mark))));
+            }
+            (Err(refusal), Force::No) => return Err(LiveError::NotSafe(refusal)),
+        };
+        Ok(match point {
+            Some(ResumePoint::ShardEnd) => Some(StartByRow::Drained),
+            Some(ResumePoint::After(position)) => {
+                Some(StartByRow::Position(ShardStart::After(position.sequence_number().to_string())))
+            }
+            Some(ResumePoint::Within(position)) => {
+                Some(StartByRow::Position(ShardStart::At(position.sequence_number().to_string())))
+            }
+            Some(ResumePoint::Start(StartAt::TrimHorizon)) => Some(StartByRow::Beginning(ShardStart::TrimHorizon)),
+            // Another machine's clock may be ahead: the service takes no time to come.
+            Some(ResumePoint::Start(StartAt::AtTimestamp(time))) => {
+                Some(StartByRow::Beginning(ShardStart::AtTimestamp(time.min(now_millis()))))
+            }
+            // What is no sequence number the service refuses: to start elsewhere could leave records out.
+            None => row.position.clone().map(|position| StartByRow::Position(ShardStart::After(position))),
+        })
     }
 
     pub(super) async fn check_is_there(
