@@ -6,6 +6,7 @@ mod interoperation;
 mod leases;
 mod parts;
 mod period;
+mod placement;
 mod replays;
 mod taken_over;
 mod trouble;

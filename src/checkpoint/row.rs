@@ -29,31 +29,31 @@ pub(super) const POSITION: &str = "SequenceNumber";
 pub(super) const HIGH_WATER_MARK: &str = "HighWaterMark";
 pub(super) const CLIENT_ID: &str = "ClientID";
 pub(super) const LEASE_TIMEOUT: &str = "LeaseTimeout";
-const WRITTEN_AT: &str = "WrittenAt";
-const WRITTEN_BY: &str = "WrittenBy";
-const LAST_ARRIVAL_AT: &str = "LastArrivalAt";
-const BEHIND: &str = "BehindMilliseconds";
-const PARALLELIZATION_FACTOR: &str = "ParallelizationFactor";
-const STUCK_AT: &str = "StuckAt";
-const STUCK_SUB_SEQUENCE_NUMBER: &str = "StuckSubSequenceNumber";
+pub(super) const WRITTEN_AT: &str = "WrittenAt";
+pub(super) const WRITTEN_BY: &str = "WrittenBy";
+pub(super) const LAST_ARRIVAL_AT: &str = "LastArrivalAt";
+pub(super) const BEHIND: &str = "BehindMilliseconds";
+pub(super) const PARALLELIZATION_FACTOR: &str = "ParallelizationFactor";
+pub(super) const STUCK_AT: &str = "StuckAt";
+pub(super) const STUCK_SUB_SEQUENCE_NUMBER: &str = "StuckSubSequenceNumber";
 const STUCK_ATTEMPTS: &str = "StuckAttempts";
 const STUCK_REASON: &str = "StuckReason";
 /// How many of its first outputs were delivered, and their digest in hexadecimal.
 const STUCK_OUTPUTS: &str = "StuckOutputs";
 const STUCK_OUTPUTS_DIGEST: &str = "StuckOutputsDigest";
 /// By what the record was taken apart and transformed.
-const STUCK_MADE_BY: &str = "StuckMadeBy";
+pub(super) const STUCK_MADE_BY: &str = "StuckMadeBy";
 
 /// The value of [`STUCK_MADE_BY`] where the position was taken over from another consumer, which counts the user records of a
 /// KPL aggregate, and which was not blocked there: its work ended in the middle of the aggregate.
-const USER_RECORDS: &str = "user-records";
+pub(super) const USER_RECORDS: &str = "user-records";
 /// Whether the shard was read to its end.
-const SHARD_END: &str = "ShardEnd";
+pub(super) const SHARD_END: &str = "ShardEnd";
 /// Where the shard begins as long as it has no position.
-const START_AT: &str = "StartAt";
+pub(super) const START_AT: &str = "StartAt";
 
 /// All that a row says of what a shard is blocked at.
-const STUCK: [&str; 7] = [
+pub(super) const STUCK: [&str; 7] = [
     STUCK_AT,
     STUCK_SUB_SEQUENCE_NUMBER,
     STUCK_ATTEMPTS,

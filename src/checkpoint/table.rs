@@ -15,6 +15,8 @@ use super::change::{RowAnswer, RowChange, RowItem};
 use super::creation::KeysError;
 use super::error::{self, CheckpointError};
 use super::heartbeat::{self, Heartbeat};
+use super::placement;
+use super::resume_point::ResumePoint;
 use super::row::{self, CheckpointRow, Update};
 use crate::aws;
 use crate::settings::TableName;
@@ -93,6 +95,26 @@ impl Table {
         }
         rows.sort_by(|left, right| (&left.stream_id, &left.shard_id).cmp(&(&right.stream_id, &right.shard_id)));
         Ok(rows)
+    }
+
+    /// Puts a point into the row of a shard, in the place of all that the row said. That may take the row backwards: nothing but
+    /// a person's word should. `seen` is the row as it was when that person decided; none: there was none.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Held`] and [`CheckpointError::Running`] where another consumer or a run has the shard,
+    /// [`CheckpointError::Overtaken`] where the row is another one by now, and whatever else can be wrong with the table.
+    pub async fn place(
+        &self,
+        stream_id: &str,
+        shard_id: &str,
+        point: &ResumePoint,
+        seen: Option<&CheckpointRow>,
+        within: Duration,
+    ) -> Result<(), CheckpointError> {
+        if let Some(heartbeat) = seen.and_then(|row| row.heartbeat.as_ref()).filter(|beat| !beat.is_long_gone()) {
+            return Err(CheckpointError::Running { run: heartbeat.run.clone(), beat_at: heartbeat.at.clone() });
+        }
+        self.write(placement::update((stream_id, shard_id), point, seen), within).await
     }
 
     /// Tries whether rows may be written, by a change whose condition can't hold.
