@@ -55,6 +55,8 @@ macro_rules! with_every_code {
             CheckpointTableNotReady "K410" "checkpoint table is not active yet";
             CheckpointTableKeys "K411" "checkpoint table has other keys";
             NotSafeToResume "K412" "checkpoint is not safe to resume from";
+            PositionsDiffer "K413" "checkpoint table has other positions";
+            PositionsUnreadable "K414" "positions can't be read from a file";
 
             InputUnreadable "K501" "input can't be read";
             InputUnknown "K502" "input has an unknown format";

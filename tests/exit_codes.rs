@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use crate::support::events::STREAM_ARN;
 use crate::support::moto::Moto;
-use crate::support::positions::{Positions, note, stuck_at};
+use crate::support::positions::{Positions, note, stuck_at, up_to};
 use crate::support::process::{catches_interrupts, wait_until};
 use crate::support::services::{Faults, Service, Stub};
 use crate::support::{guest_file, kinesieve, stderr};
@@ -46,7 +46,9 @@ impl Provoked {
         let mut words = command.get_args().map(|word| word.to_string_lossy().into_owned());
         let name = match words.next().expect("a command") {
             // One that has commands below it.
-            above if above == "connector" => format!("{above} {}", words.next().expect("a command below")),
+            above if ["connector", "positions"].contains(&above.as_str()) => {
+                format!("{above} {}", words.next().expect("a command below"))
+            }
             name => name,
         };
         self.seen.insert((name, code));
@@ -180,6 +182,8 @@ fn of_positions_and_deployments(provoked: &mut Provoked) {
     note(&positions.checkpoint_writer(), stuck_at("4967", 3));
     provoked.ends(3, &mut status(&positions.name), "");
 
+    of_moved_positions(provoked);
+
     let stream = moto.create_stream("exit-codes", 1);
     let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
     let guest = guest_file("keep");
@@ -191,6 +195,31 @@ fn of_positions_and_deployments(provoked: &mut Provoked) {
     provoked.ends(0, &mut doctor(moto, &stream), "");
     provoked.ends(1, &mut doctor(moto, "arn:aws:sqs:eu-west-1:123456789012:queue"), "");
     provoked.ends(3, &mut doctor(moto, "arn:aws:kinesis:eu-west-1:123456789012:stream/nobodys"), "");
+}
+
+/// `positions`.
+fn of_moved_positions(provoked: &mut Provoked) {
+    let (positions, missing) = (Positions::new(), Positions::missing());
+    let endpoint = positions.moto.endpoint();
+    let of = |positions: &Positions, arguments: &[&str]| {
+        let mut command = at(&endpoint, &["positions"]);
+        command.args(arguments).args(["--table", &positions.name]);
+        command
+    };
+    let set = ["set", "--stream", "readings", "--shard", "shardId-000000000000", "--trim-horizon"];
+    for command in [&["list"][..], &["export"], &[&set[..], &["--dry-run"]].concat()] {
+        provoked.ends(0, &mut of(&positions, command), "");
+        provoked.ends(1, &mut of(&missing, command), "");
+    }
+    note(&positions.mirror_with(|options| options.parallelization_factor = 2), up_to("4966"));
+    provoked.ends(3, &mut of(&positions, &["export"]), "");
+    let changing = crate::support::stub::Stub::start(|operation, _| match operation {
+        "UpdateItem" => (400, r#"{"__type": "ConditionalCheckFailedException"}"#.to_owned()),
+        "DescribeTable" => (400, r#"{"__type": "AccessDeniedException"}"#.to_owned()),
+        _ => (200, "{}".to_owned()),
+    });
+    let mut late = at(&changing.endpoint(), &["positions"]);
+    provoked.ends(3, late.args(set).args(["--table", "positions", "--yes"]), "");
 }
 
 /// `connector`.

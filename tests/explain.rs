@@ -388,3 +388,26 @@ fn upgrades_packages_and_deployments_fail_as_their_pages_say() {
     std::fs::write(path.join("masker/template.yaml"), "mine").expect("written");
     fails_as_the_page_says("K845", command(path, "deploy masker/keep.wasm"));
 }
+
+#[test]
+fn positions_fail_as_their_pages_say() {
+    let folder = folder();
+    let lines =
+        [r#"{"streamId":"readings","shardId":"a","shardEnd":true}"#, r#"{"streamId":"readings","shardId":"b"}"#];
+    std::fs::write(folder.path().join("positions.jsonl"), lines.join("\n")).expect("written");
+    let positions = |words: &str| command(folder.path(), &format!("positions {words} --table positions --yes"));
+    fails_as_the_page_says("K414", positions("set --from positions.jsonl"));
+    let table = crate::support::stub::Stub::start(|operation, _| {
+        let row = serde_json::json!({
+            "StreamID": { "S": "readings" }, "ShardID": { "S": "shardId-000000000000" }, "SequenceNumber": { "S": "4966" },
+        });
+        match operation {
+            "Query" => (200, serde_json::json!({ "Items": [row] }).to_string()),
+            _ => (400, r#"{"__type": "AccessDeniedException"}"#.to_owned()),
+        }
+    });
+    let mut other = positions("set --stream readings --shard shardId-000000000000 --trim-horizon");
+    other.env("AWS_ENDPOINT_URL", table.endpoint()).env("AWS_REGION", "eu-west-1");
+    other.env("AWS_ACCESS_KEY_ID", "id").env("AWS_SECRET_ACCESS_KEY", "key");
+    fails_as_the_page_says("K413", other);
+}

@@ -31,6 +31,7 @@ mod pace;
 mod package;
 mod payloads;
 mod pool;
+mod positions;
 mod precompiled;
 mod promise;
 mod put;

@@ -75,25 +75,40 @@ impl Table {
     /// # Errors
     /// When the table can't be read, or has an item that is no row: it is read no further then.
     pub async fn rows(&self, stream_id: Option<&str>) -> Result<Vec<CheckpointRow>, KeysError> {
-        let mut rows = Vec::new();
-        match stream_id {
-            Some(stream_id) => {
-                let of_stream = format!("{} = :stream", row::STREAM_ID);
-                let request = self.client.query().table_name(&self.name).key_condition_expression(of_stream);
-                let value = AttributeValue::S(stream_id.to_owned());
-                let mut items = request.expression_attribute_values(":stream", value).into_paginator().items().send();
-                while let Some(item) = items.next().await {
-                    rows.push(row_of(&item.map_err(|error| error::of(&error))?)?);
-                }
-            }
+        let mut rows = match stream_id {
+            Some(stream_id) => self.rows_of(stream_id, false).await?,
             None => {
+                let mut rows = Vec::new();
                 let mut items = self.client.scan().table_name(&self.name).into_paginator().items().send();
                 while let Some(item) = items.next().await {
                     rows.push(row_of(&item.map_err(|error| error::of(&error))?)?);
                 }
+                rows
             }
-        }
+        };
         rows.sort_by(|left, right| (&left.stream_id, &left.shard_id).cmp(&(&right.stream_id, &right.shard_id)));
+        Ok(rows)
+    }
+
+    /// The rows of a stream with all that was written before, for whoever decides by them what to write. It costs twice what
+    /// [`Table::rows`] costs.
+    ///
+    /// # Errors
+    /// Those of [`Table::rows`].
+    pub async fn newest_rows(&self, stream_id: &str) -> Result<Vec<CheckpointRow>, KeysError> {
+        self.rows_of(stream_id, true).await
+    }
+
+    /// The sort key brings them by shard.
+    async fn rows_of(&self, stream_id: &str, is_consistent: bool) -> Result<Vec<CheckpointRow>, KeysError> {
+        let of_stream = format!("{} = :stream", row::STREAM_ID);
+        let request = self.client.query().table_name(&self.name).key_condition_expression(of_stream);
+        let request = request.expression_attribute_values(":stream", AttributeValue::S(stream_id.to_owned()));
+        let mut items = request.consistent_read(is_consistent).into_paginator().items().send();
+        let mut rows = Vec::new();
+        while let Some(item) = items.next().await {
+            rows.push(row_of(&item.map_err(|error| error::of(&error))?)?);
+        }
         Ok(rows)
     }
 

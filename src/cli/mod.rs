@@ -30,6 +30,7 @@ mod output_fate;
 mod package;
 mod place;
 mod portion;
+mod positions;
 mod progress;
 mod put;
 mod rate_limit;
@@ -85,6 +86,7 @@ enum Command {
     Rescue(Box<rescue::RescueArguments>),
     Put(Box<put::PutArguments>),
     Status(Box<status::StatusArguments>),
+    Positions(Box<positions::PositionsArguments>),
     Streams(Box<streams::StreamsArguments>),
     Doctor(Box<doctor::DoctorArguments>),
     Connector(connector::ConnectorArguments),
@@ -118,6 +120,7 @@ impl Command {
             Command::Rescue(arguments) => Some(arguments.access()),
             Command::Put(arguments) => Some(arguments.access()),
             Command::Status(arguments) => Some(arguments.access()),
+            Command::Positions(arguments) => Some(arguments.access()),
             Command::Streams(arguments) => Some(arguments.access()),
             // `doctor` says so itself: by its own role, or another's.
             #[cfg(feature = "compiler")]
@@ -163,6 +166,7 @@ pub fn main() -> ExitCode {
         Command::Rescue(arguments) => rescue::rescue(&arguments),
         Command::Put(arguments) => put::put(&arguments),
         Command::Status(arguments) => status::status(&arguments),
+        Command::Positions(arguments) => positions::positions(&arguments),
         Command::Streams(arguments) => streams::streams(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments),
         Command::Connector(arguments) => connector::connector(&arguments),
@@ -249,7 +253,9 @@ enum ParseError {
 fn parse() -> Result<Arguments, ParseError> {
     use clap::FromArgMatches;
 
-    let mut command = command().mut_subcommands(crate::settings::ignore_empty_variables);
+    let mut command = command().mut_subcommands(|command| {
+        crate::settings::ignore_empty_variables(command).mut_subcommands(crate::settings::ignore_empty_variables)
+    });
     let mut file = connector_file(&command).map_err(|error| ParseError::Connector(error.into()))?;
     if let Some(file) = &mut file {
         if file.unresolved().next().is_some() {
@@ -260,6 +266,9 @@ fn parse() -> Result<Arguments, ParseError> {
     let matches = command.try_get_matches().map_err(|error| ParseError::Usage(on_one_line(error)))?;
     if let Some((_, given)) = matches.subcommand() {
         secrets::warn_of_flags(given);
+        if let Some((_, below)) = given.subcommand() {
+            secrets::warn_of_flags(below);
+        }
     }
     if let Some(file) = file.as_ref() {
         file.secrets_written_out().iter().for_each(|warning| say(&format_args!("kinesieve: {warning}")));

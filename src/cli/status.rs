@@ -166,7 +166,7 @@ pub(super) fn status(arguments: &StatusArguments) -> Result<u8, CommandError> {
 }
 
 /// Ends the command where the table is one of something else. Whoever may not look at it may still read its rows.
-async fn check_table(table: &Table) -> Result<(), CommandError> {
+pub(super) async fn check_table(table: &Table) -> Result<(), CommandError> {
     match table.check_keys().await {
         Err(error @ (KeysError::Other { .. } | KeysError::Trouble(CheckpointError::Missing))) => {
             Err(about(table, &error))
@@ -175,7 +175,7 @@ async fn check_table(table: &Table) -> Result<(), CommandError> {
     }
 }
 
-fn about(table: &Table, error: &KeysError) -> CommandError {
+pub(super) fn about(table: &Table, error: &KeysError) -> CommandError {
     CommandError::new(error.code(), format!("the checkpoint table {}: {error}", table.name()))
 }
 
