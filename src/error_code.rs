@@ -57,6 +57,8 @@ macro_rules! with_every_code {
             NotSafeToResume "K412" "checkpoint is not safe to resume from";
             PositionsDiffer "K413" "checkpoint table has other positions";
             PositionsUnreadable "K414" "positions can't be read from a file";
+            KclLeasesUnusable "K415" "leases of the KCL can't be imported";
+            KclRunning "K416" "KCL application is still running";
 
             InputUnreadable "K501" "input can't be read";
             InputUnknown "K502" "input has an unknown format";

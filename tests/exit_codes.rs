@@ -220,6 +220,27 @@ fn of_moved_positions(provoked: &mut Provoked) {
     });
     let mut late = at(&changing.endpoint(), &["positions"]);
     provoked.ends(3, late.args(set).args(["--table", "positions", "--yes"]), "");
+    let leases = |update: (u16, &'static str)| {
+        crate::support::stub::Stub::start(move |operation, _| {
+            let lease = r#"{"leaseKey": {"S": "shardId-000000000000"}, "leaseCounter": {"N": "7"}, "checkpoint": {"S": "SHARD_END"}}"#;
+            match operation {
+                "Scan" => (200, format!(r#"{{"Items": [{lease}]}}"#)),
+                "ListShards" => (200, r#"{"Shards": []}"#.to_owned()),
+                "UpdateItem" => (update.0, update.1.to_owned()),
+                "DescribeTable" => (400, r#"{"__type": "AccessDeniedException"}"#.to_owned()),
+                _ => (200, "{}".to_owned()),
+            }
+        })
+    };
+    let import = |endpoint: &str| {
+        let mut command = at(endpoint, &["positions", "import", "--from-kcl", "leases", "--to", "positions", "--yes"]);
+        command.args(["--wait", "1s", "--stream", STREAM_ARN]);
+        command
+    };
+    provoked.ends(0, &mut import(&leases((200, "{}")).endpoint()), "");
+    provoked.ends(1, &mut import(&endpoint), "");
+    let changed = leases((400, r#"{"__type": "ConditionalCheckFailedException"}"#));
+    provoked.ends(3, &mut import(&changed.endpoint()), "");
 }
 
 /// `connector`.

@@ -395,8 +395,8 @@ fn positions_fail_as_their_pages_say() {
     let lines =
         [r#"{"streamId":"readings","shardId":"a","shardEnd":true}"#, r#"{"streamId":"readings","shardId":"b"}"#];
     std::fs::write(folder.path().join("positions.jsonl"), lines.join("\n")).expect("written");
-    let positions = |words: &str| command(folder.path(), &format!("positions {words} --table positions --yes"));
-    fails_as_the_page_says("K414", positions("set --from positions.jsonl"));
+    let positions = |words: &str| command(folder.path(), &format!("positions {words} --yes"));
+    fails_as_the_page_says("K414", positions("set --from positions.jsonl --table positions"));
     let table = crate::support::stub::Stub::start(|operation, _| {
         let row = serde_json::json!({
             "StreamID": { "S": "readings" }, "ShardID": { "S": "shardId-000000000000" }, "SequenceNumber": { "S": "4966" },
@@ -406,8 +406,28 @@ fn positions_fail_as_their_pages_say() {
             _ => (400, r#"{"__type": "AccessDeniedException"}"#.to_owned()),
         }
     });
-    let mut other = positions("set --stream readings --shard shardId-000000000000 --trim-horizon");
-    other.env("AWS_ENDPOINT_URL", table.endpoint()).env("AWS_REGION", "eu-west-1");
-    other.env("AWS_ACCESS_KEY_ID", "id").env("AWS_SECRET_ACCESS_KEY", "key");
-    fails_as_the_page_says("K413", other);
+    let with = |mut command: Command, endpoint: String| {
+        command.env("AWS_ENDPOINT_URL", endpoint).env("AWS_REGION", "eu-west-1");
+        command.env("AWS_ACCESS_KEY_ID", "id").env("AWS_SECRET_ACCESS_KEY", "key");
+        command
+    };
+    let other = positions("set --stream readings --shard shardId-000000000000 --trim-horizon --table positions");
+    fails_as_the_page_says("K413", with(other, table.endpoint()));
+    // A lease that is as it was, and one that is renewed.
+    for (code, renews) in [("K415", false), ("K416", true)] {
+        let counter = std::sync::atomic::AtomicU64::new(7);
+        let leases = crate::support::stub::Stub::start(move |operation, _| {
+            let count = counter.fetch_add(u64::from(renews), std::sync::atomic::Ordering::Relaxed);
+            let lease = serde_json::json!({
+                "leaseKey": { "S": "shardId-000000000000" }, "leaseOwner": { "S": "worker-1" },
+                "leaseCounter": { "N": count.to_string() }, "checkpoint": { "S": "4966" },
+            });
+            match operation {
+                "Scan" => (200, serde_json::json!({ "Items": [lease] }).to_string()),
+                _ => (400, r#"{"__type": "AccessDeniedException"}"#.to_owned()),
+            }
+        });
+        let import = positions("import --from-kcl readings-app --to positions --wait 1s");
+        fails_as_the_page_says(code, with(import, leases.endpoint()));
+    }
 }

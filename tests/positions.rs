@@ -1,5 +1,7 @@
 //! `kinesieve positions`: rows that a person looks at, saves and moves.
 
+mod import;
+
 use std::path::Path;
 use std::process::{Command, Output};
 

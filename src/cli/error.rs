@@ -5,6 +5,7 @@ use std::io;
 use crate::assembly::AssemblyError;
 #[cfg(feature = "compiler")]
 use crate::cases::InvalidSuite;
+use crate::checkpoint::KclTableError;
 use crate::error_code::{ErrorCode, UnknownCode};
 #[cfg(feature = "compiler")]
 use crate::package::PackageError;
@@ -59,6 +60,7 @@ coded! {
     DescriptionReadError;
     #[cfg(feature = "compiler")] InvalidSuite;
     InvalidStream;
+    KclTableError;
     LetterReadError;
     LiveError;
     LoadError;

@@ -3,6 +3,8 @@
 mod changes;
 mod consent;
 mod export;
+mod import;
+mod leases;
 mod line;
 mod list;
 mod set;
@@ -14,7 +16,7 @@ use super::access::AccessFlags;
 use super::error::CommandError;
 use crate::settings::check_variables;
 
-/// List, export and set the positions in a checkpoint table
+/// List, export, set and import the positions in a checkpoint table
 ///
 /// A position says where a shard goes on: after a record, inside a KPL aggregate, at its beginning, at a time, or nowhere, since
 /// it was read to its end. `kinesieve status` says besides how far that is behind.
@@ -30,6 +32,7 @@ enum PositionsCommand {
     List(list::ListArguments),
     Export(export::ExportArguments),
     Set(set::SetArguments),
+    Import(Box<import::ImportArguments>),
 }
 
 impl PositionsArguments {
@@ -39,6 +42,7 @@ impl PositionsArguments {
             PositionsCommand::List(arguments) => arguments.table.access(),
             PositionsCommand::Export(arguments) => arguments.table.access(),
             PositionsCommand::Set(arguments) => arguments.table.access(),
+            PositionsCommand::Import(arguments) => arguments.access(),
         }
     }
 }
@@ -51,6 +55,7 @@ pub(super) fn positions(arguments: &PositionsArguments) -> Result<u8, CommandErr
             PositionsCommand::List(arguments) => list::list(arguments).await,
             PositionsCommand::Export(arguments) => export::export(arguments).await,
             PositionsCommand::Set(arguments) => set::set(arguments).await,
+            PositionsCommand::Import(arguments) => import::import(arguments).await,
         }
     })
 }
