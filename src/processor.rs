@@ -38,7 +38,7 @@ pub use retry_budget::RetryLimits;
 pub use time::Deadline;
 pub use window::{FoldedBatch, MOST_STATE_BYTES, WindowClosed, WindowError, WindowSlice, WindowState};
 
-use blocked::BlockedRecords;
+use blocked::{BlockedRecord, BlockedRecords};
 use pace::Pacing;
 use run::BatchRun;
 use settlement::Settlement;
@@ -47,7 +47,7 @@ use unpacking::unpack;
 
 use crate::checkpoint::CheckpointWriter;
 use crate::dead_letter::DeadLetters;
-use crate::event::{Batch, Unpacking};
+use crate::event::{Batch, Position, Shard, Unpacking};
 use crate::sink::{Delivery, Output};
 use crate::transform::{FlowControl, Grouping, Guests, Job, RecordPool, World};
 
@@ -281,6 +281,12 @@ impl Processor {
         }
         let digest = Sha256::digest(made_by);
         digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Learns that another consumer broke off in this shard inside a record: its user records before this one are done, and are
+    /// not processed again. That counts only where records are taken apart into user records here as well.
+    pub fn goes_on_at(&self, shard: &Shard, at: Position) {
+        self.blocked_records().insert(shard, None, BlockedRecord::broken_off(at, self.unpacking));
     }
 
     /// No code panics while it holds this lock; if some ever does, what is remembered is still whole.

@@ -142,6 +142,9 @@ impl LiveSource {
             is_forced: self.plan.force == Force::Yes,
             reading: Reading::until(self.plan.until, self.opened_at, parts.cancellation),
         };
+        for (shard, at) in self.streams.iter().flat_map(|open| &open.broken_off) {
+            parts.processor.goes_on_at(shard, at.clone());
+        }
         if let (Some(fleet), Some(checkpoints)) = (&self.plan.fleet, &self.plan.checkpoints) {
             let table = LeaseTable::new(checkpoints.table.clone(), run_name(), fleet.table_timeout);
             let RunParts { statuses, cancellation, .. } = parts;

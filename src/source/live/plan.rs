@@ -22,6 +22,7 @@ use crate::aws::{AccessError, checked_reading_config};
 use crate::checkpoint::{
     CheckpointError, CheckpointRow, GoneRun, KeysError, ResumePoint, StartAt, Table, create_if_missing,
 };
+use crate::event::{Position, Shard};
 use crate::settings::{StreamIdForm, TableCapacity};
 use crate::source::BatchCheck;
 use crate::source::mapping::{BatchLimits, MappingRules};
@@ -102,6 +103,8 @@ pub(super) struct OpenStream {
     consumer_arn: Option<String>,
     /// Where the shards start that were there at first; those that come later start at their beginning.
     starts: BTreeMap<String, ShardStart>,
+    /// Where another consumer broke off inside a record with which its shard starts.
+    pub(super) broken_off: Vec<(Shard, Position)>,
     /// The runs that were at work on shards before, by shard.
     pub(super) gone: BTreeMap<String, GoneRun>,
     follows: ReadScope,
@@ -230,6 +233,7 @@ impl LiveSource {
             plan.warn_of_functions(&rows);
             let (starts, left_out) = plan.starts(&stream, &shards, &rows).await?;
             plan.probe(&stream, &starts).await?;
+            let broken_off = broken_off(&stream, &rows, &starts);
             let consumer_arn = match &plan.mode {
                 ReadMode::Shared => None,
                 ReadMode::Enhanced(consumer) => Some(consumer.arn(&stream).await?),
@@ -238,7 +242,7 @@ impl LiveSource {
             lineage.learn(shards);
             left_out.iter().for_each(|shard| lineage.leave_out(shard));
             let follows = if place.shard.is_some() { ReadScope::OneShard } else { ReadScope::AllShards };
-            opened.push(OpenStream { stream, lineage, consumer_arn, starts, gone: others.gone, follows });
+            opened.push(OpenStream { stream, lineage, consumer_arn, starts, broken_off, gone: others.gone, follows });
         }
         Ok(Self { plan, streams: opened, opened_at })
     }
@@ -385,6 +389,20 @@ impl ReadPlan {
             _ => Ok(()),
         }
     }
+}
+
+/// The places inside of records with which shards start.
+fn broken_off(
+    stream: &LiveStream,
+    rows: &BTreeMap<String, CheckpointRow>,
+    starts: &BTreeMap<String, ShardStart>,
+) -> Vec<(Shard, Position)> {
+    let place = |(shard_id, row): (&String, &CheckpointRow)| {
+        let Ok(Some(ResumePoint::Within(position))) = row.resume_point() else { return None };
+        let starts_there = starts.get(shard_id) == Some(&ShardStart::At(position.sequence_number().to_string()));
+        starts_there.then(|| (Shard { stream_arn: stream.arn.clone(), id: shard_id.clone() }, position))
+    };
+    rows.iter().filter_map(place).collect()
 }
 
 fn several_shards(places: &[StreamPlace], taken: &BTreeSet<(String, String)>) -> LiveError {
