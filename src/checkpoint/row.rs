@@ -287,7 +287,8 @@ impl CheckpointRow {
         Ok(within.or(self.start_at.map(ResumePoint::Start)))
     }
 
-    pub(super) fn of(item: &HashMap<String, AttributeValue>) -> Self {
+    /// What an item says. What is missing or of another type is none.
+    pub fn of(item: &HashMap<String, AttributeValue>) -> Self {
         let text = |attribute: &str| item.get(attribute).and_then(|value| value.as_s().ok()).cloned();
         let number = |attribute: &str| item.get(attribute)?.as_n().ok()?.parse::<u64>().ok();
         let time = |attribute| OffsetDateTime::parse(&text(attribute)?, &Rfc3339).ok();

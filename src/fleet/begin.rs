@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::member::FleetTime;
 use super::options::{FleetOptions, FleetStart};
 use super::owned::{OwnedShard, WriteUnderWay};
-use super::row::{LeaseHold, LeaseRow, ShardKey, StartAt};
-use crate::checkpoint::Heartbeat;
+use super::row::{LeaseHold, LeaseRow, ShardKey};
+use crate::checkpoint::{Heartbeat, StartAt};
 
 /// A run that shares nothing is gone when its sign of life does not change for so long.
 const UNTIL_RUN_IS_GONE: Duration = Duration::from_secs(35);
@@ -117,7 +117,7 @@ pub(super) fn leave_out(shards: &mut Shards, stream: &Arc<str>, start: FleetStar
     for key in keys.iter().rev() {
         let Some(shard) = shards.get(key).filter(|shard| shard.is_closed && !shard.had_row) else { continue };
         let is_read = |child: &SeenShard| {
-            child.row.as_ref().is_some_and(|row| row.position.is_some()) || child.left_out == Some(LeftOut::ReadBefore)
+            child.row.as_ref().is_some_and(LeaseRow::is_begun) || child.left_out == Some(LeftOut::ReadBefore)
         };
         let mut children = shard.children.iter().filter_map(|child| shards.get(&key.sibling(child)));
         let left_out = match children.any(is_read) {

@@ -14,8 +14,10 @@ use time::format_description::well_known::Rfc3339;
 use super::begin::{Shards, leave_out};
 use super::options::FleetOptions;
 use super::owned::{OwnedStage, WriteUnderWay};
-use super::row::{LeaseHold, LeaseRow, LeaseTerms, ShardKey, ShardLoad, StartAt};
+use super::row::{LeaseHold, LeaseRow, LeaseTerms, ShardKey, ShardLoad};
 use super::write::LeaseWrite;
+use crate::checkpoint::StartAt;
+use crate::event::Position;
 
 /// How often a stream is asked for its shards.
 const BETWEEN_LISTINGS: Duration = Duration::from_secs(30);
@@ -39,6 +41,8 @@ pub struct ShardListing {
 pub enum FleetShardStart {
     /// Behind the record of this sequence number.
     After(String),
+    /// Inside this record: another consumer broke off there, and its parts before this one are done.
+    Within(Position),
     /// As the row says of a shard without a position.
     At(StartAt),
     /// Behind its newest record.

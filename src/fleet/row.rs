@@ -4,12 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
-
-use crate::checkpoint::Heartbeat;
-use crate::event::SequenceNumber;
-use crate::timestamp::rfc3339;
+use crate::checkpoint::{Heartbeat, StartAt};
+use crate::event::{Position, SequenceNumber};
 
 /// A shard, as the table names it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,6 +42,8 @@ pub struct LeaseRow {
     pub wanted_by: Option<String>,
     /// Where it begins while it has no position (`StartAt`).
     pub start_at: Option<StartAt>,
+    /// Inside of which record another consumer broke off, where that is all that is known of it.
+    pub broken_off_at: Option<Position>,
     /// Whether it was read to its end (`ShardEnd`).
     pub is_drained: bool,
     /// The last sign of life of a run that shares nothing (`RunBy`, `RunBeatAt`).
@@ -84,44 +82,16 @@ pub struct ShardLoad {
     pub bytes: u64,
 }
 
-/// Where a shard without a position begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StartAt {
-    /// At its oldest record.
-    TrimHorizon,
-    /// At the first record that arrived at this time or later, in milliseconds since the Unix epoch.
-    AtTimestamp(u64),
-}
-
-/// The text of [`StartAt::TrimHorizon`], and the beginning of that of a time.
-const TRIM_HORIZON: &str = "TRIM_HORIZON";
-const AT_TIMESTAMP: &str = "AT_TIMESTAMP=";
-
-impl StartAt {
-    /// Reads what [`Display`](fmt::Display) writes; none: it is something else.
-    pub fn parse(text: &str) -> Option<Self> {
-        if text == TRIM_HORIZON {
-            return Some(StartAt::TrimHorizon);
-        }
-        let time = OffsetDateTime::parse(text.strip_prefix(AT_TIMESTAMP)?, &Rfc3339).ok()?;
-        u64::try_from(time.unix_timestamp_nanos() / 1_000_000).ok().map(StartAt::AtTimestamp)
-    }
-}
-
-impl fmt::Display for StartAt {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            StartAt::TrimHorizon => formatter.write_str(TRIM_HORIZON),
-            StartAt::AtTimestamp(time) => write!(formatter, "{AT_TIMESTAMP}{}", rfc3339(*time)),
-        }
-    }
-}
-
 impl LeaseRow {
     /// What the row's holder promises; none: it knows the common protocol only, or there is none.
     pub(super) fn promise(&self) -> Option<&LeaseTerms> {
         let hold = self.hold.as_ref()?;
         self.terms.as_ref().filter(|terms| terms.client == hold.client)
+    }
+
+    /// Whether anything of it is done.
+    pub(super) fn is_begun(&self) -> bool {
+        self.position.is_some() || self.broken_off_at.is_some()
     }
 
     /// Who holds it.

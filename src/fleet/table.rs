@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::row::{LeaseHold, LeaseRow, LeaseTerms, ShardKey, ShardLoad, StartAt};
+use super::row::{LeaseHold, LeaseRow, LeaseTerms, ShardKey, ShardLoad};
 use super::write::{LeaseExpectation, LeaseFence, LeaseWrite, WriteAnswer};
-use crate::checkpoint::{CheckpointError, Heartbeat, MayStand, RowAnswer, RowChange, RowItem, ShardProgress, Table};
+use crate::checkpoint::{
+    CheckpointError, CheckpointRow, Heartbeat, MayStand, RowAnswer, RowChange, RowItem, ShardProgress, StartAt, Table,
+};
 
 const STREAM_ID: &str = "StreamID";
 const POSITION: &str = "SequenceNumber";
@@ -106,6 +108,7 @@ impl LeaseRow {
             terms: text(LEASE_TERMS).and_then(|text| LeaseTerms::parse(&text)),
             wanted_by: text(WANTED_BY),
             start_at: text(START_AT).and_then(|text| StartAt::parse(&text)),
+            broken_off_at: CheckpointRow::of(item).broken_off_at,
             is_drained: item.get(SHARD_END).and_then(|value| value.as_bool().ok()).copied().unwrap_or_default(),
             run: text(RUN_BY).map(|run| Heartbeat { run, at: text(RUN_BEAT_AT).unwrap_or_default() }),
             load: ShardLoad {

@@ -2,8 +2,8 @@
 //!
 //! [`LeaseWrite::apply`] says what a write means. Whatever sends it to a service has to come to the same.
 
-use super::row::{LeaseHold, LeaseRow, LeaseTerms, ShardLoad, StartAt};
-use crate::checkpoint::Heartbeat;
+use super::row::{LeaseHold, LeaseRow, LeaseTerms, ShardLoad};
+use crate::checkpoint::{Heartbeat, StartAt};
 
 /// A conditional write of one row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,7 +138,7 @@ impl LeaseWrite {
             None => Ok(row.position.clone()),
         };
         let of_owner = |fence: &LeaseFence| if fence.has(row.hold.as_ref()) { Ok(()) } else { Err(RefusedWrite) };
-        Ok(Some(match self {
+        let row_after = match self {
             LeaseWrite::Claim { expects, hold, terms, start_at } => {
                 let holds = match expects {
                     LeaseExpectation::Free { run } => row.hold.is_none() && row.run == *run && !row.is_drained,
@@ -197,6 +197,9 @@ impl LeaseWrite {
                 }
                 return Ok(None);
             }
-        }))
+        };
+        // A position is all that counts, once there is one.
+        let broken_off_at = row_after.broken_off_at.filter(|_| row_after.position.is_none());
+        Ok(Some(LeaseRow { broken_off_at, ..row_after }))
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kinesieve::checkpoint::Heartbeat;
+use kinesieve::checkpoint::{Heartbeat, StartAt};
 use kinesieve::fleet::{
     LeaseExpectation, LeaseFence, LeaseHold, LeaseRow, LeaseTable, LeaseTerms, LeaseWrite, ShardKey, ShardLoad,
     StartAt, WriteAnswer,

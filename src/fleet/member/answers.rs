@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::{FleetMember, FleetTime};
+use crate::checkpoint::StartAt;
 use crate::fleet::options::FleetStart;
 use crate::fleet::owned::{OwnedShard, OwnedStage, WriteUnderWay};
-use crate::fleet::row::{LeaseHold, LeaseRow, ShardKey, StartAt};
+use crate::fleet::row::{LeaseHold, LeaseRow, ShardKey};
 use crate::fleet::write::{LeaseExpectation, LeaseFence, LeaseWrite, WriteAnswer};
 
 /// How long after a write without an answer the next one is sent.

@@ -108,7 +108,7 @@ impl FleetMember {
         &mut self,
         key: &ShardKey,
         expects: LeaseExpectation,
-        start_at: Option<crate::fleet::StartAt>,
+        start_at: Option<crate::checkpoint::StartAt>,
         now: FleetTime,
     ) {
         let client = self.client.clone();

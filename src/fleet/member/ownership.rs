@@ -1,8 +1,9 @@
 //! What a member does with the shards that it owns: renews them, hands them over, and stops in time.
 
 use super::{FleetEffect, FleetMember, FleetShardStart, FleetTime};
+use crate::checkpoint::StartAt;
 use crate::fleet::owned::OwnedStage;
-use crate::fleet::row::{LeaseRow, LeaseTerms, ShardKey, StartAt};
+use crate::fleet::row::{LeaseRow, LeaseTerms, ShardKey};
 use crate::fleet::share::CarriedWeights;
 use crate::fleet::write::LeaseWrite;
 
@@ -39,10 +40,12 @@ impl FleetMember {
             }
             OwnedStage::Ready { is_latest } => {
                 let start_at = shard.row.as_ref().and_then(|row| row.start_at);
-                let from = match (&owned.committed, is_latest) {
-                    (Some(position), _) => FleetShardStart::After(position.clone()),
-                    (None, true) => FleetShardStart::Latest,
-                    (None, false) => FleetShardStart::At(start_at.unwrap_or(StartAt::TrimHorizon)),
+                let broken_off_at = shard.row.as_ref().and_then(|row| row.broken_off_at.clone());
+                let from = match (&owned.committed, broken_off_at, is_latest) {
+                    (Some(position), ..) => FleetShardStart::After(position.clone()),
+                    (None, Some(position), _) => FleetShardStart::Within(position),
+                    (None, None, true) => FleetShardStart::Latest,
+                    (None, None, false) => FleetShardStart::At(start_at.unwrap_or(StartAt::TrimHorizon)),
                 };
                 owned.stage = OwnedStage::Reading;
                 self.effects.push(FleetEffect::Start { key: key.clone(), from });

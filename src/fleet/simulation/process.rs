@@ -163,7 +163,7 @@ impl World {
                 self.next_tenure += 1;
                 let position = match from {
                     FleetShardStart::After(position) => position.parse().ok(),
-                    FleetShardStart::At(_) | FleetShardStart::Latest => None,
+                    FleetShardStart::Within(_) | FleetShardStart::At(_) | FleetShardStart::Latest => None,
                 };
                 let tenure = self.next_tenure;
                 let consumer = Consumer { tenure, position, in_flight: false, is_draining: false };

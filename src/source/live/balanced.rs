@@ -35,10 +35,10 @@ use super::refusal::LiveError;
 use super::shard::follow;
 use super::statuses::{CommitOutcome, ShardBoard, ShardStage, ShardStatuses};
 use super::streams::ShardStart;
-use crate::checkpoint::ShardProgress;
+use crate::checkpoint::{ShardProgress, StartAt};
 use crate::event::Shard;
 use crate::fleet::{
-    FleetEffect, FleetMember, FleetOptions, FleetShardStart, LeaseTable, LeaseWrite, ShardKey, ShardListing, StartAt,
+    FleetEffect, FleetMember, FleetOptions, FleetShardStart, LeaseTable, LeaseWrite, ShardKey, ShardListing,
     WriteAnswer,
 };
 use crate::timestamp::now_millis;
@@ -244,6 +244,11 @@ impl<'r> Balanced<'r> {
         self.boards.insert(key.clone(), Arc::clone(&board));
         let start = match from {
             FleetShardStart::After(number) => ShardStart::After(number),
+            FleetShardStart::Within(position) => {
+                let number = position.sequence_number().to_string();
+                self.parts.context.processor.goes_on_at(board.shard(), position);
+                ShardStart::At(number)
+            }
             FleetShardStart::At(StartAt::TrimHorizon) => ShardStart::TrimHorizon,
             // The clock of whoever wrote it may be ahead.
             FleetShardStart::At(StartAt::AtTimestamp(time)) => ShardStart::AtTimestamp(time.min(now_millis())),
@@ -261,7 +266,7 @@ impl<'r> Balanced<'r> {
         let listed = self.listed.get(&key).cloned();
         tracing::info!(shard_id = &*key.shard, "this process reads the shard from here on");
         let work = async move {
-            if let (ShardStart::After(number), Some(listed)) = (&start, &listed) {
+            if let (ShardStart::After(number) | ShardStart::At(number), Some(listed)) = (&start, &listed) {
                 plan.check_is_there(&open.stream, listed, number).await?;
             }
             follow(context, ReadyShard { statuses: board, reader, gone: None, cancellation }).await
