@@ -159,6 +159,7 @@ NEEDED = {
     "run": {"--input": None},
     "put": {"--stream": None},
     "status": {"--checkpoint-table": "KINESIEVE_CHECKPOINT_TABLE"},
+    "positions import": {"--from-kcl": None, "--to": "KINESIEVE_CHECKPOINT_TABLE"},
     "doctor": {"--stream": None, "--transform": "KINESIEVE_TRANSFORM"},
 }
 
@@ -186,7 +187,13 @@ def calls_of_kinesieve(text):
             continue
         rest = words[place + 1 :]
         end = next((index for index, other in enumerate(rest) if other in ENDS), len(rest))
-        yield rest[0], [flag.split("=")[0] for flag in rest[1:end] if flag.startswith("--")]
+        has_below = rest[0] in WITH_COMMANDS_BELOW and end > 1 and not rest[1].startswith("-")
+        name = " ".join(rest[:2]) if has_below else rest[0]
+        yield name, [flag.split("=")[0] for flag in rest[1:end] if flag.startswith("--")]
+
+
+# Their flags are those of the command below.
+WITH_COMMANDS_BELOW = ("connector", "positions")
 
 
 ENDS = ("|", "||", "&&", ";", "&", "(", ")")
@@ -203,7 +210,7 @@ def flags_of(kinesieve, name):
     """The flags that the help of a sub-command names; none: there is no such sub-command."""
     if name.startswith("-"):
         return {"--help", "--version"}
-    said = subprocess.run([kinesieve, name, "--help"], capture_output=True, text=True)
+    said = subprocess.run([kinesieve, *name.split(), "--help"], capture_output=True, text=True)
     return set(re.findall(r"--[a-z][a-z0-9-]*", said.stdout)) if said.returncode == 0 else None
 
 
