@@ -7,7 +7,7 @@ use std::time::Duration;
 use kinesieve::checkpoint::{Heartbeat, StartAt};
 use kinesieve::fleet::{
     LeaseExpectation, LeaseFence, LeaseHold, LeaseRow, LeaseTable, LeaseTerms, LeaseWrite, ShardKey, ShardLoad,
-    StartAt, WriteAnswer,
+    WriteAnswer,
 };
 
 use crate::support::block_on;
