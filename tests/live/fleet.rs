@@ -157,6 +157,25 @@ fn a_process_that_does_not_reach_the_table_delivers_no_more_and_goes_on_when_it_
     }
 }
 
+/// With nothing in flight, the table alone is waited for, and not for long.
+#[test]
+fn a_process_ends_although_its_table_is_gone() {
+    for way in [Way::Hangs, Way::Refuses] {
+        let mut fleet = Fleet::of(2);
+        let relay = Relay::to(&fleet.positions.moto.endpoint());
+        fleet.run.dynamodb = Some(relay.endpoint());
+        fleet.puts(10);
+        let mut running = fleet.joins();
+        wait_until("the first are delivered", || fleet.run.delivered().len() == 10);
+        relay.is(way);
+        running.interrupt();
+        let started = Instant::now();
+        // Its rows still name it, until the lease is over: that is no success.
+        assert_eq!(running.end(), Some(3), "{way:?}: {}", fleet.run.log());
+        assert!(started.elapsed() < Duration::from_secs(20), "{way:?}: {:?}", started.elapsed());
+    }
+}
+
 #[test]
 fn whatever_becomes_of_processes_and_shards_nothing_is_lost_and_each_key_stays_in_order() {
     let mut fleet = Fleet::of(4);

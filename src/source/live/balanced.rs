@@ -116,10 +116,16 @@ pub(super) async fn run(parts: BalancedParts<'_>) -> Result<(), LiveError> {
     let mut run = Balanced::new(parts);
     let cancellation = run.parts.cancellation;
     let mut ends_at: Option<Instant> = None;
+    let mut has_drained = false;
     loop {
         run.goes_on();
         if run.member.is_over() && run.working.is_empty() {
             break;
+        }
+        if let (Some(at), true) = (&mut ends_at, run.working.is_empty() && !has_drained) {
+            // Nothing but the table is waited for any more.
+            has_drained = true;
+            *at = (*at).min(Instant::now() + LAST_COMMIT);
         }
         let deadline = ends_at.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
         tokio::select! {
