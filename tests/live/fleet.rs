@@ -129,16 +129,22 @@ fn processes_that_come_and_go_in_order_hand_shards_over_and_deliver_nothing_twic
     assert!(fleet.held().is_empty());
 }
 
+/// A process that has delivered ten records, and reaches its table by a way that can be blocked.
+fn reading_over_a_relay() -> (Fleet, Relay, Running) {
+    let mut fleet = Fleet::of(2);
+    let relay = Relay::to(&fleet.positions.moto.endpoint());
+    fleet.run.dynamodb = Some(relay.endpoint());
+    fleet.puts(10);
+    let running = fleet.joins();
+    wait_until("the first are delivered", || fleet.run.delivered().len() == 10);
+    (fleet, relay, running)
+}
+
 /// Whoever does not reach the table can't know whether another one reads its shards by now: it stops, and goes on later.
 #[test]
 fn a_process_that_does_not_reach_the_table_delivers_no_more_and_goes_on_when_it_does() {
     for way in [Way::Hangs, Way::Refuses] {
-        let mut fleet = Fleet::of(2);
-        let relay = Relay::to(&fleet.positions.moto.endpoint());
-        fleet.run.dynamodb = Some(relay.endpoint());
-        fleet.puts(10);
-        let mut running = fleet.joins();
-        wait_until("the first are delivered", || fleet.run.delivered().len() == 10);
+        let (mut fleet, relay, mut running) = reading_over_a_relay();
         // And committed, so that nothing has to come again.
         std::thread::sleep(Duration::from_secs(3));
         relay.is(way);
@@ -161,12 +167,7 @@ fn a_process_that_does_not_reach_the_table_delivers_no_more_and_goes_on_when_it_
 #[test]
 fn a_process_ends_although_its_table_is_gone() {
     for way in [Way::Hangs, Way::Refuses] {
-        let mut fleet = Fleet::of(2);
-        let relay = Relay::to(&fleet.positions.moto.endpoint());
-        fleet.run.dynamodb = Some(relay.endpoint());
-        fleet.puts(10);
-        let mut running = fleet.joins();
-        wait_until("the first are delivered", || fleet.run.delivered().len() == 10);
+        let (fleet, relay, mut running) = reading_over_a_relay();
         relay.is(way);
         running.interrupt();
         let started = Instant::now();
