@@ -31,6 +31,6 @@ mod simulation;
 
 pub use member::{FleetEffect, FleetMember, FleetShardStart, FleetTime, ShardListing};
 pub use options::{FleetOptions, FleetStart};
-pub use row::{LeaseHold, LeaseRow, LeaseTerms, ShardKey, ShardLoad};
+pub use row::{LeaseHold, LeaseManner, LeaseRow, LeaseTerms, ShardKey, ShardLoad};
 pub use table::LeaseTable;
 pub use write::{LeaseExpectation, LeaseFence, LeaseWrite, RefusedWrite, WriteAnswer};

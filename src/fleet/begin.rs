@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::member::FleetTime;
 use super::options::{FleetOptions, FleetStart};
 use super::owned::{OwnedShard, WriteUnderWay};
-use super::row::{LeaseHold, LeaseRow, ShardKey};
+use super::row::{LeaseHold, LeaseManner, LeaseRow, ShardKey};
 use crate::checkpoint::{Heartbeat, StartAt};
 
 /// A run that shares nothing is gone when its sign of life does not change for so long.
@@ -103,8 +103,11 @@ impl SeenShard {
                 run => Availability::Free { run: run.clone() },
             };
         };
-        // One that this member wrote itself, or that was passed to it. Another process of the same name has neither.
-        let is_ours = hold.client == client && (self.own_leases.contains(&hold.timeout) || self.asked_at.is_some());
+        // One that this member wrote itself, or that was passed to it and nobody has claimed since: another process of the same
+        // name may have asked as well.
+        let is_passed = || row.promise().is_some_and(|terms| terms.manner == LeaseManner::Passed);
+        let is_awaited = || self.asked_at.is_some() && is_passed();
+        let is_ours = hold.client == client && (self.own_leases.contains(&hold.timeout) || is_awaited());
         let is_expired = unchanged >= options.expiry(row.promise().map(|terms| terms.period));
         if is_ours || is_expired { Availability::Lease(hold.clone()) } else { Availability::Taken }
     }

@@ -14,7 +14,7 @@ use time::format_description::well_known::Rfc3339;
 use super::begin::{Shards, leave_out};
 use super::options::FleetOptions;
 use super::owned::{OwnedStage, WriteUnderWay};
-use super::row::{LeaseHold, LeaseRow, LeaseTerms, ShardKey, ShardLoad};
+use super::row::{LeaseHold, LeaseManner, LeaseRow, LeaseTerms, ShardKey, ShardLoad};
 use super::write::LeaseWrite;
 use crate::checkpoint::StartAt;
 use crate::event::Position;
@@ -406,7 +406,7 @@ impl FleetMember {
         LeaseTerms {
             client: self.client.clone(),
             period: self.options.lease_period,
-            is_pinned: !self.pinned.is_empty(),
+            manner: if self.pinned.is_empty() { LeaseManner::Shared } else { LeaseManner::Pinned },
         }
     }
 }

@@ -69,8 +69,33 @@ pub struct LeaseTerms {
     pub client: String,
     /// It delivers nothing more after this time without an answer to a write.
     pub period: Duration,
-    /// Whether it keeps the shard, whoever asks.
-    pub is_pinned: bool,
+    /// What it does with the shard.
+    pub manner: LeaseManner,
+}
+
+/// What a holder of our kind does with a shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeaseManner {
+    /// It reads the shard, and gives it away to who carries less.
+    Shared,
+    /// It reads the shard, and keeps it, whoever asks.
+    Pinned,
+    /// It was given the shard, and has not claimed it yet. Of processes with one name, whoever asked may claim it, until one
+    /// has.
+    Passed,
+}
+
+impl LeaseManner {
+    const ALL: [Self; 3] = [LeaseManner::Shared, LeaseManner::Pinned, LeaseManner::Passed];
+
+    /// As a row has it.
+    fn as_str(self) -> &'static str {
+        match self {
+            LeaseManner::Shared => "shared",
+            LeaseManner::Pinned => "pinned",
+            LeaseManner::Passed => "passed",
+        }
+    }
 }
 
 /// What a shard carries.
@@ -119,18 +144,14 @@ impl LeaseTerms {
         let (period, rest) = text.split_once(' ')?;
         let (kind, client) = rest.split_once(' ')?;
         let period = Duration::from_millis(period.parse().ok()?).min(Self::LONGEST);
-        let is_pinned = match kind {
-            "pinned" => true,
-            "shared" => false,
-            _ => return None,
-        };
-        Some(Self { client: client.to_owned(), period, is_pinned })
+        let manner = LeaseManner::ALL.into_iter().find(|manner| manner.as_str() == kind)?;
+        Some(Self { client: client.to_owned(), period, manner })
     }
 }
 
 impl fmt::Display for LeaseTerms {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = if self.is_pinned { "pinned" } else { "shared" };
+        let kind = self.manner.as_str();
         write!(formatter, "{} {kind} {}", self.period.as_millis(), self.client)
     }
 }
@@ -158,8 +179,8 @@ mod tests {
 
     #[test]
     fn terms_are_read_as_they_are_written() {
-        for is_pinned in [true, false] {
-            let terms = LeaseTerms { client: "a b c".to_owned(), period: Duration::from_millis(30_500), is_pinned };
+        for manner in LeaseManner::ALL {
+            let terms = LeaseTerms { client: "a b c".to_owned(), period: Duration::from_millis(30_500), manner };
             assert_eq!(LeaseTerms::parse(&terms.to_string()), Some(terms));
         }
         for strange in ["", "30000", "30000 shared", "x shared a", "-1 shared a", "30000 other a"] {
@@ -171,7 +192,7 @@ mod tests {
 
     #[test]
     fn terms_count_for_the_holder_that_they_name() {
-        let terms = LeaseTerms { client: "a".to_owned(), period: Duration::from_secs(30), is_pinned: false };
+        let terms = LeaseTerms { client: "a".to_owned(), period: Duration::from_secs(30), manner: LeaseManner::Shared };
         let hold = |client: &str| Some(LeaseHold { client: client.to_owned(), timeout: "t".to_owned() });
         let row = |hold| LeaseRow { hold, terms: Some(terms.clone()), ..LeaseRow::default() };
         assert_eq!(row(hold("a")).promise(), Some(&terms));

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use kinesieve::checkpoint::{Heartbeat, StartAt};
 use kinesieve::fleet::{
-    LeaseExpectation, LeaseFence, LeaseHold, LeaseRow, LeaseTable, LeaseTerms, LeaseWrite, ShardKey, ShardLoad,
-    WriteAnswer,
+    LeaseExpectation, LeaseFence, LeaseHold, LeaseManner, LeaseRow, LeaseTable, LeaseTerms, LeaseWrite, ShardKey,
+    ShardLoad, WriteAnswer,
 };
 
 use crate::support::block_on;
@@ -41,8 +41,8 @@ impl Chance {
     }
 
     fn terms(&mut self) -> LeaseTerms {
-        let is_pinned = self.0.u64(..2) == 0;
-        LeaseTerms { client: self.client(), period: Duration::from_millis(30_500), is_pinned }
+        let manner = [LeaseManner::Shared, LeaseManner::Pinned, LeaseManner::Passed][self.0.usize(..3)];
+        LeaseTerms { client: self.client(), period: Duration::from_millis(30_500), manner }
     }
 
     /// Of different lengths, since they are compared as texts there.
@@ -148,7 +148,7 @@ fn the_row_of_a_run_is_taken_when_nothing_new_was_heard_of_it() {
     let claim = LeaseWrite::Claim {
         expects: LeaseExpectation::Free { run: seen },
         hold: LeaseHold { client: "a".to_owned(), timeout: "2026-11-30T10:00:00Z".to_owned() },
-        terms: LeaseTerms { client: "a".to_owned(), period: Duration::from_secs(30), is_pinned: false },
+        terms: LeaseTerms { client: "a".to_owned(), period: Duration::from_secs(30), manner: LeaseManner::Shared },
         start_at: None,
     };
     set("now");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{FleetMember, FleetTime};
 use crate::fleet::begin::{Availability, may_begin, start_of};
-use crate::fleet::row::ShardKey;
+use crate::fleet::row::{LeaseManner, ShardKey};
 use crate::fleet::share::{HandOver, HeldShard, least_gain, wanted};
 use crate::fleet::write::{LeaseExpectation, LeaseWrite};
 
@@ -184,7 +184,7 @@ impl FleetMember {
             }
             let manner = match row.promise() {
                 _ if shard.owned.is_some() || row.wanted_by.is_some() || client == self.client => HandOver::Never,
-                Some(terms) if terms.is_pinned => HandOver::Never,
+                Some(terms) if terms.manner != LeaseManner::Shared => HandOver::Never,
                 Some(_) => HandOver::Asked,
                 None if may_begin(&self.shards, key) => HandOver::Taken,
                 None => HandOver::Never,

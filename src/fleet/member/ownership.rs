@@ -3,7 +3,7 @@
 use super::{FleetEffect, FleetMember, FleetShardStart, FleetTime};
 use crate::checkpoint::StartAt;
 use crate::fleet::owned::OwnedStage;
-use crate::fleet::row::{LeaseRow, LeaseTerms, ShardKey};
+use crate::fleet::row::{LeaseManner, LeaseRow, LeaseTerms, ShardKey};
 use crate::fleet::share::CarriedWeights;
 use crate::fleet::write::LeaseWrite;
 
@@ -74,7 +74,11 @@ impl FleetMember {
             let (fence, position) = (owned.fence.clone(), owned.position.clone());
             let write = match to {
                 Some(to) => {
-                    let terms = LeaseTerms { client: to.clone(), period: self.options.lease_period, is_pinned: false };
+                    let terms = LeaseTerms {
+                        client: to.clone(),
+                        period: self.options.lease_period,
+                        manner: LeaseManner::Passed,
+                    };
                     LeaseWrite::Pass { fence, hold: self.lease(&to, now), terms, position }
                 }
                 None => LeaseWrite::Release { fence, position, is_drained },

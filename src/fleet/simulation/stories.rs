@@ -21,9 +21,10 @@ fn number(variable: &str) -> Option<u64> {
 fn story(seed: u64, broken: Option<BrokenRule>) -> Vec<String> {
     let mut world = World::new(seed, 1 + u32::try_from(seed % 7).unwrap_or_default(), broken);
     let first = 1 + world.random.usize(..4);
-    // Somebody gives all of them one name, in the settings that they share.
+    // Somebody gives all of them one name, in settings that they share, or most of them.
     let are_namesakes = seed % 10 == 9;
-    let name = |index: usize| if are_namesakes { "member".to_owned() } else { format!("member-{index}") };
+    let is_named = |index: usize| are_namesakes && (seed % 20 == 9 || !index.is_multiple_of(3));
+    let name = |index: usize| if is_named(index) { "member".to_owned() } else { format!("member-{index}") };
     for index in 0..first {
         world.join(&name(index));
     }
