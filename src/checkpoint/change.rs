@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::progress::ShardProgress;
-use super::row::{CLIENT_ID, Changes, HIGH_WATER_MARK, LEASE_TIMEOUT, POSITION, STREAM_ID, Update, key};
+use super::row::{CLIENT_ID, Changes, HIGH_WATER_MARK, LEASE_TIMEOUT, POSITION, Update, key};
 
 /// An item of the table, as DynamoDB has it.
 pub type RowItem = HashMap<String, AttributeValue>;
@@ -29,7 +29,7 @@ pub enum RowAnswer {
 }
 
 impl RowChange {
-    /// A change of the row of a shard, that changes nothing yet, and holds.
+    /// A change of the row of a shard, that changes nothing yet. It needs a condition at least.
     pub fn of(stream_id: &str, shard_id: &str) -> Self {
         Self {
             stream_id: stream_id.to_owned(),
@@ -132,11 +132,7 @@ impl RowChange {
         Update {
             key: key(&self.stream_id, &self.shard_id),
             change: self.changes.expression(),
-            condition: match self.conditions.is_empty() {
-                // Every condition of DynamoDB has to be one.
-                true => format!("attribute_exists({STREAM_ID}) OR attribute_not_exists({STREAM_ID})"),
-                false => self.conditions.join(" AND "),
-            },
+            condition: self.conditions.join(" AND "),
             values: self.changes.values,
         }
     }

@@ -22,9 +22,9 @@ pub const UNTIL_GONE: Duration = Duration::from_secs(35);
 const LONG_GONE: time::Duration = time::Duration::minutes(30);
 
 /// The name of the run that is at work on the shard.
-pub(super) const RUN_BY: &str = "RunBy";
+pub(crate) const RUN_BY: &str = "RunBy";
 /// When it gave its last sign of life, by its own clock.
-pub(super) const RUN_BEAT_AT: &str = "RunBeatAt";
+pub(crate) const RUN_BEAT_AT: &str = "RunBeatAt";
 
 /// The last sign of life of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -20,14 +20,14 @@ use crate::error_code::ErrorCode;
 use crate::event::Position;
 use crate::timestamp::{now_millis, rfc3339};
 
-pub(super) const STREAM_ID: &str = "StreamID";
+pub(crate) const STREAM_ID: &str = "StreamID";
 pub(super) const SHARD_ID: &str = "ShardID";
 /// The last sequence number that is acknowledged with all before it: a reader resumes after it.
 pub(super) const POSITION: &str = "SequenceNumber";
 /// The attribute for the highest acknowledged position where batches of a shard run side by side: records before it may
 /// not be acknowledged.
 pub(super) const HIGH_WATER_MARK: &str = "HighWaterMark";
-pub(super) const CLIENT_ID: &str = "ClientID";
+pub(crate) const CLIENT_ID: &str = "ClientID";
 pub(super) const LEASE_TIMEOUT: &str = "LeaseTimeout";
 pub(super) const WRITTEN_AT: &str = "WrittenAt";
 pub(super) const WRITTEN_BY: &str = "WrittenBy";
@@ -48,9 +48,9 @@ pub(super) const STUCK_MADE_BY: &str = "StuckMadeBy";
 /// KPL aggregate, and which was not blocked there: its work ended in the middle of the aggregate.
 pub(super) const USER_RECORDS: &str = "user-records";
 /// Whether the shard was read to its end.
-pub(super) const SHARD_END: &str = "ShardEnd";
+pub(crate) const SHARD_END: &str = "ShardEnd";
 /// Where the shard begins as long as it has no position.
-pub(super) const START_AT: &str = "StartAt";
+pub(crate) const START_AT: &str = "StartAt";
 
 /// All that a row says of what a shard is blocked at.
 pub(super) const STUCK: [&str; 7] = [

@@ -5,6 +5,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 
@@ -64,10 +65,7 @@ impl Table {
     /// # Errors
     /// When the table can't be read.
     pub async fn read(&self, stream_id: &str, shard_id: &str) -> Result<Option<CheckpointRow>, CheckpointError> {
-        let key = Some(row::key(stream_id, shard_id));
-        let request = self.client.get_item().table_name(&self.name).set_key(key).consistent_read(true);
-        let answer = request.send().await.map_err(|error| error::of(&error))?;
-        Ok(answer.item.map(|item| CheckpointRow::of(&item)))
+        Ok(self.item(stream_id, shard_id).await?.map(|item| CheckpointRow::of(&item)))
     }
 
     /// All rows, or those of one stream, by stream and shard.
@@ -101,10 +99,7 @@ impl Table {
 
     /// The sort key brings them by shard.
     async fn rows_of(&self, stream_id: &str, is_consistent: bool) -> Result<Vec<CheckpointRow>, KeysError> {
-        let of_stream = format!("{} = :stream", row::STREAM_ID);
-        let request = self.client.query().table_name(&self.name).key_condition_expression(of_stream);
-        let request = request.expression_attribute_values(":stream", AttributeValue::S(stream_id.to_owned()));
-        let mut items = request.consistent_read(is_consistent).into_paginator().items().send();
+        let mut items = self.items(stream_id, is_consistent).into_paginator().items().send();
         let mut rows = Vec::new();
         while let Some(item) = items.next().await {
             rows.push(row_of(&item.map_err(|error| error::of(&error))?)?);
@@ -199,11 +194,7 @@ impl Table {
         is_exact: bool,
         mut take: impl FnMut(String, RowItem),
     ) -> Result<(), CheckpointError> {
-        let of_stream = format!("{} = :stream", row::STREAM_ID);
-        let request = self.client.query().table_name(&self.name).key_condition_expression(of_stream);
-        let request = request.consistent_read(is_exact);
-        let value = AttributeValue::S(stream_id.to_owned());
-        let mut items = request.expression_attribute_values(":stream", value).into_paginator().items().send();
+        let mut items = self.items(stream_id, is_exact).into_paginator().items().send();
         while let Some(item) = items.next().await {
             let item = item.map_err(|error| error::of(&error))?;
             if let Some(AttributeValue::S(shard_id)) = item.get(row::SHARD_ID) {
@@ -211,6 +202,16 @@ impl Table {
             }
         }
         Ok(())
+    }
+
+    /// Asks for all items of a stream.
+    fn items(&self, stream_id: &str, is_consistent: bool) -> QueryFluentBuilder {
+        self.client
+            .query()
+            .table_name(&self.name)
+            .key_condition_expression(format!("{} = :stream", row::STREAM_ID))
+            .expression_attribute_values(":stream", AttributeValue::S(stream_id.to_owned()))
+            .consistent_read(is_consistent)
     }
 
     /// The item of a shard, as it is now.

@@ -8,21 +8,14 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::row::{LeaseHold, LeaseRow, LeaseTerms, ShardKey, ShardLoad};
 use super::write::{LeaseExpectation, LeaseFence, LeaseWrite, WriteAnswer};
 use crate::checkpoint::{
-    CheckpointError, CheckpointRow, Heartbeat, MayStand, RowAnswer, RowChange, RowItem, ShardProgress, StartAt, Table,
+    CLIENT_ID, CheckpointError, CheckpointRow, Heartbeat, LeaseHolder, MayStand, RUN_BEAT_AT, RUN_BY, RowAnswer,
+    RowChange, RowItem, SHARD_END, START_AT, STREAM_ID, ShardProgress, Table,
 };
 
-const STREAM_ID: &str = "StreamID";
-const POSITION: &str = "SequenceNumber";
-const CLIENT_ID: &str = "ClientID";
-const LEASE_TIMEOUT: &str = "LeaseTimeout";
 const LEASE_TERMS: &str = "LeaseTerms";
 const WANTED_BY: &str = "WantedBy";
-const START_AT: &str = "StartAt";
-const SHARD_END: &str = "ShardEnd";
 const RECORDS_PER_SECOND: &str = "RecordsPerSecond";
 const BYTES_PER_SECOND: &str = "BytesPerSecond";
-const RUN_BY: &str = "RunBy";
-const RUN_BEAT_AT: &str = "RunBeatAt";
 
 /// The checkpoint table, with leases in its rows.
 #[derive(Debug, Clone)]
@@ -101,16 +94,20 @@ impl LeaseRow {
     pub fn of(item: &RowItem) -> Self {
         let text = |attribute: &str| item.get(attribute).and_then(|value| value.as_s().ok()).cloned();
         let number = |attribute: &str| item.get(attribute)?.as_n().ok()?.parse::<u64>().ok();
-        let hold = |client| LeaseHold { client, timeout: text(LEASE_TIMEOUT).unwrap_or_default() };
+        let row = CheckpointRow::of(item);
+        let hold = |holder: LeaseHolder| LeaseHold {
+            client: holder.client_id,
+            timeout: holder.lease_timeout.unwrap_or_default(),
+        };
         Self {
-            position: text(POSITION).filter(|position| !position.is_empty()),
-            hold: text(CLIENT_ID).map(hold),
+            position: row.position,
+            hold: row.held_by.map(hold),
             terms: text(LEASE_TERMS).and_then(|text| LeaseTerms::parse(&text)),
             wanted_by: text(WANTED_BY),
-            start_at: text(START_AT).and_then(|text| StartAt::parse(&text)),
-            broken_off_at: CheckpointRow::of(item).broken_off_at,
-            is_drained: item.get(SHARD_END).and_then(|value| value.as_bool().ok()).copied().unwrap_or_default(),
-            run: text(RUN_BY).map(|run| Heartbeat { run, at: text(RUN_BEAT_AT).unwrap_or_default() }),
+            start_at: row.start_at,
+            broken_off_at: row.broken_off_at,
+            is_drained: row.is_drained,
+            run: row.heartbeat,
             load: ShardLoad {
                 records: number(RECORDS_PER_SECOND).unwrap_or_default(),
                 bytes: number(BYTES_PER_SECOND).unwrap_or_default(),
