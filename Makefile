@@ -218,6 +218,8 @@ docs: tools-docs ## Build the site out of docs/ into target/docs/site, and check
 # at once.
 .PHONY: lint-template
 lint-template: tools-template
+	$(call say,Would Kubernetes and ECS take what is in containers/?)
+	$(VENV)/bin/python scripts/check_containers.py
 	$(call say,Are the templates valid as they are and as they expand?)
 	export AWS_DEFAULT_REGION=eu-west-1 AWS_EC2_METADATA_DISABLED=true SAM_CLI_TELEMETRY=0; \
 	lint() { $(VENV)/bin/sam validate --lint --template template.yaml && \
@@ -314,6 +316,25 @@ dist: tools-lambda tools-dist ## Build the packages of a release: archives, whee
 	for arch in $(DIST_ARCHS); do rustup target add "$$(case $$arch in arm64) echo aarch64;; *) echo x86_64;; esac)-unknown-linux-gnu"; done
 	PATH="$(VENV)/bin:$$PATH" $(VENV)/bin/python scripts/dist/build.py --out $(DIST) --stage $(DIST)-stage \
 		--cargo-lambda "$(CARGO_LAMBDA)" --cargo-zigbuild "$(VENV)/bin/cargo-zigbuild" $(DIST_ARCHS:%=--arch %)
+
+# A program that needs no file of its system, as the image has it. STATIC_ARCH may also be what Docker calls an architecture.
+STATIC_ARCH ?= $(HOST_ARCH)
+STATIC_TARGET = $(if $(filter arm64 aarch64,$(STATIC_ARCH)),aarch64,x86_64)-unknown-linux-musl
+.PHONY: static
+static: tools-dist ## Build the command line for STATIC_ARCH as one static program, into target/static: what the Dockerfile does
+	$(call say,Building a static kinesieve for $(STATIC_ARCH) into target/static/$(STATIC_ARCH))
+	rustup target add $(STATIC_TARGET)
+	PATH="$(VENV)/bin:$$PATH" CARGO_PROFILE_RELEASE_STRIP=symbols \
+		cargo-zigbuild zigbuild --release --locked --bin kinesieve --target $(STATIC_TARGET)
+	mkdir -p target/static/$(STATIC_ARCH)
+	cp target/$(STATIC_TARGET)/release/kinesieve target/static/$(STATIC_ARCH)/
+
+# As the image has it, and as a container runs it: an empty file system that can't be written to, and nobody's rights.
+.PHONY: test-static
+test-static: static guests tools-emulators ## Run the static program on an empty file system, as nobody
+	$(call say,Does the static program do its work on an empty file system?)
+	$(VENV)/bin/python scripts/check_static.py target/static/$(STATIC_ARCH)/kinesieve --transform "$(GUESTS)/keep.wasm" \
+		--services $(PYTHON) scripts/local_services.py --moto "$(MOTO)" --kinesis-local "$(KINESIS_LOCAL)"
 
 .PHONY: test-dist
 test-dist: dist ## Install each package of a release into an empty environment, and go the way of an author

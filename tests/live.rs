@@ -5,6 +5,7 @@ mod bad_input;
 mod batches;
 mod checkpoints;
 pub mod closed_shards;
+mod containers;
 mod enhanced;
 pub mod faults;
 mod fleet;
