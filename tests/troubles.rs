@@ -16,7 +16,10 @@ use crate::support::{guest_file, kinesieve};
 use world::{QUEUE_ARN, World};
 
 /// How long trouble may go unsaid. A read that hangs is late after 15 s; the rest is for a machine that is busy.
-const UNSAID: Duration = Duration::from_secs(60);
+const UNSAID: Duration = Duration::from_secs(120);
+
+/// Characters of two full screens: what was seen last, where something was not.
+const SCREEN: usize = 20_000;
 
 /// How long a run may take to end: 15 s for what is under way, and 10 s for the table.
 const ENDING: Duration = Duration::from_secs(40);
@@ -117,7 +120,11 @@ impl Case {
         let mut on_terminal = OnTerminal::start(&command, self.columns, folder.path());
         if !self.ends_by_itself {
             let screen = || std::fs::read(folder.path().join("screen")).expect("a screen");
-            self.wait_for("the view says it", &mut on_terminal.running, || missing(&self.said, &shown(&screen())));
+            let is_missing = || {
+                let shown = shown(&screen());
+                missing(&self.said, &shown).map(|wanted| format!("{wanted} at the end of: {}", last_of(&shown, SCREEN)))
+            };
+            self.wait_for("the view says it", &mut on_terminal.running, is_missing);
             on_terminal.interrupt();
         }
         let code = self.end_of(&mut on_terminal.running);
@@ -245,6 +252,12 @@ fn shown(screen: &[u8]) -> String {
 /// The texts of a cell.
 fn quoted(cell: &str) -> Vec<String> {
     cell.split('"').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// So many of the last characters of a text.
+fn last_of(text: &str, characters: usize) -> &str {
+    let start = text.char_indices().rev().nth(characters).map_or(0, |(at, _)| at);
+    &text[start..]
 }
 
 /// The first text that is not there, whatever the lines are broken at.

@@ -60,20 +60,28 @@ pub(super) fn what_is_wrong<'a>(shards: impl Iterator<Item = &'a ShardView>) -> 
 }
 
 /// What is wrong with a shard that is read, in a sentence about it; none: nothing is. The position is whole: it is what
-/// somebody looks the record up by.
+/// somebody looks the record up by. That the position is not committed is said beside all else: what else is wrong may pass by
+/// itself, and this would be hidden as long as it does not.
 pub(super) fn remark(shard: &ShardView) -> Option<String> {
     if shard.stage != ShardStage::Reading {
         return None;
     }
-    if let Some(stuck) = &shard.stuck {
-        let attempts = counted(stuck.attempts.into(), "attempt");
-        let (position, reason) = (stuck.position.sequence_number(), plain(&stuck.reason));
-        return Some(format!("blocked at {position} after {attempts}: {reason}{}", code_of(stuck)));
-    }
-    match (&shard.trouble, &shard.commit) {
-        (Some(trouble), _) => Some(plain(trouble)),
-        (None, CommitOutcome::Failed(kind)) => Some(format!("its position is NOT committed ({kind}: see the log)")),
-        (None, CommitOutcome::None | CommitOutcome::At(_)) => None,
+    let in_the_way = match (&shard.stuck, &shard.trouble) {
+        (Some(stuck), _) => {
+            let attempts = counted(stuck.attempts.into(), "attempt");
+            let (position, reason) = (stuck.position.sequence_number(), plain(&stuck.reason));
+            Some(format!("blocked at {position} after {attempts}: {reason}{}", code_of(stuck)))
+        }
+        (None, Some(trouble)) => Some(plain(trouble)),
+        (None, None) => None,
+    };
+    let uncommitted = match &shard.commit {
+        CommitOutcome::Failed(kind) => Some(format!("its position is NOT committed ({kind}: see the log)")),
+        CommitOutcome::None | CommitOutcome::At(_) => None,
+    };
+    match (in_the_way, uncommitted) {
+        (Some(in_the_way), Some(uncommitted)) => Some(format!("{in_the_way}; {uncommitted}")),
+        (one, other) => one.or(other),
     }
 }
 

@@ -313,6 +313,19 @@ fn the_end_of_hundreds_of_shards_begins_with_what_is_wrong() {
     ");
 }
 
+/// Whatever else is wrong may pass by itself: a table that takes nothing is not to be seen only then.
+#[test]
+fn what_else_is_wrong_does_not_hide_that_nothing_is_committed() {
+    let uncommitted = |shard| but(shard, |shard| shard.commit = CommitOutcome::Failed("denied"));
+    let unread = but(shard(1), |shard| shard.trouble = Some("kinesis:GetRecords: no answer".to_owned()));
+    for shard in [uncommitted(blocked(0, 4)), uncommitted(unread), uncommitted(shard(2))] {
+        let seen = Seen::of(vec![shard], "all");
+        for said in [seen.screen(100, 40), seen.view(|view| view.remarks()).join("\n")] {
+            assert!(said.contains("NOT committed (denied: see the log)"), "{said}");
+        }
+    }
+}
+
 #[test]
 fn what_blocks_a_shard_before_anything_is_done_is_said_at_the_end() {
     let shard = but(blocked(0, 4), |shard| {
